@@ -1,10 +1,27 @@
 """The only module that a plugin may import from (beside sslcli.testing, for its tests)."""
 
 from sslcli.config import Config, Count, Seconds, setting
-from sslcli.contracts.abilities import Artifact, Generates, Illustrates, Prompt, Prompts, Restoration, Restores
+from sslcli.contracts.abilities import (
+    Artifact,
+    Generates,
+    Illustrates,
+    Prompt,
+    Prompts,
+    Restoration,
+    Restores,
+)
 from sslcli.contracts.examples import Annotated, Encoded, Example, Prediction, Split
 from sslcli.contracts.family import Family, Key
-from sslcli.contracts.learnable import Context, Follower, Group, Learnable, Loss, ModelBatch, Ratio, SampledRows
+from sslcli.contracts.learnable import (
+    Context,
+    Follower,
+    Group,
+    Learnable,
+    Loss,
+    ModelBatch,
+    Ratio,
+    SampledRows,
+)
 from sslcli.contracts.linear_shift import LinearShift
 from sslcli.contracts.objective import Objective, PredictsTokens, Readout, TokenTargets
 from sslcli.contracts.probe import FrozenModel, HiddenBatch, Probe, ProbeData, mean_row
@@ -38,7 +55,16 @@ from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.sentences import split_sentences
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.engine.processes.gather import gather
-from sslcli.errors import ConfigError, DataError, ModelError, PassedOver, PluginError, RunError, SslError, UsageError
+from sslcli.errors import (
+    ConfigError,
+    DataError,
+    ModelError,
+    PassedOver,
+    PluginError,
+    RunError,
+    SslError,
+    UsageError,
+)
 from sslcli.kits.cloze import words_told
 from sslcli.kits.sequence_task import SequenceTask
 from sslcli.kits.word_vectors import (

@@ -1,9 +1,11 @@
-"""What is written aside until it is whole: its names, who is still writing it, and how it comes into its place.
+"""What is written aside until it is whole: its names, who is still writing it, and how it comes
+into its place.
 
-A file or folder that is being made lies beside what it will be, as `.unfinished-NAME-MARK`. Its writer holds a lock on it,
-which the system frees when the writer dies, however that happens. So two writers of one name never write into one file, and
-whoever writes there next clears away what the dead have left, and nothing that a living process is writing.
-On a file system that knows no locks nobody can tell, and what was left stays.
+A file or folder that is being made lies beside what it will be, as `.unfinished-NAME-MARK`. Its
+writer holds a lock on it, which the system frees when the writer dies, however that happens. So two
+writers of one name never write into one file, and whoever writes there next clears away what the
+dead have left, and nothing that a living process is writing. On a file system that knows no locks
+nobody can tell, and what was left stays.
 """
 
 import atexit
@@ -52,7 +54,8 @@ def sync_all(folder: Path) -> None:
 
 @contextmanager
 def aside(final: Path, make: Callable[[Path], object]) -> Generator[Path]:
-    """A new file or folder beside `final`, made by `make`; removed at the end where it was not moved away by then.
+    """A new file or folder beside `final`, made by `make`; removed at the end where it was not
+    moved away by then.
 
     Raises OSError where the disk refuses.
     """
@@ -66,7 +69,9 @@ def aside(final: Path, make: Callable[[Path], object]) -> Generator[Path]:
 
 
 def _made(final: Path, make: Callable[[Path], object]) -> tuple[Path, int]:
-    """The path and an open handle that holds the lock; anew where somebody took it for left over before it was locked."""
+    """The path and an open handle that holds the lock; anew where somebody took it for left over
+    before it was locked.
+    """
     while True:
         path = marked(final, UNFINISHED)
         make(path)
@@ -118,7 +123,8 @@ def is_left(path: Path) -> bool:
 
 
 def spool(folder: Path) -> IO[bytes]:
-    """A temporary file with a name, open for writing; it is there until this process ends, however that happens.
+    """A temporary file with a name, open for writing; it is there until this process ends, however
+    that happens.
 
     A process that is killed leaves its own, which the next one that makes one removes.
     """
@@ -126,7 +132,9 @@ def spool(folder: Path) -> IO[bytes]:
         with suppress(OSError):
             _clear(path)
     while True:
-        file = tempfile.NamedTemporaryFile(dir=folder, prefix=_SPOOLED, suffix=".txt", delete=False)  # noqa: SIM115
+        file = tempfile.NamedTemporaryFile(  # noqa: SIM115
+            dir=folder, prefix=_SPOOLED, suffix=".txt", delete=False
+        )
         if take_lock(file.fileno()) is not False and _is_at(file.fileno(), Path(file.name)):
             atexit.register(Path(file.name).unlink, missing_ok=True)
             _kept_open.append(file)
@@ -135,9 +143,11 @@ def spool(folder: Path) -> IO[bytes]:
 
 
 def clear_away(parent: Path, ours: bool = False) -> None:
-    """Remove what writers that died left in a folder; what one of them had moved aside gets its name back.
+    """Remove what writers that died left in a folder; what one of them had moved aside gets its
+    name back.
 
-    `ours`: a folder in which nobody else names anything so, as inside of a run: names without a mark count too.
+    `ours`: a folder in which nobody else names anything so, as inside of a run: names without a
+    mark count too.
     """
     try:
         names = [name for name in os.listdir(parent) if name.startswith((UNFINISHED, REPLACED))]
@@ -169,8 +179,8 @@ def _clear(path: Path) -> None:
 def put_in_place(path: Path, final: Path) -> None:
     """A folder that was written aside comes to stand at `final`; what stood there is gone.
 
-    Where the system can exchange two names in one step there is always one of both. Raises OSError, with what stood at
-    `final` as it was.
+    Where the system can exchange two names in one step there is always one of both. Raises OSError,
+    with what stood at `final` as it was.
     """
     if not os.path.lexists(final):
         path.rename(final)
@@ -226,7 +236,9 @@ def settled(path: Path, as_a_whole: bool = True) -> Path:
         )
     above = next(parent for parent in place.parents if os.path.lexists(parent))
     if not above.is_dir():
-        raise UsageError(f"{path} cannot be made: {above} is a file, not a folder", "give another name")
+        raise UsageError(
+            f"{path} cannot be made: {above} is a file, not a folder", "give another name"
+        )
     if not (as_a_whole and place.exists()):
         return place
     if is_mounted(place):
@@ -291,5 +303,7 @@ def output_file(path: Path, flag: str = "--out") -> Path:
         raise UsageError(f"{path} is a folder", f"name a file: {flag} {path / 'FILE'}")
     place = settled(path)
     if not place.parent.is_dir():
-        raise UsageError(f"there is no folder {path.parent}", f"make it first, or choose another {flag}")
+        raise UsageError(
+            f"there is no folder {path.parent}", f"make it first, or choose another {flag}"
+        )
     return place

@@ -38,14 +38,25 @@ def line_of_call(
 
     Raises TypeError for an argument that is none, whatever the command's flags raise for plugins.
     """
-    off = {key for key, value in flags.items() if value is None or (key in PEEKED and value is False)}
+    off = {
+        key for key, value in flags.items() if value is None or (key in PEEKED and value is False)
+    }
     said = {key: value for key, value in flags.items() if key not in off}
     said = _with_settings(said, settings)
     words = [value for _, value in positional]
     peeked = [word for key in PEEKED if key in said for word in _peeked(key, said[key])]
     command = built_command(name, [*words, *peeked])
-    known = {python_name(flag_name): flag for flag in command.flags for flag_name in flag.names if flag_name.startswith("--")}
-    known = {key: flag for key, flag in known.items() if key not in SHOWN_ONLY and (only is None or key in only)}
+    known = {
+        python_name(flag_name): flag
+        for flag in command.flags
+        for flag_name in flag.names
+        if flag_name.startswith("--")
+    }
+    known = {
+        key: flag
+        for key, flag in known.items()
+        if key not in SHOWN_ONLY and (only is None or key in only)
+    }
     given: dict[str, Any] = dict(positional)
     line = [name, *words]
     for key, value in said.items():
@@ -62,12 +73,24 @@ def python_name(flag: str) -> str:
     return flag.partition("/")[0].removeprefix("--").replace("-", "_")
 
 
-def _with_settings(said: dict[str, Any], settings: Config | Mapping[str, Any] | None) -> dict[str, Any]:
+def _with_settings(
+    said: dict[str, Any], settings: Config | Mapping[str, Any] | None
+) -> dict[str, Any]:
     """Settings by groups are `set` by their groups, below what is `set` by itself."""
     own = said.get("set", {})
-    assigned = [own] if isinstance(own, str) else _assignments(own) if isinstance(own, Mapping) else list(own)
+    assigned = (
+        [own]
+        if isinstance(own, str)
+        else _assignments(own)
+        if isinstance(own, Mapping)
+        else list(own)
+    )
     if settings is not None:
-        tree = settings.model_dump(mode="json", exclude_unset=True) if isinstance(settings, Config) else settings
+        tree = (
+            settings.model_dump(mode="json", exclude_unset=True)
+            if isinstance(settings, Config)
+            else settings
+        )
         assigned = [*_assignments(tree), *assigned]
     return {**said, "set": assigned} if assigned else said
 
@@ -123,7 +146,9 @@ def _typed(flag: Flag, value: Any) -> list[str]:
         return [name, value if isinstance(value, str) else ",".join(value)]
     if flag.alone and value == AUTO:
         return [name]
-    return [word for part in (value if isinstance(value, list) else [value]) for word in (name, part)]
+    return [
+        word for part in (value if isinstance(value, list) else [value]) for word in (name, part)
+    ]
 
 
 def _peeked(key: str, value: Any) -> list[str]:

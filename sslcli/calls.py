@@ -1,6 +1,8 @@
-"""What `import sslcli` offers: the commands as functions that give data back, with their flags as arguments.
+"""What `import sslcli` offers: the commands as functions that give data back, with their flags as
+arguments.
 
-    sslcli.pretrain(objective="mlm", data="corpus.txt", max_steps=1000, set={"model.shape.depth": 2})
+    sslcli.pretrain(objective="mlm", data="corpus.txt", max_steps=1000, set={"model.shape.depth":
+    2})
     ssl pretrain --objective mlm --data corpus.txt --max-steps 1000 --set model.shape.depth=2
 
 A call stands for a line and goes the same way: the same names and defaults, the same checks before
@@ -42,12 +44,30 @@ Events = Callable[[Event], None]
 # With these torch is loaded: when a call is known to be right.
 _training = Deferred("sslcli.cli.actions.training")
 _pretraining = Deferred("sslcli.workflows.pretrain.pretrain")
-_finetuning, _finetune = Deferred("sslcli.cli.actions.finetuning"), Deferred("sslcli.workflows.finetune.finetune")
-_study, _resolve = Deferred("sslcli.workflows.finetune.run_study"), Deferred("sslcli.workflows.training.resolve")
-_suites, _suite = Deferred("sslcli.cli.actions.training_suites"), Deferred("sslcli.workflows.suite.suite")
-_evaluating, _evaluate = Deferred("sslcli.cli.actions.evaluating"), Deferred("sslcli.workflows.evaluate.evaluate")
-_predicting, _probing = Deferred("sslcli.cli.actions.predicting"), Deferred("sslcli.cli.actions.probing")
-_resume, _run_folder = Deferred("sslcli.workflows.training.resume"), Deferred("sslcli.runs.run_folder")
+_finetuning, _finetune = (
+    Deferred("sslcli.cli.actions.finetuning"),
+    Deferred("sslcli.workflows.finetune.finetune"),
+)
+_study, _resolve = (
+    Deferred("sslcli.workflows.finetune.run_study"),
+    Deferred("sslcli.workflows.training.resolve"),
+)
+_suites, _suite = (
+    Deferred("sslcli.cli.actions.training_suites"),
+    Deferred("sslcli.workflows.suite.suite"),
+)
+_evaluating, _evaluate = (
+    Deferred("sslcli.cli.actions.evaluating"),
+    Deferred("sslcli.workflows.evaluate.evaluate"),
+)
+_predicting, _probing = (
+    Deferred("sslcli.cli.actions.predicting"),
+    Deferred("sslcli.cli.actions.probing"),
+)
+_resume, _run_folder = (
+    Deferred("sslcli.workflows.training.resume"),
+    Deferred("sslcli.runs.run_folder"),
+)
 _loaded = Deferred("sslcli.workflows.probe.loaded")
 
 
@@ -55,8 +75,8 @@ _loaded = Deferred("sslcli.workflows.probe.loaded")
 class FinishedRun:
     """A run that came to its end, or to that of its time (`reason`: "done" or "out of time").
 
-    `report`: what it reached, as the command shows it. `runs`: of a study, or of a suite, the folders
-    of all its runs; of one run its own.
+    `report`: what it reached, as the command shows it. `runs`: of a study, or of a suite, the
+    folders of all its runs; of one run its own.
     """
 
     folder: Path
@@ -69,17 +89,23 @@ class FinishedRun:
     def settings(self) -> PretrainSettings | FinetuneSettings:
         """All settings of the run, complete: they replay it."""
         is_task = "task" in read_layer(self.folder / RUN_FILE).values
-        return _resume.saved_settings(FinetuneSettings if is_task else PretrainSettings, self.folder)
+        return _resume.saved_settings(
+            FinetuneSettings if is_task else PretrainSettings, self.folder
+        )
 
     @cached_property
     def metrics(self) -> Sequence[Mapping[str, Any]]:
-        """The lines of metrics.jsonl: losses and metrics of training ("train") and held out ("eval")."""
+        """The lines of metrics.jsonl: losses and metrics of training ("train") and held out
+        ("eval").
+        """
         return [line for line in read_metrics(self.folder) if line["split"] in ("train", "eval")]
 
 
 @dataclass(frozen=True)
 class Answers(Sequence[Mapping[str, Any]]):
-    """The answers to examples, in their order, each as a line of `ssl predict`; `notes`: what is to be known of them."""
+    """The answers to examples, in their order, each as a line of `ssl predict`; `notes`: what is to
+    be known of them.
+    """
 
     lines: Sequence[Mapping[str, Any]]
     notes: Sequence[str] = ()
@@ -99,11 +125,12 @@ def pretrain(
     progress: bool = False,
     **flags: Any,
 ) -> FinishedRun:
-    """Pretrain a Transformer, as `ssl pretrain` with the same flags: `--max-steps 100` is `max_steps=100`.
+    """Pretrain a Transformer, as `ssl pretrain` with the same flags: `--max-steps 100` is
+    `max_steps=100`.
 
     `settings`: groups of settings, below `set` and the flags. `set`: any setting by its dotted key.
-    `config`: run files. Options of plugins are arguments too: `mask_rate=0.3`. `events` is called with
-    what happens; `progress` says it on stderr. Ctrl-C saves and raises Interrupted.
+    `config`: run files. Options of plugins are arguments too: `mask_rate=0.3`. `events` is called
+    with what happens; `progress` says it on stderr. Ctrl-C saves and raises Interrupted.
     """
     line = line_of_call("pretrain", (), flags, settings)
     judging.check_pretrain_line(line.command, line.given)
@@ -132,8 +159,9 @@ def finetune(
 ) -> FinishedRun:
     """Fine-tune a model for a task or a suite, as `ssl finetune TASK` with the same flags.
 
-    With `seeds=5`, `init=["pretrained", "random"]`, `compare_scratch=True` or languages that are only
-    scored it makes several runs, and the report is over all of them. The rest is as in `pretrain`.
+    With `seeds=5`, `init=["pretrained", "random"]`, `compare_scratch=True` or languages that are
+    only scored it makes several runs, and the report is over all of them. The rest is as in
+    `pretrain`.
     """
     line = line_of_call("finetune", () if task is None else (("task", task),), flags, settings)
     judging.check_finetune_line(line.command, line.given)
@@ -152,15 +180,19 @@ def finetune(
             if plan is not None:
                 return _finished_study(_study.run_study(plan, watch, overwrite=overwrite))
             with watch("") as observe:
-                result = _finetune.finetune(resolved.settings, resume=resume, overwrite=overwrite, observe=observe)
+                result = _finetune.finetune(
+                    resolved.settings, resume=resume, overwrite=overwrite, observe=observe
+                )
     return _finished(result)
 
 
 def evaluate(model: Any = None, *, task: str | None = None, **flags: Any) -> Report:
-    """Score a fine-tuned model on labelled data, as `ssl evaluate TASK`; the held-out data of its run when none is given.
+    """Score a fine-tuned model on labelled data, as `ssl evaluate TASK`; the held-out data of its
+    run when none is given.
 
-    `model`: a run by folder, name or "@latest:TASK", or a model directory; the newest run of `task` when
-    not given. `out`: a folder for the predictions. `min={"f1": 80}` raises CheckError where a score is worse.
+    `model`: a run by folder, name or "@latest:TASK", or a model directory; the newest run of `task`
+    when not given. `out`: a folder for the predictions. `min={"f1": 80}` raises CheckError where a
+    score is worse.
     """
     line = _answering("evaluate", model, task, flags)
     judging.check_evaluate_line(line.command, line.given)
@@ -200,7 +232,9 @@ def predict(
 
 
 def probe(name: str, word: str | None = None, **flags: Any) -> Report:
-    """Look into a frozen model, as `ssl probe NAME WORD`; files are written where `out` says, and nowhere else."""
+    """Look into a frozen model, as `ssl probe NAME WORD`; files are written where `out` says, and
+    nowhere else.
+    """
     positional = [("probe", name), *([("typed", word)] if word is not None else [])]
     line = line_of_call("probe", positional, flags)
     judging.check_probe_line(line.command, line.given)
@@ -210,11 +244,15 @@ def probe(name: str, word: str | None = None, **flags: Any) -> Report:
 
 
 def load(model: Any = LATEST, **hardware: Any) -> "LoadedModel":
-    """A trained model to work with: `hidden("a text", layer=-1)`, `tokens`, `tokenizer`, `settings`, `backbone`.
+    """A trained model to work with: `hidden("a text", layer=-1)`, `tokens`, `tokenizer`,
+    `settings`, `backbone`.
 
-    `model`: a run, a checkpoint ("RUN:step-2000"), or a model directory. `device`, `precision`: as everywhere.
+    `model`: a run, a checkpoint ("RUN:step-2000"), or a model directory. `device`, `precision`: as
+    everywhere.
     """
-    line = line_of_call("probe", [], {"model": model, **hardware}, only=("model", *judging.HARDWARE), called="load")
+    line = line_of_call(
+        "probe", [], {"model": model, **hardware}, only=("model", *judging.HARDWARE), called="load"
+    )
     reference = line.given["model"]
     judging.refuse_absent_model(reference)
     settings = hardware_of(line.given)
@@ -222,11 +260,15 @@ def load(model: Any = LATEST, **hardware: Any) -> "LoadedModel":
 
 
 def _answering(name: str, model: Any, task: str | None, flags: Mapping[str, Any]) -> CalledLine:
-    """The line of a command that answers; which task it is for follows from the model where it is one of ours."""
+    """The line of a command that answers; which task it is for follows from the model where it is
+    one of ours.
+    """
     if model is not None:
         flags = {"model": model, **flags}
     if task is None:
-        reference = None if model is None else line_of_call(name, [], {"model": model}).given["model"]
+        reference = (
+            None if model is None else line_of_call(name, [], {"model": model}).given["model"]
+        )
         task = _task_of(reference)
     return line_of_call(name, [("task", task)], flags)
 
@@ -234,7 +276,9 @@ def _answering(name: str, model: Any, task: str | None, flags: Mapping[str, Any]
 def _task_of(reference: str | None) -> str:
     run = None if reference is None else run_of(decided(reference, TRAINED)[0])
     if run is None:
-        raise UsageError("which task?", f"say task=TASK; there are {', '.join(registry.names('tasks'))}")
+        raise UsageError(
+            "which task?", f"say task=TASK; there are {', '.join(registry.names('tasks'))}"
+        )
     task = read_layer(run / RUN_FILE).values.get("task")
     if not isinstance(task, str):
         hint = f"fine-tune it first: sslcli.finetune(TASK, model={str(run)!r})"
@@ -251,8 +295,12 @@ def _suite_of_calls(line: CalledLine, layers: Sequence[Any], watch: Any) -> Fini
     return FinishedRun(plan.folder, "done", len(runs), report, runs)
 
 
-def _refuse_to_start_others(settings: PretrainSettings | FinetuneSettings, line: CalledLine) -> None:
-    """Raises UsageError where several processes are asked for and this is one: a call is not a command that can be started anew."""
+def _refuse_to_start_others(
+    settings: PretrainSettings | FinetuneSettings, line: CalledLine
+) -> None:
+    """Raises UsageError where several processes are asked for and this is one: a call is not a
+    command that can be started anew.
+    """
     if settings.hardware.gpus is not None and rank_and_size()[1] == 1:
         problem = "a call trains in its own process, and --gpus starts several"
         hint = f"start the script with torchrun, or type it: {shlex.join(['ssl', *line.words])}"
@@ -274,7 +322,9 @@ def _finished_study(found: Any) -> FinishedRun:
     finished = _finished(last)
     if found.report is None:
         return FinishedRun(folders[0], finished.reason, finished.step, Report(), folders)
-    return FinishedRun(folders[0], "done", found.ended[0].result.outcome.progress.step, found.report, folders)
+    return FinishedRun(
+        folders[0], "done", found.ended[0].result.outcome.progress.step, found.report, folders
+    )
 
 
 @contextmanager

@@ -1,4 +1,6 @@
-"""Settings: frozen, checked, every unknown key an error with the nearest name; resolved out of layers, the later the stronger."""
+"""Settings: frozen, checked, every unknown key an error with the nearest name; resolved out of
+layers, the later the stronger.
+"""
 
 import math
 import re
@@ -10,7 +12,16 @@ from types import UnionType
 from typing import Annotated, Any, ClassVar, Generic, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, create_model, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    create_model,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 
 from sslcli.errors import ConfigError, nearest
@@ -23,7 +34,9 @@ _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 # What pydantic says by type of mistake, in words for people who do not know what parsing is.
 _WANTED = {
-    **dict.fromkeys(("int_parsing", "int_type", "int_from_float", "int_parsing_size"), "must be a whole number"),
+    **dict.fromkeys(
+        ("int_parsing", "int_type", "int_from_float", "int_parsing_size"), "must be a whole number"
+    ),
     **dict.fromkeys(("float_parsing", "float_type"), "must be a number"),
     **dict.fromkeys(("bool_parsing", "bool_type"), "must be yes or no"),
     "string_type": "must be a text",
@@ -31,10 +44,15 @@ _WANTED = {
 
 
 class Config(BaseModel):
-    """Base of every settings class: immutable; unknown keys are refused; numbers may come as strings (YAML's 1e-4)."""
+    """Base of every settings class: immutable; unknown keys are refused; numbers may come as
+    strings (YAML's 1e-4).
+    """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
-    largest: ClassVar[int] = 10**12  # no size, count, rate or time is beyond it, and what is computed of such numbers stays finite
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+    )
+    # no size, count, rate or time is beyond it, and what is computed of such numbers stays finite
+    largest: ClassVar[int] = 10**12
 
     @field_validator("*", mode="before")
     @classmethod
@@ -54,8 +72,12 @@ class Config(BaseModel):
         for part in value if isinstance(value, list | tuple) else (value,):
             if isinstance(part, int | float) and abs(part) > cls.largest:
                 raise ValueError(f"must not be beyond {cls.largest:,}, as {_clipped(part)} is")
-            if isinstance(part, str) and any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in part):
-                raise ValueError(f"must be a text, and {_clipped(part)} has a NUL or half a character in it")
+            if isinstance(part, str) and any(
+                letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in part
+            ):
+                raise ValueError(
+                    f"must be a text, and {_clipped(part)} has a NUL or half a character in it"
+                )
         return value
 
 
@@ -77,10 +99,12 @@ def setting(
     trains: bool = False,
     **constraints: Any,
 ) -> Any:
-    """A pydantic field; `flags` ("--lr", "-l") put it on the command line in `panel`, without them it is for --set.
+    """A pydantic field; `flags` ("--lr", "-l") put it on the command line in `panel`, without them
+    it is for --set.
 
-    `part_of`: the field is a mapping of some of that model's fields, which `resolve` checks one by one. `trains`: an option
-    of a task that decides what is trained, so that a model that is trained already cannot be asked for another.
+    `part_of`: the field is a mapping of some of that model's fields, which `resolve` checks one by
+    one. `trains`: an option of a task that decides what is trained, so that a model that is trained
+    already cannot be asked for another.
     """
     extra: dict[str, Any] = {"flags": list(flags), "panel": panel, "trains": trains}
     if part_of is not None:
@@ -105,8 +129,12 @@ def with_defaults(model: type[C], **defaults: Any) -> type[C]:
 
 
 def _count(value: Any) -> Any:
-    """ "10k" -> 10000, "1e6" -> 1000000; what it does not know it leaves to pydantic's own message."""
-    if isinstance(value, str) and (match := re.fullmatch(r"([\d_.]+(?:e\d+)?)\s*([kmgb]?)", value.strip().lower())):
+    """ "10k" -> 10000, "1e6" -> 1000000; what it does not know it leaves to pydantic's own
+    message.
+    """
+    if isinstance(value, str) and (
+        match := re.fullmatch(r"([\d_.]+(?:e\d+)?)\s*([kmgb]?)", value.strip().lower())
+    ):
         number = float(match[1].replace("_", "")) * _SCALES.get(match[2], 1.0)
         return int(number) if math.isfinite(number) and number == int(number) else value
     return value
@@ -114,15 +142,24 @@ def _count(value: Any) -> Any:
 
 def _seconds(value: Any) -> Any:
     """ "2h" -> 7200.0, "1h30m" -> 5400.0, "90" -> 90.0."""
-    if isinstance(value, str) and re.fullmatch(r"(\d+(\.\d+)?[smhd]\s*)+", text := value.strip().lower()):
-        return sum(float(number) * _SECONDS[unit] for number, _, unit in re.findall(r"(\d+(\.\d+)?)([smhd])", text))
+    if isinstance(value, str) and re.fullmatch(
+        r"(\d+(\.\d+)?[smhd]\s*)+", text := value.strip().lower()
+    ):
+        return sum(
+            float(number) * _SECONDS[unit]
+            for number, _, unit in re.findall(r"(\d+(\.\d+)?)([smhd])", text)
+        )
     return value
 
 
 def _count_or_all(value: Any) -> Any:
     """A count from 0, or "all"."""
     number = _count(value)
-    number = int(number) if isinstance(number, str) and number.isascii() and number.isdecimal() else number
+    number = (
+        int(number)
+        if isinstance(number, str) and number.isascii() and number.isdecimal()
+        else number
+    )
     if value == "all" or (isinstance(number, int) and not isinstance(number, bool) and number >= 0):
         return number
     raise ValueError(f"must be a whole number from 0, or all, not {_clipped(value)}")
@@ -135,20 +172,27 @@ Seconds = Annotated[float, BeforeValidator(_seconds)]
 
 @dataclass(frozen=True)
 class Resolved(Generic[C]):
-    """Settings, and where every value that is not a default comes from: dotted key -> "a.yaml:12", "--lr", ..."""
+    """Settings, and where every value that is not a default comes from: dotted key -> "a.yaml:12",
+    "--lr", ...
+    """
 
     settings: C
     sources: Mapping[str, str]
 
 
 def resolve(model: type[C], *layers: Layer) -> Resolved[C]:
-    """Checked settings out of layers, the later the stronger. Raises ConfigError with every mistake at once."""
+    """Checked settings out of layers, the later the stronger. Raises ConfigError with every mistake
+    at once.
+    """
     tree: dict[str, Any] = {}
     sources: dict[str, str] = {}
     problems: list[str] = []
     for layer in layers:
         values, flat = _grouped(model, layer.values)
-        problems += [placed(f"{key} must be a group of settings, not one value", key, layer.sources) for key in flat]
+        problems += [
+            placed(f"{key} must be a group of settings, not one value", key, layer.sources)
+            for key in flat
+        ]
         tree = merged(tree, values)
         sources.update(layer.sources)
     settings = None
@@ -162,8 +206,12 @@ def resolve(model: type[C], *layers: Layer) -> Resolved[C]:
     return Resolved(settings, sources)
 
 
-def _problems_of_parts(model: type[BaseModel], tree: Mapping[str, Any], sources: Mapping[str, str], prefix: str = "") -> Iterator[str]:
-    """Mistakes in single fields of what is `part_of` a model; how they go together shows when the whole is known."""
+def _problems_of_parts(
+    model: type[BaseModel], tree: Mapping[str, Any], sources: Mapping[str, str], prefix: str = ""
+) -> Iterator[str]:
+    """Mistakes in single fields of what is `part_of` a model; how they go together shows when the
+    whole is known.
+    """
     for name, field in model.model_fields.items():
         value, key = tree.get(name), f"{prefix}{name}"
         if not isinstance(value, Mapping):
@@ -178,7 +226,12 @@ def _problems_of_parts(model: type[BaseModel], tree: Mapping[str, Any], sources:
 
 
 def problems_of(
-    error: ValidationError, model: type[BaseModel], prefix: str = "", sources: Mapping[str, str] | None = None, *, whole: bool = True
+    error: ValidationError,
+    model: type[BaseModel],
+    prefix: str = "",
+    sources: Mapping[str, str] | None = None,
+    *,
+    whole: bool = True,
 ) -> list[str]:
     """Return pydantic's errors as sentences with key, source and the nearest name of `model`.
 
@@ -205,13 +258,19 @@ def placed(problem: str, key: str, sources: Mapping[str, str]) -> str:
     """Add the source of a key to a sentence: a flag, as typed, in front, anything else behind."""
     place = _source_of(key, sources)
     if place.startswith("--") and place != "--set" and problem.startswith(key):
-        return f"{place} ({key}){problem.removeprefix(key)}" if "." in key else f"{place}{problem.removeprefix(key)}"
+        return (
+            f"{place} ({key}){problem.removeprefix(key)}"
+            if "." in key
+            else f"{place}{problem.removeprefix(key)}"
+        )
     return f"{problem} ({place})" if place else problem
 
 
 @contextmanager
 def naming_sources(sources: Mapping[str, str]) -> Generator[None]:
-    """Mistakes in a plugin's options, which are found far from the line, are told with what was typed there."""
+    """Mistakes in a plugin's options, which are found far from the line, are told with what was
+    typed there.
+    """
     try:
         yield
     except ConfigError as error:
@@ -227,12 +286,18 @@ def key_of(problem: str) -> str:
 def write_yaml(settings: BaseModel, only_said: bool = False) -> str:
     """Return YAML that reads back to equal settings. `only_said`: without defaults."""
     return yaml.dump(
-        settings.model_dump(mode="json", exclude_unset=only_said), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120
+        settings.model_dump(mode="json", exclude_unset=only_said),
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=120,
     )
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes texts with line breaks of any kind, which PyYAML's other styles do not give back as they were."""
+    """Quotes texts with line breaks of any kind, which PyYAML's other styles do not give back as
+    they were.
+    """
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
         style = '"' if len(data.splitlines()) > 1 or data.splitlines() != [data] else None
@@ -264,14 +329,18 @@ def _extra(field: FieldInfo) -> Mapping[str, Any]:
 def _group(field: FieldInfo) -> type[BaseModel] | None:
     """The settings that a field is a group of; None where it is a single value."""
     annotation = field.annotation
-    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+    return (
+        annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+    )
 
 
-def _grouped(model: type[BaseModel], tree: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, Any], list[str]]:
+def _grouped(
+    model: type[BaseModel], tree: Mapping[str, Any], prefix: str = ""
+) -> tuple[dict[str, Any], list[str]]:
     """The tree without groups that are no mapping, and the keys of those that hold a value there.
 
-    A group whose lines are all commented out reads as null and says nothing. One value in a group's place is a mistake,
-    which is found before the layers are merged: a later layer would hide it.
+    A group whose lines are all commented out reads as null and says nothing. One value in a group's
+    place is a mistake, which is found before the layers are merged: a later layer would hide it.
     """
     kept, flat = dict(tree), []
     for name, field in model.model_fields.items():
@@ -306,7 +375,11 @@ def _sentence(detail: Mapping[str, Any], key: str, model: type[BaseModel], prefi
     if detail["type"] == "literal_error":
         near = nearest(_clipped(given), re.findall(r"'([^']*)'", detail["ctx"]["expected"]))
         return sentence + (f"; did you mean '{near}'?" if near else "")
-    return sentence + ("; quote it where a text is meant" if detail["type"] == "string_type" and isinstance(given, bool) else "")
+    return sentence + (
+        "; quote it where a text is meant"
+        if detail["type"] == "string_type" and isinstance(given, bool)
+        else ""
+    )
 
 
 def _is_time(key: str, model: type[BaseModel], prefix: str) -> bool:
@@ -314,7 +387,9 @@ def _is_time(key: str, model: type[BaseModel], prefix: str) -> bool:
     field = dict(leaves(model, f"{prefix}." if prefix else "")).get(key)
     if field is None:
         return False
-    inner = [mark for part in get_args(field.annotation) for mark in getattr(part, "__metadata__", ())]
+    inner = [
+        mark for part in get_args(field.annotation) for mark in getattr(part, "__metadata__", ())
+    ]
     return any(getattr(mark, "func", None) is _seconds for mark in (*field.metadata, *inner))
 
 
@@ -327,7 +402,11 @@ def _nearest_key(key: str, model: type[BaseModel], prefix: str) -> str | None:
         if f"--{last.replace('_', '-')}" in flags_of(field):
             return name
     ends = {name.rpartition(".")[2]: name for name in fields}
-    groups = {f"{below}{name}": f"{below}{name}" for name, field in model.model_fields.items() if _group(field)}
+    groups = {
+        f"{below}{name}": f"{below}{name}"
+        for name, field in model.model_fields.items()
+        if _group(field)
+    }
     near = nearest(key, [*fields, *groups])
     return near or ends.get(nearest(last, ends) or "")
 

@@ -1,8 +1,10 @@
-"""What a plugin's class declares, read from its source: no line has to import torch to be found wrong.
+"""What a plugin's class declares, read from its source: no line has to import torch to be found
+wrong.
 
-Only what is plain is read: options made by `setting` of plain values, class attributes that are plain values, bases that can be
-found along the imports. Of whatever is not plain nothing is said, and whoever asks imports the plugin instead. Validators are not
-read either: what they refuse is refused when the plugin is imported.
+Only what is plain is read: options made by `setting` of plain values, class attributes that are
+plain values, bases that can be found along the imports. Of whatever is not plain nothing is said,
+and whoever asks imports the plugin instead. Validators are not read either: what they refuse is
+refused when the plugin is imported.
 """
 
 import ast
@@ -29,7 +31,8 @@ PLAIN_TYPES: Mapping[str, Any] = {
     "dict": dict,
 }
 CONFIG = (Config.__module__, Config.__qualname__)
-HARMLESS = ("property", "staticmethod", "classmethod", "model_validator(mode='after')")  # decorators inside settings
+# decorators inside settings
+HARMLESS = ("property", "staticmethod", "classmethod", "model_validator(mode='after')")
 OUTSIDE = frozenset({*sys.stdlib_module_names, "torch", "numpy", "pydantic", "tokenizers"})
 DECIDES = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match)
 MOST_STEPS = 50  # along imports and bases; what goes further is a circle
@@ -49,7 +52,9 @@ class Outside(NotPlain):
 
 @dataclass(frozen=True)
 class Declared:
-    """A class, not imported. `bases`: module and name of all that it descends from, nearest first."""
+    """A class, not imported. `bases`: module and name of all that it descends from, nearest
+    first.
+    """
 
     module: str
     node: ast.ClassDef
@@ -73,8 +78,17 @@ class Declared:
         """Tell whether validators of these settings may accept what their types refuse. Raises
         NotPlain.
         """
-        chain = [node for place, node in _bases(*_class(*self._member(name))) if (place, node.name) != CONFIG]
-        marks = [mark for node in chain for line in node.body for mark in getattr(line, "decorator_list", ())]
+        chain = [
+            node
+            for place, node in _bases(*_class(*self._member(name)))
+            if (place, node.name) != CONFIG
+        ]
+        marks = [
+            mark
+            for node in chain
+            for line in node.body
+            for mark in getattr(line, "decorator_list", ())
+        ]
         return not all(ast.unparse(mark) in HARMLESS for mark in marks)
 
     def _member(self, name: str) -> Place:
@@ -106,13 +120,19 @@ def declared(value: str) -> Declared:
 
 
 def module_file(module: str) -> Path | None:
-    """The source file of a module, found along the import path without importing a parent package."""
+    """The source file of a module, found along the import path without importing a parent
+    package.
+    """
     locations: Sequence[str] | None = None
     parts = module.split(".")
     spec = None
     for depth in range(1, len(parts) + 1):
         name = ".".join(parts[:depth])
-        specs = (finder.find_spec(name, locations) for finder in sys.meta_path if hasattr(finder, "find_spec"))
+        specs = (
+            finder.find_spec(name, locations)
+            for finder in sys.meta_path
+            if hasattr(finder, "find_spec")
+        )
         try:
             spec = next((spec for spec in specs if spec is not None), None)
         except KeyError:  # a folder without __init__.py in another one, which is not imported
@@ -122,11 +142,17 @@ def module_file(module: str) -> Path | None:
         if spec is None or (depth < len(parts) and spec.submodule_search_locations is None):
             return None
         locations = list(spec.submodule_search_locations or ())
-    return Path(spec.origin) if spec is not None and spec.origin and Path(spec.origin).is_file() else None
+    return (
+        Path(spec.origin)
+        if spec is not None and spec.origin and Path(spec.origin).is_file()
+        else None
+    )
 
 
 def parsed(path: Path) -> ast.Module:
-    """Raises OSError, ValueError, SyntaxError, RecursionError or MemoryError for what cannot be read."""
+    """Raises OSError, ValueError, SyntaxError, RecursionError or MemoryError for what cannot be
+    read.
+    """
     status = path.stat()
     return _parsed(path, status.st_mtime_ns, status.st_size)
 
@@ -193,11 +219,17 @@ def _refuse_own_names(body: Sequence[ast.stmt], value: ast.AST) -> None:
 def _targets(line: ast.AST) -> list[str]:
     if isinstance(line, ast.Assign):
         return [target.id for target in line.targets if isinstance(target, ast.Name)]
-    return [line.target.id] if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) else []
+    return (
+        [line.target.id]
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)
+        else []
+    )
 
 
 def _assigned(line: ast.stmt) -> ast.expr:
-    """The value that an assignment gives. Raises NotPlain for an annotation alone, and for anything else."""
+    """The value that an assignment gives. Raises NotPlain for an annotation alone, and for anything
+    else.
+    """
     value = line.value if isinstance(line, ast.Assign | ast.AnnAssign) else None
     if value is None:
         raise NotPlain(ast.dump(line)[:100])
@@ -222,7 +254,9 @@ def _class(module: str, node: ast.AST, steps: int = MOST_STEPS) -> ClassPlace:
 
 
 def _bases(module: str, node: ast.ClassDef, steps: int = MOST_STEPS) -> Iterator[ClassPlace]:
-    """The class, then those that it descends from, from left to right, but none of torch's or of the standard library's."""
+    """The class, then those that it descends from, from left to right, but none of torch's or of
+    the standard library's.
+    """
     yield module, node
     for base in node.bases if steps else ():
         try:
@@ -247,7 +281,10 @@ def _model(module: str, node: ast.ClassDef) -> type[Config]:
     fields: dict[str, Any] = {}
     for line in node.body:
         if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
-            fields[line.target.id] = (_type(module, line.annotation), ... if line.value is None else _field(module, line.value))
+            fields[line.target.id] = (
+                _type(module, line.annotation),
+                ... if line.value is None else _field(module, line.value),
+            )
         elif not isinstance(line, ast.FunctionDef | ast.Pass | ast.Expr):
             raise NotPlain(f"{node.name} holds more than options")
     return create_model(node.name, __base__=parent, __module__=module, **fields)
@@ -257,7 +294,10 @@ def _field(module: str, node: ast.AST) -> Any:
     """A default, or what `setting` makes of plain words."""
     if not isinstance(node, ast.Call):
         return _value(module, node)
-    if not isinstance(node.func, ast.Name) or _origin(module, node.func.id) != (config.__name__, "setting"):
+    if not isinstance(node.func, ast.Name) or _origin(module, node.func.id) != (
+        config.__name__,
+        "setting",
+    ):
         raise NotPlain(ast.dump(node.func))
     words = {word.arg: _value(module, word.value) for word in node.keywords if word.arg}
     return config.setting(*(_value(module, word) for word in node.args), **words)
@@ -270,8 +310,14 @@ def _origin(module: str, name: str) -> tuple[str, str]:
             return module, name
         path = module_file(module)
         for line in parsed(path).body if path is not None else ():
-            if isinstance(line, ast.ImportFrom) and line.module and name in [alias.asname or alias.name for alias in line.names]:
-                name = next(alias.name for alias in line.names if (alias.asname or alias.name) == name)
+            if (
+                isinstance(line, ast.ImportFrom)
+                and line.module
+                and name in [alias.asname or alias.name for alias in line.names]
+            ):
+                name = next(
+                    alias.name for alias in line.names if (alias.asname or alias.name) == name
+                )
                 module = line.module
                 break
         else:
@@ -288,22 +334,40 @@ def _value(module: str, node: ast.AST) -> Any:
         return "".join(str(_value(module, part)) for part in node.values)
     if isinstance(node, ast.FormattedValue) and node.format_spec is None and node.conversion == -1:
         return _value(module, node.value)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "frozenset" and not node.keywords:
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "frozenset"
+        and not node.keywords
+    ):
         return frozenset(*(_value(module, word) for word in node.args))
     try:
         return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError, AttributeError) as error:
+    except (
+        ValueError,
+        TypeError,
+        SyntaxError,
+        MemoryError,
+        RecursionError,
+        AttributeError,
+    ) as error:
         raise NotPlain(ast.dump(node)[:100]) from error
 
 
 def _type(module: str, node: ast.AST) -> Any:
-    """The type that an annotation names. Of Annotated the plain type, which lets every value pass: what is behind it converts them."""
+    """The type that an annotation names. Of Annotated the plain type, which lets every value pass:
+    what is behind it converts them.
+    """
     if isinstance(node, ast.Constant) and node.value in (None, ...):
         return node.value
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
         return FORMS["Union"][_type(module, node.left), _type(module, node.right)]
     if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
-        return _generic(module, node.value.id, node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice])
+        return _generic(
+            module,
+            node.value.id,
+            node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice],
+        )
     if not isinstance(node, ast.Name):
         raise NotPlain(ast.dump(node))
     if node.id in PLAIN_TYPES:
@@ -322,7 +386,8 @@ def _type(module: str, node: ast.AST) -> Any:
 def _generic(module: str, name: str, words: Sequence[ast.AST]) -> Any:
     if name == "Literal":
         values = [_value(module, word) for word in words]
-        return FORMS[name][values[0] if len(values) == 1 else tuple(values)]  # one name may stand for them all
+        # one name may stand for them all
+        return FORMS[name][values[0] if len(values) == 1 else tuple(values)]
     if name == "ClassVar":
         return ClassVar[Any]
     if name == "Annotated":

@@ -1,4 +1,6 @@
-"""Modules that few commands need and that take long to import: imported when they are used first."""
+"""Modules that few commands need and that take long to import: imported when they are used
+first.
+"""
 
 import importlib
 from typing import Any

@@ -12,7 +12,10 @@ from typing import Any
 API_VERSION = 3
 API = "sslcli.api"
 _MISSING = re.compile(rf"cannot import name '(\w+)' from '{re.escape(API)}'")
-_TO_SCORER = "write them in a class MyScorer(Scorer), which has self.options and self.labels, and name it in the task: scorer = MyScorer"
+_TO_SCORER = (
+    "write them in a class MyScorer(Scorer), which has self.options "
+    "and self.labels, and name it in the task: scorer = MyScorer"
+)
 _RENAMED = "only the name is another"
 # Name that sslcli.api had in an older version -> what a plugin writes instead.
 GONE: Mapping[str, str] = {
@@ -54,13 +57,19 @@ MOVED: Mapping[str, Mapping[str, tuple[str, str]]] = {
 # Contract -> method that had fewer parameters -> how many, what it is now, and what for.
 CHANGED: Mapping[str, Mapping[str, tuple[int, str, str]]] = {
     "Learnable": {
-        "begin": (2, "begin(self, backbone, first_batch)", "first_batch() gives the views of the first batch, for whom it serves")
+        "begin": (
+            2,
+            "begin(self, backbone, first_batch)",
+            "first_batch() gives the views of the first batch, for whom it serves",
+        )
     },
 }
 
 
 def outdated(cls: type, contracts: Sequence[str]) -> tuple[str, str] | None:
-    """A sentence and a hint where a plugin has members of an older version; `contracts`: the modules of the contracts."""
+    """A sentence and a hint where a plugin has members of an older version; `contracts`: the
+    modules of the contracts.
+    """
     own = [base for base in cls.__mro__ if base.__module__ not in contracts]
     contract = [base.__name__ for base in cls.__mro__ if base.__module__ in contracts]
     moved = [entry for name in contract for entry in MOVED.get(name, {}).items()]
@@ -73,13 +82,21 @@ def outdated(cls: type, contracts: Sequence[str]) -> tuple[str, str] | None:
         return None
     changes = ", ".join(f"{name} is now {now}" for name, (now, _) in found.items())
     hints = dict.fromkeys(hint for _, hint in found.values())
-    return f"{cls.__name__} is written for an older plugin interface than version {API_VERSION}: {changes}", "; ".join(hints)
+    return (
+        (
+            f"{cls.__name__} is written for an older plugin "
+            f"interface than version {API_VERSION}: {changes}"
+        ),
+        "; ".join(hints),
+    )
 
 
 def _takes(method: Callable[..., Any], count: int) -> bool:
     """Whether it has so many parameters, self among them, and takes no more than these."""
     parameters = signature(method).parameters.values()
-    return len(parameters) == count and not any(each.kind is Parameter.VAR_POSITIONAL for each in parameters)
+    return len(parameters) == count and not any(
+        each.kind is Parameter.VAR_POSITIONAL for each in parameters
+    )
 
 
 def outdated_import(error: BaseException) -> tuple[str, str] | None:
@@ -87,5 +104,8 @@ def outdated_import(error: BaseException) -> tuple[str, str] | None:
     found = _MISSING.match(str(error)) if isinstance(error, ImportError) else None
     if found is None or found[1] not in GONE:
         return None
-    problem = f"it is written for an older plugin interface than version {API_VERSION}: {API} has no {found[1]} any more"
+    problem = (
+        "it is written for an older plugin interface than "
+        f"version {API_VERSION}: {API} has no {found[1]} any more"
+    )
     return problem, GONE[found[1]]

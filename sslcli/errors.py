@@ -5,11 +5,14 @@
     ├── ConfigError         2    settings that do not fit: all mistakes at once
     ├── DataError           2    a file, a record or a field that cannot be used
     │   ├── RecordErrors    2    all of them at once, where somebody asked for that
-    │   └── PassedOver      2    a record that is valid and holds nothing to use; files are read on behind it
+    │   └── PassedOver      2    a record that is valid and holds nothing to use; files are read on
+    behind it
     ├── PluginError         2    a plugin that is missing, shadowed, double or broken
     ├── ModelError          2    a model directory or a checkpoint that cannot be used
-    ├── RunError            1    something failed while running: memory, disk, a process that was lost
-    │   └── Diverged        1    the loss or its gradient is no number any more: the same settings end so again
+    ├── RunError            1    something failed while running: memory, disk, a process that was
+    lost
+    │   └── Diverged        1    the loss or its gradient is no number any more: the same settings
+    end so again
     ├── CheckError          3    a check that was asked for is not met
     └── StopRequest              work is saved, and the run can be resumed
         ├── Preempted       75   SIGTERM, SIGUSR1 or --max-time
@@ -48,7 +51,8 @@ class SslError(Exception):
 def is_of_disk(error: BaseException | None) -> bool:
     """Tell whether the disk itself caused an error, rather than the file that was read."""
     met: set[int] = set()
-    while error is not None and id(error) not in met:  # one raised anew from itself is its own cause
+    # one raised anew from itself is its own cause
+    while error is not None and id(error) not in met:
         if isinstance(error, OSError) and error.errno in _OF_DISK:
             return True
         met.add(id(error))
@@ -73,7 +77,11 @@ class ConfigError(SslError):
 
     @property
     def lines(self) -> Sequence[str]:
-        return self.problems if len(self.problems) == 1 else (f"{len(self.problems)} mistakes in the settings:", *self.problems)
+        return (
+            self.problems
+            if len(self.problems) == 1
+            else (f"{len(self.problems)} mistakes in the settings:", *self.problems)
+        )
 
 
 class DataError(SslError):
@@ -94,7 +102,13 @@ class RecordErrors(DataError):
 
     @property
     def lines(self) -> Sequence[str]:
-        return (f"{len(self.problems)} {'records and more' if self.more else 'records'} cannot be used:", *self.problems)
+        return (
+            (
+                f"{len(self.problems)} "
+                f"{'records and more' if self.more else 'records'} cannot be used:"
+            ),
+            *self.problems,
+        )
 
 
 class PassedOver(DataError):
@@ -166,7 +180,11 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     most, lower = max(min(1, len(name) - 1), len(name) // 3), name.lower()
     near = [other for other in islice(names, MOST_COMPARED) if abs(len(other) - len(name)) <= most]
     distances = {other: edits(lower, other.lower()) for other in near}
-    return min((other for other in near if distances[other] <= most), key=distances.__getitem__, default=None)
+    return min(
+        (other for other in near if distances[other] <= most),
+        key=distances.__getitem__,
+        default=None,
+    )
 
 
 def edits(left: str, right: str) -> int:

@@ -1,7 +1,9 @@
-"""Files and folders that are whole or not there: written aside, hashed, synced to disk, and only then given their name.
+"""Files and folders that are whole or not there: written aside, hashed, synced to disk, and only
+then given their name.
 
-A sealed folder holds `manifest.json` with the size and the BLAKE2b hash of every other file, and a hash of itself as its seal.
-What has no manifest, or another size or hash than its manifest says, is not read.
+A sealed folder holds `manifest.json` with the size and the BLAKE2b hash of every other file, and a
+hash of itself as its seal. What has no manifest, or another size or hash than its manifest says, is
+not read.
 """
 
 import errno
@@ -31,7 +33,9 @@ from sslcli.errors import ModelError, RunError
 
 MANIFEST = "manifest.json"
 _SEAL = "seal"
-_IT_IS_GONE = "it was removed or renamed meanwhile: start again, or go on with --resume where it is now"
+_IT_IS_GONE = (
+    "it was removed or renamed meanwhile: start again, or go on with --resume where it is now"
+)
 _CHECK_DISK = "check the free space and the permissions of the disk"
 
 
@@ -45,7 +49,9 @@ def hash_file(path: Path) -> str:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Replace a small file so that a reader sees the old text or the new, never a part. Raises RunError where the disk refuses."""
+    """Replace a small file so that a reader sees the old text or the new, never a part. Raises
+    RunError where the disk refuses.
+    """
     data = content.encode("utf-8") if isinstance(content, str) else content
     with _in_words(path), _file_aside(path) as unfinished:
         unfinished.write_bytes(data)
@@ -92,7 +98,9 @@ def _in_words(final: Path) -> Generator[None]:
 
 
 def refused(path: Path, error: OSError, hint: str = _CHECK_DISK) -> RunError:
-    """Why a path cannot be written, in words; `hint` where the disk refuses. A folder that is gone is called that."""
+    """Why a path cannot be written, in words; `hint` where the disk refuses. A folder that is gone
+    is called that.
+    """
     gone = [parent for parent in path.parents if not os.path.lexists(parent)]
     if error.errno == errno.ENOENT and gone:
         return RunError(f"cannot write {path}: {gone[-1]} is not there any more", _IT_IS_GONE)
@@ -100,15 +108,21 @@ def refused(path: Path, error: OSError, hint: str = _CHECK_DISK) -> RunError:
 
 
 def refuse_gone(folder: Path) -> None:
-    """Raises RunError where a folder that is written into was removed meanwhile, so that nobody makes it anew with a part of its files."""
+    """Raises RunError where a folder that is written into was removed meanwhile, so that nobody
+    makes it anew with a part of its files.
+    """
     if not folder.is_dir():
         raise RunError(f"cannot write in {folder}: it is not there any more", _IT_IS_GONE)
 
 
 def remove(path: Path) -> None:
-    """A file, a folder or a link, and never what a link leads to. Raises RunError where the disk refuses."""
+    """A file, a folder or a link, and never what a link leads to. Raises RunError where the disk
+    refuses.
+    """
     try:
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(
+            missing_ok=True
+        )
     except OSError as error:
         raise RunError(f"cannot remove {path}: {error.strerror or error}", _CHECK_DISK) from error
 
@@ -150,7 +164,10 @@ def put_together(final: Path, marks: Sequence[str], own: Collection[str] = ()) -
             (final / name).unlink(missing_ok=True)
         sync(final)
         names = sorted(path.name for path in folder.iterdir())
-        for name in [*(name for name in names if name not in marks), *(name for name in marks if name in names)]:
+        for name in [
+            *(name for name in names if name not in marks),
+            *(name for name in marks if name in names),
+        ]:
             if name in marks:
                 sync(final)  # what it vouches for is there before it
             (folder / name).replace(final / name)
@@ -158,7 +175,9 @@ def put_together(final: Path, marks: Sequence[str], own: Collection[str] = ()) -
 
 
 def _is_whole(final: Path, names: set[str]) -> bool:
-    """Whether a folder can be replaced as a whole: nothing but these files is in it, and it can be given another's place."""
+    """Whether a folder can be replaced as a whole: nothing but these files is in it, and it can be
+    given another's place.
+    """
     if not os.path.lexists(final):
         return True
     place = Path(os.path.realpath(final))
@@ -241,26 +260,42 @@ def drop_from(folder: Path, parts: Collection[str]) -> None:
 
 
 def _seal_of(manifest: Mapping[str, Any]) -> str:
-    """A hash of all that a manifest says but its seal, whatever the spaces and the order it is written in."""
+    """A hash of all that a manifest says but its seal, whatever the spaces and the order it is
+    written in.
+    """
     said = {key: value for key, value in manifest.items() if key != _SEAL}
     return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=32).hexdigest()
 
 
 def read_sealed(folder: Path, hashes: bool = True) -> dict[str, Any]:
-    """The manifest of a folder that is whole. Raises ModelError naming the file that is missing or damaged."""
+    """The manifest of a folder that is whole. Raises ModelError naming the file that is missing or
+    damaged.
+    """
     path = folder / MANIFEST
     try:
         manifest = plainfiles.read_whole_json(path)
-        files = {name: (entry["bytes"], entry["blake2b"]) for name, entry in manifest["files"].items()}
+        files = {
+            name: (entry["bytes"], entry["blake2b"]) for name, entry in manifest["files"].items()
+        }
         seal = manifest[_SEAL]
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ModelError(f"{path} is missing or damaged", "the folder was not written to its end") from error
+        raise ModelError(
+            f"{path} is missing or damaged", "the folder was not written to its end"
+        ) from error
     if path.is_symlink() or seal != _seal_of(manifest):
-        raise ModelError(f"{path} is not what was written: its seal differs, or it is a link", "the folder is damaged")
+        raise ModelError(
+            f"{path} is not what was written: its seal differs, or it is a link",
+            "the folder is damaged",
+        )
     for name, (size, digest) in files.items():
         part = folder / name
         if not part.is_file() or part.is_symlink() or part.stat().st_size != size:
-            raise ModelError(f"{part} is missing or has another size than when it was written", "the folder is damaged")
+            raise ModelError(
+                f"{part} is missing or has another size than when it was written",
+                "the folder is damaged",
+            )
         if hashes and hash_file(part) != digest:
-            raise ModelError(f"{part} is not what was written: its hash differs", "the folder is damaged")
+            raise ModelError(
+                f"{part} is not what was written: its hash differs", "the folder is damaged"
+            )
     return manifest

@@ -1,8 +1,9 @@
 """The files that are read whole: plain ones of bounded size, and what is parsed out of them.
 
-A model directory, a run folder or a cache may come from anywhere: where a file is expected there may lie a pipe, which
-would be waited for without end, a link to a device, which never ends, or JSON that is nested deeper than Python recurses.
-Every such file is an OSError here, and every such text a ValueError, which callers turn into their own sentence.
+A model directory, a run folder or a cache may come from anywhere: where a file is expected there
+may lie a pipe, which would be waited for without end, a link to a device, which never ends, or JSON
+that is nested deeper than Python recurses. Every such file is an OSError here, and every such text
+a ValueError, which callers turn into their own sentence.
 """
 
 import errno
@@ -14,7 +15,8 @@ from typing import Any, BinaryIO
 
 STANDARD_INPUT = "-"
 PACKED = (".gz", ".zst")
-MOST_BYTES = 1 << 28  # of a file of settings, facts or reports; the largest known index of weights has 10 MB
+# of a file of settings, facts or reports; the largest known index of weights has 10 MB
+MOST_BYTES = 1 << 28
 _KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
@@ -35,11 +37,15 @@ def suffix_of(reference: str) -> str:
 
 
 def refuse_other_kinds(path: Path) -> os.stat_result:
-    """The status of a plain file, links followed. Raises OSError naming the kind of anything else, or where there is nothing."""
+    """The status of a plain file, links followed. Raises OSError naming the kind of anything else,
+    or where there is nothing.
+    """
     status = path.stat()
     kind = stat.S_IFMT(status.st_mode)
     if kind != stat.S_IFREG:
-        raise OSError(errno.EINVAL, f"it is {_KINDS.get(kind, 'no file')}, and not a plain file", str(path))
+        raise OSError(
+            errno.EINVAL, f"it is {_KINDS.get(kind, 'no file')}, and not a plain file", str(path)
+        )
     return status
 
 
@@ -48,7 +54,8 @@ def open_plain(path: Path) -> BinaryIO:
     refuse_other_kinds(path)
 
     def opener(name: str, flags: int) -> int:
-        return os.open(name, flags | os.O_NONBLOCK)  # what was put in its place meanwhile is not waited for either
+        # what was put in its place meanwhile is not waited for either
+        return os.open(name, flags | os.O_NONBLOCK)
 
     return open(path, "rb", opener=opener)
 

@@ -4,9 +4,10 @@
     [project.entry-points."sslcli.objectives"]
     electra = "ssl_electra:Electra"                ssl pretrain --objective electra
 
-The built-ins stand in the same groups as everyone else's. A built-in wins over a stranger of the same name ("shadowed"),
-two strangers of one name must be told apart as DISTRIBUTION:NAME ("duplicate"), and SSLCLI_PLUGINS=dist-a,dist-b lets only
-these distributions in besides the built-ins (empty: none; "disabled"). A plugin that breaks hurts nobody but who asks for it.
+The built-ins stand in the same groups as everyone else's. A built-in wins over a stranger of the
+same name ("shadowed"), two strangers of one name must be told apart as DISTRIBUTION:NAME
+("duplicate"), and SSLCLI_PLUGINS=dist-a,dist-b lets only these distributions in besides the
+built-ins (empty: none; "disabled"). A plugin that breaks hurts nobody but who asks for it.
 """
 
 import ast
@@ -38,7 +39,18 @@ KINDS = {  # kind -> the word for one of them, and the contract that its classes
 }
 CONTRACTS = tuple(
     f"sslcli.contracts.{module}"
-    for module in ("learnable", "objective", "task", "scorer", "suite", "probe", "shift", "reader", "tokenizer", "family")
+    for module in (
+        "learnable",
+        "objective",
+        "task",
+        "scorer",
+        "suite",
+        "probe",
+        "shift",
+        "reader",
+        "tokenizer",
+        "family",
+    )
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 Status = Literal["ok", "shadowed", "duplicate", "disabled", "broken"]
@@ -80,11 +92,17 @@ def allowed_distributions() -> frozenset[str] | None:
     all.
     """
     text = os.environ.get("SSLCLI_PLUGINS")
-    return None if text is None else frozenset(normalized(name.strip()) for name in text.split(",") if name.strip())
+    return (
+        None
+        if text is None
+        else frozenset(normalized(name.strip()) for name in text.split(",") if name.strip())
+    )
 
 
 def unknown_allowed() -> frozenset[str]:
-    """Distributions that SSLCLI_PLUGINS names and that have no plugin here: most likely misspelt."""
+    """Distributions that SSLCLI_PLUGINS names and that have no plugin here: most likely
+    misspelt.
+    """
     present = {normalized(found.distribution) for kind in KINDS for found in _entries(kind)}
     return (allowed_distributions() or frozenset()) - present
 
@@ -100,12 +118,22 @@ def names(kind: str) -> list[str]:
 
 
 def find(kind: str, name: str) -> Found:
-    """The plugin behind "name" or "distribution:name", not imported. Raises PluginError where that is not exactly one."""
+    """The plugin behind "name" or "distribution:name", not imported. Raises PluginError where that
+    is not exactly one.
+    """
     everyone = _of_kind(kind)
     distribution, colon, bare = name.rpartition(":")
     namesakes = [found for found in everyone if found.name == bare]
-    matching = [found for found in namesakes if not colon or normalized(found.distribution) == normalized(distribution)]
-    usable = [found for found in matching if found.status == "ok" or (colon and found.status in ("shadowed", "duplicate"))]
+    matching = [
+        found
+        for found in namesakes
+        if not colon or normalized(found.distribution) == normalized(distribution)
+    ]
+    usable = [
+        found
+        for found in matching
+        if found.status == "ok" or (colon and found.status in ("shadowed", "duplicate"))
+    ]
     if usable:
         return _described(replace(usable[0], status="ok", problem=""))
     if matching:
@@ -117,7 +145,9 @@ def find(kind: str, name: str) -> Found:
 
 
 def load(kind: str, name: str) -> type[Any]:
-    """The class of one plugin; its module is imported now. Raises PluginError naming distribution, version and cause."""
+    """The class of one plugin; its module is imported now. Raises PluginError naming distribution,
+    version and cause.
+    """
     return load_found(find(kind, name))
 
 
@@ -140,7 +170,10 @@ def load_found(found: Found) -> type[Any]:
         raise PluginError(f"{who} cannot be used: {old[0]}", old[1])
     wrong = _why_unfit(loaded, contract)
     if wrong:
-        raise PluginError(f"{who} cannot be used: {wrong}", f"ssl plugins show {found.distribution}:{found.name} says where it stands")
+        raise PluginError(
+            f"{who} cannot be used: {wrong}",
+            f"ssl plugins show {found.distribution}:{found.name} says where it stands",
+        )
     return loaded
 
 
@@ -157,7 +190,9 @@ def declaration(kind: str, name: str) -> Declared | None:
 
 
 def plugin_settings(kind: str, name: str, member: str = "Options") -> type[Config]:
-    """The flags of a plugin: settings with its fields, which its class need not be imported for where they are plain."""
+    """The flags of a plugin: settings with its fields, which its class need not be imported for
+    where they are plain.
+    """
     found = declaration(kind, name)
     if found is not None:
         with suppress(Exception):  # it is not plain, or a stranger's
@@ -192,7 +227,9 @@ def attribute(kind: str, name: str, member: str) -> Any:
 
 
 def usual(kind: str, member: str, fits: Callable[[Any], bool] = bool) -> list[str]:
-    """Plugins that declare themselves for a use by a class attribute, the built-in ones first; a broken one is none of them."""
+    """Plugins that declare themselves for a use by a class attribute, the built-in ones first; a
+    broken one is none of them.
+    """
     found = []
     for name in sorted(names(kind), key=lambda name: not find(kind, name).built_in):
         with suppress(SslError, AttributeError):
@@ -203,7 +240,9 @@ def usual(kind: str, member: str, fits: Callable[[Any], bool] = bool) -> list[st
 
 @contextmanager
 def _stdout_kept() -> Generator[None]:
-    """stdout belongs to the result: what is printed meanwhile goes to stderr, also from native code and from commands."""
+    """stdout belongs to the result: what is printed meanwhile goes to stderr, also from native code
+    and from commands.
+    """
     try:
         kept = os.dup(1)
     except OSError:  # it is closed: nothing can be printed
@@ -221,34 +260,67 @@ def _stdout_kept() -> Generator[None]:
 
 
 def plugin_location(found: Found) -> Path | None:
-    """The source file of a plugin's module, found along the import path without importing a parent package."""
+    """The source file of a plugin's module, found along the import path without importing a parent
+    package.
+    """
     return module_file(found.module)
 
 
 def _of_kind(kind: str) -> list[Found]:
-    """Sorted by name, the built-in first, each with the status that follows from the others of its name."""
+    """Sorted by name, the built-in first, each with the status that follows from the others of its
+    name.
+    """
     allowed = allowed_distributions()
-    everyone = sorted(_entries(kind), key=lambda found: (found.name, not found.built_in, found.distribution))
-    active = [found for found in everyone if allowed is None or found.built_in or normalized(found.distribution) in allowed]
-    return [_judged(found, [other for other in active if other.name == found.name]) for found in everyone]
+    everyone = sorted(
+        _entries(kind), key=lambda found: (found.name, not found.built_in, found.distribution)
+    )
+    active = [
+        found
+        for found in everyone
+        if allowed is None or found.built_in or normalized(found.distribution) in allowed
+    ]
+    return [
+        _judged(found, [other for other in active if other.name == found.name])
+        for found in everyone
+    ]
 
 
 def _judged(found: Found, namesakes: Sequence[Found]) -> Found:
-    """`namesakes`: the plugins of this name that are let in, this one among them unless it is turned off."""
+    """`namesakes`: the plugins of this name that are let in, this one among them unless it is
+    turned off.
+    """
     if not _NAME.fullmatch(found.name):
-        return replace(found, status="broken", problem=f"'{found.name}' cannot be a name: letters, digits, '-', '_' and '.' can")
+        return replace(
+            found,
+            status="broken",
+            problem=f"'{found.name}' cannot be a name: letters, digits, '-', '_' and '.' can",
+        )
     if found not in namesakes:
-        return replace(found, status="disabled", problem=f"{found.distribution} is not among the distributions of SSLCLI_PLUGINS")
+        return replace(
+            found,
+            status="disabled",
+            problem=f"{found.distribution} is not among the distributions of SSLCLI_PLUGINS",
+        )
     if namesakes[0].built_in and not found.built_in:
-        return replace(found, status="shadowed", problem=f"the built-in of this name wins; ask for {found.distribution}:{found.name}")
+        return replace(
+            found,
+            status="shadowed",
+            problem=f"the built-in of this name wins; ask for {found.distribution}:{found.name}",
+        )
     if len(namesakes) > 1 and not found.built_in:
         others = " and ".join(other.distribution for other in namesakes if other != found)
-        return replace(found, status="duplicate", problem=f"{others} has this name too; ask for {found.distribution}:{found.name}")
+        return replace(
+            found,
+            status="duplicate",
+            problem=f"{others} has this name too; ask for {found.distribution}:{found.name}",
+        )
     return found
 
 
 def _entries(kind: str) -> Iterator[Found]:
-    """Each distribution once, the first on the import path; one whose metadata cannot be read is left out."""
+    """Each distribution once, the first on the import path; one whose metadata cannot be read is
+    left out.
+    """
     group, seen = f"sslcli.{kind}", set()
     for distribution in importlib.metadata.distributions():
         try:
@@ -262,11 +334,15 @@ def _entries(kind: str) -> Iterator[Found]:
         if normalized(name) in seen:
             continue
         seen.add(normalized(name))
-        yield from {entry.name: Found(kind, entry.name, name, version, entry.value) for entry in entries}.values()
+        yield from {
+            entry.name: Found(kind, entry.name, name, version, entry.value) for entry in entries
+        }.values()
 
 
 def _described(found: Found) -> Found:
-    """With the first paragraph of its module's docstring, or as broken where there is no module to read."""
+    """With the first paragraph of its module's docstring, or as broken where there is no module to
+    read.
+    """
     path = plugin_location(found)
     if path is None:
         return _broken(found, f"there is no module {found.module}")
@@ -284,15 +360,34 @@ def _broken(found: Found, problem: str) -> Found:
 
 
 def _why_not(kind: str, matching: Sequence[Found]) -> tuple[str, str]:
-    """A sentence and a hint for plugins that are there and cannot be had under the name that was asked for."""
+    """A sentence and a hint for plugins that are there and cannot be had under the name that was
+    asked for.
+    """
     first, word = matching[0], KINDS[kind][0]
     if first.status == "duplicate":
-        owners = " and ".join(f"{found.distribution} {found.version}" for found in matching if found.status == "duplicate")
-        choice = " or ".join(f"{found.distribution}:{found.name}" for found in matching if found.status == "duplicate")
+        owners = " and ".join(
+            f"{found.distribution} {found.version}"
+            for found in matching
+            if found.status == "duplicate"
+        )
+        choice = " or ".join(
+            f"{found.distribution}:{found.name}"
+            for found in matching
+            if found.status == "duplicate"
+        )
         return f"{word} '{first.name}' is in {owners}", f"say which one: {choice}"
     if first.status == "disabled":
-        return f"{word} '{first.name}' of {first.distribution} is turned off", "add its distribution to SSLCLI_PLUGINS, or unset it"
-    return f"{word} '{first.name}' of {first.distribution} {first.version} cannot be used: {first.problem}", "ssl plugins list shows all"
+        return (
+            f"{word} '{first.name}' of {first.distribution} is turned off",
+            "add its distribution to SSLCLI_PLUGINS, or unset it",
+        )
+    return (
+        (
+            f"{word} '{first.name}' of {first.distribution} "
+            f"{first.version} cannot be used: {first.problem}"
+        ),
+        "ssl plugins list shows all",
+    )
 
 
 def _cause(error: BaseException) -> str:
@@ -314,7 +409,9 @@ def _why_unfit(loaded: Any, contract: str) -> str:
     """Why an object that an entry point names is no plugin; the empty string where it is one."""
     if not isinstance(loaded, type):
         return f"the entry point must name a class, not {type(loaded).__name__} {loaded!r:.60}"
-    if not any(base.__module__ in CONTRACTS and base.__name__ == contract for base in loaded.__mro__):
+    if not any(
+        base.__module__ in CONTRACTS and base.__name__ == contract for base in loaded.__mro__
+    ):
         return f"{loaded.__name__} is no subclass of sslcli.api.{contract}"
     if lacking := _lacks_methods(loaded):
         return lacking
@@ -331,7 +428,9 @@ def _why_unfit(loaded: Any, contract: str) -> str:
 def _lacks_scorer(task: type[Any]) -> str:
     """Why a task's predictions cannot be scored; the empty string where they can."""
     scorer = task.scorer
-    if not isinstance(scorer, type) or not any(base.__module__ in CONTRACTS and base.__name__ == "Scorer" for base in scorer.__mro__):
+    if not isinstance(scorer, type) or not any(
+        base.__module__ in CONTRACTS and base.__name__ == "Scorer" for base in scorer.__mro__
+    ):
         return f"{task.__name__}.scorer is no subclass of sslcli.api.Scorer"
     if scorer.__module__ in CONTRACTS:
         return f"{task.__name__} has no scorer"

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
-# Control characters, line and paragraph ends, and halves of characters, none of which a terminal shows as itself.
+# Control characters, line and paragraph ends, and halves of characters, none of which a terminal
+# shows as itself.
 _UNPRINTABLE = frozenset({"Cc", "Zl", "Zp", "Cs"})
 # What turns the direction of all text behind it.
 _TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
@@ -93,8 +94,9 @@ class Plot:
 class Matrix:
     """values[row][column], each cell a colour and a number.
 
-    `row_groups`, `column_groups`: the group of each, where like stands beside like; `low`, `high`: the
-    ends of the colours, those of the values where not given; `x`, `y`: what columns and rows are.
+    `row_groups`, `column_groups`: the group of each, where like stands beside like; `low`, `high`:
+    the ends of the colours, those of the values where not given; `x`, `y`: what columns and rows
+    are.
     """
 
     title: str
@@ -126,7 +128,9 @@ class Scatter:
 
 @dataclass(frozen=True)
 class Span:
-    """A piece of text with its part in the story: "plain", "corrupted", "target", "special" or "correct"."""
+    """A piece of text with its part in the story: "plain", "corrupted", "target", "special" or
+    "correct".
+    """
 
     text: str
     role: str = "plain"
@@ -134,7 +138,9 @@ class Span:
 
 @dataclass(frozen=True)
 class Passage:
-    """A titled text made of spans. `excerpt`: whether a terminal shows no more than what is near to its marks."""
+    """A titled text made of spans. `excerpt`: whether a terminal shows no more than what is near to
+    its marks.
+    """
 
     title: str
     spans: Sequence[Span]
@@ -143,7 +149,9 @@ class Passage:
 
 @dataclass(frozen=True)
 class Report:
-    """`counts`: what was counted beside the scores: "examples", of how many something was "cut", records "left out"."""
+    """`counts`: what was counted beside the scores: "examples", of how many something was "cut",
+    records "left out".
+    """
 
     title: str = ""
     scores: Sequence[Score] = ()
@@ -157,10 +165,15 @@ class Report:
     counts: Mapping[str, int] = field(default_factory=dict)
 
     def score(self, name: str) -> Score:
-        """The score of a name ("f1", "exact match"). Raises KeyError with the names that there are."""
+        """The score of a name ("f1", "exact match"). Raises KeyError with the names that there
+        are.
+        """
         found = next((score for score in self.scores if score.name == name), None)
         if found is None:
-            raise KeyError(f"there is no score '{name}'; there are {', '.join(score.name for score in self.scores)}")
+            raise KeyError(
+                f"there is no score '{name}'; there are "
+                f"{', '.join(score.name for score in self.scores)}"
+            )
         return found
 
     def to_dict(self) -> dict[str, Any]:
@@ -196,7 +209,10 @@ def stretches(names: Sequence[str]) -> list[tuple[int, int, str]]:
 def series(matrices: Sequence[Matrix]) -> list[list[Matrix]]:
     """Group consecutive matrices with equal rows, columns and limits, if they are many."""
     found: list[list[Matrix]] = []
-    for _, group in groupby(matrices, lambda matrix: (tuple(matrix.rows), tuple(matrix.columns), matrix.low, matrix.high)):
+    for _, group in groupby(
+        matrices,
+        lambda matrix: (tuple(matrix.rows), tuple(matrix.columns), matrix.low, matrix.high),
+    ):
         alike = list(group)
         found += [alike] if len(alike) >= SERIES else [[matrix] for matrix in alike]
     return found
@@ -235,7 +251,10 @@ def panels(plots: Sequence[Plot]) -> list[list[Plot]]:
 
 def has_rows_as_columns(matrix: Matrix) -> bool:
     """Tell whether rows and columns share labels too long for columns, which are then numbered."""
-    return list(matrix.rows) == list(matrix.columns) and max(map(len, matrix.rows), default=0) > LONGEST_COLUMN
+    return (
+        list(matrix.rows) == list(matrix.columns)
+        and max(map(len, matrix.rows), default=0) > LONGEST_COLUMN
+    )
 
 
 def in_cell(value: float) -> str:
@@ -276,6 +295,9 @@ def printable_lines(text: str) -> str:
 def _shown(letter: str) -> str:
     if letter == "\n":
         return "⏎"
-    if unicodedata.category(letter) in _UNPRINTABLE or unicodedata.bidirectional(letter) in _TURNING:
+    if (
+        unicodedata.category(letter) in _UNPRINTABLE
+        or unicodedata.bidirectional(letter) in _TURNING
+    ):
         return f"\\x{ord(letter):02x}" if ord(letter) < 256 else f"\\u{ord(letter):04x}"
     return letter

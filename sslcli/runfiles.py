@@ -1,7 +1,9 @@
-"""Run files (YAML, TOML, JSON) and `--set` as layers of settings; whatever they hold, they end as a tree or as a sentence.
+"""Run files (YAML, TOML, JSON) and `--set` as layers of settings; whatever they hold, they end as a
+tree or as a sentence.
 
-A layer remembers where each of its values was said, so that a message can name file and line. YAML aliases and tags are
-refused: a few lines of aliases unfold to more memory than there is, and nothing here needs them.
+A layer remembers where each of its values was said, so that a message can name file and line. YAML
+aliases and tags are refused: a few lines of aliases unfold to more memory than there is, and
+nothing here needs them.
 """
 
 import json
@@ -51,33 +53,56 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def read_layer(path: Path) -> Layer:
-    """The settings of one file, by its suffix. Raises UsageError for a file, ConfigError for a text that cannot be used."""
+    """The settings of one file, by its suffix. Raises UsageError for a file, ConfigError for a text
+    that cannot be used.
+    """
     readers = {".yaml": _read_yaml, ".yml": _read_yaml, ".toml": _read_toml, ".json": _read_json}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise UsageError(f"{path} is not a run file by its name", "run files end in .yaml, .toml or .json")
+        raise UsageError(
+            f"{path} is not a run file by its name", "run files end in .yaml, .toml or .json"
+        )
     try:
         if not path.is_file():
-            raise UsageError(f"there is no file {path}", "-c takes a run file, such as the config.yaml of a run folder")
+            raise UsageError(
+                f"there is no file {path}",
+                "-c takes a run file, such as the config.yaml of a run folder",
+            )
         if path.stat().st_size > MOST_BYTES:
-            raise UsageError(f"{path} is larger than {MOST_BYTES // 1_000_000} MB", "a run file holds settings, not data")
+            raise UsageError(
+                f"{path} is larger than {MOST_BYTES // 1_000_000} MB",
+                "a run file holds settings, not data",
+            )
         text = plainfiles.read_whole_text(path, MOST_BYTES).removeprefix("\ufeff")
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read: {_one_line(error)}", "a run file is a text in UTF-8") from error
+        raise UsageError(
+            f"{path} cannot be read: {_one_line(error)}", "a run file is a text in UTF-8"
+        ) from error
     try:
         tree, lines = reader(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError([f"{path}: {_yaml_sentence(error)}"], "the file is damaged; mend that place, or take another file") from error
+        raise ConfigError(
+            [f"{path}: {_yaml_sentence(error)}"],
+            "the file is damaged; mend that place, or take another file",
+        ) from error
     if not isinstance(tree, dict):
-        raise ConfigError([f"{path} holds {_kind(tree)} where settings by name belong"], "write 'training: {max_steps: 100}', for example")
+        raise ConfigError(
+            [f"{path} holds {_kind(tree)} where settings by name belong"],
+            "write 'training: {max_steps: 100}', for example",
+        )
     problems = [f"{path}: {problem}" for problem in _unusable(tree)]
     if problems:
         raise ConfigError(problems)
-    return Layer(tree, {key: f"{path}:{line}" for key, line in lines.items()} or dict.fromkeys(tree, str(path)))
+    return Layer(
+        tree,
+        {key: f"{path}:{line}" for key, line in lines.items()} or dict.fromkeys(tree, str(path)),
+    )
 
 
 def parse_assignments(assignments: Sequence[str]) -> Layer:
-    """`--set key.of.setting=value`, the value as YAML reads it; later ones win. Raises ConfigError with all mistakes."""
+    """`--set key.of.setting=value`, the value as YAML reads it; later ones win. Raises ConfigError
+    with all mistakes.
+    """
     tree: Tree = {}
     sources, problems = {}, []
     for assignment in assignments:
@@ -112,7 +137,9 @@ def _read_yaml(text: str) -> tuple[Any, dict[str, int]]:
 
 
 def _lines(node: Any, prefix: str) -> Iterator[tuple[str, int]]:
-    """Dotted key -> line, counted from 1, of every key; a key that is said twice in one mapping is a mistake."""
+    """Dotted key -> line, counted from 1, of every key; a key that is said twice in one mapping is
+    a mistake.
+    """
     if not isinstance(node, yaml.MappingNode):
         return
     seen = set()

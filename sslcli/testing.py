@@ -1,4 +1,5 @@
-"""For plugin authors: a tiny world to try a plugin in, and the checks that every objective and every task must pass.
+"""For plugin authors: a tiny world to try a plugin in, and the checks that every objective and
+every task must pass.
 
 import pytest
 from sslcli.testing import CHECKS, check_one
@@ -7,9 +8,9 @@ from sslcli.testing import CHECKS, check_one
 def test_conformance(check):
     check_one(MyObjective, check)
 
-Of a task the checks are TASK_CHECKS, of a probe PROBE_CHECKS, of a shift SHIFT_CHECKS. A task is tried on generated records of
-its kind ("texts", "pairs", "words", "questions", "sequences"); a task of another kind gives `examples`, eight or more, each
-with a gold answer.
+Of a task the checks are TASK_CHECKS, of a probe PROBE_CHECKS, of a shift SHIFT_CHECKS. A task is
+tried on generated records of its kind ("texts", "pairs", "words", "questions", "sequences"); a task
+of another kind gives `examples`, eight or more, each with a gold answer.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,13 @@ from sslcli.conformance.probes import PROBE_CHECKS, SHIFT_CHECKS, ProbeBench, Sh
 from sslcli.conformance.records import tiny_records
 from sslcli.conformance.subjects import TinyProbeData, tiny_frozen_model
 from sslcli.conformance.tasks import TASK_CHECKS
-from sslcli.conformance.tiny import FEATURES, corpus_in_memory, tiny_context, tiny_corpus, tiny_tokenizer
+from sslcli.conformance.tiny import (
+    FEATURES,
+    corpus_in_memory,
+    tiny_context,
+    tiny_corpus,
+    tiny_tokenizer,
+)
 from sslcli.contracts.examples import Example
 from sslcli.contracts.objective import Objective
 from sslcli.contracts.probe import Probe
@@ -95,7 +102,9 @@ def check_objective(cls: type[Objective], options: Config | None = None) -> Sequ
     return _findings(CHECKS, lambda check: check_one(cls, check, options))
 
 
-def check_task(cls: type[Task], examples: Sequence[Example] | None = None, options: Config | None = None) -> Sequence[Finding]:
+def check_task(
+    cls: type[Task], examples: Sequence[Example] | None = None, options: Config | None = None
+) -> Sequence[Finding]:
     """Run all checks on a task, on generated examples where none are given.
 
     The examples need labels. Whatever is raised is a finding.
@@ -119,9 +128,13 @@ def _findings(checks: Mapping[str, Any], hold: Callable[[str], None]) -> Sequenc
         try:
             hold(check)
         except CheckError as error:
-            findings.append(Finding(check, False, error.message + (f" ({error.hint})" if error.hint else "")))
+            findings.append(
+                Finding(check, False, error.message + (f" ({error.hint})" if error.hint else ""))
+            )
         except Exception as error:  # a stranger's code: anything may come
-            findings.append(Finding(check, False, " ".join(f"{type(error).__name__}: {error}".split())))
+            findings.append(
+                Finding(check, False, " ".join(f"{type(error).__name__}: {error}".split()))
+            )
         else:
             findings.append(Finding(check, True))
     return findings

@@ -12,7 +12,8 @@ from sslcli.workflows.pretrain.pretrain import pretrain
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# Workers share the cores, and tiny models gain nothing from a second thread; this process has its torch already.
+# Workers share the cores, and tiny models gain nothing from a second thread; this process has its
+# torch already.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)
 
@@ -57,9 +58,23 @@ def world_run(tmp_path_factory, module_cache):
     """A finished pretraining run on the built-in world, small and hardly trained, to start from."""
     folder = tmp_path_factory.mktemp("runs") / "first"
     settings = {
-        "data": {"train": ["demo:world"], "reader_options": {"sentences": 300}, "sequence_tokens": 32, "unit": "sentence"},
+        "data": {
+            "train": ["demo:world"],
+            "reader_options": {"sentences": 300},
+            "sequence_tokens": 32,
+            "unit": "sentence",
+        },
         "tokenizer": {"kind": "words", "vocabulary": 900},
-        "model": {"preset": "tiny", "shape": {"width": 16, "heads": 2, "depth": 2, "feedforward_width": 32, "longest_tokens": 64}},
+        "model": {
+            "preset": "tiny",
+            "shape": {
+                "width": 16,
+                "heads": 2,
+                "depth": 2,
+                "feedforward_width": 32,
+                "longest_tokens": 64,
+            },
+        },
         "training": {"max_steps": 2, "batch_size": 8},
         "run": {"folder": str(folder), "plot": False},
     }

@@ -4,7 +4,9 @@ from sslcli.engine.stopping import Stopper
 
 
 class StopAtPoll(Stopper):
-    """Asks to stop when it is polled so often: between micro-batches, between steps and between batches of an evaluation."""
+    """Asks to stop when it is polled so often: between micro-batches, between steps and between
+    batches of an evaluation.
+    """
 
     def __init__(self, polls):
         super().__init__()

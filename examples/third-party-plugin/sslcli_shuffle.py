@@ -1,7 +1,9 @@
-"""Shuffled-word detection: some tokens of a text change places, and every token is told in place or moved.
+"""Shuffled-word detection: some tokens of a text change places, and every token is told in place or
+moved.
 
-Yamaguchi et al. 2021, "Frustratingly simple pretraining alternatives to masked language modeling" (arXiv 2109.01819),
-section 2.1. No token is hidden and the head has one output, so a step costs less than with masks.
+Yamaguchi et al. 2021, "Frustratingly simple pretraining alternatives to masked language modeling"
+(arXiv 2109.01819), section 2.1. No token is hidden and the head has one output, so a step costs
+less than with masks.
 
 Letters: T tokens of all samples end to end, N tokens that were moved about, D width.
 """
@@ -33,7 +35,8 @@ from sslcli.api import (
 
 @dataclass(frozen=True)
 class ShuffledBatch(ModelBatch):
-    """Inputs with some tokens in one another's places; `moved_T` float, 1 where another token stands now.
+    """Inputs with some tokens in one another's places; `moved_T` float, 1 where another token
+    stands now.
 
     Special tokens never move and are not asked about: `asked_T` is 0 for them.
     """
@@ -72,7 +75,9 @@ class ShuffledWords(Readout[ShuffledBatch]):
 
     def read(self, hidden: Hidden, batch: ShuffledBatch, backbone: Transformer) -> Loss:
         logits_T = self.verdict(hidden.last_TD).squeeze(1).float()
-        loss = binary_cross_entropy_with_logits(logits_T, batch.moved_T, weight=batch.asked_T, reduction="sum")
+        loss = binary_cross_entropy_with_logits(
+            logits_T, batch.moved_T, weight=batch.asked_T, reduction="sum"
+        )
         right_T = ((logits_T > 0) == (batch.moved_T > 0)) * batch.asked_T
         return Loss(
             {"shuffle": loss},
@@ -85,6 +90,9 @@ class ShuffledWords(Readout[ShuffledBatch]):
     def show(self, batch: ShuffledBatch) -> Report:
         moved = np.flatnonzero(batch.moved_T.numpy()).tolist()
         passages = passages_of(
-            batch.inputs.tokens_T.numpy(), batch.inputs.packing.lengths, self.tokenizer, roles=dict.fromkeys(moved, "corrupted")
+            batch.inputs.tokens_T.numpy(),
+            batch.inputs.packing.lengths,
+            self.tokenizer,
+            roles=dict.fromkeys(moved, "corrupted"),
         )
         return Report("words that stand in another's place are to be found", passages=passages)

@@ -22,7 +22,16 @@ from typing import Any, NoReturn
 import typer
 
 from sslcli.engine.processes.rank import end_with_launcher, known_rank_and_size, others_speak
-from sslcli.errors import INDENT, Diverged, Interrupted, PluginError, Preempted, RunError, SslError, is_of_disk
+from sslcli.errors import (
+    INDENT,
+    Diverged,
+    Interrupted,
+    PluginError,
+    Preempted,
+    RunError,
+    SslError,
+    is_of_disk,
+)
 from sslcli.progress import heard_by
 from sslcli.reports import printable
 
@@ -55,7 +64,19 @@ Exit codes: 0 done, 1 failed while running, 2 wrong usage, settings or data, 3 a
 75 stopped after saving (go on with --resume), 130 Ctrl-C."""
 LAUNCHED = ("pretrain", "finetune")
 # Actions that load torch.
-LOADING = frozenset({*LAUNCHED, "evaluate", "predict", "probe", "translate_shift", "generate", "export", "tokenize", "checking"})
+LOADING = frozenset(
+    {
+        *LAUNCHED,
+        "evaluate",
+        "predict",
+        "probe",
+        "translate_shift",
+        "generate",
+        "export",
+        "tokenize",
+        "checking",
+    }
+)
 GLOBAL_NAMES = frozenset({"--json", "--quiet", "-q", "--verbose", "-v", "--debug", "--no-color"})
 ROOT_NAMES = ("-h", "--help", "-V", "--version", "--install-completion", "--show-completion")
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
@@ -63,16 +84,20 @@ HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
 def main() -> NoReturn:
     """Entry point of `ssl`: set up the process, run the line and exit with its code."""
-    gc.disable()  # until all is imported: what modules hold stays, and is looked through for nothing
-    # Before torch is loaded: threads that wait by spinning lose much of their speed wherever one core is busy.
+    # until all is imported: what modules hold stays, and is looked through for nothing
+    gc.disable()
+    # Before torch is loaded: threads that wait by spinning lose much of their speed wherever one
+    # core is busy.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if known_rank_and_size()[1] > 1:
-        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # every rank would tell of the parameters that DDP looked for
+        # every rank would tell of the parameters that DDP looked for
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     words = sys.argv[1:]
     if is_launched(words):
         end_with_launcher()
         for number in (signal.SIGTERM, signal.SIGUSR1):
-            signal.signal(number, _stop_before_the_start)  # until the run listens itself: imports alone take seconds
+            # until the run listens itself: imports alone take seconds
+            signal.signal(number, _stop_before_the_start)
     code = run(words)
     gc.freeze()  # nothing is looked through once more at the exit
     sys.exit(code)
@@ -80,7 +105,13 @@ def main() -> NoReturn:
 
 def _stop_before_the_start(number: int, context: FrameType | None) -> NoReturn:
     """Exit at once: an exception might be caught in the middle of an import."""
-    os.write(2, b"stopped: preempted; whatever was saved is kept\nhint:  the same command begins again, with --resume it goes on\n")
+    os.write(
+        2,
+        (
+            b"stopped: preempted; whatever was saved is kept\nhint:  "
+            b"the same command begins again, with --resume it goes on\n"
+        ),
+    )
     os._exit(Preempted.exit_code)
 
 
@@ -112,7 +143,8 @@ def run(words: Sequence[str]) -> int:
     except BrokenPipeError:
         _write_no_more()
         return 1
-    except OSError as error:  # of a place that nobody looked at before: a name that no disk takes, a file that went away
+    except OSError as error:
+        # Of a place that nobody looked at before: a name that no disk takes, a file that is gone.
         code = 2 if error.errno in (errno.ENAMETOOLONG, errno.ELOOP) else 1
         place_of = str(error.filename or "the output")[:200]
         if error.filename is None:
@@ -120,7 +152,12 @@ def run(words: Sequence[str]) -> int:
         return _report(words, [f"{place_of}: {error.strerror or error}"], CHECK_DISK, code)
     except Exception as error:
         what = " ".join(f"{type(error).__name__}: {error}".split())
-        return _report(words, [f"this should not have happened: {what}"], "--debug shows where; please report it", 1)
+        return _report(
+            words,
+            [f"this should not have happened: {what}"],
+            "--debug shows where; please report it",
+            1,
+        )
 
 
 def _write_no_more() -> None:
@@ -176,7 +213,9 @@ def _run(words: list[str]) -> int:
         words = [*words[1:], "--help"]
     _refuse_misplaced(words)
     app, words = build(globals_last(words))
-    result = app(args=without_launcher_words(words) or ["--help"], prog_name="ssl", standalone_mode=False)
+    result = app(
+        args=without_launcher_words(words) or ["--help"], prog_name="ssl", standalone_mode=False
+    )
     return result if isinstance(result, int) else 0
 
 
@@ -209,7 +248,9 @@ def _add_full(app: typer.Typer, name: str, words: list[str]) -> list[str]:
 
     built = built_command(name, words[words.index(name) + 1 :])
     below = built.commands if isinstance(built, CommandGroup) else [built]
-    refuse_single_dashes(words, spellings([*(flag for command in below for flag in command.flags), *GLOBALS]))
+    refuse_single_dashes(
+        words, spellings([*(flag for command in below for flag in command.flags), *GLOBALS])
+    )
     if isinstance(built, CommandGroup):
         add_group(app, built, _finish)
         return words
@@ -233,7 +274,10 @@ def _finish(command: Any, given: Mapping[str, Any]) -> int:
     from sslcli.cli.screen import Screen
 
     screen = Screen(
-        json=bool(given.get("json")), quiet=bool(given.get("quiet")), verbose=bool(given.get("verbose")), color=not given.get("no_color")
+        json=bool(given.get("json")),
+        quiet=bool(given.get("quiet")),
+        verbose=bool(given.get("verbose")),
+        color=not given.get("no_color"),
     )
     try:
         if command.check:
@@ -255,8 +299,12 @@ def _finish(command: Any, given: Mapping[str, Any]) -> int:
         screen.wipe()
 
 
-def _root(version: bool = typer.Option(False, "--version", "-V", metavar="", help="show the version")) -> None:
-    """Self-supervised learning from the command line: raw data in, a pretrained Transformer and what it learnt out."""
+def _root(
+    version: bool = typer.Option(False, "--version", "-V", metavar="", help="show the version"),
+) -> None:
+    """Self-supervised learning from the command line: raw data in, a pretrained Transformer and
+    what it learnt out.
+    """
 
 
 def _absent() -> None:
@@ -270,10 +318,26 @@ def _usage_words(error: typer.TyperException, words: Sequence[str]) -> tuple[str
     message = " ".join(error.format_message().split())
     name = next((word for word in words if not word.startswith("-")), "")
     parsed = getattr(getattr(error, "ctx", None), "command", None)
-    known = [flag for option in getattr(parsed, "params", ()) for flag in (*option.opts, *option.secondary_opts)]
-    below = [each for each, command in getattr(parsed, "commands", {}).items() if not command.hidden]
-    examples = [line.strip() for line in (getattr(parsed, "epilog", None) or "").splitlines() if line.strip().startswith("ssl ")]
-    found = Mistake(message[:1].lower() + message[1:].rstrip("."), getattr(error, "option_name", None), known, below, examples)
+    known = [
+        flag
+        for option in getattr(parsed, "params", ())
+        for flag in (*option.opts, *option.secondary_opts)
+    ]
+    below = [
+        each for each, command in getattr(parsed, "commands", {}).items() if not command.hidden
+    ]
+    examples = [
+        line.strip()
+        for line in (getattr(parsed, "epilog", None) or "").splitlines()
+        if line.strip().startswith("ssl ")
+    ]
+    found = Mistake(
+        message[:1].lower() + message[1:].rstrip("."),
+        getattr(error, "option_name", None),
+        known,
+        below,
+        examples,
+    )
     return usage_words(found, name if name in COMMANDS else "", words, COMMANDS)
 
 
@@ -282,8 +346,21 @@ def _report(words: Sequence[str], lines: Sequence[str], hint: str, code: int) ->
     if "--debug" in words or os.environ.get("SSLCLI_DEBUG") == "1":
         traceback.print_exc()
     if "--json" in words:
-        print(json.dumps({"schema": "sslcli/1", "event": "error", "code": code, "message": INDENT.join(lines), "hint": hint}))
-    print(f"{'stopped' if code in (75, 130) else 'error'}: {INDENT.join(map(printable, lines))}", file=sys.stderr)
+        print(
+            json.dumps(
+                {
+                    "schema": "sslcli/1",
+                    "event": "error",
+                    "code": code,
+                    "message": INDENT.join(lines),
+                    "hint": hint,
+                }
+            )
+        )
+    print(
+        f"{'stopped' if code in (75, 130) else 'error'}: {INDENT.join(map(printable, lines))}",
+        file=sys.stderr,
+    )
     if hint:
         print(f"hint:  {printable(hint)}", file=sys.stderr)
     return code

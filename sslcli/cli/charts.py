@@ -10,7 +10,17 @@ from rich.style import Style
 from rich.text import Text
 
 from sslcli.cli.drawing import LEAST_BLOCKS, MOST_BLOCKS, number, sparkline
-from sslcli.reports import Curve, Matrix, Plot, Scatter, has_rows_as_columns, in_cell, printable, series, stretches
+from sslcli.reports import (
+    Curve,
+    Matrix,
+    Plot,
+    Scatter,
+    has_rows_as_columns,
+    in_cell,
+    printable,
+    series,
+    stretches,
+)
 
 WIDEST = 98
 MOST_NAME = 30  # letters of a curve's name
@@ -138,7 +148,9 @@ def _append_rows(text: Text, matrix: Matrix, part: slice, name: int, cell: int) 
 
 def _ends(matrix: Matrix) -> tuple[float, float]:
     finite = [value for row in matrix.values for value in row if math.isfinite(value)] or [0.0]
-    return min(finite) if matrix.low is None else matrix.low, max(finite) if matrix.high is None else matrix.high
+    return min(finite) if matrix.low is None else matrix.low, max(
+        finite
+    ) if matrix.high is None else matrix.high
 
 
 def _background(value: float, low: float, high: float) -> Style:
@@ -147,7 +159,9 @@ def _background(value: float, low: float, high: float) -> Style:
         return Style.null()
     part = min(1.0, max(0.0, (value - low) / (high - low))) if high > low else 0.5
     place = round(part * (len(COLORS) - 1))
-    return Style(color=Color.parse("#000000" if place > 4 else "#ffffff"), bgcolor=Color.parse(COLORS[place]))
+    return Style(
+        color=Color.parse("#000000" if place > 4 else "#ffffff"), bgcolor=Color.parse(COLORS[place])
+    )
 
 
 def drawn_scatter(scatter: Scatter, width: int = WIDEST) -> Text:
@@ -156,8 +170,14 @@ def drawn_scatter(scatter: Scatter, width: int = WIDEST) -> Text:
     text = _titled(scatter.title, width)
     names = list(dict.fromkeys(scatter.groups))
     letters = {name: NAMES[place % len(NAMES)] for place, name in enumerate(names)}
-    styles = {letters[name]: GROUP_COLORS[place % len(GROUP_COLORS)] for place, name in enumerate(names)}
-    points = [(x, y, letters[group]) for x, y, group in zip(scatter.xs, scatter.ys, scatter.groups, strict=True) if math.isfinite(x + y)]
+    styles = {
+        letters[name]: GROUP_COLORS[place % len(GROUP_COLORS)] for place, name in enumerate(names)
+    }
+    points = [
+        (x, y, letters[group])
+        for x, y, group in zip(scatter.xs, scatter.ys, scatter.groups, strict=True)
+        if math.isfinite(x + y)
+    ]
     if not points:
         return text.append("nothing to show\n", "dim")
     for line in _in_letters(points, across):
@@ -189,7 +209,10 @@ def _in_letters(points: Sequence[tuple[float, float, str]], across: int) -> list
 
 def _places(values: Sequence[float], count: int) -> list[int]:
     """Bin each value into one of `count` positions between lowest and highest."""
-    low, span = min(values, default=0.0), (max(values, default=0.0) - min(values, default=0.0)) or 1.0
+    low, span = (
+        min(values, default=0.0),
+        (max(values, default=0.0) - min(values, default=0.0)) or 1.0,
+    )
     return [round((value - low) / span * (count - 1)) for value in values]
 
 
@@ -202,6 +225,10 @@ def _fitted(label: str, width: int, right: bool = False) -> str:
     """Pad or cut to exactly this many terminal columns; a Chinese character takes two."""
     label = printable(label)
     cut = cell_len(label) > (width - 1 if right else width)
-    label = f"{set_cell_size(label, max(width - 2 if right else width - 1, 0)).rstrip()}…" if cut else label
+    label = (
+        f"{set_cell_size(label, max(width - 2 if right else width - 1, 0)).rstrip()}…"
+        if cut
+        else label
+    )
     space = " " * (width - cell_len(label))
     return f"{space}{label}" if right else f"{label}{space}"

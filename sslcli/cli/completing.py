@@ -49,7 +49,15 @@ def _all(key: str, metavar: str) -> Iterable[str]:
         return sorted({name for kind in PLUGINS[key] for name in registry.names(kind)})
     if key in RUNS:
         runs = all_runs()
-        return [*(run.name for run in runs), LATEST, *sorted({f"{LATEST}:{run.objective}" for run in runs})] if runs else []
+        return (
+            [
+                *(run.name for run in runs),
+                LATEST,
+                *sorted({f"{LATEST}:{run.objective}" for run in runs}),
+            ]
+            if runs
+            else []
+        )
     if key == "model.preset":
         return NAMES
     if key == "init":

@@ -46,12 +46,23 @@ def sparkline(values: Sequence[float], most: int = MOST_BLOCKS, ends: Ends | Non
     `ends`: the values of the lowest and the highest block, those of the curve when not given.
     """
     count = min(most, len(values))
-    parts = [values[index * len(values) // count : (index + 1) * len(values) // count] for index in range(count)]
+    parts = [
+        values[index * len(values) // count : (index + 1) * len(values) // count]
+        for index in range(count)
+    ]
     means = [sum(part) / len(part) for part in parts]
     finite = [mean for mean in means if math.isfinite(mean)]
     low, high = ends or ((min(finite), max(finite)) if finite else (0.0, 0.0))
-    heights = [round((mean - low) / (high - low) * (len(BLOCKS) - 1)) if high > low and math.isfinite(mean) else 0 for mean in means]
-    return "".join(BLOCKS[height] if math.isfinite(mean) else " " for mean, height in zip(means, heights, strict=True))
+    heights = [
+        round((mean - low) / (high - low) * (len(BLOCKS) - 1))
+        if high > low and math.isfinite(mean)
+        else 0
+        for mean in means
+    ]
+    return "".join(
+        BLOCKS[height] if math.isfinite(mean) else " "
+        for mean, height in zip(means, heights, strict=True)
+    )
 
 
 def short(value: Any) -> str:

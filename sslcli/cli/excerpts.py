@@ -22,7 +22,8 @@ def near_marks(passage: Passage) -> Passage:
 
 
 def _kept(spans: Sequence[Span]) -> list[Span]:
-    if all(span.role == "plain" for span in spans):  # texts without marks, of which each is told by its ends
+    # texts without marks, of which each is told by its ends
+    if all(span.role == "plain" for span in spans):
         return [replace(span, text=_middle_out(span.text)) for span in spans]
     kept, room = [], MOST
     for span in _shortened(_joined(spans)):

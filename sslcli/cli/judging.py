@@ -32,7 +32,13 @@ from sslcli.models.line_checks import (
 from sslcli.reports import printable
 from sslcli.runs.catalogue import runs_folder
 from sslcli.runs.references import LATEST, find_run
-from sslcli.settings import AnswerSettings, FinetuneSettings, PretrainSettings, Start, TokenizeSettings
+from sslcli.settings import (
+    AnswerSettings,
+    FinetuneSettings,
+    PretrainSettings,
+    Start,
+    TokenizeSettings,
+)
 from sslcli.workflows.translate_shift.settings import ShiftSettings
 
 HARDWARE = ("device", "precision", "compile", "deterministic")
@@ -64,7 +70,9 @@ def check_pretrain_line(command: Command, given: Given) -> None:
     refuse_contradictions(command, given)
     if _goes_on(given):
         return
-    resolved = resolve(PretrainSettings, *layers_of(given, settings_flags(command, PretrainSettings)))
+    resolved = resolve(
+        PretrainSettings, *layers_of(given, settings_flags(command, PretrainSettings))
+    )
     refuse_strange_name(resolved.settings.run.name)
     with naming_sources(resolved.sources):
         refuse_pretraining(resolved.settings)
@@ -81,16 +89,29 @@ def check_finetune_line(command: Command, given: Given) -> None:
     if _goes_on(given):
         return
     task = [dotted_layer({"task": given["task"]}, "the line")] if "task" in given else []
-    resolved = resolve(FinetuneSettings, *task, *layers_of(given, settings_flags(command, FinetuneSettings)))
+    resolved = resolve(
+        FinetuneSettings, *task, *layers_of(given, settings_flags(command, FinetuneSettings))
+    )
     settings = resolved.settings
     if "task" not in resolved.sources:
-        raise UsageError("which task?", f"ssl finetune TASK; there are {', '.join(registry.names('tasks'))}")
+        raise UsageError(
+            "which task?", f"ssl finetune TASK; there are {', '.join(registry.names('tasks'))}"
+        )
     refuse_unknown_task(settings.task)
     kind = "suites" if settings.task in registry.names("suites") else "tasks"
-    _refuse_options(kind, settings.task, settings.options, resolved.sources, f"ssl finetune {settings.task} --help lists the options")
+    _refuse_options(
+        kind,
+        settings.task,
+        settings.options,
+        resolved.sources,
+        f"ssl finetune {settings.task} --help lists the options",
+    )
     refuse_one_gpu_for_several(settings.hardware)
     if several and settings.hardware.gpus is not None:
-        raise UsageError("several runs one after the other are not started in several processes", "make one run at a time")
+        raise UsageError(
+            "several runs one after the other are not started in several processes",
+            "make one run at a time",
+        )
     refuse_absent_model(settings.model.source)
     if kind == "tasks":
         for references in (settings.data.train, settings.data.evaluation, settings.data.test):
@@ -125,14 +146,27 @@ def check_probe_line(command: Command, given: Given) -> None:
     refuse_word_as_probe(name)
     refuse_unknown("probes", name, "probe")
     typed = registry.attribute("probes", name, "positional_fields")
-    options = {key.removeprefix("options."): value for key, value in given.items() if key.startswith("options.")}
+    options = {
+        key.removeprefix("options."): value
+        for key, value in given.items()
+        if key.startswith("options.")
+    }
     word = given.get("typed")
     if word is not None and not typed and "model" in given:
-        raise UsageError(f"'{word}' and --model {given['model']} are two models", "leave one of them out")
+        raise UsageError(
+            f"'{word}' and --model {given['model']} are two models", "leave one of them out"
+        )
     named = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix("options."): sorted(spellings([flag]))[0] for flag in named}
     given_options = {**options, **({typed: word} if typed and word is not None else {})}
-    _refuse_options("probes", name, given_options, sources, f"ssl probe {name} --help lists the options", prefix="")
+    _refuse_options(
+        "probes",
+        name,
+        given_options,
+        sources,
+        f"ssl probe {name} --help lists the options",
+        prefix="",
+    )
     seed_of(given)
     hardware_of(given)
     refuse_absent_model(given.get("model") if typed else word or given.get("model"))
@@ -144,16 +178,29 @@ def check_translate_shift_line(command: Command, given: Given) -> None:
         refuse_unknown("shifts", given["shift"], "shift")
     words = given.get("words") or []
     if not given.get("evaluate") and len(words) != 1:
-        problem = "there is no text to move" if not words else f"one text is moved at a time, not {len(words)}"
-        raise UsageError(problem, 'quote it: ssl translate-shift "I like apples"; files of translations need --evaluate')
+        problem = (
+            "there is no text to move"
+            if not words
+            else f"one text is moved at a time, not {len(words)}"
+        )
+        raise UsageError(
+            problem,
+            'quote it: ssl translate-shift "I like apples"; files of translations need --evaluate',
+        )
     refuse_contradictions(command, given)
     _refuse_unread_of_text(command, given)
     _refuse_shift_files(given)
-    flags = [flag for flag in command.flags if flag.key in ShiftSettings.model_fields and flag.key not in languages_of_load(given)]
+    flags = [
+        flag
+        for flag in command.flags
+        if flag.key in ShiftSettings.model_fields and flag.key not in languages_of_load(given)
+    ]
     try:
         resolve(ShiftSettings, *layers_of(given, flags))
     except ConfigError as error:
-        raise ConfigError(error.problems, error.hint or "ssl translate-shift --help lists the flags") from error
+        raise ConfigError(
+            error.problems, error.hint or "ssl translate-shift --help lists the flags"
+        ) from error
     seed_of(given)
     hardware_of(given)
     refuse_absent_model(given.get("model"))
@@ -164,16 +211,22 @@ def languages_of_load(given: Given) -> dict[str, str]:
 
     The shift's file has both; only it can tell whether the line's differ.
     """
-    return {key: given[key] for key in ("source", "target") if key in given} if "load" in given else {}
+    return (
+        {key: given[key] for key in ("source", "target") if key in given} if "load" in given else {}
+    )
 
 
 def _refuse_unread_of_text(command: Command, given: Given) -> None:
-    """Raises UsageError for flags that only a test of the shift reads, or only a text that is moved."""
+    """Raises UsageError for flags that only a test of the shift reads, or only a text that is
+    moved.
+    """
     tested = bool(given.get("evaluate"))
     unread = ("top",) if tested else ("limit", "random_vectors")
     for flag in command.flags:
         if flag.key in unread and flag.key in given:
-            read, instead = ("a text that is moved", "leave out") if tested else ("--evaluate", "add")
+            read, instead = (
+                ("a text that is moved", "leave out") if tested else ("--evaluate", "add")
+            )
             problem = f"{flag.names[0]} is for {read}, and would change nothing here"
             raise UsageError(problem, f"leave it out, or {instead} --evaluate")
 
@@ -183,12 +236,19 @@ def _refuse_shift_files(given: Given) -> None:
     if "load" in given:
         if options := [key.removeprefix("options.") for key in given if key.startswith("options.")]:
             flag = f"--{options[0].replace('_', '-')}"
-            raise UsageError(f"--load and {flag} contradict each other", "the file has the options of its shift")
+            raise UsageError(
+                f"--load and {flag} contradict each other", "the file has the options of its shift"
+            )
         for key in ("data", "sentences") if not given.get("evaluate") else ():
             if key in given:
-                raise UsageError(f"--load and --{key} contradict each other", f"a shift that is loaded is not estimated: leave --{key} out")
+                raise UsageError(
+                    f"--load and --{key} contradict each other",
+                    f"a shift that is loaded is not estimated: leave --{key} out",
+                )
         if not Path(given["load"]).is_file():
-            raise UsageError(f"there is no file {given['load']}", "ssl translate-shift --save FILE writes one")
+            raise UsageError(
+                f"there is no file {given['load']}", "ssl translate-shift --save FILE writes one"
+            )
     if "save" in given:
         output_file(Path(given["save"]), "--save")
 
@@ -210,7 +270,9 @@ def check_export_line(command: Command, given: Given) -> None:
 
 def check_tokenize_line(command: Command, given: Given) -> None:
     """Refuse invalid settings, contradictory flags and, where text is needed, absent data."""
-    resolved = resolve(TokenizeSettings, *layers_of(given, settings_flags(command, TokenizeSettings)))
+    resolved = resolve(
+        TokenizeSettings, *layers_of(given, settings_flags(command, TokenizeSettings))
+    )
     refuse_contradictions(command, given)
     if "show" not in given or not resolved.settings.tokenizer.source:
         refuse_absent(resolved.settings.data.train, resolved.settings.data.reader)
@@ -223,27 +285,43 @@ def check_report_line(command: Command, given: Given) -> None:
 
 def settings_flags(command: Command, model: type[BaseModel]) -> list[Flag]:
     """Return the flags of a command that are fields of a settings model."""
-    named = [flag for flag in command.flags if flag.names and flag.panel not in ("Settings", "Study")]
+    named = [
+        flag for flag in command.flags if flag.names and flag.panel not in ("Settings", "Study")
+    ]
     return [flag for flag in named if flag.key.partition(".")[0] in model.model_fields]
 
 
 def refuse_contradictions(command: Command, given: Given) -> None:
     """Raise UsageError for two flags of which one disables the other."""
-    said = {flag.key: flag.names[0].partition("/")[0] for flag in command.flags if flag.names and given.get(flag.key)}
+    said = {
+        flag.key: flag.names[0].partition("/")[0]
+        for flag in command.flags
+        if flag.names and given.get(flag.key)
+    }
     said |= {key: f"--{key}" for key in ("quiet", "verbose") if given.get(key)}
     for first, second in AGAINST:
         if first in said and second in said:
-            raise UsageError(f"{said[first]} and {said[second]} contradict each other", "leave one of them out")
+            raise UsageError(
+                f"{said[first]} and {said[second]} contradict each other", "leave one of them out"
+            )
 
 
 def refuse_strange_name(name: str | None) -> None:
     """Raise UsageError for what cannot be the name of one folder below runs/."""
     if name is None:
         return
-    if name in ("", ".", "..") or "/" in name or printable(name) != name or len(name.encode()) > LONGEST_NAME_BYTES:
+    if (
+        name in ("", ".", "..")
+        or "/" in name
+        or printable(name) != name
+        or len(name.encode()) > LONGEST_NAME_BYTES
+    ):
         shown = name if len(name) <= 60 else f"{name[:57]}..."
         raise UsageError(
-            f"--name cannot be '{shown}': it is one name, of at most {LONGEST_NAME_BYTES} bytes, without '/' and control characters",
+            (
+                f"--name cannot be '{shown}': it is one name, of at most "
+                f"{LONGEST_NAME_BYTES} bytes, without '/' and control characters"
+            ),
             f"give a path with --out, or a plain name, which becomes a folder in {runs_folder()}",
         )
 
@@ -254,7 +332,10 @@ def starts_of(given: Given) -> Sequence[Start]:
     starts: list[Start] = []
     for name in (name.strip() for name in given.get("init", "pretrained").split(",")):
         if name not in known:
-            raise UsageError(f"--init knows no '{name}'", did_you_mean(name, STARTS) or f"there are {', '.join(STARTS)}")
+            raise UsageError(
+                f"--init knows no '{name}'",
+                did_you_mean(name, STARTS) or f"there are {', '.join(STARTS)}",
+            )
         starts.append(known[name])
     if given.get("compare_scratch"):
         starts.append("random")
@@ -268,7 +349,10 @@ def seed_count(given: Given) -> int:
     """
     text = given.get("seeds", "1")
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_SEEDS):
-        raise UsageError(f"--seeds must be a whole number from 1 to {MOST_SEEDS}, not '{text}'", "--seed chooses the first of them")
+        raise UsageError(
+            f"--seeds must be a whole number from 1 to {MOST_SEEDS}, not '{text}'",
+            "--seed chooses the first of them",
+        )
     return int(text)
 
 
@@ -276,27 +360,41 @@ def seed_of(given: Given) -> int:
     """Return the seed, the default when not given. Raises UsageError where it is no number."""
     seed = given.get("seed", "42")
     if not (seed.isascii() and seed.isdigit() and len(seed) < 19):
-        raise UsageError(f"--seed must be a whole number of at least 0, not '{seed}'", "write --seed 42")
+        raise UsageError(
+            f"--seed must be a whole number of at least 0, not '{seed}'", "write --seed 42"
+        )
     return int(seed)
 
 
 def hardware_of(given: Given) -> HardwareSettings:
     """Resolve the hardware settings of a command that trains nothing."""
     said = {name: given[name] for name in HARDWARE if name in given}
-    return resolve(HardwareSettings, dotted_layer(said, {name: f"--{name}" for name in said})).settings
+    return resolve(
+        HardwareSettings, dotted_layer(said, {name: f"--{name}" for name in said})
+    ).settings
 
 
 def answer_settings(command: Command, given: Given) -> Resolved[AnswerSettings]:
     """Resolve the settings, with the flag or file that each comes from."""
-    values = {"batch_size": given.get("batch_size"), "data.evaluation": given.get("data"), "data.limit": given.get("limit")}
+    values = {
+        "batch_size": given.get("batch_size"),
+        "data.evaluation": given.get("data"),
+        "data.limit": given.get("limit"),
+    }
     values["data.skip_bad_records"] = given.get("skip_bad_records")
     values |= {f"hardware.{name}": given.get(name) for name in HARDWARE}
     values |= {key: given.get(key) for key in TABLE_KEYS}
     said = {
-        key: [value] if key == "data.evaluation" and isinstance(value, str) else value for key, value in values.items() if value is not None
+        key: [value] if key == "data.evaluation" and isinstance(value, str) else value
+        for key, value in values.items()
+        if value is not None
     }
     own = dotted_layer(said, {key: f"--{key.rpartition('.')[2].replace('_', '-')}" for key in said})
-    return resolve(AnswerSettings, own, *layers_of(given, [flag for flag in command.flags if flag.key.startswith("options.")]))
+    return resolve(
+        AnswerSettings,
+        own,
+        *layers_of(given, [flag for flag in command.flags if flag.key.startswith("options.")]),
+    )
 
 
 def minimums_of(texts: Sequence[str]) -> Mapping[str, float]:
@@ -309,7 +407,9 @@ def minimums_of(texts: Sequence[str]) -> Mapping[str, float]:
         except ValueError:
             bound = math.nan
         if not (equals and name.strip() and math.isfinite(bound)):
-            raise UsageError(f"--min must be a score and a number, not '{text}'", "write --min f1=80")
+            raise UsageError(
+                f"--min must be a score and a number, not '{text}'", "write --min f1=80"
+            )
     return bounds
 
 
@@ -319,7 +419,12 @@ def _goes_on(given: Given) -> bool:
 
 
 def _refuse_options(
-    kind: str, name: str, given: Mapping[str, object], sources: Mapping[str, str], hint: str, prefix: str = "options"
+    kind: str,
+    name: str,
+    given: Mapping[str, object],
+    sources: Mapping[str, str],
+    hint: str,
+    prefix: str = "options",
 ) -> None:
     with naming_sources(sources):
         if problems := problems_in(kind, name, given, prefix):

@@ -31,7 +31,9 @@ FOREIGN_FLAGS = {
     "--batch": "--batch-size",
     "--bs": "--batch-size",
     "--per-device-train-batch-size": "--batch-size and --micro-batch-size",
-    "--gradient-accumulation-steps": "--micro-batch-size (the batch size is global, accumulation follows from it)",
+    "--gradient-accumulation-steps": (
+        "--micro-batch-size (the batch size is global, accumulation follows from it)"
+    ),
     "--max-seq-length": "--seq-len",
     "--max-length": "--seq-len",
     "--warmup-steps": "--warmup",
@@ -80,13 +82,68 @@ DELETES = ("delete", "remove", "rm", "del", "clean")
 FETCHES = ("download", "fetch", "pull", "push", "upload", "login")
 # Models by the name of what they were trained with; "" where no objective here does that.
 FOREIGN_OBJECTIVES = {
-    **dict.fromkeys(("bert", "roberta", "distilbert", "modernbert", "masked", "masked-lm", "fill-mask", "cloze"), "mlm"),
-    **dict.fromkeys(("gpt", "gpt2", "gpt-2", "llama", "causal", "causal-lm", "lm", "autoregressive", "next-token"), "clm"),
+    **dict.fromkeys(
+        (
+            "bert",
+            "roberta",
+            "distilbert",
+            "modernbert",
+            "masked",
+            "masked-lm",
+            "fill-mask",
+            "cloze",
+        ),
+        "mlm",
+    ),
+    **dict.fromkeys(
+        (
+            "gpt",
+            "gpt2",
+            "gpt-2",
+            "llama",
+            "causal",
+            "causal-lm",
+            "lm",
+            "autoregressive",
+            "next-token",
+        ),
+        "clm",
+    ),
     "albert": "mlm+sop",
     "next-sentence": "nsp",
     "sentence-order": "sop",
-    **dict.fromkeys(("t5", "bart", "mbart", "electra", "xlnet", "simcse", "simclr", "moco", "byol", "dino", "mae", "ae", "vae", "gan"), ""),
-    **dict.fromkeys(("autoencoder", "contrastive", "denoising", "span-corruption", "seq2seq", "rtd", "jepa", "wav2vec"), ""),
+    **dict.fromkeys(
+        (
+            "t5",
+            "bart",
+            "mbart",
+            "electra",
+            "xlnet",
+            "simcse",
+            "simclr",
+            "moco",
+            "byol",
+            "dino",
+            "mae",
+            "ae",
+            "vae",
+            "gan",
+        ),
+        "",
+    ),
+    **dict.fromkeys(
+        (
+            "autoencoder",
+            "contrastive",
+            "denoising",
+            "span-corruption",
+            "seq2seq",
+            "rtd",
+            "jepa",
+            "wav2vec",
+        ),
+        "",
+    ),
 }
 FOREIGN_TASKS = {
     **dict.fromkeys(("squad", "question-answering", "mrc"), "qa"),
@@ -104,14 +161,31 @@ def refuse_foreign_objective(expression: str) -> None:
     """Raise UsageError for another tool's name of an objective, with ours or that there is none."""
     known = registry.names("objectives")
     names = [name.strip() for name in expression.split("+")]
-    right = [name if name in known else name.lower() if name.lower() in known else FOREIGN_OBJECTIVES.get(name.lower()) for name in names]
-    wrong = next((name for name, found in zip(names, right, strict=True) if found != name and found is not None), None)
+    right = [
+        name
+        if name in known
+        else name.lower()
+        if name.lower() in known
+        else FOREIGN_OBJECTIVES.get(name.lower())
+        for name in names
+    ]
+    wrong = next(
+        (
+            name
+            for name, found in zip(names, right, strict=True)
+            if found != name and found is not None
+        ),
+        None,
+    )
     if wrong is None:
         return
     problem = f"there is no objective '{wrong}'"
     if "" in right:
         absent = names[right.index("")]
-        raise UsageError(f"there is no objective '{absent}'", f"what {absent} learns is not there; there are {', '.join(known)}")
+        raise UsageError(
+            f"there is no objective '{absent}'",
+            f"what {absent} learns is not there; there are {', '.join(known)}",
+        )
     whole = "+".join(found or name for name, found in zip(names, right, strict=True))
     raise UsageError(problem, f"use --objective {whole}")
 
@@ -125,10 +199,15 @@ def refuse_data_as_task(command: str, word: str) -> None:
     if is_like_data(word):
         stem, _, suffix = word.lower().rpartition(".")
         parts = {part.rstrip("0123456789") for part in re.split(r"[^a-z0-9]+", stem)}
-        named = next((task for name, task in FOREIGN_TASKS.items() if name in parts), None) or TASKS_OF_FILES.get(suffix)
+        named = next(
+            (task for name, task in FOREIGN_TASKS.items() if name in parts), None
+        ) or TASKS_OF_FILES.get(suffix)
         task = named if named in known else "TASK"
         others = "" if named else f"; there are {', '.join(known)}"
-        raise UsageError(f"there is no task '{word}', and it looks like data", f"ssl {command} {task} --data {shlex.quote(word)}{others}")
+        raise UsageError(
+            f"there is no task '{word}', and it looks like data",
+            f"ssl {command} {task} --data {shlex.quote(word)}{others}",
+        )
     task = FOREIGN_TASKS.get(word.lower()) or (word.lower() if word.lower() in known else "")
     if task in known:
         raise UsageError(f"there is no task '{word}'", f"ssl {command} {task}")
@@ -147,7 +226,9 @@ def is_like_data(word: str) -> bool:
     scheme, colon, _ = word.partition(":")
     if colon and scheme.lower() in (*ADDRESSES, *registry.names("readers")):
         return True
-    return os.path.exists(word) or os.sep in word or bool(re.fullmatch(r"[^.\s]+(\.\w{1,8})+", word))
+    return (
+        os.path.exists(word) or os.sep in word or bool(re.fullmatch(r"[^.\s]+(\.\w{1,8})+", word))
+    )
 
 
 def refuse_misplaced(words: Sequence[str], commands: Iterable[str]) -> None:
@@ -166,7 +247,11 @@ def refuse_single_dashes(words: Sequence[str], known: Iterable[str]) -> None:
         if match is None:
             continue
         meant = f"--{match[1].replace('_', '-')}"
-        flag = meant if meant in known else FOREIGN_FLAGS.get(meant) or (nearest(meant, known) if len(meant) > 6 else None)
+        flag = (
+            meant
+            if meant in known
+            else FOREIGN_FLAGS.get(meant) or (nearest(meant, known) if len(meant) > 6 else None)
+        )
         if flag is None:
             continue
         # "-dtrain" may well be "-d train", and "-sseed=3" is "-s seed=3".
@@ -182,7 +267,8 @@ def hint_for_option(option: str, known: Iterable[str]) -> str:
     foreign = FOREIGN_FLAGS.get(dashed.lower())
     if foreign is None:
         longer = sorted(name for name in known if name.startswith(f"{dashed}-"))
-        near = nearest(dashed, sorted(known)) if len(dashed) > 2 else None  # any letter is near "-x"
+        # any letter is near "-x"
+        near = nearest(dashed, sorted(known)) if len(dashed) > 2 else None
         foreign = longer[0] if len(longer) == 1 else near
     return f"use {foreign}" if foreign else ""
 
@@ -192,12 +278,18 @@ def hint_for_command(word: str, rest: Sequence[str], commands: Iterable[str]) ->
     if word in DELETES:
         return shlex.join(["ssl", "runs", "delete", *rest])
     if word in FETCHES:
-        return "nothing is fetched from or sent to a network: download a model by hand and give its folder with --model"
+        return (
+            "nothing is fetched from or sent to a network: download "
+            "a model by hand and give its folder with --model"
+        )
     line = [FOREIGN_COMMANDS[word.lower()]] if word.lower() in FOREIGN_COMMANDS else []
     if not line and (near := nearest(word, commands)):
         return f"did you mean 'ssl {near}'?"
     if not line and word in (*registry.names("tasks"), *registry.names("suites")):
-        line = [rest[0] if rest and rest[0] in ("finetune", "evaluate", "predict") else "finetune", word]
+        line = [
+            rest[0] if rest and rest[0] in ("finetune", "evaluate", "predict") else "finetune",
+            word,
+        ]
         rest = rest[1:] if rest and rest[0] == line[0] else rest
     elif not line and word in registry.names("probes"):
         line = ["probe", word]
@@ -210,7 +302,9 @@ def hint_for_command(word: str, rest: Sequence[str], commands: Iterable[str]) ->
     return " ".join(["ssl", *line, *map(shlex.quote, rest)]) if line else ""
 
 
-def hint_for_extra(command: str, words: Sequence[str], extra: Sequence[str], known: Iterable[str]) -> str:
+def hint_for_extra(
+    command: str, words: Sequence[str], extra: Sequence[str], known: Iterable[str]
+) -> str:
     """Return the line with extra words as values of the flags probably meant; empty without any."""
     known, extra = set(known), list(extra)
     flags: Mapping[str, str | None] = {word: _flag_for(command, word, known) for word in extra}
@@ -249,7 +343,9 @@ def hint_below_group(name: str, commands: Sequence[str], word: str, rest: Sequen
     if name == "runs" and (word.startswith("@") or os.path.exists(word) or is_run(word)):
         return shlex.join(["ssl", "runs", "show", word, *rest])
     near = nearest(word, commands)
-    return f"did you mean 'ssl {name} {near}'?" if near else f"ssl {name} has: {', '.join(commands)}"
+    return (
+        f"did you mean 'ssl {name} {near}'?" if near else f"ssl {name} has: {', '.join(commands)}"
+    )
 
 
 def is_run(word: str) -> bool:
@@ -272,7 +368,9 @@ class Mistake:
     examples: Sequence[str]
 
 
-def usage_words(found: Mistake, name: str, words: Sequence[str], commands: Iterable[str]) -> tuple[str, str]:
+def usage_words(
+    found: Mistake, name: str, words: Sequence[str], commands: Iterable[str]
+) -> tuple[str, str]:
     """Return message and hint for a mistake; `name`: of the command, empty without one."""
     help_line = f"ssl {name} --help lists the flags" if name else "ssl --help lists the commands"
     known = {flag for flag in found.known if flag.startswith("-")}
@@ -280,7 +378,9 @@ def usage_words(found: Mistake, name: str, words: Sequence[str], commands: Itera
         return f"no such option: {found.option}", hint_for_option(found.option, known) or help_line
     message = found.message.partition(" Did you mean")[0].rstrip(".")
     typed = list(words[list(words).index(name) + 1 if name else 0 :])
-    place = next((place for place, word in enumerate(typed) if not word.startswith("-")), len(typed))
+    place = next(
+        (place for place, word in enumerate(typed) if not word.startswith("-")), len(typed)
+    )
     wrong, rest = "".join(typed[place : place + 1]), [*typed[:place], *typed[place + 1 :]]
     hint = ""
     if "such command" in message and name:
@@ -289,7 +389,10 @@ def usage_words(found: Mistake, name: str, words: Sequence[str], commands: Itera
         hint = hint_for_command(wrong, rest, commands)
     elif (match := re.search(r"unexpected extra argument\S* \((.*)\)", message)) and name:
         extra = match[1].split()
-        message, hint = f"{name} does not take {' '.join(map(repr, extra))}", hint_for_extra(name, words, extra, known)
+        message, hint = (
+            f"{name} does not take {' '.join(map(repr, extra))}",
+            hint_for_extra(name, words, extra, known),
+        )
     elif message.startswith("missing argument") and found.examples:
         hint = f"as in: {found.examples[0]}"
     return message, hint or help_line

@@ -51,7 +51,9 @@ def data_plugin_flags(said: dict[str, Any], flags: Sequence[Flag]) -> list[Flag]
         ("tokenizers", "tokenizer.kind", "tokenizer.options"),
     ):
         if name := text_at(said, chosen):
-            added += plugin_flags(_options(kind, name), name, key, spellings([*flags, *added, *GLOBALS]))
+            added += plugin_flags(
+                _options(kind, name), name, key, spellings([*flags, *added, *GLOBALS])
+            )
     return added
 
 
@@ -64,7 +66,9 @@ def objective_flags(expression: str, flags: Sequence[Flag]) -> list[Flag]:
         [
             flag
             for name in names
-            for flag in plugin_flags(_options("objectives", name), name, f"options.{name}", taken, joined=len(names) > 1)
+            for flag in plugin_flags(
+                _options("objectives", name), name, f"options.{name}", taken, joined=len(names) > 1
+            )
         ]
     )
 
@@ -83,7 +87,11 @@ def task_flags(name: str, flags: Sequence[Flag]) -> list[Flag]:
 
 def answering_flags(name: str, flags: Sequence[Flag]) -> list[Flag]:
     """Return the options of a task that still apply to a trained model: reading and prediction."""
-    fixed = {f"options.{key}" for key, field in leaves(_options("tasks", name)) if decides_training(field)}
+    fixed = {
+        f"options.{key}"
+        for key, field in leaves(_options("tasks", name))
+        if decides_training(field)
+    }
     return [flag for flag in task_flags(name, flags) if flag.key not in fixed]
 
 
@@ -109,7 +117,11 @@ def request_flags(reference: str, flags: Sequence[Flag]) -> list[Flag]:
     reference leads nowhere, or the model does not generate.
     """
     run = run_of(decided(reference, ASKED)[0])
-    said = "+".join(head_readers()) if run is None else text_at(read_layer(run / RUN_FILE).values, "objective")
+    said = (
+        "+".join(head_readers())
+        if run is None
+        else text_at(read_layer(run / RUN_FILE).values, "objective")
+    )
     if not said:
         hint = "name one that was pretrained: --model @latest:mlm, or @latest:clm"
         raise UsageError(f"{run} was not pretrained but fine-tuned, and cannot generate", hint)
@@ -117,7 +129,12 @@ def request_flags(reference: str, flags: Sequence[Flag]) -> list[Flag]:
     for name in said.split("+"):
         with suppress(AttributeError):  # an objective that makes nothing
             request = registry.plugin_settings("objectives", name, "Request")
-            found |= {flag.key: flag for flag in plugin_flags(request, name, REQUEST, spellings([*flags, *GLOBALS]), panel="Request")}
+            found |= {
+                flag.key: flag
+                for flag in plugin_flags(
+                    request, name, REQUEST, spellings([*flags, *GLOBALS]), panel="Request"
+                )
+            }
     return [flag for key, flag in found.items() if key != f"{REQUEST}.text"]
 
 

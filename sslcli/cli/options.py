@@ -74,21 +74,47 @@ class CommandGroup:
 
 
 MOST_METAVAR = 11  # letters beside which a terminal of 60 columns has room for the description
-CONFIG = Flag("config", ("--config", "-c"), "run file (.yaml, .toml, .json); later ones win", "Settings", "texts", "FILE")
-SET = Flag("set", ("--set", "-s"), "any setting, by its dotted key", "Settings", "texts", "KEY=VALUE")
+CONFIG = Flag(
+    "config",
+    ("--config", "-c"),
+    "run file (.yaml, .toml, .json); later ones win",
+    "Settings",
+    "texts",
+    "FILE",
+)
+SET = Flag(
+    "set", ("--set", "-s"), "any setting, by its dotted key", "Settings", "texts", "KEY=VALUE"
+)
 AUTO = "auto"
 RESUME = Flag(
     "resume",
     ("--resume",),
-    "go on with a run (name, folder, @latest); alone: the run of --name or --out where it is there, else the newest unfinished one",
+    (
+        "go on with a run (name, folder, @latest); alone: the run of "
+        "--name or --out where it is there, else the newest unfinished one"
+    ),
     "Output",
     metavar="RUN",
     alone=AUTO,
 )
-OVERWRITE = Flag("overwrite", ("--overwrite",), "replace the run that the folder holds", "Output", "truth")
-DRY_RUN = Flag("dry_run", ("--dry-run",), "take three real steps, predict time, memory and disk, and write nothing", "Output", "truth")
+OVERWRITE = Flag(
+    "overwrite", ("--overwrite",), "replace the run that the folder holds", "Output", "truth"
+)
+DRY_RUN = Flag(
+    "dry_run",
+    ("--dry-run",),
+    "take three real steps, predict time, memory and disk, and write nothing",
+    "Output",
+    "truth",
+)
 GLOBALS = (
-    Flag("json", ("--json",), "results as JSON on stdout: one document, or of a training one event a line", "Global", "truth"),
+    Flag(
+        "json",
+        ("--json",),
+        "results as JSON on stdout: one document, or of a training one event a line",
+        "Global",
+        "truth",
+    ),
     Flag("quiet", ("--quiet", "-q"), "results only; lists give one name a line", "Global", "truth"),
     Flag("verbose", ("--verbose", "-v"), "say more", "Global", "truth"),
     Flag("debug", ("--debug",), "show the traceback of an error", "Global", "truth"),
@@ -98,11 +124,21 @@ GLOBALS = (
 
 def flags_for(model: type[BaseModel]) -> list[Flag]:
     """Return the flags that a settings model declares."""
-    return [_flag(key, field, flags_of(field), _panel(field)) for key, field in leaves(model) if flags_of(field)]
+    return [
+        _flag(key, field, flags_of(field), _panel(field))
+        for key, field in leaves(model)
+        if flags_of(field)
+    ]
 
 
 def plugin_flags(
-    options: type[BaseModel], name: str, key: str, taken: Iterable[str], *, joined: bool = False, panel: str = ""
+    options: type[BaseModel],
+    name: str,
+    key: str,
+    taken: Iterable[str],
+    *,
+    joined: bool = False,
+    panel: str = "",
 ) -> list[Flag]:
     """Return all fields of a plugin's Options as flags of a panel ("NAME options").
 
@@ -134,7 +170,10 @@ def unambiguous(flags: Sequence[Flag]) -> list[Flag]:
     for flag in flags:
         for name in flag.names:
             counts[name] = counts.get(name, 0) + 1
-    return [replace(flag, names=tuple(name for name in flag.names if counts[name] == 1)) for flag in flags]
+    return [
+        replace(flag, names=tuple(name for name in flag.names if counts[name] == 1))
+        for flag in flags
+    ]
 
 
 def layers_of(given: Given, flags: Iterable[Flag]) -> list[Layer]:
@@ -167,7 +206,12 @@ def peek(words: Sequence[str], *names: str) -> list[str]:
                 values.append(words[index + 1])
             elif word.startswith(f"{name}=") and name.startswith("--"):
                 values.append(word.partition("=")[2])
-            elif not name.startswith("--") and word.startswith(name) and len(word) > 2 and not word.startswith("--"):
+            elif (
+                not name.startswith("--")
+                and word.startswith(name)
+                and len(word) > 2
+                and not word.startswith("--")
+            ):
                 values.append(word[2:])
     return values
 
@@ -198,7 +242,9 @@ def add_to(app: typer.Typer, command: Command, finish: Callable[[Command, Given]
     )(_function(command, finish))
 
 
-def add_group(app: typer.Typer, group: CommandGroup, finish: Callable[[Command, Given], int]) -> None:
+def add_group(
+    app: typer.Typer, group: CommandGroup, finish: Callable[[Command, Given], int]
+) -> None:
     """Add a Typer group; the word alone runs the default command, with its flags only."""
     default = next(command for command in group.commands if command.name == group.default)
     plain = replace(default, flags=[flag for flag in default.flags if flag.names])
@@ -207,7 +253,12 @@ def add_group(app: typer.Typer, group: CommandGroup, finish: Callable[[Command, 
     examples = [example for command in group.commands for example in command.examples[:1]]
     settings = {"help_option_names": ["-h", "--help"]}
     summary = _escaped(f"{group.summary}.")
-    inner.callback(invoke_without_command=True, help=summary, epilog=_examples(examples), context_settings=settings)(function)
+    inner.callback(
+        invoke_without_command=True,
+        help=summary,
+        epilog=_examples(examples),
+        context_settings=settings,
+    )(function)
     for command in group.commands:
         add_to(inner, command, finish)
         if command.name == "list":
@@ -215,7 +266,9 @@ def add_group(app: typer.Typer, group: CommandGroup, finish: Callable[[Command, 
     app.add_typer(inner, name=group.name)
 
 
-def _function(command: Command, finish: Callable[[Command, Given], int], unless_subcommand: bool = False) -> Callable[..., int]:
+def _function(
+    command: Command, finish: Callable[[Command, Given], int], unless_subcommand: bool = False
+) -> Callable[..., int]:
     """Build a function whose signature Typer reads: one parameter per flag."""
     flags = [*command.flags, *GLOBALS]
 
@@ -224,11 +277,18 @@ def _function(command: Command, finish: Callable[[Command, Given], int], unless_
         if context is not None and context.invoked_subcommand is not None:
             return 0
         said = {flag: values[f"value{number}"] for number, flag in enumerate(flags)}
-        given = {flag.key: ",".join(value) if flag.numbers else value for flag, value in said.items() if value is not None}
+        given = {
+            flag.key: ",".join(value) if flag.numbers else value
+            for flag, value in said.items()
+            if value is not None
+        }
         return finish(command, given)
 
     only = inspect.Parameter.KEYWORD_ONLY
-    parameters = [inspect.Parameter(f"value{number}", only, **_parameter(flag)) for number, flag in enumerate(flags)]
+    parameters = [
+        inspect.Parameter(f"value{number}", only, **_parameter(flag))
+        for number, flag in enumerate(flags)
+    ]
     if unless_subcommand:
         parameters.append(inspect.Parameter("context", only, annotation=typer.Context))
     made: Any = function
@@ -251,7 +311,10 @@ def _parameter(flag: Flag) -> dict[str, Any]:
         option = typer.Option(None, *flag.names, metavar=metavar, **common)
         return {"annotation": annotation, "default": option}
     common["rich_help_panel"] = None if flag.panel == "Options" else flag.panel
-    return {"annotation": annotation, "default": typer.Argument(... if flag.required else None, metavar=flag.metavar, **common)}
+    return {
+        "annotation": annotation,
+        "default": typer.Argument(... if flag.required else None, metavar=flag.metavar, **common),
+    }
 
 
 def _shown(flag: Flag) -> tuple[str, str]:
@@ -274,7 +337,16 @@ def _flag(key: str, field: FieldInfo, names: Sequence[str], panel: str) -> Flag:
     else:
         shown = "" if default is None else str(default)
     numbers = kind == "text" and get_origin(field.annotation) in (tuple, list)
-    return Flag(key, tuple(names), field.description or "", panel, kind, _metavar(field), shown, numbers=numbers)
+    return Flag(
+        key,
+        tuple(names),
+        field.description or "",
+        panel,
+        kind,
+        _metavar(field),
+        shown,
+        numbers=numbers,
+    )
 
 
 def _panel(field: FieldInfo) -> str:
@@ -297,7 +369,11 @@ def _kind(field: FieldInfo) -> Literal["text", "texts", "truth"] | None:
         return "truth"
     if get_origin(annotation) in (tuple, list):
         return "texts" if get_args(annotation)[0] is str else "text"
-    return None if annotation is Any or get_origin(annotation) is dict or annotation is dict else "text"
+    return (
+        None
+        if annotation is Any or get_origin(annotation) is dict or annotation is dict
+        else "text"
+    )
 
 
 def _metavar(field: FieldInfo) -> str:
@@ -321,7 +397,11 @@ def _has(field: FieldInfo, annotated: Any) -> bool:
 
 def _with_no(flag: str, field: FieldInfo) -> str:
     """Return both flags of a boolean."""
-    return f"{flag}/--no-{flag.removeprefix('--')}" if _kind(field) == "truth" and "/" not in flag else flag
+    return (
+        f"{flag}/--no-{flag.removeprefix('--')}"
+        if _kind(field) == "truth" and "/" not in flag
+        else flag
+    )
 
 
 def _spellings(name: str) -> list[str]:
@@ -334,4 +414,10 @@ def _escaped(text: str) -> str:
 
 
 def _examples(examples: Sequence[str]) -> str | None:
-    return "\n\n".join(_escaped(line) for line in ("Examples:", *(f"  {example}" for example in examples))) if examples else None
+    return (
+        "\n\n".join(
+            _escaped(line) for line in ("Examples:", *(f"  {example}" for example in examples))
+        )
+        if examples
+        else None
+    )

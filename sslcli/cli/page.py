@@ -35,7 +35,9 @@ def rendered(page: Page) -> str:
 def _fitting(page: Page, left_bytes: int) -> dict[Picture, str]:
     """Return the smallest pictures as data URLs for <img>, which runs no script in a file."""
     chosen = {}
-    pictures = {picture for section in page.sections for picture in section.pictures if picture.content}
+    pictures = {
+        picture for section in page.sections for picture in section.pictures if picture.content
+    }
     for picture in sorted(pictures, key=lambda picture: (len(picture.content), picture.title)):
         link = f"data:{TYPES[picture.form]};base64,{base64.b64encode(picture.content).decode()}"
         left_bytes -= len(link)
@@ -47,11 +49,23 @@ def _fitting(page: Page, left_bytes: int) -> dict[Picture, str]:
 
 def _rendered(page: Page, shown: Mapping[Picture, str], most_rows: int) -> str:
     environment = Environment(
-        loader=PackageLoader("sslcli.cli", "templates"), autoescape=True, undefined=StrictUndefined, finalize=_plain, trim_blocks=True
+        loader=PackageLoader("sslcli.cli", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_plain,
+        trim_blocks=True,
     )
-    helpers: dict[str, Any] = {"number": number, "filled": filled, "SHORT": SHORT, "classes": _classes, "scores_table": scores_table}
+    helpers: dict[str, Any] = {
+        "number": number,
+        "filled": filled,
+        "SHORT": SHORT,
+        "classes": _classes,
+        "scores_table": scores_table,
+    }
     environment.globals.update(helpers)
-    return environment.get_template("report.html").render(page=page, shown=shown, most_rows=most_rows)
+    return environment.get_template("report.html").render(
+        page=page, shown=shown, most_rows=most_rows
+    )
 
 
 def _plain(value: Any) -> Any:

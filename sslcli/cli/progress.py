@@ -13,7 +13,18 @@ from rich.text import Text
 
 from sslcli.cli.drawing import number, sparkline
 from sslcli.cli.screen import Screen
-from sslcli.engine.events import Evaluated, Event, Finished, Noted, Observer, Sampled, Saved, Skipped, Started, Stepped
+from sslcli.engine.events import (
+    Evaluated,
+    Event,
+    Finished,
+    Noted,
+    Observer,
+    Sampled,
+    Saved,
+    Skipped,
+    Started,
+    Stepped,
+)
 from sslcli.reports import printable, printable_lines
 from sslcli.runs.run_folder import describe
 from sslcli.workflows.training.plan import duration
@@ -99,7 +110,10 @@ class TerminalProgress:
                 self._note_saved(event)
             case Sampled():
                 self.examples = [
-                    Text.assemble("    ", printable(given), ("  →  ", "dim"), (printable(made), "green")) for given, made in event.examples
+                    Text.assemble(
+                        "    ", printable(given), ("  →  ", "dim"), (printable(made), "green")
+                    )
+                    for given, made in event.examples
                 ]
             case Skipped():
                 self._print(Text(f"    {describe(event)}", style="yellow"))

@@ -24,7 +24,9 @@ SAID_SECONDS = 10.0  # between two lines of what is done, off a terminal
 class Screen:
     """The two streams of a command; stderr also shows what is being done, until the next output."""
 
-    def __init__(self, *, json: bool = False, quiet: bool = False, verbose: bool = False, color: bool = True) -> None:
+    def __init__(
+        self, *, json: bool = False, quiet: bool = False, verbose: bool = False, color: bool = True
+    ) -> None:
         self.json, self.quiet, self.verbose = json, quiet, verbose
         self.out, self.err = _console(sys.stdout, color), _console(sys.stderr, color)
         self._printed_at: float | None = None  # when `working` last wrote a line off a terminal
@@ -33,11 +35,19 @@ class Screen:
     @property
     def live(self) -> bool:
         """True where a line on stderr can be redrawn."""
-        return self.err.is_terminal and not self.err.is_dumb_terminal and not self.json and not self.quiet
+        return (
+            self.err.is_terminal
+            and not self.err.is_dumb_terminal
+            and not self.json
+            and not self.quiet
+        )
 
     def document(self, values: Mapping[str, Any]) -> None:
         """Print one line of JSON on stdout."""
-        print(json.dumps({"schema": "sslcli/1", **finite(values)}, ensure_ascii=False, default=str), flush=True)
+        print(
+            json.dumps({"schema": "sslcli/1", **finite(values)}, ensure_ascii=False, default=str),
+            flush=True,
+        )
 
     def working(self, text: str) -> None:
         """Show what is being done: a line that changes on a terminal, else a line now and then."""
@@ -107,4 +117,11 @@ def _console(stream: Any, color: bool) -> Console:
     columns.
     """
     width = None if stream.isatty() or "COLUMNS" in os.environ else WIDTH_OFF_TERMINAL
-    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False, no_color=None if color else True)
+    return Console(
+        file=stream,
+        width=width,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        no_color=None if color else True,
+    )

@@ -19,7 +19,8 @@ from sslcli.reports import Score, Table, filled, printable
 
 BETWEEN, EDGES = 3, 2  # letters between two columns, and left and right of all of them
 APART = "  "  # between what belongs together in a cell
-VALUE, BETTER = "value", "better"  # headings of the column that is bold, and of the one that can be spared
+# headings of the column that is bold, and of the one that can be spared
+VALUE, BETTER = "value", "better"
 SHORT = 20  # a text of so many letters is not wrapped
 # A number, also with its unit, and an interval.
 _NUMBER = re.compile(r"[-+]?\.?\d[\d,.]*(e[-+]?\d+)?( \S{1,6}| to .*)?|[-+]?inf|nan|–")
@@ -81,7 +82,9 @@ class TerminalTable:
                 style="bold" if column.heading in self.strong else "",
             )  # fmt: skip
         for row in zip(*(column.cells for column in columns), strict=True):
-            grid.add_row(*(Text(_wrapped(cell, width)) for cell, width in zip(row, widths, strict=True)))
+            grid.add_row(
+                *(Text(_wrapped(cell, width)) for cell, width in zip(row, widths, strict=True))
+            )
         return grid
 
 

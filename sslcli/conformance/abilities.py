@@ -17,14 +17,37 @@ def restorations(bench: Bench) -> None:
     if not isinstance(restoring, Restores):
         return
     found, again = (restoring.restore(learner.backbone, batch) for _ in range(2))
-    demand(len(found) == len(EIGHT), f"restore gives {len(found)} for {len(EIGHT)} samples", "give one a sample")
+    demand(
+        len(found) == len(EIGHT),
+        f"restore gives {len(found)} for {len(EIGHT)} samples",
+        "give one a sample",
+    )
     for one, other in zip(found, again, strict=True):
-        demand(isinstance(one, Restoration), f"restore gives {type(one).__name__}", "give a Restoration")
-        demand(one.error == other.error, "restore gives another error the second time", "draw nothing there")
-        demand(math.isfinite(one.error) and one.error >= 0, f"an error is {one.error}", "give the mean loss of what is restored")
+        demand(
+            isinstance(one, Restoration),
+            f"restore gives {type(one).__name__}",
+            "give a Restoration",
+        )
+        demand(
+            one.error == other.error,
+            "restore gives another error the second time",
+            "draw nothing there",
+        )
+        demand(
+            math.isfinite(one.error) and one.error >= 0,
+            f"an error is {one.error}",
+            "give the mean loss of what is restored",
+        )
         parts = (one.input, one.corrupted, one.restored)
-        alike = all(isinstance(part, str) for part in parts) or len({np.shape(part) for part in parts}) == 1
-        demand(alike, "input, corrupted and restored differ in form", "give three texts, or rows of one shape")
+        alike = (
+            all(isinstance(part, str) for part in parts)
+            or len({np.shape(part) for part in parts}) == 1
+        )
+        demand(
+            alike,
+            "input, corrupted and restored differ in form",
+            "give three texts, or rows of one shape",
+        )
     changed = any(not np.array_equal(one.input, one.corrupted) for one in found)
     demand(changed, "no sample is corrupted", "say what the network was given")
 
@@ -40,10 +63,28 @@ def prompts(bench: TaskBench) -> None:
             given, without = (cls.prompt(bench.options, labels, each) for each in (example, bare))
         except DataError:  # answers that are no choice, such as numbers
             return
-        demand(isinstance(given, Prompt) and bool(given.context.strip()), "a prompt has no context", "give a Prompt with a text")
+        demand(
+            isinstance(given, Prompt) and bool(given.context.strip()),
+            "a prompt has no context",
+            "give a Prompt with a text",
+        )
         several = len({*given.choices}) == len(given.choices) > 1 and all(given.choices)
-        demand(several, f"choices are {list(given.choices)!r:.80}", "give two or more different texts")
+        demand(
+            several, f"choices are {list(given.choices)!r:.80}", "give two or more different texts"
+        )
         right = given.answer is not None and given.choices[given.answer] == example.gold
-        demand(right, f"the answer {given.answer} is not '{example.gold}'", "give the place of the gold answer among the choices")
-        same = (without.context, list(without.choices), without.answer) == (given.context, list(given.choices), None)
-        demand(same, "context or choices depend on the gold answer", "make them of `data` and the labels alone")
+        demand(
+            right,
+            f"the answer {given.answer} is not '{example.gold}'",
+            "give the place of the gold answer among the choices",
+        )
+        same = (without.context, list(without.choices), without.answer) == (
+            given.context,
+            list(given.choices),
+            None,
+        )
+        demand(
+            same,
+            "context or choices depend on the gold answer",
+            "make them of `data` and the labels alone",
+        )

@@ -52,7 +52,10 @@ class LearnableBench(ABC, Generic[L]):
 
     def fresh(self, seed: int = 0) -> Learner[L]:
         """Build backbone and learnable with initial weights of `seed`, before `begin`."""
-        backbone, learnable = Transformer(self.context.architecture), self.cls(self.options, self.context)
+        backbone, learnable = (
+            Transformer(self.context.architecture),
+            self.cls(self.options, self.context),
+        )
         generator = torch.Generator().manual_seed(seed)
         initialize(backbone, generator)
         initialize(learnable, generator)
@@ -74,7 +77,10 @@ class LearnableBench(ABC, Generic[L]):
 
     def total(self, loss: Loss, batch: ModelBatch) -> torch.Tensor:
         """Return the loss that the loop minimises, for a batch that is one micro-batch."""
-        return sum((value / batch.counts[term] for term, value in loss.sums.items() if batch.counts[term]), torch.zeros(()))
+        return sum(
+            (value / batch.counts[term] for term, value in loss.sums.items() if batch.counts[term]),
+            torch.zeros(()),
+        )
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,9 @@ class Bench(LearnableBench[Objective]):
     lengths: np.ndarray
 
     @classmethod
-    def of(cls, objective: type[Objective], options: Config | None, architecture: Architecture) -> "Bench":
+    def of(
+        cls, objective: type[Objective], options: Config | None, architecture: Architecture
+    ) -> "Bench":
         """Build the bench of an objective on the tiny corpus of its modality.
 
         Options are the defaults where none are given.
@@ -99,7 +107,10 @@ class Bench(LearnableBench[Objective]):
     def arranged(self) -> "Bench":
         """Return the bench with the rows that the objective cuts the corpus into."""
         chunks = list(self.cls(self.options, self.context).arrange(self.corpus))
-        rows, lengths = (np.concatenate(each) for each in zip(*((chunk.values, chunk.lengths) for chunk in chunks), strict=True))
+        rows, lengths = (
+            np.concatenate(each)
+            for each in zip(*((chunk.values, chunk.lengths) for chunk in chunks), strict=True)
+        )
         return replace(self, rows=rows, lengths=lengths)
 
     def batch(self, numbers: Sequence[int], epoch: int = 0) -> Batch:
@@ -120,7 +131,13 @@ class TaskBench(LearnableBench[Task]):
     examples: Sequence[Example]
 
     @classmethod
-    def of(cls, task: type[Task], options: Config | None, architecture: Architecture, examples: Sequence[Example] | None) -> "TaskBench":
+    def of(
+        cls,
+        task: type[Task],
+        options: Config | None,
+        architecture: Architecture,
+        examples: Sequence[Example] | None,
+    ) -> "TaskBench":
         """Build the bench, with generated examples where none are given.
 
         Raises CheckError where there are too few, or none can be generated for the task's kind.
@@ -129,16 +146,29 @@ class TaskBench(LearnableBench[Task]):
         if examples is None:
             examples = [task.parse(given, record) for record in tiny_records(task.records)]
         if len(examples) < FEWEST_EXAMPLES or any(example.gold is None for example in examples):
-            raise CheckError("there are too few labelled examples", f"give {FEWEST_EXAMPLES} or more, each with a label")
+            raise CheckError(
+                "there are too few labelled examples",
+                f"give {FEWEST_EXAMPLES} or more, each with a label",
+            )
         context = tiny_context(architecture)
         assert context.tokenizer is not None, "a context of text has one"
         settled = task.resolve_options(given, examples, context.tokenizer)
-        return cls(task, settled, replace(context, labels=list(task.labels(settled, examples))), given, examples)
+        return cls(
+            task,
+            settled,
+            replace(context, labels=list(task.labels(settled, examples))),
+            given,
+            examples,
+        )
 
     @cached_property
     def samples(self) -> Sequence[Sample]:
         """The training samples of all examples."""
-        return [sample for encoded in self.collator().encode(self.examples, True) for sample in encoded.samples]
+        return [
+            sample
+            for encoded in self.collator().encode(self.examples, True)
+            for sample in encoded.samples
+        ]
 
     def batch(self, numbers: Sequence[int], epoch: int = 0) -> Batch:
         numbers = [number % len(self.samples) for number in numbers]
@@ -165,9 +195,13 @@ class TaskBench(LearnableBench[Task]):
     def parts(self, learner: Learner[Task], samples: Sequence[Sample]) -> Sequence[Any]:
         """Return one predicted part per sample, all in one batch."""
         learner.eval()
-        return learner.learnable.predict(learner.backbone, self.collated(samples)) if samples else []
+        return (
+            learner.learnable.predict(learner.backbone, self.collated(samples)) if samples else []
+        )
 
-    def predictions(self, learner: Learner[Task], examples: Sequence[Example], together: bool = True) -> Sequence[Prediction]:
+    def predictions(
+        self, learner: Learner[Task], examples: Sequence[Example], together: bool = True
+    ) -> Sequence[Prediction]:
         """Return one prediction per example; `together`, or each sample in a batch of its own."""
         encoded = self.encoded(examples)
         samples = [sample for each in encoded for sample in each.samples]

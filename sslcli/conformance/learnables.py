@@ -32,7 +32,19 @@ TOLERANCE = 2e-4  # relative, of sums in float32 whose order differs
 EIGHT = range(8)
 EXAMPLES, MOST_STEPS, LEARNT = 32, 200, 0.3
 OWN_FLAGS = frozenset(
-    {"--config", "--set", "--json", "--quiet", "--verbose", "--debug", "--no-color", "--help", "--resume", "--overwrite", "--dry-run"}
+    {
+        "--config",
+        "--set",
+        "--json",
+        "--quiet",
+        "--verbose",
+        "--debug",
+        "--no-color",
+        "--help",
+        "--resume",
+        "--overwrite",
+        "--dry-run",
+    }
 )  # of every command that trains
 
 
@@ -58,36 +70,76 @@ def imports(bench: Tried) -> None:
     """Of sslcli, only sslcli.api and sslcli.testing are imported."""
     tree = ast.parse(inspect.getsource(sys.modules[bench.cls.__module__]))
     named = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    named += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
-    inner = sorted({name for name in named if name.split(".")[0] == "sslcli" and name not in ("sslcli.api", "sslcli.testing")})
-    demand(not inner, f"it imports {', '.join(inner)}", "import from sslcli.api, which is kept stable")
+    named += [
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    ]
+    inner = sorted(
+        {
+            name
+            for name in named
+            if name.split(".")[0] == "sslcli" and name not in ("sslcli.api", "sslcli.testing")
+        }
+    )
+    demand(
+        not inner, f"it imports {', '.join(inner)}", "import from sslcli.api, which is kept stable"
+    )
 
 
 def options(bench: Tried) -> None:
-    """Defaults are valid; settings survive JSON; unknown keys are refused; nothing can be changed afterwards."""
+    """Defaults are valid; settings survive JSON; unknown keys are refused; nothing can be changed
+    afterwards.
+    """
     cls, given = bench.cls.Options, bench.options
-    demand(cls.model_validate_json(given.model_dump_json()) == given, "options written as JSON read back as others")
+    demand(
+        cls.model_validate_json(given.model_dump_json()) == given,
+        "options written as JSON read back as others",
+    )
     try:
         cls(**{**given.model_dump(), "no_such_option": 1})
     except ValidationError:
         pass
     else:
-        raise CheckError("Options takes unknown keys", "derive it from sslcli.api.Config and leave model_config alone")
-    demand(bool(cls.model_config.get("frozen")), "Options can be changed", "leave model_config alone")
+        raise CheckError(
+            "Options takes unknown keys",
+            "derive it from sslcli.api.Config and leave model_config alone",
+        )
+    demand(
+        bool(cls.model_config.get("frozen")), "Options can be changed", "leave model_config alone"
+    )
 
 
 def flags_of_command(settings: type[Config], *own: str) -> frozenset[str]:
     """Return every spelling of the flags of a command with these settings."""
-    return OWN_FLAGS | {*own} | {spelling for _, field in leaves(settings) for flag in flags_of(field) for spelling in flag.split("/")}
+    return (
+        OWN_FLAGS
+        | {*own}
+        | {
+            spelling
+            for _, field in leaves(settings)
+            for flag in flags_of(field)
+            for spelling in flag.split("/")
+        }
+    )
 
 
 def refuse_taken_flags(options: type[Config], taken: frozenset[str]) -> None:
     """Raise CheckError where an option has no description, or takes a flag of the command."""
     for name, field in leaves(options):
-        demand(bool(field.description), f"option {name} has no description", 'write it as setting(default, "what it does")')
+        demand(
+            bool(field.description),
+            f"option {name} has no description",
+            'write it as setting(default, "what it does")',
+        )
         flags = flags_of(field) or (f"--{name.replace('_', '-').replace('.', '-')}",)
         double = taken & {spelling for flag in flags for spelling in flag.split("/")}
-        demand(not double, f"option {name} takes the command's flag {', '.join(sorted(double))}", "give it another name")
+        demand(
+            not double,
+            f"option {name} takes the command's flag {', '.join(sorted(double))}",
+            "give it another name",
+        )
 
 
 def pure_batches(bench: LearnableBench) -> None:
@@ -101,22 +153,44 @@ def pure_batches(bench: LearnableBench) -> None:
     except RuntimeError as error:  # torch's word for a value that is asked for on the meta device
         problem = f"collate fails on the loader's collator, which has no weights: {error}"
         raise CheckError(problem, "read parameters and buffers in forward") from error
-    demand(equal(batch, before), "collate writes into its batch", "copy an array before changing it")
+    demand(
+        equal(batch, before), "collate writes into its batch", "copy an array before changing it"
+    )
     demand(equal(generators, global_generators()), "collate uses a global generator", "use `rng`")
-    demand(equal(first, second), "collate gives different batches from call to call", "use `rng`, which is keyed by sample and purpose")
-    demand(equal(first, bench.learner().learnable.collate(batch, rng)), "collate depends on parameters")
-    demand(not any(leaf.is_meta for leaf in tree_leaves(first) if isinstance(leaf, Tensor)), "collate gives tensors without values")
+    demand(
+        equal(first, second),
+        "collate gives different batches from call to call",
+        "use `rng`, which is keyed by sample and purpose",
+    )
+    demand(
+        equal(first, bench.learner().learnable.collate(batch, rng)), "collate depends on parameters"
+    )
+    demand(
+        not any(leaf.is_meta for leaf in tree_leaves(first) if isinstance(leaf, Tensor)),
+        "collate gives tensors without values",
+    )
 
 
 def counts(bench: LearnableBench) -> None:
     """Every summed term has its count, a whole number of 0 or more, known before forward."""
     batch = bench.collate(EIGHT)
     loss = bench.learner()(batch)
-    demand(set(loss.sums) == set(batch.counts), f"sums are {set(loss.sums)} and counts {set(batch.counts)}", "name them alike")
+    demand(
+        set(loss.sums) == set(batch.counts),
+        f"sums are {set(loss.sums)} and counts {set(batch.counts)}",
+        "name them alike",
+    )
     for term, count in batch.counts.items():
-        demand(isinstance(count, int) and count >= 0, f"the count of '{term}' is {count!r}", "count with Python's int")
+        demand(
+            isinstance(count, int) and count >= 0,
+            f"the count of '{term}' is {count!r}",
+            "count with Python's int",
+        )
     for term, value in loss.sums.items():
-        demand(value.ndim == 0 and value.dtype.is_floating_point, f"the sum of '{term}' is not one floating-point number")
+        demand(
+            value.ndim == 0 and value.dtype.is_floating_point,
+            f"the sum of '{term}' is not one floating-point number",
+        )
 
 
 def forward(bench: LearnableBench) -> None:
@@ -124,11 +198,26 @@ def forward(bench: LearnableBench) -> None:
     learner, batch, generators = bench.learner(), bench.collate(EIGHT), global_generators()
     state, given = copied(learner.state_dict()), copied(batch)
     first, second = learner(batch), learner(batch)
-    demand(equal(first.sums, second.sums), "two forward passes of the same batch differ", "read random numbers that collate has sampled")
-    demand(equal(generators, global_generators()), "forward uses a global generator", "read uniform numbers that collate has sampled")
-    demand(equal(state, learner.state_dict()), "forward changes parameters or buffers", "do that in after_step")
+    demand(
+        equal(first.sums, second.sums),
+        "two forward passes of the same batch differ",
+        "read random numbers that collate has sampled",
+    )
+    demand(
+        equal(generators, global_generators()),
+        "forward uses a global generator",
+        "read uniform numbers that collate has sampled",
+    )
+    demand(
+        equal(state, learner.state_dict()),
+        "forward changes parameters or buffers",
+        "do that in after_step",
+    )
     demand(equal(given, batch), "forward writes into its batch")
-    finite = {**first.sums, **{name: torch.as_tensor(ratio.sum) for name, ratio in first.metrics.items()}}
+    finite = {
+        **first.sums,
+        **{name: torch.as_tensor(ratio.sum) for name, ratio in first.metrics.items()},
+    }
     demand(all(bool(torch.isfinite(value)) for value in finite.values()), f"not finite: {finite}")
 
 
@@ -136,12 +225,27 @@ def gradients(bench: LearnableBench) -> None:
     """Gradients reach every layer of the backbone and every trained parameter on top of it."""
     learner, batch = bench.learner(), bench.collate(range(EXAMPLES))
     bench.total(learner(batch), batch).backward()
-    without = [name for name, value in learner.learnable.named_parameters() if value.requires_grad and value.grad is None]
-    demand(not without, f"no gradient reaches {', '.join(without)}", "use it in forward, or set requires_grad to False")
+    without = [
+        name
+        for name, value in learner.learnable.named_parameters()
+        if value.requires_grad and value.grad is None
+    ]
+    demand(
+        not without,
+        f"no gradient reaches {', '.join(without)}",
+        "use it in forward, or set requires_grad to False",
+    )
     blocks = [block for stack in learner.backbone.stacks for block in stack.blocks]
     for layer, block in enumerate(blocks, start=1):
-        reached = any(value.grad is not None and bool(value.grad.abs().max() > 0) for value in block.parameters())
-        demand(reached, f"no gradient reaches layer {layer} of the backbone", "read the backbone's hidden states in the loss")
+        reached = any(
+            value.grad is not None and bool(value.grad.abs().max() > 0)
+            for value in block.parameters()
+        )
+        demand(
+            reached,
+            f"no gradient reaches layer {layer} of the backbone",
+            "read the backbone's hidden states in the loss",
+        )
 
 
 def groups(bench: LearnableBench) -> None:
@@ -150,7 +254,11 @@ def groups(bench: LearnableBench) -> None:
     names = [name for name, _ in learner.named_parameters()]
     for group in learner.learnable.groups():
         found = any(fnmatchcase(name, group.match) for name in names)
-        demand(found, f"group '{group.match}' matches no parameter", 'names begin with "backbone." or "learnable."')
+        demand(
+            found,
+            f"group '{group.match}' matches no parameter",
+            'names begin with "backbone." or "learnable."',
+        )
 
 
 def micro_batches(bench: LearnableBench) -> None:
@@ -159,16 +267,24 @@ def micro_batches(bench: LearnableBench) -> None:
         return
     whole = _measured(bench, [EIGHT])
     for parts in ([range(4), range(4, 8)], [[index] for index in EIGHT]):
-        demand_close(whole, _measured(bench, parts), f"one batch differs from {len(parts)} micro-batches")
+        demand_close(
+            whole, _measured(bench, parts), f"one batch differs from {len(parts)} micro-batches"
+        )
 
 
 def order(bench: LearnableBench) -> None:
     """The order of the samples in a batch changes nothing."""
-    demand_close(_measured(bench, [EIGHT]), _measured(bench, [range(7, -1, -1)]), "the samples' order changes the loss")
+    demand_close(
+        _measured(bench, [EIGHT]),
+        _measured(bench, [range(7, -1, -1)]),
+        "the samples' order changes the loss",
+    )
 
 
 def state(bench: LearnableBench) -> None:
-    """All state is in state_dict: after some steps, a fresh instance that loads it gives the same loss."""
+    """All state is in state_dict: after some steps, a fresh instance that loads it gives the same
+    loss.
+    """
     learner, batch = bench.learner(), bench.collate(EIGHT)
     train(bench, learner, batch, steps=3)
     fresh = bench.learner(seed=1)
@@ -176,7 +292,11 @@ def state(bench: LearnableBench) -> None:
     learner.eval()
     fresh.eval()
     same = equal(learner(batch).sums, fresh(batch).sums)
-    demand(same, "a fresh instance with the same state_dict gives another loss", "keep state in parameters and buffers")
+    demand(
+        same,
+        "a fresh instance with the same state_dict gives another loss",
+        "keep state in parameters and buffers",
+    )
 
 
 def learning(bench: LearnableBench) -> None:
@@ -188,17 +308,30 @@ def learnt(bench: LearnableBench) -> Learner:
     """Train until the loss has fallen by the share LEARNT. Raises CheckError where it does not."""
     learner, batch = bench.learner(), bench.collate(range(EXAMPLES))
     losses = train(bench, learner, batch, steps=MOST_STEPS, fall=LEARNT)
-    message = f"the loss of {EXAMPLES} examples went from {losses[0]:.3f} to {losses[-1]:.3f} in {len(losses) - 1} steps"
-    demand(_has_fallen(losses, LEARNT), message, "check the targets, and that gradients have the right sign")
+    message = (
+        f"the loss of {EXAMPLES} examples went from {losses[0]:.3f} "
+        f"to {losses[-1]:.3f} in {len(losses) - 1} steps"
+    )
+    demand(
+        _has_fallen(losses, LEARNT),
+        message,
+        "check the targets, and that gradients have the right sign",
+    )
     return learner
 
 
-def train(bench: LearnableBench, learner: Learner, batch: ModelBatch, steps: int, fall: float = math.inf) -> list[float]:
+def train(
+    bench: LearnableBench, learner: Learner, batch: ModelBatch, steps: int, fall: float = math.inf
+) -> list[float]:
     """Return the losses before each step and after the last.
 
     Ends early once the loss has fallen by the share `fall`.
     """
-    optimizer = Optimizer(learner.trained_parameters(), learner.groups(), OptimizerSettings(rate=3e-3, weight_decay=0.0))
+    optimizer = Optimizer(
+        learner.trained_parameters(),
+        learner.groups(),
+        OptimizerSettings(rate=3e-3, weight_decay=0.0),
+    )
     losses, followers = list[float](), learner.followers()
     for step in range(steps + 1):
         loss = learner(batch)
@@ -233,7 +366,9 @@ def _measured(bench: LearnableBench, parts: Sequence[Sequence[int]]) -> dict[str
     counts = {term: sum(batch.counts[term] for batch in every) for term in every[0].counts}
     for batch in every:
         loss: Loss = learner(batch)
-        sum((value / max(counts[term], 1) for term, value in loss.sums.items()), torch.zeros(())).backward()
+        sum(
+            (value / max(counts[term], 1) for term, value in loss.sums.items()), torch.zeros(())
+        ).backward()
         state.add(loss.state)
         for name, value in loss.sums.items():
             add(f"sum {name}", value)
@@ -242,7 +377,13 @@ def _measured(bench: LearnableBench, parts: Sequence[Sequence[int]]) -> dict[str
             add(f"count of metric {name}", ratio.count)
     found.update({f"state {name}": value.double() for name, value in state.over(ALONE).items()})
     found.update({f"count {term}": torch.tensor(float(count)) for term, count in counts.items()})
-    found.update({f"gradient of {name}": value.grad.double() for name, value in learner.named_parameters() if value.grad is not None})
+    found.update(
+        {
+            f"gradient of {name}": value.grad.double()
+            for name, value in learner.named_parameters()
+            if value.grad is not None
+        }
+    )
     return found
 
 
@@ -252,9 +393,18 @@ def demand_close(first: Mapping[str, Tensor], second: Mapping[str, Tensor], mess
     Gradients are compared relative to the largest gradient, other tensors relative to their own
     largest value, at least 1. Raises CheckError naming the first tensor that differs.
     """
-    demand(set(first) == set(second), f"{message}: {', '.join(sorted(set(first) ^ set(second)))} is not in both")
-    largest = max([float(v.abs().max()) for k, v in first.items() if k.startswith("gradient")], default=1.0)
+    demand(
+        set(first) == set(second),
+        f"{message}: {', '.join(sorted(set(first) ^ set(second)))} is not in both",
+    )
+    largest = max(
+        [float(v.abs().max()) for k, v in first.items() if k.startswith("gradient")], default=1.0
+    )
     for name, value in first.items():
         scale = largest if name.startswith("gradient") else max(1.0, float(value.abs().max()))
         difference = float((value - second[name]).abs().max())
-        demand(difference <= TOLERANCE * scale, f"{message}: {name} differs by {difference:.2g}", "sum over targets, never average")
+        demand(
+            difference <= TOLERANCE * scale,
+            f"{message}: {name} differs by {difference:.2g}",
+            "sum over targets, never average",
+        )

@@ -25,7 +25,11 @@ COMMAND_FLAGS = flags_of_command(PretrainSettings, "--show-batch")
 def declarations(bench: Bench) -> None:
     """summary, architectures, modalities, arranges and Options are as the contract requires."""
     cls = bench.cls
-    demand(bool(getattr(cls, "summary", "").strip()), "summary is missing", 'write summary = "..." in one line')
+    demand(
+        bool(getattr(cls, "summary", "").strip()),
+        "summary is missing",
+        'write summary = "..." in one line',
+    )
     demand(
         bool(cls.architectures) and cls.architectures <= {*ARCHITECTURES},
         f"architectures is {set(cls.architectures)}",
@@ -36,7 +40,11 @@ def declarations(bench: Bench) -> None:
         f"modalities is {set(cls.modalities)}",
         "name modalities",
     )
-    demand(cls.arranges in ARRANGEMENTS, f"arranges is '{cls.arranges}'", f"choose one of {', '.join(ARRANGEMENTS)}")
+    demand(
+        cls.arranges in ARRANGEMENTS,
+        f"arranges is '{cls.arranges}'",
+        f"choose one of {', '.join(ARRANGEMENTS)}",
+    )
     demand(issubclass(cls.Options, Config), "Options is no Config", "write class Options(Config)")
 
 
@@ -47,10 +55,16 @@ def option_flags(bench: Bench) -> None:
 
 def rows(bench: Bench) -> None:
     """arrange gives the same int64 rows every time, and the lengths that the samples have."""
-    again = [chunk.values for chunk in bench.cls(bench.options, bench.context).arrange(bench.corpus)]
+    again = [
+        chunk.values for chunk in bench.cls(bench.options, bench.context).arrange(bench.corpus)
+    ]
     demand(bench.rows.dtype == np.int64 and bench.rows.ndim == 2, "rows are not int64 [n, k]")
     demand(len(bench.rows) == len(bench.lengths) > 0, "there is not one length for every row")
-    demand(np.array_equal(np.concatenate(again), bench.rows), "arrange gives other rows the second time", "use random numbers in `sample`")
+    demand(
+        np.array_equal(np.concatenate(again), bench.rows),
+        "arrange gives other rows the second time",
+        "use random numbers in `sample`",
+    )
 
 
 def samples(bench: Bench) -> None:
@@ -84,10 +98,16 @@ def _same_sample(batch: Batch, place: int, one: Batch, index: int) -> None:
 def words(bench: Bench) -> None:
     """show describes in text or pictures how the samples were corrupted."""
     report = bench.collator().show(bench.collate(range(3)))
-    texts = [span.text for passage in report.passages for span in passage.spans] + list(report.notes)
+    texts = [span.text for passage in report.passages for span in passage.spans] + list(
+        report.notes
+    )
     tables = [str(cell) for table in report.tables for row in table.rows for cell in row]
-    shown = any(text.strip() for text in (*texts, *tables)) or any(len(curve.ys) for curve in report.curves)
-    demand(shown, "show gives an empty report", "say what was corrupted and what is to be predicted")
+    shown = any(text.strip() for text in (*texts, *tables)) or any(
+        len(curve.ys) for curve in report.curves
+    )
+    demand(
+        shown, "show gives an empty report", "say what was corrupted and what is to be predicted"
+    )
 
 
 def illustrated_requests(bench: Bench) -> None:
@@ -102,12 +122,28 @@ def illustrated_requests(bench: Bench) -> None:
     rng = Rng(0, 0)
     given = [bench.sample(number) for number in EIGHT]
     asked, again = (collator.illustrations(given) for collator in collators)
-    demand(list(asked) == list(again), "illustrations makes other requests the second time", "sample nothing there")
+    demand(
+        list(asked) == list(again),
+        "illustrations makes other requests the second time",
+        "sample nothing there",
+    )
     for shown, request in asked:
-        fits = isinstance(shown, str) and bool(shown.strip()) and isinstance(request, generator.Request)
-        demand(fits, f"illustrations gives ({shown!r:.40}, {type(request).__name__})", "give what is shown, and a Request")
+        fits = (
+            isinstance(shown, str)
+            and bool(shown.strip())
+            and isinstance(request, generator.Request)
+        )
+        demand(
+            fits,
+            f"illustrations gives ({shown!r:.40}, {type(request).__name__})",
+            "give what is shown, and a Request",
+        )
         found = list(generator.generate(learner.backbone, request, rng))
-        demand(bool(found), f"nothing is generated of its own request {shown!r:.40}", "give no request that has no answer")
+        demand(
+            bool(found),
+            f"nothing is generated of its own request {shown!r:.40}",
+            "give no request that has no answer",
+        )
 
 
 Check = Callable[[Bench], None]

@@ -55,16 +55,24 @@ class ProbeBench:
     architecture: Architecture
 
     @classmethod
-    def of(cls, probe: type[Probe], options: Config | None, architecture: Architecture) -> "ProbeBench":
+    def of(
+        cls, probe: type[Probe], options: Config | None, architecture: Architecture
+    ) -> "ProbeBench":
         """Build the bench; the option that a bare word fills is a word of the tiny world by
         default.
         """
-        typed = {probe.positional_fields: SUBJECTS[0]} if probe.positional_fields in probe.Options.model_fields else {}
+        typed = (
+            {probe.positional_fields: SUBJECTS[0]}
+            if probe.positional_fields in probe.Options.model_fields
+            else {}
+        )
         return cls(probe, probe.Options(**typed) if options is None else options, architecture)
 
     def report(self, model: FrozenModel | None = None) -> Report:
         """Run the probe on `model`, the tiny frozen model when none is given, with seed 0."""
-        return self.cls(self.options).run(model or tiny_frozen_model(self.architecture), Rng(0, 0, "probe"))
+        return self.cls(self.options).run(
+            model or tiny_frozen_model(self.architecture), Rng(0, 0, "probe")
+        )
 
 
 @dataclass(frozen=True)
@@ -85,31 +93,52 @@ class ShiftBench:
         return self.cls(self.options).fit(source, target)
 
     def _sides(self) -> tuple[Tensor, Tensor]:
-        source, target = (torch.randn(ROWS, WIDTH, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+        source, target = (
+            torch.randn(ROWS, WIDTH, generator=torch.Generator().manual_seed(seed))
+            for seed in (0, 1)
+        )
         return source, target
 
 
 def probe_declarations(bench: ProbeBench) -> None:
     """summary, architectures and positional_fields are as the contract requires."""
     cls = bench.cls
-    demand(bool(getattr(cls, "summary", "").strip()), "summary is missing", 'write summary = "..." in one line')
+    demand(
+        bool(getattr(cls, "summary", "").strip()),
+        "summary is missing",
+        'write summary = "..." in one line',
+    )
     demand(
         bool(cls.architectures) and cls.architectures <= {*ARCHITECTURES},
         f"architectures is {set(cls.architectures)}",
         f"name some of {', '.join(ARCHITECTURES)}",
     )
     strange = sorted(map(str, cls.special_tokens - SPECIAL_TOKENS.keys()))
-    demand(not strange, f"special_tokens has {', '.join(strange)}", f"name some of {', '.join(SPECIAL_TOKENS)}")
+    demand(
+        not strange,
+        f"special_tokens has {', '.join(strange)}",
+        f"name some of {', '.join(SPECIAL_TOKENS)}",
+    )
     known = not cls.positional_fields or cls.positional_fields in cls.Options.model_fields
     demand(
-        known, f"positional_fields is '{cls.positional_fields}', which is no option", "name the option that a bare word on the line fills"
+        known,
+        f"positional_fields is '{cls.positional_fields}', which is no option",
+        "name the option that a bare word on the line fills",
     )
 
 
 def shift_declarations(bench: ShiftBench) -> None:
     """summary and paired are as the contract requires."""
-    demand(bool(getattr(bench.cls, "summary", "").strip()), "summary is missing", 'write summary = "..." in one line')
-    demand(isinstance(bench.cls.paired, bool), f"paired is {bench.cls.paired!r}", "say whether translations are needed")
+    demand(
+        bool(getattr(bench.cls, "summary", "").strip()),
+        "summary is missing",
+        'write summary = "..." in one line',
+    )
+    demand(
+        isinstance(bench.cls.paired, bool),
+        f"paired is {bench.cls.paired!r}",
+        "say whether translations are needed",
+    )
 
 
 def probe_option_flags(bench: ProbeBench | ShiftBench) -> None:
@@ -120,21 +149,41 @@ def probe_option_flags(bench: ProbeBench | ShiftBench) -> None:
 def answers(bench: ProbeBench) -> None:
     """A report is not empty, has a count for every score, and can be written as JSON."""
     report = bench.report()
-    shown = (report.scores, report.tables, report.plots, report.matrices, report.scatters, report.passages)
-    demand(any(shown), "the report is empty", "give figures: scores, tables, plots, matrices, scatters")
+    shown = (
+        report.scores,
+        report.tables,
+        report.plots,
+        report.matrices,
+        report.scatters,
+        report.passages,
+    )
+    demand(
+        any(shown), "the report is empty", "give figures: scores, tables, plots, matrices, scatters"
+    )
     silent = [score.name for score in report.scores if not score.count]
-    demand(not silent, f"score '{(silent or [''])[0]}' does not say over how many it is", "give Score(..., count=n)")
+    demand(
+        not silent,
+        f"score '{(silent or [''])[0]}' does not say over how many it is",
+        "give Score(..., count=n)",
+    )
     try:
         json.dumps(asdict(report))
     except TypeError as error:
-        raise CheckError(f"the report is not plain data: {error}", "give texts, numbers and lists, no arrays or tensors") from error
+        raise CheckError(
+            f"the report is not plain data: {error}",
+            "give texts, numbers and lists, no arrays or tensors",
+        ) from error
 
 
 def repeatable(bench: ProbeBench) -> None:
     """The same run gives the same report, and leaves global random state alone."""
     generators = global_generators()
-    demand(equal(bench.report(), bench.report()), "the second report is another one", "use `rng` alone")
-    demand(equal(generators, global_generators()), "global random state is changed", "use `rng` alone")
+    demand(
+        equal(bench.report(), bench.report()), "the second report is another one", "use `rng` alone"
+    )
+    demand(
+        equal(generators, global_generators()), "global random state is changed", "use `rng` alone"
+    )
 
 
 def frozen(bench: ProbeBench) -> None:
@@ -143,12 +192,17 @@ def frozen(bench: ProbeBench) -> None:
     before = state_of(model)
     bench.report(model)
     demand(equal(before, state_of(model)), "the model's weights are changed", "a probe only reads")
-    demand(not model.backbone.training, "the model is left in training mode", "leave its mode alone")
+    demand(
+        not model.backbone.training, "the model is left in training mode", "leave its mode alone"
+    )
 
 
 def without_known_facts(bench: ProbeBench) -> None:
     """Without known facts or without a head, the probe still reports or says what is missing."""
-    for model in (tiny_frozen_model(bench.architecture, known=False), replace(tiny_frozen_model(bench.architecture), learnable=None)):
+    for model in (
+        tiny_frozen_model(bench.architecture, known=False),
+        replace(tiny_frozen_model(bench.architecture), learnable=None),
+    ):
         try:
             bench.report(model)
         except SslError as error:
@@ -160,11 +214,19 @@ def fitted(bench: ShiftBench) -> None:
     changes.
     """
     shift, again = bench.shift(), bench.shift()
-    demand(isinstance(shift, LinearShift), f"fit gives a {type(shift).__name__}", "return LinearShift(vector)")
+    demand(
+        isinstance(shift, LinearShift),
+        f"fit gives a {type(shift).__name__}",
+        "return LinearShift(vector)",
+    )
     demand(shift.width == WIDTH, f"the shift has {shift.width} features, and the rows have {WIDTH}")
     finite = all(bool(tensor.isfinite().all()) for tensor in shift.tensors().values())
     demand(finite, "the shift is not finite")
-    demand(equal(shift.tensors(), again.tensors()), "the same rows give another shift", "use no random numbers")
+    demand(
+        equal(shift.tensors(), again.tensors()),
+        "the same rows give another shift",
+        "use no random numbers",
+    )
     rows, moved = bench.moved()
     demand(not torch.equal(rows, moved), "alpha 1 changes nothing")
 
@@ -172,7 +234,11 @@ def fitted(bench: ShiftBench) -> None:
 def in_parts(bench: ShiftBench) -> None:
     """The fit does not depend on the number of rows that arrive at once."""
     one, several = (bench.moved(parts)[1] for parts in (1, 5))
-    demand(torch.allclose(one, several, atol=1e-4), "the estimate depends on how many rows come at once", "add up over all parts")
+    demand(
+        torch.allclose(one, several, atol=1e-4),
+        "the estimate depends on how many rows come at once",
+        "add up over all parts",
+    )
 
 
 PROBE_CHECKS: Mapping[str, Callable[[ProbeBench], None]] = {

@@ -23,7 +23,10 @@ def tiny_sentences() -> Sequence[str]:
     """Return RECORDS different sentences of nine words."""
     told = product(PLACES, SUBJECTS, VERBS)
     spread = (each for number, each in enumerate(told) if number % 2 == 0)
-    return [f"the {subject} {verb} the {SUBJECTS[-1]} in the {place} ." for place, subject, verb in islice(spread, RECORDS)]
+    return [
+        f"the {subject} {verb} the {SUBJECTS[-1]} in the {place} ."
+        for place, subject, verb in islice(spread, RECORDS)
+    ]
 
 
 def tiny_records(kind: str) -> Sequence[Record]:
@@ -32,7 +35,9 @@ def tiny_records(kind: str) -> Sequence[Record]:
         hint = f"give examples of your own, or take one of {', '.join(KINDS)} for `records`"
         raise CheckError(f"there are no generated records of the kind '{kind}'", hint)
     made = [KINDS[kind](number, sentence) for number, sentence in enumerate(tiny_sentences())]
-    return [Record(Where("generated", number), values) for number, values in enumerate(made, start=1)]
+    return [
+        Record(Where("generated", number), values) for number, values in enumerate(made, start=1)
+    ]
 
 
 def _text(number: int, sentence: str) -> Values:
@@ -44,7 +49,11 @@ def _pair(number: int, sentence: str) -> Values:
     *before, place, stop = sentence.split()
     other = place if number % 2 else PLACES[(PLACES.index(place) + 1) % len(PLACES)]
     label = "entailment" if other == place else "contradiction"
-    return {"premise": sentence, "hypothesis": " ".join([*before[-2:], other, stop]), "label": label}
+    return {
+        "premise": sentence,
+        "hypothesis": " ".join([*before[-2:], other, stop]),
+        "label": label,
+    }
 
 
 def _words(number: int, sentence: str) -> Values:
@@ -54,7 +63,9 @@ def _words(number: int, sentence: str) -> Values:
 def _question(number: int, sentence: str) -> Values:
     """Make a question for a place, on a passage of two sentences or of many."""
     _, subject, verb, *_, place, _ = sentence.split()
-    rest = [other for other in tiny_sentences() if other.split()[1] != subject][: 9 if number % LONG_PASSAGE == 0 else 1]
+    rest = [other for other in tiny_sentences() if other.split()[1] != subject][
+        : 9 if number % LONG_PASSAGE == 0 else 1
+    ]
     passage = " ".join([sentence, *rest])
     return {
         "question": f"the {subject} {verb} in",
@@ -66,7 +77,10 @@ def _question(number: int, sentence: str) -> Values:
 def _symbols(number: int, sentence: str) -> Values:
     """Make a sequence whose label says whether A and T or C and G are in the majority."""
     common, rare = ("AT", "CG") if number % 2 else ("CG", "AT")
-    sequence = "".join((rare if (number + place) % 4 == 0 else common)[(number * place // 3) % 2] for place in range(12 + number % 5))
+    sequence = "".join(
+        (rare if (number + place) % 4 == 0 else common)[(number * place // 3) % 2]
+        for place in range(12 + number % 5)
+    )
     return {"sequence": sequence, "label": "weak" if number % 2 else "strong"}
 
 

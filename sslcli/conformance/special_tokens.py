@@ -9,7 +9,13 @@ from sslcli.conformance.tiny import tiny_tokenizer_without
 from sslcli.contracts.abilities import Illustrates
 from sslcli.contracts.learnable import Context
 from sslcli.data.rng import Rng
-from sslcli.data.special_tokens import SPECIAL_TOKENS, SpecialToken, missing, special_tokens_of, worded
+from sslcli.data.special_tokens import (
+    SPECIAL_TOKENS,
+    SpecialToken,
+    missing,
+    special_tokens_of,
+    worded,
+)
 from sslcli.errors import CheckError
 
 
@@ -30,20 +36,28 @@ def _tried(bench: LearnableBench, use: Callable[[SpecialToken], None]) -> None:
     """
     declared = bench.cls.special_tokens
     strange = sorted(map(str, declared - SPECIAL_TOKENS.keys()))
-    demand(not strange, f"special_tokens has {', '.join(strange)}", f"name some of {', '.join(SPECIAL_TOKENS)}")
+    demand(
+        not strange,
+        f"special_tokens has {', '.join(strange)}",
+        f"name some of {', '.join(SPECIAL_TOKENS)}",
+    )
     for token in _undeclared(bench):
         try:
             use(token)
         except Exception as error:  # a stranger's code: anything may come
             said = " ".join(f"{type(error).__name__}: {error}".split())[:120]
-            problem = f"it fails where the tokenizer has no {worded([token])}, and does not declare it: {said}"
+            problem = (
+                "it fails where the tokenizer has no "
+                f"{worded([token])}, and does not declare it: {said}"
+            )
             raise CheckError(problem, f'write special_tokens = frozenset({{"{token}"}})') from error
 
 
 def _undeclared(bench: LearnableBench) -> Iterator[SpecialToken]:
     if bench.context.tokenizer is not None:
         there = special_tokens_of(bench.context.tokenizer)
-        yield from (name for name in missing(there, bench.cls.special_tokens) if name != "unk")  # its pieces need it
+        # its pieces need it
+        yield from (name for name in missing(there, bench.cls.special_tokens) if name != "unk")
 
 
 def _without(bench: LearnableBench, token: SpecialToken) -> Context:

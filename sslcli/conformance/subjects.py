@@ -29,7 +29,9 @@ from sslcli.errors import UsageError
 
 LANGUAGES = ("aa", "bb")
 WORDS: Mapping[str, str] = {
-    word: group[(place + 1) % len(group)] for group in (SUBJECTS, VERBS, PLACES) for place, word in enumerate(group)
+    word: group[(place + 1) % len(group)]
+    for group in (SUBJECTS, VERBS, PLACES)
+    for place, word in enumerate(group)
 }
 SENSES = dict(zip(PLACES, ("tame", "wild", "tame", "wild"), strict=True))  # of whoever is there
 STEPS = (0, 1, 2, 4)
@@ -65,7 +67,10 @@ class TinyProbeData:
         """Return the generated records of one kind. Raises UsageError where there is none."""
         if not self.known or kind not in _RECORDS:
             raise UsageError(f"there is no {kind} for this model", "give a file")
-        return (Record(Where("generated", number), values) for number, values in enumerate(_RECORDS[kind](), start=1))
+        return (
+            Record(Where("generated", number), values)
+            for number, values in enumerate(_RECORDS[kind](), start=1)
+        )
 
     def annotated(self, task: str) -> tuple[Sequence[Annotated], Sequence[Annotated]]:
         """Return labelled texts to train on and to test with, every second sentence each.
@@ -75,7 +80,10 @@ class TinyProbeData:
         if not self.known:
             raise UsageError(f"there are no labels of {task}", "give a file")
         found = [
-            _words(text) if task in ("pos", "tag") else Annotated(text, [(0, len(text))], [text.split()[2]]) for text in tiny_sentences()
+            _words(text)
+            if task in ("pos", "tag")
+            else Annotated(text, [(0, len(text))], [text.split()[2]])
+            for text in tiny_sentences()
         ]
         return found[::2], found[1::2]
 
@@ -101,38 +109,62 @@ def tiny_frozen_model(architecture: Architecture = "encoder", *, known: bool = T
     context = tiny_context(architecture)
 
     def at(step: int) -> FrozenModel:
-        with torch.random.fork_rng(devices=[]):  # modules are born with weights of the global generator
+        # modules are born with weights of the global generator
+        with torch.random.fork_rng(devices=[]):
             parts = Transformer(context.architecture), _Head(Config(), context)
         for part in parts:
             initialize(part, torch.Generator().manual_seed(step))
             part.eval().requires_grad_(False)
         assert context.tokenizer is not None, "a context of text has one"
-        return FrozenModel(f"tiny, step {step}", step, parts[0], context.tokenizer, parts[1], TinyProbeData(known))
+        return FrozenModel(
+            f"tiny, step {step}", step, parts[0], context.tokenizer, parts[1], TinyProbeData(known)
+        )
 
     return replace(at(STEPS[-1]), stages=lambda: map(at, STEPS))
 
 
 def state_of(model: FrozenModel) -> dict[str, Any]:
     """Return all weights, for comparison."""
-    modules: list[nn.Module] = [model.backbone, *([model.learnable] if model.learnable is not None else [])]
-    return {f"{number}.{name}": value.clone() for number, module in enumerate(modules) for name, value in module.state_dict().items()}
+    modules: list[nn.Module] = [
+        model.backbone,
+        *([model.learnable] if model.learnable is not None else []),
+    ]
+    return {
+        f"{number}.{name}": value.clone()
+        for number, module in enumerate(modules)
+        for name, value in module.state_dict().items()
+    }
 
 
 def _words(text: str) -> Annotated:
     words, starts = text.split(), [0]
     for word in words[:-1]:
         starts.append(starts[-1] + len(word) + 1)
-    return Annotated(text, [(start, start + len(word)) for start, word in zip(starts, words, strict=True)], TAGS, LANGUAGES[0])
+    return Annotated(
+        text,
+        [(start, start + len(word)) for start, word in zip(starts, words, strict=True)],
+        TAGS,
+        LANGUAGES[0],
+    )
 
 
 def _senses() -> Iterator[Mapping[str, Any]]:
     for text in tiny_sentences():
         _, model, *_, place, _ = text.split()
-        yield {"text": text, "word": model, "start": text.index(model), "sense": SENSES[place], "language": LANGUAGES[0]}
+        yield {
+            "text": text,
+            "word": model,
+            "start": text.index(model),
+            "sense": SENSES[place],
+            "language": LANGUAGES[0],
+        }
 
 
 def _dictionary() -> Iterator[Mapping[str, Any]]:
-    return ({LANGUAGES[0]: first, LANGUAGES[1]: second, "type": "word"} for first, second in WORDS.items())
+    return (
+        {LANGUAGES[0]: first, LANGUAGES[1]: second, "type": "word"}
+        for first, second in WORDS.items()
+    )
 
 
 def _parallel() -> Iterator[Mapping[str, Any]]:

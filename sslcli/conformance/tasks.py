@@ -20,7 +20,9 @@ from sslcli.data.records.records import Record
 from sslcli.errors import CheckError, DataError
 from sslcli.settings import FinetuneSettings
 
-COMMAND_FLAGS = flags_of_command(FinetuneSettings, "--check", "--compare-scratch", "--init", "--seeds")
+COMMAND_FLAGS = flags_of_command(
+    FinetuneSettings, "--check", "--compare-scratch", "--init", "--seeds"
+)
 TYPED = "the cat sees the mouse in the garden ."  # what someone might type
 
 
@@ -29,20 +31,44 @@ def task_declarations(bench: TaskBench) -> None:
     requires.
     """
     cls = bench.cls
-    demand(bool(getattr(cls, "summary", "").strip()), "summary is missing", 'write summary = "..." in one line')
+    demand(
+        bool(getattr(cls, "summary", "").strip()),
+        "summary is missing",
+        'write summary = "..." in one line',
+    )
     demand(
         bool(cls.architectures) and cls.architectures <= {*ARCHITECTURES},
         f"architectures is {set(cls.architectures)}",
         f"name some of {', '.join(ARCHITECTURES)}",
     )
     kind = getattr(cls, "records", None)
-    demand(isinstance(kind, str) and bool(kind), f"records is {kind!r}", 'name the kind of record that parse takes: "texts", "pairs", ...')
+    demand(
+        isinstance(kind, str) and bool(kind),
+        f"records is {kind!r}",
+        'name the kind of record that parse takes: "texts", "pairs", ...',
+    )
     typed = cls.positional_fields(bench.options)
     named = isinstance(typed, tuple) and bool(typed) and len({*typed}) == len(typed)
-    demand(named, f"positional_fields gives {typed!r}", 'name the columns of a record that is typed on a line, as in ("text",)')
-    named = isinstance(cls.scorer, type) and issubclass(cls.scorer, Scorer) and not isabstract(cls.scorer)
-    demand(named, "scorer is no class that scores", "write class MyScorer(Scorer) with score(self, predictions, examples)")
-    demand(issubclass(cls.Options, Task.Options), "Options has no --seq-len", "write class Options(Task.Options)")
+    demand(
+        named,
+        f"positional_fields gives {typed!r}",
+        'name the columns of a record that is typed on a line, as in ("text",)',
+    )
+    named = (
+        isinstance(cls.scorer, type)
+        and issubclass(cls.scorer, Scorer)
+        and not isabstract(cls.scorer)
+    )
+    demand(
+        named,
+        "scorer is no class that scores",
+        "write class MyScorer(Scorer) with score(self, predictions, examples)",
+    )
+    demand(
+        issubclass(cls.Options, Task.Options),
+        "Options has no --seq-len",
+        "write class Options(Task.Options)",
+    )
 
 
 def task_option_flags(bench: TaskBench) -> None:
@@ -60,13 +86,21 @@ def settling(bench: TaskBench) -> None:
     for examples in (bench.examples, bench.examples[: len(bench.examples) // 2]):
         assert bench.context.tokenizer is not None, "a context of text has one"
         again = bench.cls.resolve_options(bench.options, examples, bench.context.tokenizer)
-        demand(again == bench.options, "resolving the options again changes them", "fill in only what the options leave open")
+        demand(
+            again == bench.options,
+            "resolving the options again changes them",
+            "fill in only what the options leave open",
+        )
 
 
 def labels(bench: TaskBench) -> None:
     """Labels are texts, each once, the same every time."""
     given = list(bench.context.labels or ())
-    demand(all(isinstance(label, str) and label for label in given), f"labels are {given!r:.80}", "give texts, none of them empty")
+    demand(
+        all(isinstance(label, str) and label for label in given),
+        f"labels are {given!r:.80}",
+        "give texts, none of them empty",
+    )
     demand(len({*given}) == len(given), f"a label is twice among {given!r:.80}", "sort a set")
     again = [*bench.cls.labels(bench.options, bench.examples)]
     demand(again == given, "labels are others the second time", "sort them")
@@ -76,16 +110,31 @@ def examples(bench: TaskBench) -> None:
     """parse gives place and unique id; a typed record has no label and can be encoded."""
     ids = {example.id for example in bench.examples}
     demand(len(ids) == len(bench.examples), "two examples have the same id", "use record.id")
-    wrong = [example.id for example in bench.examples if not isinstance(example.id, str) or not isinstance(example.where, Where)]
-    demand(not wrong, "an example has no id or no place", "give Example(record.id, record.where, ...)")
+    wrong = [
+        example.id
+        for example in bench.examples
+        if not isinstance(example.id, str) or not isinstance(example.where, Where)
+    ]
+    demand(
+        not wrong, "an example has no id or no place", "give Example(record.id, record.where, ...)"
+    )
     columns = bench.cls.positional_fields(bench.options)
     record = Record(Where("typed", 1), dict.fromkeys(columns, TYPED))
     try:
         example = bench.cls.parse(bench.options, record)
     except DataError as error:
-        raise CheckError(f"a record of {', '.join(columns)} is refused: {error.message}", "a label may be missing") from error
-    demand(example.gold is None, f"a record without a label has the label {example.gold!r:.60}", "give None")
-    demand(len(bench.encoded([example])) == 1, "encode gives nothing for a record without an answer")
+        raise CheckError(
+            f"a record of {', '.join(columns)} is refused: {error.message}",
+            "a label may be missing",
+        ) from error
+    demand(
+        example.gold is None,
+        f"a record without a label has the label {example.gold!r:.60}",
+        "give None",
+    )
+    demand(
+        len(bench.encoded([example])) == 1, "encode gives nothing for a record without an answer"
+    )
 
 
 def encoding(bench: TaskBench) -> None:
@@ -95,17 +144,30 @@ def encoding(bench: TaskBench) -> None:
     for training in (False, True):
         together = bench.encoded(bench.examples, training)
         demand(
-            len(together) == len(bench.examples), f"encode gives {len(together)} for {len(bench.examples)} examples", "yield one for each"
+            len(together) == len(bench.examples),
+            f"encode gives {len(together)} for {len(bench.examples)} examples",
+            "yield one for each",
         )
         for number, example in enumerate(bench.examples):
             alone = bench.encoded([example], training)
             same = len(alone) == 1 and equal(alone[0].samples, together[number].samples)
-            demand(same, f"example {number} is encoded differently beside others", "yield in the order of the examples, each by itself")
+            demand(
+                same,
+                f"example {number} is encoded differently beside others",
+                "yield in the order of the examples, each by itself",
+            )
     samples = _samples(together)
     demand(bool(samples), "no example becomes a sample")
     for sample in samples:
-        alike = (sample.fields.keys(), sample.per_token.keys()) == (samples[0].fields.keys(), samples[0].per_token.keys())
-        demand(alike, "samples have different fields", "give all the same, -1 where there is nothing to say")
+        alike = (sample.fields.keys(), sample.per_token.keys()) == (
+            samples[0].fields.keys(),
+            samples[0].per_token.keys(),
+        )
+        demand(
+            alike,
+            "samples have different fields",
+            "give all the same, -1 where there is nothing to say",
+        )
         fitting = all(len(values) == len(sample) for values in sample.per_token.values())
         demand(fitting, "an array of per_token is not as long as the tokens")
 
@@ -115,27 +177,58 @@ def lengths(bench: TaskBench) -> None:
     samples = _samples(bench.encoded(bench.examples))
     longest = max(map(len, samples))
     most = bench.collator().sequence_tokens
-    demand(longest <= most, f"a sample has {longest} tokens, and {most} are allowed", "cut at self.sequence_tokens")
+    demand(
+        longest <= most,
+        f"a sample has {longest} tokens, and {most} are allowed",
+        "cut at self.sequence_tokens",
+    )
     fewer = longest - longest // 4
     options = bench.options.model_copy(update={"sequence_tokens": fewer})
     cut = list(bench.cls(options, bench.context).encode(bench.examples, False))
     longest = max(map(len, _samples(cut)), default=0)
-    demand(longest <= fewer, f"with --seq-len {fewer} a sample has {longest} tokens", "cut at self.sequence_tokens")
+    demand(
+        longest <= fewer,
+        f"with --seq-len {fewer} a sample has {longest} tokens",
+        "cut at self.sequence_tokens",
+    )
     whole = [each.whole_tokens for each in bench.encoded(bench.examples)]
     short = [each.whole_tokens for each in cut]
-    demand(whole == short, "whole_tokens depends on --seq-len", "count the tokens before any is cut off")
-    fits = all(size >= max(map(len, each.samples), default=0) for size, each in zip(short, cut, strict=True))
-    demand(fits, "whole_tokens is less than a sample has", "count the tokens before any is cut off, special ones too")
+    demand(
+        whole == short,
+        "whole_tokens depends on --seq-len",
+        "count the tokens before any is cut off",
+    )
+    fits = all(
+        size >= max(map(len, each.samples), default=0)
+        for size, each in zip(short, cut, strict=True)
+    )
+    demand(
+        fits,
+        "whole_tokens is less than a sample has",
+        "count the tokens before any is cut off, special ones too",
+    )
 
 
 def terms(bench: TaskBench) -> None:
     """Terms and metrics do not depend on the data: all ranks add up the same ones."""
     learner, bare = bench.learner(), _samples(bench.encoded(bench.unlabelled()))
     whole = learner(bench.collate(EIGHT))
-    for batch in (bench.collate([0]), bench.collate([len(bench.samples) - 1]), bench.collated(bare[:1])):
+    for batch in (
+        bench.collate([0]),
+        bench.collate([len(bench.samples) - 1]),
+        bench.collated(bare[:1]),
+    ):
         part = learner(batch)
-        same = (part.sums.keys(), part.metrics.keys(), batch.counts.keys()) == (whole.sums.keys(), whole.metrics.keys(), whole.sums.keys())
-        demand(same, "terms or metrics depend on the data", "give a sum of 0 and a count of 0 where there is nothing")
+        same = (part.sums.keys(), part.metrics.keys(), batch.counts.keys()) == (
+            whole.sums.keys(),
+            whole.metrics.keys(),
+            whole.sums.keys(),
+        )
+        demand(
+            same,
+            "terms or metrics depend on the data",
+            "give a sum of 0 and a count of 0 where there is nothing",
+        )
 
 
 def task_state(bench: TaskBench) -> None:
@@ -148,7 +241,10 @@ def task_state(bench: TaskBench) -> None:
     fresh.load_state_dict(copied(learner.state_dict()))
     before, after = (bench.predictions(each, bench.examples) for each in (learner, fresh))
     answers.demand_alike(
-        before, after, "a fresh instance with the same state_dict answers otherwise", "keep state in parameters and buffers"
+        before,
+        after,
+        "a fresh instance with the same state_dict answers otherwise",
+        "keep state in parameters and buffers",
     )
 
 

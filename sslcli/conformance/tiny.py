@@ -25,7 +25,8 @@ SUBJECTS = ("cat", "dog", "bird", "fish", "horse", "mouse")
 VERBS = ("sees", "likes", "follows")
 PLACES = ("garden", "house", "river", "forest")
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-PIECES = ("gar", "##den", "for", "##est", "hor", "##se", "ri", "##ver")  # so that some words have two
+# so that some words have two
+PIECES = ("gar", "##den", "for", "##est", "hor", "##se", "ri", "##ver")
 
 
 def tiny_texts() -> list[list[str]]:
@@ -56,7 +57,11 @@ def tiny_tokenizer() -> Tokenizer:
 @cache
 def tiny_tokenizer_without(token: SpecialToken) -> Tokenizer:
     """Return the same vocabulary without a token in this role."""
-    roles = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask") if name != token}
+    roles = {
+        f"{name}_token": f"[{name.upper()}]"
+        for name in ("pad", "unk", "cls", "sep", "mask")
+        if name != token
+    }
     return Tokenizer(_tiny_library(), roles)
 
 
@@ -89,7 +94,9 @@ def corpus_in_memory(
     sentences = [sentence for document in documents for sentence in document]
     sizes = [len(sentence) for sentence in sentences]
     shard = np.concatenate(sentences)
-    languages = np.zeros(len(documents), dtype=np.int64) if language_of is None else np.asarray(language_of)
+    languages = (
+        np.zeros(len(documents), dtype=np.int64) if language_of is None else np.asarray(language_of)
+    )
     ends = np.cumsum([0, *(len(document) for document in documents)])
     return Corpus(
         folder=Path("memory"),
@@ -107,11 +114,17 @@ def corpus_in_memory(
     )
 
 
-def tiny_corpus(modality: Modality = "text", sequence_tokens: int = SEQUENCE_TOKENS, unit: Literal["fill", "sentence"] = "fill") -> Corpus:
+def tiny_corpus(
+    modality: Modality = "text",
+    sequence_tokens: int = SEQUENCE_TOKENS,
+    unit: Literal["fill", "sentence"] = "fill",
+) -> Corpus:
     """Build the corpus of the tiny texts, or of arrays [items, FEATURES] (images: [8, 8, 3])."""
     if modality != "text":
         arrays = [[tiny_array(document, modality)] for document in range(DOCUMENTS)]
-        return corpus_in_memory(arrays, modality=modality, sequence_tokens=sequence_tokens, unit=unit)
+        return corpus_in_memory(
+            arrays, modality=modality, sequence_tokens=sequence_tokens, unit=unit
+        )
     texts = tiny_texts()
     return corpus_in_memory(
         [tiny_tokenizer().encode_batch(text) for text in texts],
@@ -126,7 +139,9 @@ def tiny_array(document: int, modality: Modality) -> np.ndarray:
     phases = mix(document, np.arange(2)) % np.uint64(628) / 100.0
     length, width = (8, 24) if modality == "images" else (6 + document % 9, FEATURES)
     items, features = np.arange(length)[:, None], np.arange(width)[None, :]
-    values = (np.sin(items / 2 + phases[0] + features) + np.cos(features / 2 + phases[1])).astype(np.float32)
+    values = (np.sin(items / 2 + phases[0] + features) + np.cos(features / 2 + phases[1])).astype(
+        np.float32
+    )
     return values.reshape(8, 8, 3) if modality == "images" else values
 
 

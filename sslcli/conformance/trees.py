@@ -34,7 +34,14 @@ def copied(tree: Any) -> Any:
     if isinstance(tree, Mapping):
         return {key: copied(value) for key, value in tree.items()}
     if is_dataclass(tree) and not isinstance(tree, type):
-        return replace(tree, **{field.name: copied(getattr(tree, field.name)) for field in fields(tree) if field.init})
+        return replace(
+            tree,
+            **{
+                field.name: copied(getattr(tree, field.name))
+                for field in fields(tree)
+                if field.init
+            },
+        )
     return tree
 
 
@@ -42,7 +49,10 @@ def equal(first: Any, second: Any) -> bool:
     """Return whether two trees are equal bit by bit."""
     ours, theirs = list(tree_leaves(first)), list(tree_leaves(second))
     return len(ours) == len(theirs) and all(
-        np.array_equal(np.asarray(a.detach() if isinstance(a, Tensor) else a), np.asarray(b.detach() if isinstance(b, Tensor) else b))
+        np.array_equal(
+            np.asarray(a.detach() if isinstance(a, Tensor) else a),
+            np.asarray(b.detach() if isinstance(b, Tensor) else b),
+        )
         for a, b in zip(ours, theirs, strict=True)
     )
 

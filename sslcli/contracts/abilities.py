@@ -54,8 +54,8 @@ class Illustrates(Generates, Protocol):
 class Restoration:
     """One sample: its input, corrupted as the network reads it, and restored; texts or rows [t, F].
 
-    `error`: the mean loss over what was to be restored, in the learnable's `loss_unit`. `codes`: what
-    the sample became in between, one row a code, where the method has such.
+    `error`: the mean loss over what was to be restored, in the learnable's `loss_unit`. `codes`:
+    what the sample became in between, one row a code, where the method has such.
     """
 
     input: str | np.ndarray
@@ -72,7 +72,9 @@ class Restores(Protocol):
     """
 
     def restore(self, backbone: Transformer, batch: Any) -> Sequence[Restoration]:
-        """Return one restoration per sample of a collated batch, without gradients or randomness."""
+        """Return one restoration per sample of a collated batch, without gradients or
+        randomness.
+        """
 
 
 @dataclass(frozen=True)

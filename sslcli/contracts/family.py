@@ -57,7 +57,9 @@ class Family(ABC):
         return ()
 
     @abstractmethod
-    def config(self, settings: TransformerSettings, heads: Collection[str]) -> Mapping[str, Any] | None:
+    def config(
+        self, settings: TransformerSettings, heads: Collection[str]
+    ) -> Mapping[str, Any] | None:
         """Return config.json for this shape, or None if the family cannot represent it with equal
         numbers.
 
@@ -66,7 +68,9 @@ class Family(ABC):
         is refused unless `architectures` names a class for it.
         """
 
-    def alternatives(self, settings: TransformerSettings, heads: Collection[str]) -> Sequence[Mapping[str, Any]]:
+    def alternatives(
+        self, settings: TransformerSettings, heads: Collection[str]
+    ) -> Sequence[Mapping[str, Any]]:
         """Return further config.json contents for the same numbers, under another `model_type`.
 
         They are for tokenizers that transformers would replace in a directory of the first type.

@@ -39,7 +39,9 @@ class Context:
         """
         found = {} if self.tokenizer is None else special_tokens_of(self.tokenizer)
         if name not in found:
-            raise UsageError(f"a {worded([name])} is needed, and the tokenizer has none", "use another tokenizer")
+            raise UsageError(
+                f"a {worded([name])} is needed, and the tokenizer has none", "use another tokenizer"
+            )
         return found[name]
 
 
@@ -145,7 +147,8 @@ class Learnable(nn.Module, ABC, Generic[V, O]):
     summary: ClassVar[str]
     architectures: ClassVar[frozenset[Architecture]] = frozenset({"encoder", "decoder"})
     modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
-    special_tokens: ClassVar[frozenset[SpecialToken]] = frozenset()  # a tokenizer without one of them is refused
+    # a tokenizer without one of them is refused
+    special_tokens: ClassVar[frozenset[SpecialToken]] = frozenset()
     loss_unit: str = "nats"  # in reports: nats, "squared error", or "" for none
     couples: bool = False  # the loss ties samples together: no micro-batches, see api.gather
 

@@ -34,13 +34,17 @@ class LinearShift:
             raise ValueError("the matrix of a shift and its origin come together")
         if (matrix_DD.shape, origin_D.shape) != ((width, width), (width,)):
             shapes = [list(each.shape) for each in (matrix_DD, origin_D)]
-            raise ValueError(f"a shift of width {width} has no matrix {shapes[0]} and origin {shapes[1]}")
+            raise ValueError(
+                f"a shift of width {width} has no matrix {shapes[0]} and origin {shapes[1]}"
+            )
 
     def __call__(self, x_ND: Tensor, alpha: float) -> Tensor:
         """Return the shifted rows [N, D], in the dtype and on the device of x."""
         if self.matrix_DD is None or self.origin_D is None:
             return x_ND + alpha * self.vector_D.to(x_ND)
-        mapped_ND = (x_ND - self.origin_D.to(x_ND)) @ self.matrix_DD.to(x_ND) + self.vector_D.to(x_ND)
+        mapped_ND = (x_ND - self.origin_D.to(x_ND)) @ self.matrix_DD.to(x_ND) + self.vector_D.to(
+            x_ND
+        )
         return x_ND + alpha * (mapped_ND - x_ND)
 
     @property
@@ -67,8 +71,15 @@ class LinearShift:
 
     def __repr__(self) -> str:
         if self.matrix_DD is None or self.origin_D is None:
-            return f"LinearShift(a vector of length {float(self.vector_D.norm()):.4g} in {self.width} dimensions)"
+            return (
+                "LinearShift(a vector of length "
+                f"{float(self.vector_D.norm()):.4g} in {self.width} dimensions)"
+            )
         unit_DD = torch.eye(self.width, dtype=self.matrix_DD.dtype, device=self.matrix_DD.device)
-        kind = "an orthogonal map" if torch.allclose(self.matrix_DD @ self.matrix_DD.T, unit_DD, atol=1e-5) else "a linear map"
+        kind = (
+            "an orthogonal map"
+            if torch.allclose(self.matrix_DD @ self.matrix_DD.T, unit_DD, atol=1e-5)
+            else "a linear map"
+        )
         apart = float((self.vector_D - self.origin_D).norm())
         return f"LinearShift({kind} of {self.width} dimensions between means {apart:.4g} apart)"

@@ -130,11 +130,25 @@ class FrozenModel:
         """
         if self.learnable is None:
             return None
-        found = {name: module for name, module in self.learnable.named_modules() if isinstance(module, LanguageModelHead)}
-        return next((module for name, module in found.items() if name == "head" or _PART_HEAD.fullmatch(name)), None)
+        found = {
+            name: module
+            for name, module in self.learnable.named_modules()
+            if isinstance(module, LanguageModelHead)
+        }
+        return next(
+            (
+                module
+                for name, module in found.items()
+                if name == "head" or _PART_HEAD.fullmatch(name)
+            ),
+            None,
+        )
 
     def hidden(
-        self, sequences: Sequence[np.ndarray], layers: Collection[int], edit: Mapping[int, Edit] | None = None
+        self,
+        sequences: Sequence[np.ndarray],
+        layers: Collection[int],
+        edit: Mapping[int, Edit] | None = None,
     ) -> Iterator[HiddenBatch]:
         """Yield hidden states of token sequences (special tokens in place), in batches of similar
         length.
@@ -174,8 +188,10 @@ class Probe(ABC, Generic[O]):
 
     summary: ClassVar[str]
     architectures: ClassVar[frozenset[Architecture]] = frozenset({"encoder", "decoder"})
-    special_tokens: ClassVar[frozenset[SpecialToken]] = frozenset()  # a model whose tokenizer lacks one of them is refused
-    positional_fields: ClassVar[str] = ""  # the option that a bare word on the line fills; where there is none, the word is the model
+    # a model whose tokenizer lacks one of them is refused
+    special_tokens: ClassVar[frozenset[SpecialToken]] = frozenset()
+    # the option that a bare word on the line fills; where there is none, the word is the model
+    positional_fields: ClassVar[str] = ""
 
     def __init__(self, options: O) -> None:
         self.options = options

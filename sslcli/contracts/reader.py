@@ -22,7 +22,8 @@ class Reader(ABC, Generic[O]):
 
     summary: ClassVar[str]
     modality: ClassVar[Modality] = "text"
-    reads_plain_text: ClassVar[bool] = False  # what comes through a pipe, and files whose names say no more
+    # what comes through a pipe, and files whose names say no more
+    reads_plain_text: ClassVar[bool] = False
 
     def __init__(self, options: O) -> None:
         self.options = options
@@ -38,8 +39,12 @@ class Reader(ABC, Generic[O]):
         """
         return {}
 
-    def recipe_beside(self, reference: str, objective: str, said: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The recipe where some settings are `said` already (dotted key -> value): what works together with them."""
+    def recipe_beside(
+        self, reference: str, objective: str, said: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """The recipe where some settings are `said` already (dotted key -> value): what works
+        together with them.
+        """
         return self.recipe(reference, objective)
 
     def task_recipe(self, reference: str, task: str) -> Mapping[str, Any]:

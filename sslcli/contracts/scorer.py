@@ -16,25 +16,32 @@ class Scorer(ABC, Generic[O]):
     predictions of examples are compared.
     """
 
-    score_names: ClassVar[Sequence[str]] = ()  # all that `score` may give, so that one mistyped is refused at once
+    # all that `score` may give, so that one mistyped is refused at once
+    score_names: ClassVar[Sequence[str]] = ()
 
     def __init__(self, options: O, labels: Sequence[str] = ()) -> None:
         self.options, self.labels = options, labels
 
     @abstractmethod
-    def score(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Sequence[Score]:
+    def score(
+        self, predictions: Sequence[Prediction], examples: Sequence[Example]
+    ) -> Sequence[Score]:
         """Return the scores over a whole set, in which every example has a label.
 
         The first score decides which checkpoint is best.
         """
 
-    def baselines(self, train: Sequence[Example], test: Sequence[Example]) -> Mapping[str, Sequence[Prediction]]:
+    def baselines(
+        self, train: Sequence[Example], test: Sequence[Example]
+    ) -> Mapping[str, Sequence[Prediction]]:
         """Return predictions for the test examples without a model, by name: "majority",
         "chance", ...
         """
         return {}
 
-    def error_report(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Report:
+    def error_report(
+        self, predictions: Sequence[Prediction], examples: Sequence[Example]
+    ) -> Report:
         """Report errors beside the scores: confusions, scores by class, the worst errors as
         text.
         """

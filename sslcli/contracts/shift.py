@@ -18,7 +18,8 @@ class Shift(ABC, Generic[O]):
 
     summary: ClassVar[str]
     is_usual: ClassVar[bool] = False  # taken where none is named
-    paired: ClassVar[bool] = False  # needs translations: row i of the source belongs to row i of the target
+    # needs translations: row i of the source belongs to row i of the target
+    paired: ClassVar[bool] = False
 
     def __init__(self, options: O) -> None:
         self.options = options

@@ -66,7 +66,9 @@ class Suite(ABC, Generic[O]):
         `scores`: part -> evaluation -> the scores of every seed.
         """
 
-    def submission(self, part: str, split: str, predictions: Sequence[Prediction]) -> Mapping[str, str]:
+    def submission(
+        self, part: str, split: str, predictions: Sequence[Prediction]
+    ) -> Mapping[str, str]:
         """Return file name -> content, as the leaderboard takes it, for one test split.
 
         `predictions` are in the order of the split's records.

@@ -36,12 +36,17 @@ class Task(Learnable[V, TO]):
     class Options(Config):
         """Options that every task has."""
 
-        sequence_tokens: Count | None = setting(None, "longest sequence; as long as the model allows when not given", "--seq-len", gt=1)
+        sequence_tokens: Count | None = setting(
+            None, "longest sequence; as long as the model allows when not given", "--seq-len", gt=1
+        )
 
     architectures = frozenset({"encoder"})
-    records: ClassVar[str]  # the kind of flat record that `parse` takes: "texts", "pairs", "words", "questions", ...
-    scorer: ClassVar[type[Scorer]] = Scorer  # what compares predictions with labels; of a task without one the abstract class
-    leaves_out_unlabelled: ClassVar[bool] = False  # whether training and scores pass over examples without a label, aloud
+    # the kind of flat record that `parse` takes: "texts", "pairs", "words", "questions", ...
+    records: ClassVar[str]
+    # what compares predictions with labels; of a task without one the abstract class
+    scorer: ClassVar[type[Scorer]] = Scorer
+    # whether training and scores pass over examples without a label, aloud
+    leaves_out_unlabelled: ClassVar[bool] = False
 
     @property
     def sequence_tokens(self) -> int:
@@ -53,7 +58,10 @@ class Task(Learnable[V, TO]):
         wanted = self.options.sequence_tokens or shape.longest_tokens
         if wanted > shape.longest_tokens and shape.positions == "learned":
             raise UsageError(
-                f"sequences of {wanted} tokens are longer than the {shape.longest_tokens} positions of the model",
+                (
+                    f"sequences of {wanted} tokens are longer than "
+                    f"the {shape.longest_tokens} positions of the model"
+                ),
                 f"use --seq-len {shape.longest_tokens} or less",
             )
         return wanted
@@ -79,7 +87,9 @@ class Task(Learnable[V, TO]):
         where a generator would have ended: --check finds all of these, and --skip-bad-records
         leaves them out.
         """
-        return Parsed(partial(cls.parse, options), cls.chosen(options, read_records(reference), reference))
+        return Parsed(
+            partial(cls.parse, options), cls.chosen(options, read_records(reference), reference)
+        )
 
     @classmethod
     def chosen(cls, options: TO, records: Iterator[Record], reference: str) -> Iterator[Record]:
@@ -105,7 +115,9 @@ class Task(Learnable[V, TO]):
         return options, ()
 
     @classmethod
-    def plain(cls, options: TO, labels: Sequence[str], examples: Sequence[Example]) -> list[Example]:
+    def plain(
+        cls, options: TO, labels: Sequence[str], examples: Sequence[Example]
+    ) -> list[Example]:
         """Return the examples with labels in the task's own form, None for no label.
 
         `options` come from `understand`; `labels` are those of the model, () while they are being

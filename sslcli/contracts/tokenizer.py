@@ -20,7 +20,8 @@ class PieceTrainer(ABC, Generic[O]):
     summary: ClassVar[str]
     # Kinds of Transformers for which these pieces are learnt where nobody names others.
     usual_for: ClassVar[frozenset[Architecture]] = frozenset()
-    most_bytes: ClassVar[int] = 64_000_000  # of text to learn from, spread over the corpus: as many as fit into memory
+    # of text to learn from, spread over the corpus: as many as fit into memory
+    most_bytes: ClassVar[int] = 64_000_000
 
     def __init__(self, options: O) -> None:
         self.options = options

@@ -25,7 +25,9 @@ class AdaptedLinear(nn.Linear):
     A is uniform as in torch's linear layer, B is zero: at first the output is unchanged.
     """
 
-    def __init__(self, features_in: int, features_out: int, bias: bool, settings: AdapterSettings) -> None:
+    def __init__(
+        self, features_in: int, features_out: int, bias: bool, settings: AdapterSettings
+    ) -> None:
         super().__init__(features_in, features_out, bias)
         self.factor, self.dropout = settings.alpha / settings.rank, settings.dropout
         self.lora_a = nn.Parameter(torch.zeros(settings.rank, features_in))
@@ -38,7 +40,11 @@ class AdaptedLinear(nn.Linear):
             adapted = cls(plain.in_features, plain.out_features, plain.bias is not None, settings)
         adapted.weight, adapted.bias = plain.weight, plain.bias
         for name in (A, B):
-            setattr(adapted, name, nn.Parameter(torch.zeros_like(getattr(adapted, name), device=plain.weight.device)))
+            setattr(
+                adapted,
+                name,
+                nn.Parameter(torch.zeros_like(getattr(adapted, name), device=plain.weight.device)),
+            )
         return adapted.train(plain.training)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -48,7 +54,9 @@ class AdaptedLinear(nn.Linear):
 
 
 @torch.no_grad()
-def add_adapters(backbone: Transformer, settings: AdapterSettings, generator: torch.Generator) -> None:
+def add_adapters(
+    backbone: Transformer, settings: AdapterSettings, generator: torch.Generator
+) -> None:
     """Put adapters on every layer that `settings.targets` names, and freeze the rest of the
     backbone.
 
@@ -66,7 +74,9 @@ def add_adapters(backbone: Transformer, settings: AdapterSettings, generator: to
     ]
     names = {name.rpartition(".")[2] for _, name, _ in found}
     if missing := [target for target in settings.targets if target not in {*names, "all"}]:
-        raise UsageError(f"this model has no layer '{missing[0]}' to adapt", f"it has {', '.join(sorted(names))}")
+        raise UsageError(
+            f"this model has no layer '{missing[0]}' to adapt", f"it has {', '.join(sorted(names))}"
+        )
     backbone.requires_grad_(False)
     for blocks, name, module in found:
         parent, _, last = name.rpartition(".")
@@ -75,7 +85,9 @@ def add_adapters(backbone: Transformer, settings: AdapterSettings, generator: to
             setattr(blocks.get_submodule(parent), last, adapted)
             if not adapted.lora_a.is_meta:
                 bound = 1 / sqrt(adapted.in_features)
-                drawn = torch.empty(adapted.lora_a.shape, device=generator.device).uniform_(-bound, bound, generator=generator)
+                drawn = torch.empty(adapted.lora_a.shape, device=generator.device).uniform_(
+                    -bound, bound, generator=generator
+                )
                 adapted.lora_a.copy_(drawn)
 
 
@@ -96,5 +108,7 @@ def merged_state(state: Mapping[str, Tensor], alpha: float) -> dict[str, Tensor]
     plain = without_adapters(state)
     for layer in adapted_layers(state):
         a_RI, b_OR = state[f"{layer}.{A}"], state[f"{layer}.{B}"]
-        plain[f"{layer}.weight"] = torch.addmm(plain[f"{layer}.weight"], b_OR, a_RI, alpha=alpha / len(a_RI))
+        plain[f"{layer}.weight"] = torch.addmm(
+            plain[f"{layer}.weight"], b_OR, a_RI, alpha=alpha / len(a_RI)
+        )
     return plain

@@ -28,7 +28,8 @@ def parameters(settings: TransformerSettings) -> int:
     if settings.shared_layers:
         stacks = [block, block + reading][: len(stacks)]
     if settings.norm_place == "pre":
-        embeddings += _norm(settings, width) * (1 if settings.norm_first else 0)  # the final norm, less the first one
+        # the final norm, less the first one
+        embeddings += _norm(settings, width) * (1 if settings.norm_first else 0)
     rows = _linear(settings.row_features, features, bias=True) if settings.row_features else 0
     return settings.vocabulary * features + rows + len(stacks) * embeddings + sum(stacks)
 
@@ -39,10 +40,17 @@ def head_parameters(settings: TransformerSettings) -> int:
     matrix = 0 if settings.tied else settings.vocabulary * features
     if not settings.transforms_before_head:
         return matrix
-    return matrix + _linear(settings.width, features, bias=settings.biases == "all") + _norm(settings, features) + settings.vocabulary
+    return (
+        matrix
+        + _linear(settings.width, features, bias=settings.biases == "all")
+        + _norm(settings, features)
+        + settings.vocabulary
+    )
 
 
-def flops_per_token(settings: TransformerSettings, attended_tokens: float, target_share: float = 1.0) -> float:
+def flops_per_token(
+    settings: TransformerSettings, attended_tokens: float, target_share: float = 1.0
+) -> float:
     """Floating-point operations of training per input token: 6 for each weight that it meets.
 
     `attended_tokens` is the sum of squared lengths over the sum of lengths: the keys of a token
@@ -57,8 +65,11 @@ def flops_per_token(settings: TransformerSettings, attended_tokens: float, targe
     if features != settings.width:
         weights += settings.width * features
     weights += settings.row_features * features
-    scores = sum(_visible_tokens(settings, layer, attended_tokens) for layer in range(settings.depth))
-    attention = 2 * scores * settings.heads * settings.features_per_head  # query by key, then probability by value
+    scores = sum(
+        _visible_tokens(settings, layer, attended_tokens) for layer in range(settings.depth)
+    )
+    # query by key, then probability by value
+    attention = 2 * scores * settings.heads * settings.features_per_head
     head = features * settings.vocabulary
     if settings.transforms_before_head:
         head += settings.width * features
@@ -77,10 +88,19 @@ def activation_bytes(settings: TransformerSettings, rows: int, bytes_per_feature
     and inside the feed-forward layer each tensor of width F. The head's chunk of logits comes on
     top, at most `losses.CHUNK_BYTES` and its copies.
     """
-    attention = 2 * (settings.heads + (settings.key_value_heads or settings.heads)) * settings.features_per_head
+    attention = (
+        2
+        * (settings.heads + (settings.key_value_heads or settings.heads))
+        * settings.features_per_head
+    )
     inside = (4 if settings.feedforward == "gated" else 2) * settings.feedforward_width
     rows_kept = 4  # both inputs and both outputs of the norms
-    return settings.depth * rows * bytes_per_feature * (rows_kept * settings.width + attention + inside)
+    return (
+        settings.depth
+        * rows
+        * bytes_per_feature
+        * (rows_kept * settings.width + attention + inside)
+    )
 
 
 def _block_weights(settings: TransformerSettings) -> int:
@@ -92,7 +112,10 @@ def _block_weights(settings: TransformerSettings) -> int:
 def _block_biases(settings: TransformerSettings) -> int:
     biases = _attention_biases(settings)
     if settings.biases == "all":
-        biases += settings.width + (2 if settings.feedforward == "gated" else 1) * settings.feedforward_width
+        biases += (
+            settings.width
+            + (2 if settings.feedforward == "gated" else 1) * settings.feedforward_width
+        )
     return biases
 
 

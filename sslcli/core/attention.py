@@ -15,7 +15,8 @@ from sslcli.core.positions import Rotary
 from sslcli.core.settings import TransformerSettings
 from sslcli.deferred import Deferred
 
-varlen = Deferred("torch.nn.attention.varlen")  # with all of torch._dynamo, half of what torch takes to import
+# with all of torch._dynamo, half of what torch takes to import
+varlen = Deferred("torch.nn.attention.varlen")
 
 
 class Attention(nn.Module):
@@ -29,7 +30,10 @@ class Attention(nn.Module):
     def __init__(self, settings: TransformerSettings, *, causal: bool) -> None:
         super().__init__()
         self.features, self.causal = settings.features_per_head, causal
-        width, shared = settings.heads * self.features, (settings.key_value_heads or settings.heads) * self.features
+        width, shared = (
+            settings.heads * self.features,
+            (settings.key_value_heads or settings.heads) * self.features,
+        )
         bias = settings.biases != "none"
         self.query = nn.Linear(settings.width, width, bias=bias)
         self.key = nn.Linear(settings.width, shared, bias=bias)
@@ -41,7 +45,10 @@ class Attention(nn.Module):
         """Return query [T, H, K], key and value [T, G, K], the first two rotated by their
         positions.
         """
-        q_THK, k_TGK, v_TGK = (part(x_TD).unflatten(-1, (-1, self.features)) for part in (self.query, self.key, self.value))
+        q_THK, k_TGK, v_TGK = (
+            part(x_TD).unflatten(-1, (-1, self.features))
+            for part in (self.query, self.key, self.value)
+        )
         if rotary is not None:
             q_THK, k_TGK = rotary.turn(q_THK), rotary.turn(k_TGK)
         return q_THK, k_TGK, v_TGK
@@ -66,15 +73,29 @@ class Attention(nn.Module):
         if memory_SD is not None:
             assert memory_packing is not None, "a memory comes with its packing"
             parts = ((self.query, x_TD), (self.key, memory_SD), (self.value, memory_SD))
-            q_THK, k_SGK, v_SGK = (part(rows).unflatten(-1, (-1, self.features)) for part, rows in parts)
-            return self.output(self.attend(q_THK, k_SGK, v_SGK, packing, memory_packing, causal=False).flatten(1))
+            q_THK, k_SGK, v_SGK = (
+                part(rows).unflatten(-1, (-1, self.features)) for part, rows in parts
+            )
+            return self.output(
+                self.attend(q_THK, k_SGK, v_SGK, packing, memory_packing, causal=False).flatten(1)
+            )
         q_THK, k_TGK, v_TGK = self.project(x_TD, rotary)
         if cache is not None:
             cache.write(layer, k_TGK, v_TGK)
         if cache is None or cache.is_first:
-            mixed_THK = self.attend(q_THK, k_TGK, v_TGK, packing, packing, causal=self.causal, window_tokens=window_tokens)
+            mixed_THK = self.attend(
+                q_THK,
+                k_TGK,
+                v_TGK,
+                packing,
+                packing,
+                causal=self.causal,
+                window_tokens=window_tokens,
+            )
         else:
-            mixed_THK = attend_cached(q_THK, *cache.read(layer), cache.filled_B, window_tokens=window_tokens)
+            mixed_THK = attend_cached(
+                q_THK, *cache.read(layer), cache.filled_B, window_tokens=window_tokens
+            )
         return self.output(mixed_THK.flatten(1))
 
 
@@ -90,29 +111,47 @@ def attend(
 ) -> Tensor:
     """softmax(q k / sqrt(K)) v within each sequence: [T, H, K].
 
-    A window of w tokens is |i - j| <= w // 2 (as ModernBERT counts its local attention), and i - w < j <= i where causal
-    (as Mistral counts). Two packings, because a decoder's queries read an encoder's keys (cross-attention).
-    Causal and windowed attention need queries and keys of equal lengths.
+    A window of w tokens is |i - j| <= w // 2 (as ModernBERT counts its local attention), and i - w
+    < j <= i where causal (as Mistral counts). Two packings, because a decoder's queries read an
+    encoder's keys (cross-attention). Causal and windowed attention need queries and keys of equal
+    lengths.
 
-    A compiled block breaks here (`Block.compile`), so that it is not compiled anew for every other set of lengths.
+    A compiled block breaks here (`Block.compile`), so that it is not compiled anew for every other
+    set of lengths.
     """
-    assert len(query_packing) == len(key_packing), "every sequence of queries has its sequence of keys"
+    assert len(query_packing) == len(key_packing), (
+        "every sequence of queries has its sequence of keys"
+    )
     assert query_packing.lengths == key_packing.lengths or not (causal or window_tokens)
     if _fits_varlen(q_THK):
-        return _attend_varlen(q_THK, k_SGK, v_SGK, query_packing, key_packing, causal, window_tokens)
+        return _attend_varlen(
+            q_THK, k_SGK, v_SGK, query_packing, key_packing, causal, window_tokens
+        )
     groups = query_packing.groups_to(key_packing)
     k_SHK, v_SHK = _repeat_heads(k_SGK, q_THK.shape[1]), _repeat_heads(v_SGK, q_THK.shape[1])
     query_rows = [group.count * group.query_rows for group in groups.groups]
     key_rows = [group.count * group.key_rows for group in groups.groups]
     q_PHK = _pad(q_THK, groups.query_slots_T, sum(query_rows))
     k_PHK, v_PHK = (_pad(x_SHK, groups.key_slots_S, sum(key_rows)) for x_SHK in (k_SHK, v_SHK))
-    parts = zip(groups.groups, q_PHK.split(query_rows), k_PHK.split(key_rows), v_PHK.split(key_rows), strict=True)
+    parts = zip(
+        groups.groups,
+        q_PHK.split(query_rows),
+        k_PHK.split(key_rows),
+        v_PHK.split(key_rows),
+        strict=True,
+    )
     mixed = [_attend_group(group, q, k, v, causal, window_tokens) for group, q, k, v in parts]
     mixed_PHK = mixed[0] if len(mixed) == 1 else torch.cat(mixed)
-    return mixed_PHK if groups.query_slots_T is None else mixed_PHK.index_select(0, groups.query_slots_T)
+    return (
+        mixed_PHK
+        if groups.query_slots_T is None
+        else mixed_PHK.index_select(0, groups.query_slots_T)
+    )
 
 
-def attention_probabilities(q_THK: Tensor, k_TGK: Tensor, *, causal: bool, window_tokens: int | None = None) -> Tensor:
+def attention_probabilities(
+    q_THK: Tensor, k_TGK: Tensor, *, causal: bool, window_tokens: int | None = None
+) -> Tensor:
     """Return the attention weights of one sequence, float32 [H, T, T]: each query's row sums to
     1.
     """
@@ -120,12 +159,21 @@ def attention_probabilities(q_THK: Tensor, k_TGK: Tensor, *, causal: bool, windo
     scores_HTT = torch.einsum("thk,shk->hts", q_THK.float(), k_THK.float()) / q_THK.shape[-1] ** 0.5
     rows = q_THK.shape[0]
     if window_tokens is not None or causal:
-        visible_TT = _band(rows, causal, rows if window_tokens is None else window_tokens, q_THK.device)
+        visible_TT = _band(
+            rows, causal, rows if window_tokens is None else window_tokens, q_THK.device
+        )
         scores_HTT = scores_HTT.masked_fill(~visible_TT, float("-inf"))
     return scores_HTT.softmax(dim=-1)
 
 
-def attend_cached(q_BHK: Tensor, keys_BSGK: Tensor, values_BSGK: Tensor, filled_B: Tensor, *, window_tokens: int | None = None) -> Tensor:
+def attend_cached(
+    q_BHK: Tensor,
+    keys_BSGK: Tensor,
+    values_BSGK: Tensor,
+    filled_B: Tensor,
+    *,
+    window_tokens: int | None = None,
+) -> Tensor:
     """Attend with one query per sequence, its newest token, to the first `filled_B` keys: [B, H,
     K].
     """
@@ -135,12 +183,22 @@ def attend_cached(q_BHK: Tensor, keys_BSGK: Tensor, values_BSGK: Tensor, filled_
         visible_BS &= rows_S >= filled_B[:, None] - window_tokens
     k_BSHK, v_BSHK = (_repeat_heads(x_BSGK, q_BHK.shape[1]) for x_BSGK in (keys_BSGK, values_BSGK))
     mixed_BH1K = scaled_dot_product_attention(
-        q_BHK.unsqueeze(2), k_BSHK.transpose(1, 2), v_BSHK.transpose(1, 2), attn_mask=visible_BS[:, None, None, :]
+        q_BHK.unsqueeze(2),
+        k_BSHK.transpose(1, 2),
+        v_BSHK.transpose(1, 2),
+        attn_mask=visible_BS[:, None, None, :],
     )
     return mixed_BH1K.squeeze(2)
 
 
-def _attend_group(group: LengthBucket, q_PHK: Tensor, k_PHK: Tensor, v_PHK: Tensor, causal: bool, window_tokens: int | None) -> Tensor:
+def _attend_group(
+    group: LengthBucket,
+    q_PHK: Tensor,
+    k_PHK: Tensor,
+    v_PHK: Tensor,
+    causal: bool,
+    window_tokens: int | None,
+) -> Tensor:
     q, k, v = (x.unflatten(0, (group.count, -1)).transpose(1, 2) for x in (q_PHK, k_PHK, v_PHK))
     if window_tokens is not None:
         mask = _band(group.key_rows, causal, window_tokens, q.device)
@@ -148,8 +206,11 @@ def _attend_group(group: LengthBucket, q_PHK: Tensor, k_PHK: Tensor, v_PHK: Tens
             # A padded query far behind the end would see no key, and its softmax would be NaN.
             mask = mask & (group.key_mask | ~group.key_mask.transpose(2, 3))
     else:
-        mask = None if causal else group.key_mask  # padding is on the right, where no causal query looks
-    mixed = scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal and window_tokens is None)
+        # padding is on the right, where no causal query looks
+        mask = None if causal else group.key_mask
+    mixed = scaled_dot_product_attention(
+        q, k, v, attn_mask=mask, is_causal=causal and window_tokens is None
+    )
     return mixed.transpose(1, 2).flatten(0, 1)
 
 
@@ -157,7 +218,9 @@ def _band(rows: int, causal: bool, window_tokens: int, device: torch.device) -> 
     """[rows, rows], true where a query (first) sees a key (second)."""
     places = torch.arange(rows, device=device)
     behind = places[:, None] - places[None, :]
-    return (behind >= 0) & (behind < window_tokens) if causal else behind.abs() <= window_tokens // 2
+    return (
+        (behind >= 0) & (behind < window_tokens) if causal else behind.abs() <= window_tokens // 2
+    )
 
 
 def _pad(x_THK: Tensor, slots_T: Tensor | None, padded_rows: int) -> Tensor:

@@ -27,7 +27,9 @@ class Cache:
 
     @property
     def longest(self) -> int:
-        """Rows of the longest sequence, those of the present pass included; 0 before the first pass."""
+        """Rows of the longest sequence, those of the present pass included; 0 before the first
+        pass.
+        """
         return max(self._lengths, default=0)
 
     def admit(self, packing: Packing) -> None:
@@ -35,12 +37,16 @@ class Cache:
         self.is_first = not self._lengths
         new, device = np.asarray(packing.lengths), packing.starts_B1.device
         old = np.zeros_like(new) if self.is_first else np.asarray(self._lengths)
-        assert self.is_first or (new == 1).all(), "after the prompts, a pass adds one row to every sequence"
+        assert self.is_first or (new == 1).all(), (
+            "after the prompts, a pass adds one row to every sequence"
+        )
         self._lengths = tuple((old + new).tolist())
         assert self.longest <= self.capacity_tokens
         starts = np.cumsum(new) - new
         self._sequences_T = torch.from_numpy(np.repeat(np.arange(len(new)), new)).to(device)
-        self._rows_T = torch.from_numpy(np.arange(new.sum()) + np.repeat(old - starts, new)).to(device)
+        self._rows_T = torch.from_numpy(np.arange(new.sum()) + np.repeat(old - starts, new)).to(
+            device
+        )
         self.filled_B = torch.from_numpy(old + new).to(device)
 
     def write(self, layer: int, k_TGK: Tensor, v_TGK: Tensor) -> None:
@@ -52,5 +58,7 @@ class Cache:
         self._values[layer][self._sequences_T, self._rows_T] = v_TGK
 
     def read(self, layer: int) -> tuple[Tensor, Tensor]:
-        """Keys and values [B, S, G, K] of the longest sequence's S rows; `filled_B` of them are real."""
+        """Keys and values [B, S, G, K] of the longest sequence's S rows; `filled_B` of them are
+        real.
+        """
         return self._keys[layer][:, : self.longest], self._values[layer][:, : self.longest]

@@ -22,10 +22,21 @@ class Embeddings(nn.Module):
 
     def __init__(self, settings: TransformerSettings, *, shares_tokens: bool = False) -> None:
         super().__init__()
-        features, rows = settings.features_of_embedding, settings.longest_tokens + settings.position_offset
+        features, rows = (
+            settings.features_of_embedding,
+            settings.longest_tokens + settings.position_offset,
+        )
         self.position_offset = settings.position_offset
-        self.token = TokenEmbedding(settings.vocabulary, features) if settings.vocabulary and not shares_tokens else None
-        self.row = nn.Linear(settings.row_features, features) if settings.row_features and not shares_tokens else None
+        self.token = (
+            TokenEmbedding(settings.vocabulary, features)
+            if settings.vocabulary and not shares_tokens
+            else None
+        )
+        self.row = (
+            nn.Linear(settings.row_features, features)
+            if settings.row_features and not shares_tokens
+            else None
+        )
         self.position = Embedding(rows, features) if settings.positions == "learned" else None
         self.segment = Embedding(settings.segments, features) if settings.segments else None
         self.norm = build_norm(settings, features) if settings.norm_embeddings else None
@@ -38,14 +49,20 @@ class Embeddings(nn.Module):
         one. `token` replaces a matrix of its own.
         """
         if inputs.rows_TD is not None:
-            x_TE = inputs.rows_TD if self.row is None else self.row(inputs.rows_TD.to(self.row.weight.dtype))
+            x_TE = (
+                inputs.rows_TD
+                if self.row is None
+                else self.row(inputs.rows_TD.to(self.row.weight.dtype))
+            )
         else:
             token = self.token if token is None else token
             assert token is not None, "this backbone has no vocabulary: it reads ready rows"
             x_TE = token(inputs.tokens_T)
         if self.segment is not None:
             told_apart = inputs.segments_T is not None and self.segment.num_embeddings > 1
-            x_TE = x_TE + (self.segment(inputs.segments_T) if told_apart else self.segment.weight[0])
+            x_TE = x_TE + (
+                self.segment(inputs.segments_T) if told_apart else self.segment.weight[0]
+            )
         if self.position is not None:
             x_TE = x_TE + self.position(inputs.positions_T + self.position_offset)
         if self.norm is not None:

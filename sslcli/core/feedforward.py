@@ -20,9 +20,11 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
 
 
 class FeedForward(nn.Module):
-    """down(act(up(x))), or down(act(gate(x)) * up(x)) where gated (Shazeer 2020, "GLU variants improve Transformer").
+    """down(act(up(x))), or down(act(gate(x)) * up(x)) where gated (Shazeer 2020, "GLU variants
+    improve Transformer").
 
-    The activated half is `gate`; ModernBERT's files call that half the input and the other one the gate.
+    The activated half is `gate`; ModernBERT's files call that half the input and the other one the
+    gate.
     """
 
     def __init__(self, settings: TransformerSettings) -> None:
@@ -30,7 +32,11 @@ class FeedForward(nn.Module):
         bias = settings.biases == "all"
         self.activation = ACTIVATIONS[settings.activation]
         self.up = nn.Linear(settings.width, settings.feedforward_width, bias=bias)
-        self.gate = nn.Linear(settings.width, settings.feedforward_width, bias=bias) if settings.feedforward == "gated" else None
+        self.gate = (
+            nn.Linear(settings.width, settings.feedforward_width, bias=bias)
+            if settings.feedforward == "gated"
+            else None
+        )
         self.down = nn.Linear(settings.feedforward_width, settings.width, bias=bias)
 
     def forward(self, x_ND: Tensor) -> Tensor:

@@ -59,17 +59,27 @@ def generate_tokens(
             if uniforms_SB is None or temperature == 0:
                 tokens_B = logits_BV.argmax(dim=-1)
             else:
-                tokens_B = choose(logits_BV, uniforms_SB[step].to(device), temperature=temperature, top_k=top_k, top_p=top_p)
+                tokens_B = choose(
+                    logits_BV,
+                    uniforms_SB[step].to(device),
+                    temperature=temperature,
+                    top_k=top_k,
+                    top_p=top_p,
+                )
             chosen.append(tokens_B)
             if stops:
                 ended_B |= torch.isin(tokens_B, ends)
                 if ended_B.all():
                     break
-            inputs = Inputs.pack(tokens_B[:, None], positions=(lengths_B + step)[:, None], device=device)
+            inputs = Inputs.pack(
+                tokens_B[:, None], positions=(lengths_B + step)[:, None], device=device
+            )
     return [_before(row, ends) for row in torch.stack(chosen, dim=1)]
 
 
-def choose(logits_BV: Tensor, uniforms_B: Tensor, *, temperature: float, top_k: int | None, top_p: float) -> Tensor:
+def choose(
+    logits_BV: Tensor, uniforms_B: Tensor, *, temperature: float, top_k: int | None, top_p: float
+) -> Tensor:
     """Sample one token per row [B], by inverting the distribution function over tokens by
     likelihood.
 
@@ -80,9 +90,12 @@ def choose(logits_BV: Tensor, uniforms_B: Tensor, *, temperature: float, top_k: 
     logits.
     """
     device = logits_BV.device
-    # On the host: a running sum of floats has no deterministic kernel on CUDA, and one token needs no speed. The
-    # quotient by a small temperature has no bound: it is taken in float64, from the largest down.
-    ordered_BV, tokens_BV = logits_BV.to("cpu", torch.float64).sort(dim=-1, descending=True, stable=True)
+    # On the host: a running sum of floats has no deterministic kernel on CUDA, and one token needs
+    # no speed. The quotient by a small temperature has no bound: it is taken in float64, from the
+    # largest down.
+    ordered_BV, tokens_BV = logits_BV.to("cpu", torch.float64).sort(
+        dim=-1, descending=True, stable=True
+    )
     if top_k is not None:
         ordered_BV, tokens_BV = ordered_BV[:, :top_k], tokens_BV[:, :top_k]
     coldest = max(temperature, sys.float_info.min)  # what is nearer to 0 may be flushed to it
@@ -94,7 +107,8 @@ def choose(logits_BV: Tensor, uniforms_B: Tensor, *, temperature: float, top_k: 
         probabilities_BV = probabilities_BV * kept_BV
     reached_BV = probabilities_BV.cumsum(dim=-1)
     passed_B = (reached_BV <= uniforms_B.cpu()[:, None] * reached_BV[:, -1:]).sum(dim=-1)
-    last_B = (probabilities_BV > 0).sum(dim=-1) - 1  # rounding must not carry a draw beyond what was kept
+    # rounding must not carry a draw beyond what was kept
+    last_B = (probabilities_BV > 0).sum(dim=-1) - 1
     return tokens_BV.gather(1, torch.minimum(passed_B, last_B)[:, None]).squeeze(1).to(device)
 
 
@@ -106,32 +120,62 @@ def only_known(logits_NV: Tensor, known_V: Tensor | None) -> Tensor:
         return logits_NV
     known = torch.zeros(logits_NV.shape[1], dtype=torch.bool)
     known[: len(known_V)] = known_V
-    return logits_NV if known.all() else logits_NV.masked_fill(~known.to(logits_NV.device), -torch.inf)
+    return (
+        logits_NV if known.all() else logits_NV.masked_fill(~known.to(logits_NV.device), -torch.inf)
+    )
 
 
 def _refuse_no_numbers(logits_BV: Tensor) -> None:
     if not logits_BV.amax(dim=-1).isfinite().all():
         raise RunError(
-            "the model's scores of the next token are no finite numbers", "its weights are damaged, or too large for its precision"
+            "the model's scores of the next token are no finite numbers",
+            "its weights are damaged, or too large for its precision",
         )
 
 
-def _check(backbone: Transformer, prompts: Sequence[Tensor], new_tokens: int, temperature: float, top_k: int | None, top_p: float) -> None:
+def _check(
+    backbone: Transformer,
+    prompts: Sequence[Tensor],
+    new_tokens: int,
+    temperature: float,
+    top_k: int | None,
+    top_p: float,
+) -> None:
     settings = backbone.settings
     if not settings.causal:
-        raise UsageError("an encoder cannot generate from left to right", "fill its blanks, or use a model trained with clm")
-    if new_tokens < 0 or not 0 <= temperature < torch.inf or (top_k is not None and top_k < 1) or not 0 < top_p <= 1:
         raise UsageError(
-            f"new_tokens {new_tokens}, temperature {temperature}, top_k {top_k} and top_p {top_p} cannot be sampled with",
-            "new_tokens and temperature are finite and 0 or more, top_k is 1 or more, top_p is above 0 and at most 1",
+            "an encoder cannot generate from left to right",
+            "fill its blanks, or use a model trained with clm",
+        )
+    if (
+        new_tokens < 0
+        or not 0 <= temperature < torch.inf
+        or (top_k is not None and top_k < 1)
+        or not 0 < top_p <= 1
+    ):
+        raise UsageError(
+            (
+                f"new_tokens {new_tokens}, temperature {temperature}, "
+                f"top_k {top_k} and top_p {top_p} cannot be sampled with"
+            ),
+            (
+                "new_tokens and temperature are finite and 0 or more, "
+                "top_k is 1 or more, top_p is above 0 and at most 1"
+            ),
         )
     if any(len(prompt) == 0 for prompt in prompts):
         raise DataError("a prompt has no token", "give every prompt some text")
     longest = max((len(prompt) for prompt in prompts), default=0) + new_tokens
     if settings.positions == "learned" and longest > settings.longest_tokens:
         raise UsageError(
-            f"prompt and new tokens are {longest} tokens, and this model has positions for {settings.longest_tokens}",
-            f"ask for at most {max(0, settings.longest_tokens - longest + new_tokens)} new tokens, or shorten the prompt",
+            (
+                f"prompt and new tokens are {longest} tokens, and this "
+                f"model has positions for {settings.longest_tokens}"
+            ),
+            (
+                f"ask for at most {max(0, settings.longest_tokens - longest + new_tokens)} "
+                "new tokens, or shorten the prompt"
+            ),
         )
 
 

@@ -30,10 +30,16 @@ class LanguageModelHead(nn.Module):
         self.settings = settings
         features, transforms = settings.features_of_embedding, settings.transforms_before_head
         self.activation = ACTIVATIONS[settings.activation]
-        self.dense = nn.Linear(settings.width, features, bias=settings.biases == "all") if transforms else None
+        self.dense = (
+            nn.Linear(settings.width, features, bias=settings.biases == "all")
+            if transforms
+            else None
+        )
         self.norm = build_norm(settings, features) if transforms else None
         self.bias = nn.Parameter(torch.zeros(settings.vocabulary)) if transforms else None
-        self.weight = None if settings.tied else nn.Parameter(torch.zeros(settings.vocabulary, features))
+        self.weight = (
+            None if settings.tied else nn.Parameter(torch.zeros(settings.vocabulary, features))
+        )
 
     def transform(self, hidden_ND: Tensor) -> Tensor:
         """[N, D] -> [N, E], the rows before the matrix."""

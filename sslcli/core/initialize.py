@@ -59,4 +59,8 @@ def shuffle(module: nn.Module, generator: torch.Generator) -> None:
 
 
 def _draw(weight: Tensor, generator: torch.Generator, deviation: float) -> None:
-    weight.copy_(torch.empty(weight.shape, device=generator.device).normal_(0.0, deviation, generator=generator))
+    weight.copy_(
+        torch.empty(weight.shape, device=generator.device).normal_(
+            0.0, deviation, generator=generator
+        )
+    )

@@ -96,16 +96,19 @@ class Inputs:
         segments: Sequence[np.ndarray | Tensor] | Tensor | None = None,
         device: torch.device | None = None,
     ) -> Self:
-        """Lay sequences end to end: each token ids [t], or ready rows [t, F] (their gradients are kept).
+        """Lay sequences end to end: each token ids [t], or ready rows [t, F] (their gradients are
+        kept).
 
         `positions` and `segments` (type ids) are integers [t] for every sequence; positions count
         from 0 where they are not given, segments are left out. Everything is moved to `device`
-        where one is given. Sequences have at least one row each. A tensor [B, t] (or [B, t, F]) is B
-        sequences of one length, in any of the three.
+        where one is given. Sequences have at least one row each. A tensor [B, t] (or [B, t, F]) is
+        B sequences of one length, in any of the three.
         """
         packing = Packing.of(_lengths(sequences))
         for part in (positions, segments):
-            assert part is None or tuple(_lengths(part)) == packing.lengths, "one position and type id for every row"
+            assert part is None or tuple(_lengths(part)) == packing.lengths, (
+                "one position and type id for every row"
+            )
         joined = _end_to_end(sequences)
         if is_counted := positions is None:
             positions = [torch.arange(length) for length in packing.lengths]
@@ -137,7 +140,9 @@ def _end_to_end(parts: Sequence[np.ndarray | Tensor] | Tensor) -> Tensor:
     """Arrays or tensors of several sequences as one tensor."""
     if isinstance(parts, Tensor):
         return parts.flatten(0, 1)
-    return torch.cat([part if isinstance(part, Tensor) else torch.from_numpy(part) for part in parts])
+    return torch.cat(
+        [part if isinstance(part, Tensor) else torch.from_numpy(part) for part in parts]
+    )
 
 
 Edit = Callable[[Tensor, Packing], Tensor]  # (x_TD, packing) -> x_TD
@@ -147,7 +152,8 @@ Edit = Callable[[Tensor, Packing], Tensor]  # (x_TD, packing) -> x_TD
 class Hidden:
     """Hidden states: `last_TD` after everything, `kept[layer]` [T, D] where asked for.
 
-    Layer 0 is what the embeddings give, layer i what block i gives; the last layer includes the final norm.
+    Layer 0 is what the embeddings give, layer i what block i gives; the last layer includes the
+    final norm.
     """
 
     last_TD: Tensor
@@ -172,8 +178,14 @@ def _over_tensors(tree: Any, change: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(tree, Tensor):
         return change(tree)
     if is_dataclass(tree) and not isinstance(tree, type):
-        changed = {f.name: _over_tensors(getattr(tree, f.name), change) for f in fields(tree) if f.init}
-        return tree if all(changed[name] is getattr(tree, name) for name in changed) else replace(tree, **changed)
+        changed = {
+            f.name: _over_tensors(getattr(tree, f.name), change) for f in fields(tree) if f.init
+        }
+        return (
+            tree
+            if all(changed[name] is getattr(tree, name) for name in changed)
+            else replace(tree, **changed)
+        )
     if isinstance(tree, Mapping):
         changed = {key: _over_tensors(value, change) for key, value in tree.items()}
         return tree if all(changed[key] is tree[key] for key in changed) else changed

@@ -50,7 +50,8 @@ def split_lengths(lengths: Sequence[int]) -> list[np.ndarray]:
     before = np.concatenate([[0], np.cumsum(counts)])
     from_, to = np.meshgrid(np.arange(len(sizes)), np.arange(1, len(sizes) + 1), indexing="ij")
     scores = (before[to] - before[from_]) * sizes[to - 1] ** 2 + GROUP_COST_SCORES
-    scores = np.where(to > from_, scores, np.iinfo(np.int64).max // 4)  # [i, j-1]: sizes i..j-1 as one group
+    # [i, j-1]: sizes i..j-1 as one group
+    scores = np.where(to > from_, scores, np.iinfo(np.int64).max // 4)
     best, cuts = scores[0], []
     for _ in range(min(MOST_GROUPS, len(sizes)) - 1):
         candidates = np.concatenate([scores[:1], best[:-1, None] + scores[1:]])
@@ -66,12 +67,17 @@ def split_lengths(lengths: Sequence[int]) -> list[np.ndarray]:
     return [np.flatnonzero(group_of == number) for number in range(len(edges))]
 
 
-def group_sequences(query_lengths: Sequence[int], key_lengths: Sequence[int], device: torch.device) -> LengthBuckets:
+def group_sequences(
+    query_lengths: Sequence[int], key_lengths: Sequence[int], device: torch.device
+) -> LengthBuckets:
     """Bucket sequences for attention from these queries to these keys, by key length.
 
     Index tensors are on `device`.
     """
-    queries, keys = np.asarray(query_lengths, dtype=np.int64), np.asarray(key_lengths, dtype=np.int64)
+    queries, keys = (
+        np.asarray(query_lengths, dtype=np.int64),
+        np.asarray(key_lengths, dtype=np.int64),
+    )
     members = split_lengths(key_lengths)
     groups = []
     for numbers in members:
@@ -80,9 +86,17 @@ def group_sequences(query_lengths: Sequence[int], key_lengths: Sequence[int], de
         key_mask = None if real.all() else torch.from_numpy(real[:, None, None, :]).to(device)
         groups.append(LengthBucket(len(numbers), int(queries[numbers].max()), longest, key_mask))
     query_slots = _slots(queries, members, [group.query_rows for group in groups])
-    key_slots = query_slots if query_lengths == key_lengths else _slots(keys, members, [group.key_rows for group in groups])
+    key_slots = (
+        query_slots
+        if query_lengths == key_lengths
+        else _slots(keys, members, [group.key_rows for group in groups])
+    )
     query_slots_T = _on_device(query_slots, device)
-    return LengthBuckets(tuple(groups), query_slots_T, query_slots_T if key_slots is query_slots else _on_device(key_slots, device))
+    return LengthBuckets(
+        tuple(groups),
+        query_slots_T,
+        query_slots_T if key_slots is query_slots else _on_device(key_slots, device),
+    )
 
 
 def _slots(lengths: np.ndarray, members: list[np.ndarray], rows: list[int]) -> np.ndarray | None:

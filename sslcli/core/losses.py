@@ -13,13 +13,13 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 CHUNK_BYTES = 1 << 27  # of float32 logits: how much exists at once, and is multiplied at once
-# Of float32 logits: what the five passes between the products read and write stays in a CPU's cache. A GPU is faster
-# with all of a chunk at once.
+# Of float32 logits: what the five passes between the products read and write stays in a CPU's
+# cache. A GPU is faster with all of a chunk at once.
 CPU_BLOCK_BYTES = 1 << 21
 # Of a float32 weight: how much is multiplied at once on a CPU, whose library takes up to twice as
-# long for few rows times all of a weight that is far larger than its cache. A sum goes over E alone,
-# and in blocks of so many rows it is added up as in the whole, to the bit; a single row, or a rest of
-# a few, is added up in another order.
+# long for few rows times all of a weight that is far larger than its cache. A sum goes over E
+# alone, and in blocks of so many rows it is added up as in the whole, to the bit; a single row, or
+# a rest of a few, is added up in another order.
 CPU_WEIGHT_BYTES = 1 << 20
 LEAST_ROWS = 64
 
@@ -91,7 +91,9 @@ def linear_cross_entropy(
     gradient until it is needed.
     """
     with_gradients = torch.is_grad_enabled()
-    nll_sum, correct = _LinearCrossEntropy.apply(hidden_NE, weight_VE, bias_V, targets_N, with_gradients, later)
+    nll_sum, correct = _LinearCrossEntropy.apply(
+        hidden_NE, weight_VE, bias_V, targets_N, with_gradients, later
+    )
     return TokenLoss(nll_sum, correct)
 
 
@@ -109,16 +111,26 @@ class _LinearCrossEntropy(torch.autograd.Function):
         device, context.later = hidden_NE.device, None
         inputs = (hidden_NE, weight_VE, bias_V)
         needed = [with_gradients and each for each in context.needs_input_grad[:3]]
-        hidden_gradient_NE, bias_gradient_V = _gradient_sum(hidden_NE, needed[0]), _gradient_sum(bias_V, needed[2])
-        # The largest by far: the first chunk's product makes it, so that nothing is filled with zeros before.
+        hidden_gradient_NE, bias_gradient_V = (
+            _gradient_sum(hidden_NE, needed[0]),
+            _gradient_sum(bias_V, needed[2]),
+        )
+        # The largest by far: the first chunk's product makes it, so that nothing is filled with
+        # zeros before.
         weight_gradient_VE: Tensor | None = None
         nll_sum = torch.zeros((), dtype=torch.float32, device=device)
         correct = torch.zeros((), dtype=torch.int64, device=device)
-        product_type = torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else hidden_NE.dtype
+        product_type = (
+            torch.get_autocast_dtype(device.type)
+            if torch.is_autocast_enabled(device.type)
+            else hidden_NE.dtype
+        )
         hidden, weight = hidden_NE.to(product_type), weight_VE.to(product_type)
         with torch.autocast(device.type, enabled=False):
             for chunk in _slices(len(hidden_NE), CHUNK_BYTES, len(weight_VE)):
-                nll, hits, error_CV = _chunk_loss(hidden[chunk], weight, bias_V, targets_N[chunk], bias_gradient_V)
+                nll, hits, error_CV = _chunk_loss(
+                    hidden[chunk], weight, bias_V, targets_N[chunk], bias_gradient_V
+                )
                 nll_sum += nll
                 correct += hits
                 if hidden_gradient_NE is not None:
@@ -131,7 +143,10 @@ class _LinearCrossEntropy(torch.autograd.Function):
             if needed[1] and weight_gradient_VE is None:
                 weight_gradient_VE = torch.zeros_like(weight_VE, dtype=torch.float32)
         gradients = (hidden_gradient_NE, weight_gradient_VE, bias_gradient_V)
-        context.gradients = [None if g is None or x is None else g.to(x.dtype) for g, x in zip(gradients, inputs, strict=True)]
+        context.gradients = [
+            None if g is None or x is None else g.to(x.dtype)
+            for g, x in zip(gradients, inputs, strict=True)
+        ]
         context.mark_non_differentiable(correct)
         return nll_sum, correct
 
@@ -139,7 +154,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @differentiable_once
     def backward(ctx: Any, *output_gradients: Tensor) -> tuple[Tensor | None, ...]:
         nll_gradient, _ = output_gradients
-        # In place, and given away: a copy of the largest gradient there is would cost more than the multiplication.
+        # In place, and given away: a copy of the largest gradient there is would cost more than the
+        # multiplication.
         gradients, ctx.gradients = ctx.gradients, None
         if ctx.later is not None:
             (later, error_CV, hidden_CE), ctx.later = ctx.later, None
@@ -174,25 +190,37 @@ def _weight_blocks(rows: int, features: int) -> list[slice]:
 
 
 def _chunk_loss(
-    hidden_CE: Tensor, weight_VE: Tensor, bias_V: Tensor | None, targets_C: Tensor, bias_gradient_V: Tensor | None
+    hidden_CE: Tensor,
+    weight_VE: Tensor,
+    bias_V: Tensor | None,
+    targets_C: Tensor,
+    bias_gradient_V: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Summed loss, correct ones, and the gradient of the loss by the logits: probability minus truth.
+    """Summed loss, correct ones, and the gradient of the loss by the logits: probability minus
+    truth.
 
-    The logits lose their place to that gradient, block by block; its sum over the rows is added to `bias_gradient_V`.
+    The logits lose their place to that gradient, block by block; its sum over the rows is added to
+    `bias_gradient_V`.
     """
     product_CV = _logits(hidden_CE, weight_VE)
     product_CV[len(targets_C) :] = 0  # a spare row has no gradient
     logits_CV = product_CV[: len(targets_C)]
     added_V = None if bias_V is None else bias_V.to(torch.float32)
-    nll_sum, correct = (torch.zeros((), dtype=kind, device=targets_C.device) for kind in (torch.float32, torch.int64))
+    nll_sum, correct = (
+        torch.zeros((), dtype=kind, device=targets_C.device)
+        for kind in (torch.float32, torch.int64)
+    )
     block_bytes = CPU_BLOCK_BYTES if hidden_CE.device.type == "cpu" else CHUNK_BYTES
     for block in _slices(len(targets_C), block_bytes, len(weight_VE)):
-        logits_RV = logits_CV[block].to(torch.float32) if added_V is None else logits_CV[block] + added_V
+        logits_RV = (
+            logits_CV[block].to(torch.float32) if added_V is None else logits_CV[block] + added_V
+        )
         targets_R1 = targets_C[block, None]
         largest_R, wanted_R = logits_RV.amax(dim=1), logits_RV.gather(1, targets_R1).squeeze(1)
         correct += _hits(logits_RV, targets_R1.squeeze(1), wanted_R == largest_R)
         error_RV = logits_RV.softmax(dim=1)
-        # The largest probability is exp(largest - normalizer), and far from underflow, as that of the target may not be.
+        # The largest probability is exp(largest - normalizer), and far from underflow, as that of
+        # the target may not be.
         nll_sum += (largest_R - error_RV.amax(dim=1).log() - wanted_R).sum()
         error_RV.scatter_add_(1, targets_R1, error_RV.new_full((1, 1), -1.0).expand_as(targets_R1))
         if bias_gradient_V is not None:
@@ -214,7 +242,8 @@ def _logits(hidden_CE: Tensor, weight_VE: Tensor) -> Tensor:
 def _hits(logits_RV: Tensor, targets_R: Tensor, among_largest_R: Tensor) -> Tensor:
     """How many targets are the largest logit, of equal ones the first.
 
-    Finding the place costs a CPU many times as much as finding the value: only rows that may count are searched.
+    Finding the place costs a CPU many times as much as finding the value: only rows that may count
+    are searched.
     """
     if logits_RV.device.type == "cpu":
         logits_RV, targets_R = logits_RV[among_largest_R], targets_R[among_largest_R]
@@ -222,7 +251,9 @@ def _hits(logits_RV: Tensor, targets_R: Tensor, among_largest_R: Tensor) -> Tens
 
 
 def _with_product(sum_VE: Tensor | None, error_CV: Tensor, hidden_CE: Tensor) -> Tensor:
-    """sum + error.T @ hidden in float32, in the place of `sum_VE`; the product alone where there is no sum yet."""
+    """sum + error.T @ hidden in float32, in the place of `sum_VE`; the product alone where there is
+    no sum yet.
+    """
     if sum_VE is None:
         return (error_CV.T @ hidden_CE).float()
     if error_CV.dtype == sum_VE.dtype:

@@ -15,8 +15,8 @@ from torch import Tensor
 class Rotary:
     """Cosines and sines of every row's angles, [T, 1, K], the same for all heads.
 
-    Su et al. 2021, "RoFormer", equation 34; feature k turns together with feature k + K/2, as in Llama's and
-    ModernBERT's weights, not with its neighbour as in the paper.
+    Su et al. 2021, "RoFormer", equation 34; feature k turns together with feature k + K/2, as in
+    Llama's and ModernBERT's weights, not with its neighbour as in the paper.
     """
 
     cosine_T1K: Tensor
@@ -29,7 +29,9 @@ class Rotary:
         The frequencies are computed each time, not kept in a buffer, which a model built on the
         meta device would lose.
         """
-        exponents = torch.arange(0, features, 2, dtype=torch.float32, device=positions_T.device) / features
+        exponents = (
+            torch.arange(0, features, 2, dtype=torch.float32, device=positions_T.device) / features
+        )
         angles = positions_T.to(torch.float32).unsqueeze(1) / base**exponents
         angles_T1K = torch.cat([angles, angles], dim=1).unsqueeze(1)
         return cls(angles_T1K.cos(), angles_T1K.sin())

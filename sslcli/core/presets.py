@@ -1,6 +1,7 @@
 """Shapes with a name, without torch.
 
-tiny  mini  small      any architecture: as BERT where encoder, as GPT-2 where decoder, as BART (Lewis et al. 2020) where
+tiny  mini  small      any architecture: as BERT where encoder, as GPT-2 where decoder, as BART
+(Lewis et al. 2020) where
                        both, each of its stacks with so many layers (Turc et al. 2019's sizes)
 bert-base  bert-large  Devlin et al. 2019
 gpt2                   Radford et al. 2019, the smallest
@@ -42,7 +43,11 @@ BART = {
     "norm_epsilon": 1e-5,
     "dropout": 0.1,
 }
-FAMILIES: Mapping[Architecture, Mapping[str, Any]] = {"encoder": BERT, "decoder": GPT2, "encoder_decoder": BART}
+FAMILIES: Mapping[Architecture, Mapping[str, Any]] = {
+    "encoder": BERT,
+    "decoder": GPT2,
+    "encoder_decoder": BART,
+}
 
 
 def _size(depth: int, width: int, heads: int) -> dict[str, Any]:
@@ -64,21 +69,33 @@ MODELS: Mapping[str, Mapping[str, Any]] = {
 NAMES: tuple[str, ...] = (*SIZES, *MODELS)
 
 
-def preset(name: str, architecture: Architecture, vocabulary: int, **overrides: Any) -> TransformerSettings:
+def preset(
+    name: str, architecture: Architecture, vocabulary: int, **overrides: Any
+) -> TransformerSettings:
     """The settings called `name`, changed by `overrides`.
 
-    Raises UsageError where there is no such name or it is a shape of the other architecture, and pydantic's
-    ValidationError where the overrides do not fit.
+    Raises UsageError where there is no such name or it is a shape of the other architecture, and
+    pydantic's ValidationError where the overrides do not fit.
     """
     if name in SIZES:
         shape: dict[str, Any] = {**FAMILIES[architecture], **SIZES[name]}
     elif name in MODELS:
         shape = {**MODELS[name]}
     else:
-        raise UsageError(f"there is no preset called '{name}'", did_you_mean(name, NAMES) or f"presets: {', '.join(NAMES)}")
+        raise UsageError(
+            f"there is no preset called '{name}'",
+            did_you_mean(name, NAMES) or f"presets: {', '.join(NAMES)}",
+        )
     if shape["architecture"] != architecture:
-        fitting = [other for other in NAMES if MODELS.get(other, {}).get("architecture", architecture) == architecture]
-        raise UsageError(f"this needs {_a(architecture)}, and preset '{name}' is {_a(shape['architecture'])}", f"use {', '.join(fitting)}")
+        fitting = [
+            other
+            for other in NAMES
+            if MODELS.get(other, {}).get("architecture", architecture) == architecture
+        ]
+        raise UsageError(
+            f"this needs {_a(architecture)}, and preset '{name}' is {_a(shape['architecture'])}",
+            f"use {', '.join(fitting)}",
+        )
     return TransformerSettings(**(shape | {"vocabulary": vocabulary} | overrides))
 
 

@@ -35,53 +35,119 @@ class TransformerSettings(Config):
 
     architecture: Architecture = Field(
         "encoder",
-        description="encoder: every token sees all; decoder: only earlier ones; encoder_decoder: the second reads the first",
+        description=(
+            "encoder: every token sees all; decoder: only earlier "
+            "ones; encoder_decoder: the second reads the first"
+        ),
     )
-    vocabulary: int = Field(0, ge=0, description="number of token types; 0 for a backbone that reads rows only")
-    row_features: int = Field(0, ge=0, description="features of an input row, projected to the embeddings; 0: as wide as they are")
+    vocabulary: int = Field(
+        0, ge=0, description="number of token types; 0 for a backbone that reads rows only"
+    )
+    row_features: int = Field(
+        0,
+        ge=0,
+        description="features of an input row, projected to the embeddings; 0: as wide as they are",
+    )
     width: int = Field(256, gt=0, description="features of a hidden state")
     depth: int = Field(4, gt=0, le=10_000, description="number of layers")
-    decoder_depth: int | None = Field(None, gt=0, le=10_000, description="layers of an encoder-decoder's decoder; depth when not given")
+    decoder_depth: int | None = Field(
+        None,
+        gt=0,
+        le=10_000,
+        description="layers of an encoder-decoder's decoder; depth when not given",
+    )
     heads: int = Field(4, gt=0, description="attention heads of the queries")
-    key_value_heads: int | None = Field(None, gt=0, description="attention heads of keys and values; as many as heads when not given")
-    head_width: int | None = Field(None, gt=0, description="features of one head; width / heads when not given")
-    feedforward: Literal["plain", "gated"] = Field("plain", description="gated multiplies two projections before the way down")
+    key_value_heads: int | None = Field(
+        None,
+        gt=0,
+        description="attention heads of keys and values; as many as heads when not given",
+    )
+    head_width: int | None = Field(
+        None, gt=0, description="features of one head; width / heads when not given"
+    )
+    feedforward: Literal["plain", "gated"] = Field(
+        "plain", description="gated multiplies two projections before the way down"
+    )
     feedforward_width: int = Field(1024, gt=0, description="features inside the feed-forward layer")
-    activation: Literal["gelu", "gelu_tanh", "relu", "silu"] = Field("gelu", description="non-linearity of feed-forward and head")
+    activation: Literal["gelu", "gelu_tanh", "relu", "silu"] = Field(
+        "gelu", description="non-linearity of feed-forward and head"
+    )
     norm: Literal["layer", "rms"] = Field("layer", description="LayerNorm or RMSNorm")
-    norm_place: Literal["post", "pre"] = Field("post", description="norm after the residual sum, or before each sub-layer")
+    norm_place: Literal["post", "pre"] = Field(
+        "post", description="norm after the residual sum, or before each sub-layer"
+    )
     norm_epsilon: float = Field(1e-12, gt=0, description="added to the variance inside every norm")
     norm_embeddings: bool = Field(True, description="norm the sum of the embeddings")
-    norm_first: bool = Field(True, description="norm before the first attention of a pre-norm model")
-    biases: Literal["all", "query_key_value", "none"] = Field("all", description="which linear layers and norms have biases")
-    positions: Literal["learned", "rotary", "none"] = Field("learned", description="position embeddings")
-    position_offset: int = Field(0, ge=0, description="unused rows before position 0 of learned positions")
-    longest_tokens: int = Field(512, gt=0, description="longest sequence that positions are made for")
+    norm_first: bool = Field(
+        True, description="norm before the first attention of a pre-norm model"
+    )
+    biases: Literal["all", "query_key_value", "none"] = Field(
+        "all", description="which linear layers and norms have biases"
+    )
+    positions: Literal["learned", "rotary", "none"] = Field(
+        "learned", description="position embeddings"
+    )
+    position_offset: int = Field(
+        0, ge=0, description="unused rows before position 0 of learned positions"
+    )
+    longest_tokens: int = Field(
+        512, gt=0, description="longest sequence that positions are made for"
+    )
     rotary_base: float = Field(10_000.0, gt=0, description="base wavelength of rotary positions")
-    rotary_base_local: float | None = Field(None, gt=0, description="the same for windowed layers; rotary_base when not given")
-    window_tokens: int | None = Field(None, gt=0, description="width of local attention; global everywhere when not given")
-    global_every: int = Field(1, ge=0, description="with windows: every n-th layer, from the first, attends globally; 0 for none")
-    embedding_width: int | None = Field(None, gt=0, description="features of factorised embeddings; width when not given")
+    rotary_base_local: float | None = Field(
+        None, gt=0, description="the same for windowed layers; rotary_base when not given"
+    )
+    window_tokens: int | None = Field(
+        None, gt=0, description="width of local attention; global everywhere when not given"
+    )
+    global_every: int = Field(
+        1,
+        ge=0,
+        description="with windows: every n-th layer, from the first, attends globally; 0 for none",
+    )
+    embedding_width: int | None = Field(
+        None, gt=0, description="features of factorised embeddings; width when not given"
+    )
     tied: bool = Field(True, description="the language-model head reads the embedding matrix")
     shared_layers: bool = Field(False, description="one layer's weights, used depth times")
     segments: int = Field(0, ge=0, description="number of segment types; 0 for none")
-    dropout: float = Field(0.0, ge=0, lt=1, description="probability of dropping a feature of embeddings and sub-layers")
-    initial_deviation: float = Field(0.02, gt=0, description="standard deviation of the initial weights")
+    dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="probability of dropping a feature of embeddings and sub-layers",
+    )
+    initial_deviation: float = Field(
+        0.02, gt=0, description="standard deviation of the initial weights"
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.head_width is None and self.width % self.heads:
             raise ValueError(f"width {self.width} is not divisible by {self.heads} heads")
         if self.heads % (self.key_value_heads or self.heads):
-            raise ValueError(f"{self.heads} heads cannot share {self.key_value_heads} key and value heads evenly")
+            raise ValueError(
+                f"{self.heads} heads cannot share {self.key_value_heads} key and value heads evenly"
+            )
         if self.positions == "rotary" and self.features_per_head % 2:
-            raise ValueError(f"rotary positions need an even number of features per head, not {self.features_per_head}")
+            raise ValueError(
+                "rotary positions need an even number of "
+                f"features per head, not {self.features_per_head}"
+            )
         if not self.transforms_before_head and self.features_of_embedding != self.width:
-            raise ValueError("a decoder's head is its embedding matrix alone, so embedding_width must be its width")
+            raise ValueError(
+                "a decoder's head is its embedding matrix "
+                "alone, so embedding_width must be its width"
+            )
         if self.decoder_depth is not None and not self.has_memory:
-            raise ValueError(f"decoder_depth is for an encoder_decoder, and this is {self.architecture}: its layers are depth")
+            raise ValueError(
+                "decoder_depth is for an encoder_decoder, and "
+                f"this is {self.architecture}: its layers are depth"
+            )
         if self.shared_layers and self.norm_place == "pre" and not self.norm_first:
-            raise ValueError("shared layers share their norms, so the first norm cannot be left out")
+            raise ValueError(
+                "shared layers share their norms, so the first norm cannot be left out"
+            )
         return self
 
     @property
@@ -130,14 +196,29 @@ class AdapterSettings(Config):
     """
 
     rank: Count = setting(
-        0, "train LoRA adapters of this rank and freeze the rest; 0: train everything", "--lora-rank", panel="Model", ge=0
-    )
-    alpha: float = setting(16.0, "weight of the adapters, divided by their rank", "--lora-alpha", panel="Model", gt=0)
-    targets: list[Literal["all", "query", "key", "value", "output", "up", "gate", "down"]] = setting(
-        ["query", "value"],
-        "layers that are adapted: all, or some of query, key, value, output, up, gate, down",
-        "--lora-targets",
+        0,
+        "train LoRA adapters of this rank and freeze the rest; 0: train everything",
+        "--lora-rank",
         panel="Model",
-        min_length=1,
+        ge=0,
     )
-    dropout: float = setting(0.0, "probability of dropping a feature before an adapter", "--lora-dropout", panel="Model", ge=0, lt=1)
+    alpha: float = setting(
+        16.0, "weight of the adapters, divided by their rank", "--lora-alpha", panel="Model", gt=0
+    )
+    targets: list[Literal["all", "query", "key", "value", "output", "up", "gate", "down"]] = (
+        setting(
+            ["query", "value"],
+            "layers that are adapted: all, or some of query, key, value, output, up, gate, down",
+            "--lora-targets",
+            panel="Model",
+            min_length=1,
+        )
+    )
+    dropout: float = setting(
+        0.0,
+        "probability of dropping a feature before an adapter",
+        "--lora-dropout",
+        panel="Model",
+        ge=0,
+        lt=1,
+    )

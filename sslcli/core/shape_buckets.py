@@ -59,7 +59,9 @@ def with_spare_memory(memory: Hidden, least: int) -> Hidden:
     spare = spare_rows(memory.packing.total, least)
     if not spare:
         return memory
-    return Hidden(pad(memory.last_TD, (0, 0, 0, spare)), Packing.of((*memory.packing.lengths, spare)))
+    return Hidden(
+        pad(memory.last_TD, (0, 0, 0, spare)), Packing.of((*memory.packing.lengths, spare))
+    )
 
 
 def with_spare_rows(x_ND: Tensor) -> Tensor:

@@ -27,11 +27,13 @@ class Embedding(nn.Embedding):
 
 
 class TokenEmbedding(Embedding):
-    """torch's Embedding, equal to it to the bit, which can share one backward pass with a tied head.
+    """torch's Embedding, equal to it to the bit, which can share one backward pass with a tied
+    head.
 
-    torch fills a matrix [V, E] with zeros for the gradient of the rows, and adds all of it to the head's. On a CPU that
-    is a tenth of a small model's step. Within `sharing` the rows alone are added, in place, and a loss of few targets
-    leaves its product in `later`: formed last, when the backward pass has let go of what the forward pass kept.
+    torch fills a matrix [V, E] with zeros for the gradient of the rows, and adds all of it to the
+    head's. On a CPU that is a tenth of a small model's step. Within `sharing` the rows alone are
+    added, in place, and a loss of few targets leaves its product in `later`: formed last, when the
+    backward pass has let go of what the forward pass kept.
     """
 
     _shares = False
@@ -93,8 +95,9 @@ class _RowsAndMatrix(torch.autograd.Function):
         if gradient_VE is None:
             return _summed(gradient_TE, tokens_T, ctx.rows), None, None
         unique_U, places_T = tokens_T.unique(return_inverse=True)
-        # Summed by themselves first, as torch does, so that every bit is the same. In place, because a product with the
-        # matrix, which is all that a head does with it, makes a gradient that nobody else holds.
+        # Summed by themselves first, as torch does, so that every bit is the same. In place,
+        # because a product with the matrix, which is all that a head does with it, makes a gradient
+        # that nobody else holds.
         sums_UE = _summed(gradient_TE, places_T, len(unique_U))
         return gradient_VE.index_add_(0, unique_U, sums_UE), None, None
 

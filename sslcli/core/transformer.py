@@ -30,11 +30,14 @@ from sslcli.errors import DataError, UsageError
 class Block(nn.Module):
     """One layer: attention, then the feed-forward layer, each with its residual sum and its norm.
 
-    Post-norm is the original order (Vaswani et al. 2017); pre-norm keeps the residual path free of norms (Xiong et al.
-    2020), and needs a final norm after the last block. A block that `reads_memory` attends to it between the two.
+    Post-norm is the original order (Vaswani et al. 2017); pre-norm keeps the residual path free of
+    norms (Xiong et al. 2020), and needs a final norm after the last block. A block that
+    `reads_memory` attends to it between the two.
     """
 
-    def __init__(self, settings: TransformerSettings, layer: int, *, causal: bool, reads_memory: bool = False) -> None:
+    def __init__(
+        self, settings: TransformerSettings, layer: int, *, causal: bool, reads_memory: bool = False
+    ) -> None:
         super().__init__()
         self.norms_before, self.dropout = settings.norm_place == "pre", settings.dropout
         skips_norm = self.norms_before and layer == 0 and not settings.norm_first
@@ -64,13 +67,17 @@ class Block(nn.Module):
         is done.
         """
         a_TD = self.attention_norm(x_TD) if self.norms_before else x_TD
-        a_TD = self.attention(a_TD, packing, layer=layer, rotary=rotary, window_tokens=window_tokens, cache=cache)
+        a_TD = self.attention(
+            a_TD, packing, layer=layer, rotary=rotary, window_tokens=window_tokens, cache=cache
+        )
         x_TD = x_TD + dropout(a_TD, self.dropout, self.training)
         if not self.norms_before:
             x_TD = self.attention_norm(x_TD)
         if self.memory_attention is not None and self.memory_norm is not None:
             m_TD = self.memory_norm(x_TD) if self.norms_before else x_TD
-            m_TD = self.memory_attention(m_TD, packing, layer=layer, memory_SD=memory_SD, memory_packing=memory_packing)
+            m_TD = self.memory_attention(
+                m_TD, packing, layer=layer, memory_SD=memory_SD, memory_packing=memory_packing
+            )
             x_TD = x_TD + dropout(m_TD, self.dropout, self.training)
             if not self.norms_before:
                 x_TD = self.memory_norm(x_TD)
@@ -80,11 +87,17 @@ class Block(nn.Module):
 
     def sublayers(self) -> list[Attention | FeedForward]:
         """Return attention and feed-forward layers, in the order of the computation."""
-        return [part for part in (self.attention, self.memory_attention, self.feedforward) if part is not None]
+        return [
+            part
+            for part in (self.attention, self.memory_attention, self.feedforward)
+            if part is not None
+        ]
 
     def writers(self) -> list[nn.Linear]:
         """Return the layers that write to the residual path."""
-        return [part.down if isinstance(part, FeedForward) else part.output for part in self.sublayers()]
+        return [
+            part.down if isinstance(part, FeedForward) else part.output for part in self.sublayers()
+        ]
 
     def compile(self, *args: Any, **options: Any) -> None:
         """Compile in place; attention is left out, see `attend`. Leaving it out imports
@@ -99,12 +112,15 @@ class Block(nn.Module):
 class Stack(nn.Module):
     """Embeddings, `depth` blocks and a final norm: an encoder, or a decoder."""
 
-    def __init__(self, settings: TransformerSettings, depth: int, *, causal: bool, reads_memory: bool = False) -> None:
+    def __init__(
+        self, settings: TransformerSettings, depth: int, *, causal: bool, reads_memory: bool = False
+    ) -> None:
         super().__init__()
         self.settings, self.depth = settings, depth
         self.inputs = Embeddings(settings, shares_tokens=reads_memory)
         self.blocks = nn.ModuleList(
-            Block(settings, layer, causal=causal, reads_memory=reads_memory) for layer in range(1 if settings.shared_layers else depth)
+            Block(settings, layer, causal=causal, reads_memory=reads_memory)
+            for layer in range(1 if settings.shared_layers else depth)
         )
         self.norm = build_norm(settings, settings.width) if settings.norm_place == "pre" else None
 
@@ -121,7 +137,10 @@ class Stack(nn.Module):
         settings = self.settings
         if settings.positions != "rotary":
             return {}
-        globally, base = Rotary.of(positions_T, settings.features_per_head, settings.rotary_base), settings.rotary_base_local
+        globally, base = (
+            Rotary.of(positions_T, settings.features_per_head, settings.rotary_base),
+            settings.rotary_base_local,
+        )
         if base is None or base == settings.rotary_base:
             return {False: globally, True: globally}
         return {False: globally, True: Rotary.of(positions_T, settings.features_per_head, base)}
@@ -146,7 +165,11 @@ class Stack(nn.Module):
         if edit is None and cache is None and pays(inputs.positions_T.device):
             inputs, memory = _with_spares(inputs, memory)
         rotaries = self.rotaries(inputs.positions_T)
-        read = {} if memory is None else {"memory_SD": memory.last_TD, "memory_packing": memory.packing}
+        read = (
+            {}
+            if memory is None
+            else {"memory_SD": memory.last_TD, "memory_packing": memory.packing}
+        )
         x_TD = dropout(self.inputs(inputs, token), self.settings.dropout, self.training)
         for layer in range(self.depth + 1):
             if layer > 0:
@@ -171,7 +194,10 @@ class Stack(nn.Module):
     def _check(self, inputs: Inputs, layers: set[int], cache: Cache | None) -> None:
         longest = self.settings.longest_tokens
         if missing := sorted(layer for layer in layers if not 0 <= layer <= self.depth):
-            raise UsageError(f"layer {missing[0]} does not exist", f"this model has layers 0 (embeddings) to {self.depth}")
+            raise UsageError(
+                f"layer {missing[0]} does not exist",
+                f"this model has layers 0 (embeddings) to {self.depth}",
+            )
         rows = inputs.positions_needed if cache is None else inputs.packing.longest + cache.longest
         if self.settings.positions == "learned" and rows > longest:
             raise DataError(
@@ -191,7 +217,11 @@ class Transformer(Stack):
 
     def __init__(self, settings: TransformerSettings) -> None:
         super().__init__(settings, settings.depth, causal=settings.causal)
-        self.decoder = Stack(settings, settings.layers_of_decoder, causal=True, reads_memory=True) if settings.has_memory else None
+        self.decoder = (
+            Stack(settings, settings.layers_of_decoder, causal=True, reads_memory=True)
+            if settings.has_memory
+            else None
+        )
 
     @property
     def stacks(self) -> list[Stack]:
@@ -241,7 +271,9 @@ class Transformer(Stack):
         """
         return self.run(inputs, keep, edit, cache)
 
-    def encode(self, inputs: Inputs, keep: Collection[int] = (), edit: Mapping[int, Edit] | None = None) -> Hidden:
+    def encode(
+        self, inputs: Inputs, keep: Collection[int] = (), edit: Mapping[int, Edit] | None = None
+    ) -> Hidden:
         """Return the encoder's hidden states, as `forward` does: a memory for `decode`."""
         assert not self.settings.causal, "a decoder has no encoder"
         return self.run(inputs, keep, edit, None)

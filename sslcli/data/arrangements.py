@@ -19,7 +19,8 @@ from sslcli.data.rng import mix
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import DataError
 
-PORTION_SENTENCES = 1 << 18  # a longer span is cut here: one boundary in a quarter of a million sentences
+# a longer span is cut here: one boundary in a quarter of a million sentences
+PORTION_SENTENCES = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +50,23 @@ def enclose(tokens: np.ndarray, tokenizer: Tokenizer) -> np.ndarray:
     return tokenizer.template.single.around(tokens)
 
 
-def join_pair(first: np.ndarray, second: np.ndarray, tokenizer: Tokenizer) -> tuple[np.ndarray, np.ndarray]:
+def join_pair(
+    first: np.ndarray, second: np.ndarray, tokenizer: Tokenizer
+) -> tuple[np.ndarray, np.ndarray]:
     """Two texts as the tokenizer's template joins them, and their type ids; int64 both.
 
-    Of our own tokenizers [CLS] A [SEP] B [SEP], with 0 up to the first separator and 1 after it (Devlin et al. 2019, fig. 2).
+    Of our own tokenizers [CLS] A [SEP] B [SEP], with 0 up to the first separator and 1 after it
+    (Devlin et al. 2019, fig. 2).
     """
     return tokenizer.template.pair.build(first, second)
 
 
 def _needed(tokenizer: Tokenizer | None) -> Tokenizer:
     if tokenizer is None:
-        raise DataError("this arrangement cuts text, and there is no tokenizer", "use text data, or an objective that reads items")
+        raise DataError(
+            "this arrangement cuts text, and there is no tokenizer",
+            "use text data, or an objective that reads items",
+        )
     return tokenizer
 
 
@@ -67,13 +74,18 @@ def _capacity(corpus: Corpus, specials: int) -> int:
     """Tokens of text that fit beside the special ones."""
     capacity = corpus.sequence_tokens - specials
     if capacity < 2:
-        raise DataError(f"sequences of {corpus.sequence_tokens} tokens leave no room for text", "use a larger --seq-len")
+        raise DataError(
+            f"sequences of {corpus.sequence_tokens} tokens leave no room for text",
+            "use a larger --seq-len",
+        )
     return capacity
 
 
 @dataclass(frozen=True, slots=True)
 class _Portion:
-    """Sentences of some spans, one after the other: document, first and last token; `span_stops` [S] indexes into them."""
+    """Sentences of some spans, one after the other: document, first and last token; `span_stops`
+    [S] indexes into them.
+    """
 
     documents: np.ndarray
     starts: np.ndarray
@@ -81,9 +93,13 @@ class _Portion:
     span_stops: np.ndarray
 
     def filled(self, capacity: int) -> np.ndarray:
-        """[S]: the sentence after the last that still fits when a sample begins at each sentence; never past its span."""
+        """[S]: the sentence after the last that still fits when a sample begins at each sentence;
+        never past its span.
+        """
         ends = np.concatenate([[0], np.cumsum(self.stops - self.starts)])
-        return np.minimum(np.searchsorted(ends, ends[:-1] + capacity, side="right") - 1, self.span_stops)
+        return np.minimum(
+            np.searchsorted(ends, ends[:-1] + capacity, side="right") - 1, self.span_stops
+        )
 
 
 def _portions(corpus: Corpus) -> Iterator[_Portion]:
@@ -116,20 +132,33 @@ def _portion(corpus: Corpus, spans: Sequence[tuple[int, int, int]]) -> _Portion:
 
 
 def _single_rows(corpus: Corpus, tokenizer: Tokenizer | None) -> Iterator[Rows]:
-    """Rows (document, start, stop): as many whole sentences of one span as fit; a longer sentence in equal pieces."""
+    """Rows (document, start, stop): as many whole sentences of one span as fit; a longer sentence
+    in equal pieces.
+    """
     specials = _needed(tokenizer).template.single.room
     capacity = _capacity(corpus, specials)
     for portion in _portions(corpus):
         size = len(portion.starts)
         following = portion.filled(capacity) if corpus.unit == "fill" else np.arange(1, size + 1)
-        first = np.asarray(_chain(np.maximum(following, np.arange(1, size + 1)).tolist()), dtype=np.int64)
+        first = np.asarray(
+            _chain(np.maximum(following, np.arange(1, size + 1)).tolist()), dtype=np.int64
+        )
         last = np.append(first[1:], size) - 1
         document, start, stop = portion.documents[first], portion.starts[first], portion.stops[last]
         pieces = -(-(stop - start) // capacity)  # none for an empty run
         piece = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-        document, start, stop, pieces = (np.repeat(values, pieces) for values in (document, start, stop, pieces))
-        begin, end = start + (stop - start) * piece // pieces, start + (stop - start) * (piece + 1) // pieces
-        yield Rows(np.stack([document, begin, end], axis=1), end - begin + specials, corpus.languages_of(document))
+        document, start, stop, pieces = (
+            np.repeat(values, pieces) for values in (document, start, stop, pieces)
+        )
+        begin, end = (
+            start + (stop - start) * piece // pieces,
+            start + (stop - start) * (piece + 1) // pieces,
+        )
+        yield Rows(
+            np.stack([document, begin, end], axis=1),
+            end - begin + specials,
+            corpus.languages_of(document),
+        )
 
 
 def _chain(following: list[int]) -> list[int]:
@@ -144,15 +173,21 @@ def _chain(following: list[int]) -> list[int]:
 def _single_sample(corpus: Corpus, row: np.ndarray, tokenizer: Tokenizer | None) -> Sample:
     document, start, stop = row.tolist()
     tokens = enclose(corpus.tokens(start, stop), _needed(tokenizer))
-    return Sample(tokens, language=corpus.language_of(document), fields={"bytes": corpus.bytes_between(start, stop)})
+    return Sample(
+        tokens,
+        language=corpus.language_of(document),
+        fields={"bytes": corpus.bytes_between(start, stop)},
+    )
 
 
 def _pair_rows(corpus: Corpus, tokenizer: Tokenizer | None) -> Iterator[Rows]:
-    """Rows (document, start, middle, stop, sentences of B): A = [start, middle) and B = [middle, stop), neighbours.
+    """Rows (document, start, middle, stop, sentences of B): A = [start, middle) and B = [middle,
+    stop), neighbours.
 
-    As many sentences as fit, at least two, parted at the sentence boundary nearest to their middle. Where two are too
-    long, A loses its beginning and B its end, so that the boundary stays. A span's last sentence, where it is left
-    alone, is paired with the one before, which then stands in two rows; a span of one sentence gives no row.
+    As many sentences as fit, at least two, parted at the sentence boundary nearest to their middle.
+    Where two are too long, A loses its beginning and B its end, so that the boundary stays. A
+    span's last sentence, where it is left alone, is paired with the one before, which then stands
+    in two rows; a span of one sentence gives no row.
     """
     specials = _needed(tokenizer).template.pair.room
     capacity = _capacity(corpus, specials)
@@ -160,7 +195,9 @@ def _pair_rows(corpus: Corpus, tokenizer: Tokenizer | None) -> Iterator[Rows]:
         places = np.arange(len(portion.starts))
         following = portion.filled(capacity) if corpus.unit == "fill" else places + 2
         following = np.minimum(np.maximum(following, places + 2), portion.span_stops)
-        runs = np.asarray(_pair_runs(following.tolist(), portion.span_stops.tolist()), dtype=np.int64).reshape(-1, 2)
+        runs = np.asarray(
+            _pair_runs(following.tolist(), portion.span_stops.tolist()), dtype=np.int64
+        ).reshape(-1, 2)
         if not len(runs):
             continue
         first, last = runs[:, 0], runs[:, 1] - 1
@@ -171,7 +208,9 @@ def _pair_rows(corpus: Corpus, tokenizer: Tokenizer | None) -> Iterator[Rows]:
         document = portion.documents[first]
         values = np.stack([document, start, middle, stop, last + 1 - parting], axis=1)
         whole = (middle > start) & (stop > middle)
-        yield Rows(values[whole], (stop - start + specials)[whole], corpus.languages_of(document[whole]))
+        yield Rows(
+            values[whole], (stop - start + specials)[whole], corpus.languages_of(document[whole])
+        )
 
 
 def _pair_runs(following: list[int], span_stops: list[int]) -> list[tuple[int, int]]:
@@ -189,8 +228,8 @@ def _pair_runs(following: list[int], span_stops: list[int]) -> list[tuple[int, i
 def _parting(portion: _Portion, first: np.ndarray, last: np.ndarray) -> np.ndarray:
     """The sentence that begins nearest to the middle of each run, after its first sentence.
 
-    Of two that are equally near, a hash takes one: if it were always the earlier, the shorter part would come first and
-    give the order away.
+    Of two that are equally near, a hash takes one: if it were always the earlier, the shorter part
+    would come first and give the order away.
     """
     size = portion.stops - portion.starts
     order = np.cumsum(size) - size  # spans need not touch in the corpus
@@ -204,16 +243,23 @@ def _parting(portion: _Portion, first: np.ndarray, last: np.ndarray) -> np.ndarr
 
 def _pair_sample(corpus: Corpus, row: np.ndarray, tokenizer: Tokenizer | None) -> Sample:
     document, start, middle, stop, _ = row.tolist()
-    tokens, segments = join_pair(corpus.tokens(start, middle), corpus.tokens(middle, stop), _needed(tokenizer))
+    tokens, segments = join_pair(
+        corpus.tokens(start, middle), corpus.tokens(middle, stop), _needed(tokenizer)
+    )
     fields = {"bytes": corpus.bytes_between(start, stop)}
     return Sample(tokens, segments=segments, language=corpus.language_of(document), fields=fields)
 
 
 def _block_rows(corpus: Corpus, tokenizer: Tokenizer | None) -> Iterator[Rows]:
-    """Rows (span, tokens to skip in it, length): the stream of all spans, with what begins and ends each, cut into equal blocks."""
+    """Rows (span, tokens to skip in it, length): the stream of all spans, with what begins and ends
+    each, cut into equal blocks.
+    """
     template, block = _needed(tokenizer).template, _capacity(corpus, 0)
     end = len(template.begin) + len(template.end)
-    total = sum(int(_span_sizes(corpus, begin, end).sum()) for begin in range(0, len(corpus.spans), PORTION_SENTENCES))
+    total = sum(
+        int(_span_sizes(corpus, begin, end).sum())
+        for begin in range(0, len(corpus.spans), PORTION_SENTENCES)
+    )
     done = 0
     for begin in range(0, len(corpus.spans), PORTION_SENTENCES):
         ends_M = done + np.cumsum(size_M := _span_sizes(corpus, begin, end))
@@ -230,7 +276,11 @@ def _block_rows(corpus: Corpus, tokenizer: Tokenizer | None) -> Iterator[Rows]:
 def _span_sizes(corpus: Corpus, begin: int, end: int) -> np.ndarray:
     """Tokens of each span of a portion, with those that begin and end it."""
     spans = np.asarray(corpus.spans[begin : begin + PORTION_SENTENCES])
-    return np.asarray(corpus.sentences[spans[:, 2]], dtype=np.int64) - np.asarray(corpus.sentences[spans[:, 1]], dtype=np.int64) + end
+    return (
+        np.asarray(corpus.sentences[spans[:, 2]], dtype=np.int64)
+        - np.asarray(corpus.sentences[spans[:, 1]], dtype=np.int64)
+        + end
+    )
 
 
 def _block_sample(corpus: Corpus, row: np.ndarray, tokenizer: Tokenizer | None) -> Sample:
@@ -247,7 +297,11 @@ def _block_sample(corpus: Corpus, row: np.ndarray, tokenizer: Tokenizer | None) 
         # The part of the span's own tokens, and of its end, that lies in [skipped, until).
         own = [min(max(place - opened, 0), size) for place in (skipped, until)]
         closing = [max(place - opened - size, 0) for place in (skipped, until)]
-        parts += [begin[skipped:until], corpus.tokens(start + own[0], start + own[1]), end[slice(*closing)]]
+        parts += [
+            begin[skipped:until],
+            corpus.tokens(start + own[0], start + own[1]),
+            end[slice(*closing)],
+        ]
         covered += corpus.bytes_between(start + own[0], start + own[1])
         wanted -= until - skipped
         span, skipped = span + 1, 0
@@ -267,7 +321,9 @@ def _item_rows(corpus: Corpus, tokenizer: Tokenizer | None) -> Iterator[Rows]:
 def _item_sample(corpus: Corpus, row: np.ndarray, tokenizer: Tokenizer | None) -> Sample:
     (document,) = row.tolist()
     values = corpus.array(document)
-    return Sample(rows=values, language=corpus.language_of(document), fields={"bytes": float(values.nbytes)})
+    return Sample(
+        rows=values, language=corpus.language_of(document), fields={"bytes": float(values.nbytes)}
+    )
 
 
 ARRANGEMENTS = {

@@ -54,7 +54,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """B samples end to end. All arrays are numpy; `numbers` [B] are what Rng are keyed by; `per_token` [T] each.
+    """B samples end to end. All arrays are numpy; `numbers` [B] are what Rng are keyed by;
+    `per_token` [T] each.
 
     `streams`: batches of the same samples' further streams, by name, in the same order.
     """
@@ -115,7 +116,8 @@ class Batch:
         """The tokens (or rows) where `kept_T` is true, bool [T]; every sample keeps at least one.
 
         They keep their positions, as for an encoder that reads what is visible; with `renumber`
-        they move together and positions count from 0, as after a deletion. Other streams stay whole.
+        they move together and positions count from 0, as after a deletion. Other streams stay
+        whole.
         """
         assert kept_T.dtype == bool, "which tokens are kept is said with true and false"
         kept_before = np.concatenate([[0], np.cumsum(kept_T)])[self.starts]
@@ -131,19 +133,32 @@ class Batch:
 
 
 def collate(numbers: Sequence[int] | np.ndarray, samples: Sequence[Sample]) -> Batch:
-    """Lay samples end to end; `numbers` [B] are what Rng are keyed by: their rows in the arrangement, as a rule."""
+    """Lay samples end to end; `numbers` [B] are what Rng are keyed by: their rows in the
+    arrangement, as a rule.
+    """
     assert len(numbers) == len(samples) > 0
     first = samples[0]
     return Batch(
         numbers=np.asarray(numbers, dtype=np.int64),
-        starts=np.concatenate([[0], np.cumsum([len(sample) for sample in samples])]).astype(np.int64),
+        starts=np.concatenate([[0], np.cumsum([len(sample) for sample in samples])]).astype(
+            np.int64
+        ),
         tokens=_as_int64(_joined([sample.tokens for sample in samples])),
         rows=_joined([sample.rows for sample in samples]),
         segments=_as_int64(_joined([sample.segments for sample in samples])),
         languages=np.asarray([sample.language for sample in samples], dtype=np.int64),
-        fields={name: np.stack([np.asarray(sample.fields[name]) for sample in samples]) for name in first.fields},
-        per_token={name: np.concatenate([sample.per_token[name] for sample in samples]) for name in first.per_token},
-        streams={name: collate(numbers, [sample.streams[name] for sample in samples]) for name in first.streams},
+        fields={
+            name: np.stack([np.asarray(sample.fields[name]) for sample in samples])
+            for name in first.fields
+        },
+        per_token={
+            name: np.concatenate([sample.per_token[name] for sample in samples])
+            for name in first.per_token
+        },
+        streams={
+            name: collate(numbers, [sample.streams[name] for sample in samples])
+            for name in first.streams
+        },
     )
 
 

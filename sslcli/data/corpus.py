@@ -1,4 +1,5 @@
-"""A tokenized corpus as objectives see it: memory-mapped tokens, and the spans of sentences that may be used.
+"""A tokenized corpus as objectives see it: memory-mapped tokens, and the spans of sentences that
+may be used.
 
 Letters: T tokens, S sentences, D documents, M spans.
 """
@@ -44,7 +45,13 @@ class Corpus:
     _shards: tuple[np.ndarray, ...]
 
     @classmethod
-    def open(cls, folder: Path, sequence_tokens: int, unit: Literal["fill", "sentence"] = "fill", verify: bool = False) -> Self:
+    def open(
+        cls,
+        folder: Path,
+        sequence_tokens: int,
+        unit: Literal["fill", "sentence"] = "fill",
+        verify: bool = False,
+    ) -> Self:
         """Open all documents of the shards in `folder`. Raises DataError if they are damaged or
         empty.
         """
@@ -53,9 +60,19 @@ class Corpus:
         documents = index["documents"]
         spans = np.stack([np.arange(len(documents) - 1), documents[:-1], documents[1:]], axis=1)
         return cls(
-            folder, manifest["modality"], sequence_tokens, unit, tuple(manifest["languages"]), shards.fingerprint,
-            index["sentences"], documents, spans, index["bytes"], index["languages"], shards.numbers,
-        )  # fmt: skip
+            folder,
+            manifest["modality"],
+            sequence_tokens,
+            unit,
+            tuple(manifest["languages"]),
+            shards.fingerprint,
+            index["sentences"],
+            documents,
+            spans,
+            index["bytes"],
+            index["languages"],
+            shards.numbers,
+        )
 
     @cached_property
     def _shard_starts(self) -> list[int]:
@@ -84,7 +101,9 @@ class Corpus:
         return np.array(self._numbers(int(self.sentences[first]), int(self.sentences[stop])))
 
     def bytes_between(self, start: int, stop: int) -> float:
-        """Bytes of source text that tokens [start, stop) cover; a sentence that is cut counts by its share of tokens."""
+        """Bytes of source text that tokens [start, stop) cover; a sentence that is cut counts by
+        its share of tokens.
+        """
         return float(self._bytes_before(stop) - self._bytes_before(start))
 
     def split(self, share: float, seed: int) -> tuple["Corpus", "Corpus"]:
@@ -97,16 +116,26 @@ class Corpus:
         numbers = np.arange(len(self.spans))
         drawn = unit(mix(seed, name_key("held-out"), numbers))
         held_out = drawn < share
-        if held_out.sum() < FEWEST_HELD_OUT_DOCUMENTS and len(numbers) >= FEWEST_DOCUMENTS_TO_DRAW_FROM:
+        if (
+            held_out.sum() < FEWEST_HELD_OUT_DOCUMENTS
+            and len(numbers) >= FEWEST_DOCUMENTS_TO_DRAW_FROM
+        ):
             held_out = drawn <= np.sort(drawn)[FEWEST_HELD_OUT_DOCUMENTS - 1]
         if FEWEST_HELD_OUT_DOCUMENTS <= held_out.sum() < len(numbers):
-            return self._with(self.spans[~held_out], "training"), self._with(self.spans[held_out], "held-out")
+            return self._with(self.spans[~held_out], "training"), self._with(
+                self.spans[held_out], "held-out"
+            )
         document, first, stop = self.spans.T
         cut = stop - np.minimum(np.ceil((stop - first) * share).astype(np.int64), stop - first - 1)
-        train, rest = (np.stack(columns, axis=1) for columns in ((document, first, cut), (document, cut, stop)))
+        train, rest = (
+            np.stack(columns, axis=1) for columns in ((document, first, cut), (document, cut, stop))
+        )
         train, rest = (spans[spans[:, 2] > spans[:, 1]] for spans in (train, rest))
         if not len(train) or not len(rest):
-            raise DataError("the data is too small to hold out a part for evaluation", "give more data, or some with --eval-data")
+            raise DataError(
+                "the data is too small to hold out a part for evaluation",
+                "give more data, or some with --eval-data",
+            )
         return self._with(train, "training"), self._with(rest, "held-out")
 
     def _with(self, spans: np.ndarray, part: str) -> "Corpus":
@@ -127,7 +156,9 @@ class Corpus:
         return np.concatenate(parts)
 
     def _bytes_before(self, token: int) -> float:
-        sentence = min(int(self.sentences.searchsorted(token, "right")) - 1, len(self.sentences) - 2)
+        sentence = min(
+            int(self.sentences.searchsorted(token, "right")) - 1, len(self.sentences) - 2
+        )
         first, stop = self.sentences[sentence : sentence + 2].tolist()
         before, after = self._bytes[sentence : sentence + 2].tolist()
         return before + (after - before) * (token - first) / max(stop - first, 1)

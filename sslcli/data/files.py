@@ -44,11 +44,14 @@ _ENCODINGS = {  # by byte order mark; the longer ones first, because one begins 
 def open_bytes(reference: str) -> ByteStream:
     """The unpacked bytes of a file, or of standard input for "-".
 
-    Raises DataError where it cannot be opened, and for a pipe into which nobody writes within PATIENCE_SECONDS.
+    Raises DataError where it cannot be opened, and for a pipe into which nobody writes within
+    PATIENCE_SECONDS.
     """
     if reference == STANDARD_INPUT:
         if sys.stdin is None or sys.stdin.buffer.closed:
-            raise DataError("standard input is closed, or was read already", "give a file, or name '-' once")
+            raise DataError(
+                "standard input is closed, or was read already", "give a file, or name '-' once"
+            )
         return sys.stdin.buffer
     path = Path(reference)
     try:
@@ -62,7 +65,8 @@ def open_bytes(reference: str) -> ByteStream:
         return file.open("rb") if isinstance(file, Path) else file
     except (OSError, ValueError) as error:
         raise DataError(
-            f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}", "check the path and its permissions"
+            f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}",
+            "check the path and its permissions",
         ) from error
 
 
@@ -91,20 +95,25 @@ def _opened_pipe(path: Path) -> io.BufferedReader:
     """To open a pipe as a file would wait for ever for somebody at its other end."""
     pipe = io.FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while (first := pipe.read(_BLOCK_BYTES)) == b"":  # None would be a writer who has written nothing yet
+    # None would be a writer who has written nothing yet
+    while (first := pipe.read(_BLOCK_BYTES)) == b"":
         if time.monotonic() > deadline:
             pipe.close()
-            raise DataError(f"nobody writes into the pipe {path}", "start what writes into it first")
+            raise DataError(
+                f"nobody writes into the pipe {path}", "start what writes into it first"
+            )
         time.sleep(0.05)
     os.set_blocking(pipe.fileno(), True)
     return io.BufferedReader(_Begun(first or b"", pipe))
 
 
-def read_lines(reference: str, errors: Literal["strict", "replace"] = "strict") -> Iterator[tuple[int, str]]:
+def read_lines(
+    reference: str, errors: Literal["strict", "replace"] = "strict"
+) -> Iterator[tuple[int, str]]:
     """(number from 1, line without its end) of a text; a byte order mark is taken off.
 
-    Raises DataError naming file and record for damaged packing, bytes that are no UTF-8 (unless they are to be
-    replaced), NUL bytes, and a line over LONGEST_LINE_BYTES.
+    Raises DataError naming file and record for damaged packing, bytes that are no UTF-8 (unless
+    they are to be replaced), NUL bytes, and a line over LONGEST_LINE_BYTES.
     """
     for number, line in enumerate(_byte_lines(reference), start=1):
         where = Where.at_line(reference, number)
@@ -116,14 +125,18 @@ def read_lines(reference: str, errors: Literal["strict", "replace"] = "strict") 
         except UnicodeDecodeError as error:
             raise DataError(
                 f"{where}: byte {error.start + 1} of the line is not UTF-8",
-                "convert the file to UTF-8; text to pretrain on is also read with --set data.reader_options.errors=replace",
+                (
+                    "convert the file to UTF-8; text to pretrain on is "
+                    "also read with --set data.reader_options.errors=replace"
+                ),
             ) from error
 
 
 def read_text(reference: str) -> str:
     """The whole of a text, without its byte order mark.
 
-    Raises DataError naming the file for damaged packing, bytes that are no UTF-8, and more than LARGEST_WHOLE_BYTES.
+    Raises DataError naming the file for damaged packing, bytes that are no UTF-8, and more than
+    LARGEST_WHOLE_BYTES.
     """
     content = bytearray()
     with open_bytes(reference) as file:
@@ -135,7 +148,9 @@ def read_text(reference: str) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise DataError(f"{reference}: byte {error.start + 1} is not UTF-8", "convert the file to UTF-8") from error
+        raise DataError(
+            f"{reference}: byte {error.start + 1} is not UTF-8", "convert the file to UTF-8"
+        ) from error
 
 
 def _byte_lines(reference: str) -> Iterator[bytes]:
@@ -152,16 +167,23 @@ def _byte_lines(reference: str) -> Iterator[bytes]:
             for line in lines:
                 yield line.removesuffix(b"\r")
             if len(rest) > LONGEST_LINE_BYTES:
-                raise DataError(f"{reference} has a line of more than {LONGEST_LINE_BYTES >> 20} MiB", "break it into lines")
+                raise DataError(
+                    f"{reference} has a line of more than {LONGEST_LINE_BYTES >> 20} MiB",
+                    "break it into lines",
+                )
     if rest:
         yield rest.removesuffix(b"\r")
 
 
 def _utf8_blocks(file: ByteStream, reference: str) -> Iterator[bytes]:
-    """The content without its byte order mark, in UTF-8 whatever the mark says. Raises DataError where it is no such text."""
+    """The content without its byte order mark, in UTF-8 whatever the mark says. Raises DataError
+    where it is no such text.
+    """
     block = _next_block(file, reference)
     refuse_no_text(block, reference)
-    mark, encoding = next((each for each in _ENCODINGS.items() if block.startswith(each[0])), (b"", "utf-8"))
+    mark, encoding = next(
+        (each for each in _ENCODINGS.items() if block.startswith(each[0])), (b"", "utf-8")
+    )
     block = block[len(mark) :]
     if encoding == "utf-8":
         while block:
@@ -177,7 +199,9 @@ def _utf8_blocks(file: ByteStream, reference: str) -> Iterator[bytes]:
     except UnicodeError as error:
         name = encoding[:6].upper()
         hint = "the file is damaged: save it as UTF-8"
-        raise DataError(f"{reference} begins as {name} and is not {name} to its end", hint) from error
+        raise DataError(
+            f"{reference} begins as {name} and is not {name} to its end", hint
+        ) from error
 
 
 def _next_block(file: ByteStream, reference: str) -> bytes:
@@ -185,5 +209,6 @@ def _next_block(file: ByteStream, reference: str) -> bytes:
         return file.read(_BLOCK_BYTES)
     except (OSError, EOFError, zlib.error, zstd.ZstdError) as error:
         raise DataError(
-            f"{reference} cannot be read to its end: {error}", "the file is damaged, or is not packed as its name says"
+            f"{reference} cannot be read to its end: {error}",
+            "the file is damaged, or is not packed as its name says",
         ) from error

@@ -41,7 +41,10 @@ class Mixture:
     """
 
     def __init__(self, members: Sequence[np.ndarray], exponent: float) -> None:
-        self.members, self.draws_L = members, draws_of([len(numbers) for numbers in members], exponent)
+        self.members, self.draws_L = (
+            members,
+            draws_of([len(numbers) for numbers in members], exponent),
+        )
         self.stops_L = np.cumsum(self.draws_L)
 
     def numbers(self, draws_N: np.ndarray, seed: int, epoch: int) -> np.ndarray:
@@ -62,5 +65,7 @@ class Mixture:
         found = np.empty(len(counts), dtype=np.int64)
         for number in np.unique(cycle).tolist():
             own = cycle == number
-            found[own] = members[permuted(place[own], len(members), seed, number, language, _WITHIN)]
+            found[own] = members[
+                permuted(place[own], len(members), seed, number, language, _WITHIN)
+            ]
         return found

@@ -1,4 +1,5 @@
-"""A permutation that is computed, not stored: a Feistel network over the next power of two, walked until it lands below n.
+"""A permutation that is computed, not stored: a Feistel network over the next power of two, walked
+until it lands below n.
 
 Black and Rogaway 2002, "Ciphers with arbitrary finite domains", the cycle-walking cipher.
 """

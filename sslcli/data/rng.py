@@ -60,17 +60,28 @@ class Rng:
         """Return the generator of one sample."""
         return SampleRng(self, int(number))
 
-    def bits(self, purpose: str, samples_N: np.ndarray, positions_N: np.ndarray | int = 0) -> np.ndarray:
+    def bits(
+        self, purpose: str, samples_N: np.ndarray, positions_N: np.ndarray | int = 0
+    ) -> np.ndarray:
         """uint64 [N], one for every (sample, position)."""
-        return mix(self.seed, self.epoch, name_key(f"{self.plugin}/{purpose}"), samples_N, positions_N)
+        return mix(
+            self.seed, self.epoch, name_key(f"{self.plugin}/{purpose}"), samples_N, positions_N
+        )
 
-    def uniform(self, purpose: str, samples_N: np.ndarray, positions_N: np.ndarray | int = 0) -> np.ndarray:
+    def uniform(
+        self, purpose: str, samples_N: np.ndarray, positions_N: np.ndarray | int = 0
+    ) -> np.ndarray:
         """float64 [N] in [0, 1), one for every (sample, position)."""
         return unit(self.bits(purpose, samples_N, positions_N))
 
     def shuffled(self, purpose: str, items: Sequence[Item]) -> list[Item]:
         """Return all items in uniformly random order."""
-        return [items[place] for place in np.argsort(self.bits(purpose, np.arange(len(items))), kind="stable").tolist()]
+        return [
+            items[place]
+            for place in np.argsort(
+                self.bits(purpose, np.arange(len(items))), kind="stable"
+            ).tolist()
+        ]
 
     def some(self, purpose: str, items: Sequence[Item], count: int) -> list[Item]:
         """At most `count` of the items, each as likely as any other, in their order."""
@@ -94,4 +105,6 @@ class SampleRng:
 
     def generator(self, purpose: str) -> np.random.Generator:
         """Return a numpy generator for a purpose."""
-        return np.random.Generator(np.random.Philox(key=int(self.rng.bits(purpose, np.asarray([self.number]))[0])))
+        return np.random.Generator(
+            np.random.Philox(key=int(self.rng.bits(purpose, np.asarray([self.number]))[0]))
+        )

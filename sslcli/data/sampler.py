@@ -56,9 +56,19 @@ class Sampler:
         assert len(lengths) > 0
         assert batch_size > 0
         assert mixture is None or among is None
-        self.lengths, self.batch_size, self.unit, self.seed, self.shuffle = lengths, batch_size, unit, seed, shuffle
+        self.lengths, self.batch_size, self.unit, self.seed, self.shuffle = (
+            lengths,
+            batch_size,
+            unit,
+            seed,
+            shuffle,
+        )
         self.mixture, self.among = mixture, among
-        samples_in_batch = batch_size if unit == "sequences" else max(1, int(batch_size / max(float(np.mean(lengths)), 1.0)))
+        samples_in_batch = (
+            batch_size
+            if unit == "sequences"
+            else max(1, int(batch_size / max(float(np.mean(lengths)), 1.0)))
+        )
         self.window = window_batches * samples_in_batch
         # Drawn together, because drawing few costs as many calls as drawing many.
         self.block = self.window * max(1, WINDOW_BATCHES // window_batches)
@@ -68,7 +78,9 @@ class Sampler:
         return len(self.lengths if self.among is None else self.among)
 
     def batches(self, position: int) -> Iterator[Selection]:
-        """Without end, from `position` (samples seen since the start); within a batch, the rest of that batch comes first."""
+        """Without end, from `position` (samples seen since the start); within a batch, the rest of
+        that batch comes first.
+        """
         while True:
             epoch, within = divmod(position, len(self))
             start = within - within % self.block
@@ -76,11 +88,16 @@ class Sampler:
             for numbers, keys in self._block(epoch, start):
                 place += len(numbers)
                 if place > within:
-                    position, seen = epoch * len(self) + place, max(0, len(numbers) - (place - within))
+                    position, seen = (
+                        epoch * len(self) + place,
+                        max(0, len(numbers) - (place - within)),
+                    )
                     yield Selection(epoch, numbers[seen:], keys[seen:], position)
 
     def _block(self, epoch: int, start: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The batches (numbers, keys) from place `start` of the epoch, in the order in which they are seen: whole windows."""
+        """The batches (numbers, keys) from place `start` of the epoch, in the order in which they
+        are seen: whole windows.
+        """
         draws = np.arange(start, min(start + self.block, len(self)))
         if self.shuffle:
             draws = permuted(draws, len(self), self.seed, epoch, _ORDER)
@@ -89,15 +106,21 @@ class Sampler:
             here = slice(first, first + self.window)
             yield from self._window(numbers[here], keys[here], epoch, start + first)
 
-    def _window(self, numbers: np.ndarray, keys: np.ndarray, epoch: int, start: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The batches of the window with these samples, which begins at place `start` of the epoch."""
+    def _window(
+        self, numbers: np.ndarray, keys: np.ndarray, epoch: int, start: int
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The batches of the window with these samples, which begins at place `start` of the
+        epoch.
+        """
         by_length = np.argsort(self.lengths[numbers], kind="stable")
         numbers, keys = numbers[by_length], keys[by_length]
         cuts = self._cuts(np.asarray(self.lengths[numbers], dtype=np.int64))
         batches = list(zip(np.split(numbers, cuts), np.split(keys, cuts), strict=True))
         if not self.shuffle:
             return batches
-        order = np.argsort(mix(self.seed, epoch, _BATCHES, start, np.arange(len(batches))), kind="stable")
+        order = np.argsort(
+            mix(self.seed, epoch, _BATCHES, start, np.arange(len(batches))), kind="stable"
+        )
         return [batches[index] for index in order]
 
     def _drawn(self, draws: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -108,7 +131,9 @@ class Sampler:
         return numbers, numbers
 
     def _cuts(self, lengths: np.ndarray) -> list[int]:
-        """Where one batch of the sorted window ends and the next begins; a sample longer than a batch stands alone."""
+        """Where one batch of the sorted window ends and the next begins; a sample longer than a
+        batch stands alone.
+        """
         if self.unit == "sequences":
             return list(range(self.batch_size, len(lengths), self.batch_size))
         ends = np.cumsum(lengths)

@@ -37,6 +37,8 @@ def worded(names: Collection[SpecialToken]) -> str:
     return " and ".join(called for name, called in SPECIAL_TOKENS.items() if name in names)
 
 
-def missing(wanted: Collection[SpecialToken], there: Collection[SpecialToken]) -> Sequence[SpecialToken]:
+def missing(
+    wanted: Collection[SpecialToken], there: Collection[SpecialToken]
+) -> Sequence[SpecialToken]:
     """Return the wanted tokens that are absent, in the order of SPECIAL_TOKENS."""
     return [name for name in SPECIAL_TOKENS if name in wanted and name not in there]

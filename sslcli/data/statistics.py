@@ -17,10 +17,11 @@ CHARACTERS_LOOKED_AT = 20_000  # of what is added at once
 
 @dataclass
 class DuplicateLines:
-    """The share of lines that were there before. Exact up to MOST_HASHES different lines; beyond, of a sample by hash.
+    """The share of lines that were there before. Exact up to MOST_HASHES different lines; beyond,
+    of a sample by hash.
 
-    The sample holds every line whose hash is divisible by a growing power of two, so a line is either always counted
-    or never, and the share stays right (Gibbons 2001, "Distinct sampling").
+    The sample holds every line whose hash is divisible by a growing power of two, so a line is
+    either always counted or never, and the share stays right (Gibbons 2001, "Distinct sampling").
     """
 
     divisor: int = 1
@@ -50,7 +51,11 @@ class DuplicateLines:
             self.divisor *= 2
             kept = {key for key in self.seen if key % self.divisor == 0}
             share = len(kept) / len(self.seen)
-            self.lines, self.again, self.seen = round(self.lines * share), round(self.again * share), kept
+            self.lines, self.again, self.seen = (
+                round(self.lines * share),
+                round(self.again * share),
+                kept,
+            )
 
     @property
     def share(self) -> float:
@@ -92,7 +97,11 @@ class Statistics:
         self.sentences += len(texts.sentence_tokens)
         self.tokens += len(texts.tokens)
         self.bytes += int(texts.sentence_bytes.sum())
-        ends = np.cumsum(texts.sentence_tokens)[np.cumsum(texts.document_sentences) - 1] if len(languages) else []
+        ends = (
+            np.cumsum(texts.sentence_tokens)[np.cumsum(texts.document_sentences) - 1]
+            if len(languages)
+            else []
+        )
         for language, tokens in zip(languages, np.diff(ends, prepend=0).tolist(), strict=True):
             self.tokens_by_language[language] += tokens
         if unknown is not None:
@@ -100,7 +109,9 @@ class Statistics:
 
     def facts(self) -> dict[str, Any]:
         """Return the statistics for the manifest."""
-        spelled = {"special_spellings": dict(self.special_spellings)} if self.special_spellings else {}
+        spelled = (
+            {"special_spellings": dict(self.special_spellings)} if self.special_spellings else {}
+        )
         return {
             **spelled,
             "documents": self.documents,
@@ -110,5 +121,8 @@ class Statistics:
             "unknown_share": self.unknown / max(self.tokens, 1),
             "duplicate_line_share": self.duplicates.share,
             "duplicate_line_example": self.duplicates.example,
-            "language_shares": {name: count / max(self.tokens, 1) for name, count in self.tokens_by_language.most_common()},
+            "language_shares": {
+                name: count / max(self.tokens, 1)
+                for name, count in self.tokens_by_language.most_common()
+            },
         }

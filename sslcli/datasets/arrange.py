@@ -1,4 +1,6 @@
-"""A corpus cut into samples: the rows are made once, kept in the cache, and read back memory-mapped."""
+"""A corpus cut into samples: the rows are made once, kept in the cache, and read back
+memory-mapped.
+"""
 
 import inspect
 import json
@@ -26,7 +28,8 @@ from sslcli.folders import sealed
 from sslcli.runs.interrupting import stopping_at_once
 
 FORMAT = 3  # of the cached rows; another one makes all rows anew
-# Bare little-endian numbers: n rows of equal width, n lengths, and which samples are of each language.
+# Bare little-endian numbers: n rows of equal width, n lengths, and which samples are of each
+# language.
 VALUES, LENGTHS, OF_LANGUAGE = "values.int64", "lengths.int64", "language-{}.int64"
 NOT_SAID = "not said"
 _INTEGER = np.dtype("<i8")
@@ -48,13 +51,22 @@ class SampleSource:
 
     def mixture(self, exponent: float) -> Mixture | None:
         """Return how languages are sampled; None if every sample comes once per epoch."""
-        return Mixture(list(self.languages.values()), exponent) if len(self.languages) > 1 and exponent != 1 else None
+        return (
+            Mixture(list(self.languages.values()), exponent)
+            if len(self.languages) > 1 and exponent != 1
+            else None
+        )
 
     def some(self, numbers: np.ndarray) -> "SampleSource":
         """Return only those samples, renumbered; `numbers` int64, ascending."""
-        languages = {language: np.flatnonzero(_among(numbers, own)) for language, own in self.languages.items()}
+        languages = {
+            language: np.flatnonzero(_among(numbers, own))
+            for language, own in self.languages.items()
+        }
         found = {language: own for language, own in languages.items() if len(own)}
-        return replace(self, rows=self.rows[numbers], lengths=self.lengths[numbers], languages=found)
+        return replace(
+            self, rows=self.rows[numbers], lengths=self.lengths[numbers], languages=found
+        )
 
     def sample(self, number: int, rng: SampleRng) -> Sample:
         """Return sample `number`."""
@@ -65,33 +77,56 @@ class SampleSource:
 
 
 def arranged(
-    objective: Objective, classes: Mapping[str, type[Objective]], options: Mapping[str, Config], corpus: Corpus, say: Say = quiet
+    objective: Objective,
+    classes: Mapping[str, type[Objective]],
+    options: Mapping[str, Config],
+    corpus: Corpus,
+    say: Say = quiet,
 ) -> SampleSource:
-    """The rows of a corpus, from the cache where they are whole, else arranged in memory that does not grow with them.
+    """The rows of a corpus, from the cache where they are whole, else arranged in memory that does
+    not grow with them.
 
-    The code of whoever arranges is part of the key, so that an author who edits it gets new rows. Raises DataError where there
-    is not one sample, PluginError where the rows are not of one shape, Stopping where a signal asks to stop.
+    The code of whoever arranges is part of the key, so that an author who edits it gets new rows.
+    Raises DataError where there is not one sample, PluginError where the rows are not of one shape,
+    Stopping where a signal asks to stop.
     """
     code = [_code_of(cls) for cls in (Arrangement, *classes.values())]
     given = {name: part.model_dump(mode="json") for name, part in options.items()}
-    key = name_key(json.dumps([FORMAT, code, given, corpus.fingerprint, corpus.sequence_tokens, corpus.unit], sort_keys=True))
+    key = name_key(
+        json.dumps(
+            [FORMAT, code, given, corpus.fingerprint, corpus.sequence_tokens, corpus.unit],
+            sort_keys=True,
+        )
+    )
 
     def make(folder: Path) -> None:
         with sealed(folder, {"objective": "+".join(classes)}) as aside:
             _write(objective.arrange(corpus), aside)
 
     with stopping_at_once():
-        rows, lengths, by_place = cached(cache_folder() / "rows" / f"{key:016x}", make, _mapped, say)
-    return SampleSource(objective, corpus, rows, lengths, {corpus.languages[place] or NOT_SAID: own for place, own in by_place.items()})
+        rows, lengths, by_place = cached(
+            cache_folder() / "rows" / f"{key:016x}", make, _mapped, say
+        )
+    return SampleSource(
+        objective,
+        corpus,
+        rows,
+        lengths,
+        {corpus.languages[place] or NOT_SAID: own for place, own in by_place.items()},
+    )
 
 
 def _among(numbers: np.ndarray, ascending: np.ndarray) -> np.ndarray:
-    """bool [n]: which of the numbers are there; reads no more of a mapped file than the search touches."""
+    """bool [n]: which of the numbers are there; reads no more of a mapped file than the search
+    touches.
+    """
     return ascending[np.minimum(np.searchsorted(ascending, numbers), len(ascending) - 1)] == numbers
 
 
 def _code_of(cls: type) -> str:
-    """The source text of the module that defines a class; where there is none (compiled, or typed in), its name and version."""
+    """The source text of the module that defines a class; where there is none (compiled, or typed
+    in), its name and version.
+    """
     try:
         return inspect.getsource(sys.modules[cls.__module__])
     except (OSError, TypeError):
@@ -103,7 +138,9 @@ def _code_of(cls: type) -> str:
 def _write(chunks: Iterable[Rows], folder: Path) -> None:
     width = count = 0
     with ExitStack() as stack:
-        values, lengths = (stack.enter_context((folder / name).open("wb")) for name in (VALUES, LENGTHS))
+        values, lengths = (
+            stack.enter_context((folder / name).open("wb")) for name in (VALUES, LENGTHS)
+        )
         by_place: dict[int, BinaryIO] = {}
         for chunk in chunks:
             if not len(chunk.lengths):
@@ -111,28 +148,41 @@ def _write(chunks: Iterable[Rows], folder: Path) -> None:
             width = width or chunk.values.shape[-1]
             if chunk.values.shape != (len(chunk.lengths), width) or not width:
                 raise PluginError(
-                    f"rows of shape {chunk.values.shape} came where {len(chunk.lengths)} rows of {width} numbers belong",
+                    (
+                        f"rows of shape {chunk.values.shape} came where "
+                        f"{len(chunk.lengths)} rows of {width} numbers belong"
+                    ),
                     "arrange() gives `values` [n, k] with one k, and `lengths` [n]",
                 )
             values.write(np.ascontiguousarray(chunk.values, dtype=_INTEGER).data)
             lengths.write(np.ascontiguousarray(chunk.lengths, dtype=_INTEGER).data)
             for place in () if chunk.languages is None else np.unique(chunk.languages).tolist():
                 if place not in by_place:
-                    by_place[place] = stack.enter_context((folder / OF_LANGUAGE.format(place)).open("wb"))
-                by_place[place].write((count + np.flatnonzero(chunk.languages == place)).astype(_INTEGER).data)
+                    by_place[place] = stack.enter_context(
+                        (folder / OF_LANGUAGE.format(place)).open("wb")
+                    )
+                by_place[place].write(
+                    (count + np.flatnonzero(chunk.languages == place)).astype(_INTEGER).data
+                )
             count += len(chunk.lengths)
     if not width:
-        raise DataError("the data gives not a single sample", "it is too short, or --seq-len and the objective do not fit it")
+        raise DataError(
+            "the data gives not a single sample",
+            "it is too short, or --seq-len and the objective do not fit it",
+        )
 
 
 def _mapped(folder: Path) -> tuple[np.ndarray, np.ndarray, dict[int, np.ndarray]]:
-    """Rows, lengths, and by its place in the corpus which samples a language has; none unless every sample has one.
+    """Rows, lengths, and by its place in the corpus which samples a language has; none unless every
+    sample has one.
 
     Raises ModelError where the folder is not what was written.
     """
     refuse_damaged(folder)
     values, lengths = (_mapped_file(folder / name) for name in (VALUES, LENGTHS))
-    places = sorted(int(path.name.split("-")[1].split(".")[0]) for path in folder.glob(OF_LANGUAGE.format("*")))
+    places = sorted(
+        int(path.name.split("-")[1].split(".")[0]) for path in folder.glob(OF_LANGUAGE.format("*"))
+    )
     by_place = {place: _mapped_file(folder / OF_LANGUAGE.format(place)) for place in places}
     whole = sum(map(len, by_place.values())) == len(lengths)
     return values.reshape(len(lengths), -1), lengths, by_place if whole else {}

@@ -1,4 +1,5 @@
-"""Array documents into shards: images, sound and tables travel the road of text, without a tokenizer.
+"""Array documents into shards: images, sound and tables travel the road of text, without a
+tokenizer.
 
 Letters: t rows of one document, F numbers of a row.
 """
@@ -32,7 +33,10 @@ def _common(held: Mapping[str, Modality]) -> Modality:
     first, *others = held.items()
     for reference, modality in others:
         if modality != first[1]:
-            raise DataError(f"{first[0]} holds {WORDS[first[1]]}, and {reference} holds {WORDS[modality]}", "train on data of one kind")
+            raise DataError(
+                f"{first[0]} holds {WORDS[first[1]]}, and {reference} holds {WORDS[modality]}",
+                "train on data of one kind",
+            )
     return first[1]
 
 
@@ -46,13 +50,16 @@ def refuse_unread(reads: Mapping[str, Collection[Modality]], data: DataSettings)
         if len(references) == 1 and is_shards(references[0]):
             held[references[0]] = read_manifest(Path(references[0]))["modality"]
         else:
-            held |= {each: _held(name) for each in references for name in _readers(each, data.reader)}
+            held |= {
+                each: _held(name) for each in references for name in _readers(each, data.reader)
+            }
     for reference, modality in held.items():
         for name, known in reads.items():
             if modality not in known:
                 wanted = " and ".join(WORDS[each] for each in sorted(known))
                 raise UsageError(
-                    f"'{name}' reads {wanted}, and {reference} holds {WORDS[modality]}", "choose another --objective, or other --data"
+                    f"'{name}' reads {wanted}, and {reference} holds {WORDS[modality]}",
+                    "choose another --objective, or other --data",
                 )
     return _common(held)
 
@@ -65,15 +72,23 @@ def _readers(reference: str, reader: str | None) -> set[str]:
         return {reader}
     if colon and scheme in known:
         return {scheme}
-    return {plain_text_reader()} if is_read_once(path) else {reader_for(file, known) for file in files_at(path, known)}
+    return (
+        {plain_text_reader()}
+        if is_read_once(path)
+        else {reader_for(file, known) for file in files_at(path, known)}
+    )
 
 
 def _held(reader: str) -> Modality:
     return registry.load("readers", reader).modality
 
 
-def write_rows(sources: Sequence[Source], data: DataSettings, modality: Modality, folder: Path, say: Say) -> None:
-    """Shards of all array documents; one without a row leaves no trace. Raises DataError naming the document."""
+def write_rows(
+    sources: Sequence[Source], data: DataSettings, modality: Modality, folder: Path, say: Say
+) -> None:
+    """Shards of all array documents; one without a row leaves no trace. Raises DataError naming the
+    document.
+    """
     facts, said, shape, rounded = {}, 0, None, _Rounded()
     with ShardWriter(folder, facts, modality=modality) as writer:
         for document in documents(sources, data):
@@ -83,7 +98,10 @@ def write_rows(sources: Sequence[Source], data: DataSettings, modality: Modality
             shape = shape or rows_tF.shape[1:]
             if rows_tF.shape[1:] != shape:
                 raise DataError(
-                    f"{document.where} has rows of shape {list(rows_tF.shape[1:])}, and those before it of {list(shape)}",
+                    (
+                        f"{document.where} has rows of shape {list(rows_tF.shape[1:])}, "
+                        f"and those before it of {list(shape)}"
+                    ),
                     "bring all documents to one shape",
                 )
             writer.add_array(rows_tF, document.language)
@@ -95,7 +113,9 @@ def write_rows(sources: Sequence[Source], data: DataSettings, modality: Modality
         if not counts["tokens"]:
             raise DataError(f"there is no row in {', '.join(data.train)}", "check --data")
         noted = {"rounded": rounded.sentence} if rounded.count else {}
-        facts["statistics"] = {name: counts[name] for name in ("documents", "sentences", "tokens", "bytes")} | noted
+        facts["statistics"] = {
+            name: counts[name] for name in ("documents", "sentences", "tokens", "bytes")
+        } | noted
 
 
 @dataclass
@@ -115,30 +135,55 @@ class _Rounded:
         self.count += len(where)
         if len(where) and not self.first:
             place = tuple(where[0])
-            self.first = f"{document.where}, row {where[0, 0] + 1}: {int(array[place])} as {int(rows_tF[place])}"
+            self.first = (
+                f"{document.where}, row {where[0, 0] + 1}: "
+                f"{int(array[place])} as {int(rows_tF[place])}"
+            )
 
     @property
     def sentence(self) -> str:
         rounded = "number is" if self.count == 1 else "numbers are"
-        what = f"{self.count:,} whole {rounded} rounded, for float32 holds each of them up to {EXACT:,} only"
-        return f"{what} (the first: {self.first}): scale them, or leave them out where they only name something"
+        what = (
+            f"{self.count:,} whole {rounded} rounded, for "
+            f"float32 holds each of them up to {EXACT:,} only"
+        )
+        return (
+            f"{what} (the first: {self.first}): scale them, "
+            "or leave them out where they only name something"
+        )
 
 
 def _checked(document: Document, modality: Modality, rounded: _Rounded) -> np.ndarray:
     """float32 [t, ...]"""
     if document.array is None:
-        raise DataError(f"{document.where} is text where {WORDS[modality]} belong", "this is a fault of the reader")
+        raise DataError(
+            f"{document.where} is text where {WORDS[modality]} belong",
+            "this is a fault of the reader",
+        )
     array = document.array
     if not isinstance(array, np.ndarray) or array.ndim < 2 or array.dtype.kind not in "biuf":
-        found = f"{array.dtype} of shape {list(array.shape)}" if isinstance(array, np.ndarray) else type(array).__name__
-        raise DataError(f"{document.where} is no array of numbers in rows: {found}", "give an array [rows, features]")
+        found = (
+            f"{array.dtype} of shape {list(array.shape)}"
+            if isinstance(array, np.ndarray)
+            else type(array).__name__
+        )
+        raise DataError(
+            f"{document.where} is no array of numbers in rows: {found}",
+            "give an array [rows, features]",
+        )
     if np.ma.is_masked(array):
         row = int(np.argwhere(np.ma.getmaskarray(array))[0, 0])
-        raise DataError(f"{document.where}: row {row + 1} holds a value that is masked out", "leave it out, or fill it in")
+        raise DataError(
+            f"{document.where}: row {row + 1} holds a value that is masked out",
+            "leave it out, or fill it in",
+        )
     with np.errstate(over="ignore"):
         rows_tF = np.asarray(array).astype(np.float32)
     if not np.isfinite(rows_tF).all():
         row = int(np.argwhere(~np.isfinite(rows_tF))[0, 0])
-        raise DataError(f"{document.where}: row {row + 1} holds a value that is no finite number", "leave it out, or fill it in")
+        raise DataError(
+            f"{document.where}: row {row + 1} holds a value that is no finite number",
+            "leave it out, or fill it in",
+        )
     rounded.note(document, np.asarray(array), rows_tF)
     return rows_tF

@@ -1,13 +1,16 @@
 """Cache folders: made once by one process, atomically, and hashed again when they may have changed.
 
     cache/shards/KEY  cache/rows/KEY    sealed folders (sslcli/folders.py)
-    cache/locks/KEY                     held by who makes KEY; the system frees it when its holder dies, however that happens
-    cache/trusted/KEY                   how the files of a folder stood when they were last hashed and found whole
+    cache/locks/KEY                     held by who makes KEY; the system frees it when its holder
+    dies, however that happens
+    cache/trusted/KEY                   how the files of a folder stood when they were last hashed
+    and found whole
 
-To hash a large corpus takes longer than to begin to learn from it, so it is done only where the size, the times or the inode
-of a file are others than when it was hashed last. The time of the last change of an inode (ctime) is among them: writing,
-truncating, replacing and copying all move it, and no call sets it back. What is left is a disk that gives other bytes than
-were written without saying so; whoever suspects one deletes cache/trusted.
+To hash a large corpus takes longer than to begin to learn from it, so it is done only where the
+size, the times or the inode of a file are others than when it was hashed last. The time of the last
+change of an inode (ctime) is among them: writing, truncating, replacing and copying all move it,
+and no call sets it back. What is left is a disk that gives other bytes than were written without
+saying so; whoever suspects one deletes cache/trusted.
 """
 
 import fcntl
@@ -37,10 +40,15 @@ def quiet(sentence: str) -> None:
 
 def cache_folder() -> Path:
     """Return the cache folder: SSLCLI_CACHE_DIR, else XDG's, else ~/.cache/sslcli."""
-    return Path(os.environ.get("SSLCLI_CACHE_DIR") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sslcli")
+    return Path(
+        os.environ.get("SSLCLI_CACHE_DIR")
+        or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sslcli"
+    )
 
 
-def cached(folder: Path, make: Callable[[Path], object], read: Callable[[Path], Found], say: Say = quiet) -> Found:
+def cached(
+    folder: Path, make: Callable[[Path], object], read: Callable[[Path], Found], say: Say = quiet
+) -> Found:
     """Return what `read` finds in a cache folder; `make` writes it, sealed, if missing or damaged.
 
     If several processes want it at once, one makes it, and the others wait and read. `read` raises
@@ -63,14 +71,21 @@ def cached(folder: Path, make: Callable[[Path], object], read: Callable[[Path], 
 
 
 def refuse_damaged(folder: Path) -> None:
-    """Raises ModelError where a sealed folder is not what was written, naming the file; cheap where nothing was touched since."""
-    record = cache_folder() / "trusted" / hashlib.blake2b(os.fsencode(folder.resolve()), digest_size=12).hexdigest()
+    """Raises ModelError where a sealed folder is not what was written, naming the file; cheap where
+    nothing was touched since.
+    """
+    record = (
+        cache_folder()
+        / "trusted"
+        / hashlib.blake2b(os.fsencode(folder.resolve()), digest_size=12).hexdigest()
+    )
     states = states_of(path for path in folder.rglob("*") if path.is_file())
     state = {path.relative_to(folder).as_posix(): state for path, state in states.items()}
     if state and _recorded(record) == state:
         return
     read_sealed(folder)
-    with suppress(RunError, OSError):  # a cache that takes no more costs the hashing of next time, not this run
+    # a cache that takes no more costs the hashing of next time, not this run
+    with suppress(RunError, OSError):
         record.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(record, json.dumps(state))
 
@@ -80,7 +95,10 @@ def states_of(files: Iterable[Path]) -> dict[Path, list[int]]:
     found = {path: path.stat() for path in sorted(files)}
     newest = max((status.st_ctime for status in found.values()), default=0.0)
     time.sleep(min(max(newest + CLOCK_TICK_SECONDS - time.time(), 0.0), CLOCK_TICK_SECONDS))
-    return {path: [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev] for path, status in found.items()}
+    return {
+        path: [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev]
+        for path, status in found.items()
+    }
 
 
 def _recorded(record: Path) -> Any:
@@ -92,8 +110,9 @@ def _recorded(record: Path) -> Any:
 
 @contextmanager
 def _only_maker(folder: Path, say: Say) -> Generator[None]:
-    """Waits for another maker of the same folder. On a disk that knows no locks there may be several: each makes its own, and the
-    last one stays."""
+    """Waits for another maker of the same folder. On a disk that knows no locks there may be
+    several: each makes its own, and the last one stays.
+    """
     with ExitStack() as stack:
         lock = _lock_file(folder.parent, folder.name)
         if lock is not None and take_lock(stack.enter_context(lock).fileno()) is False:

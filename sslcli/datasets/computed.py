@@ -2,9 +2,9 @@
 
     cache/computed/KEY    a sealed folder with items.jsonl, a list of items a line
 
-The first one who reads all of it keeps it, and whoever reads a part only keeps nothing. Nobody waits
-for it: two who read at once compute it twice, and the one who ends last finds it kept. Nor is kept
-what JSON does not give back as it was, such as an array: it is computed every time.
+The first one who reads all of it keeps it, and whoever reads a part only keeps nothing. Nobody
+waits for it: two who read at once compute it twice, and the one who ends last finds it kept. Nor is
+kept what JSON does not give back as it was, such as an array: it is computed every time.
 """
 
 import json
@@ -53,7 +53,12 @@ def _folder(reader: object, reference: str, what: str) -> Path | None:
     return cache_folder() / "computed" / f"{key:016x}"
 
 
-def _kept(folder: Path, made: Iterator[Item], row_of: Callable[[Item], Any], item_of: Callable[[Any], Item]) -> Iterator[Item]:
+def _kept(
+    folder: Path,
+    made: Iterator[Item],
+    row_of: Callable[[Item], Any],
+    item_of: Callable[[Any], Item],
+) -> Iterator[Item]:
     if _is_whole(folder):
         return (item_of(row) for row in _rows(folder / ITEMS))
     return _keeping(folder, made, row_of, item_of)
@@ -78,9 +83,14 @@ def _rows(file: Path) -> Iterator[Any]:
 
 
 def _keeping(
-    folder: Path, made: Iterator[Item], row_of: Callable[[Item], Any], item_of: Callable[[Any], Item]
-) -> Iterator[Item]:  # fmt: skip
-    """What is made, and its rows as text beside it until there is too much of them, or one that cannot be kept."""
+    folder: Path,
+    made: Iterator[Item],
+    row_of: Callable[[Item], Any],
+    item_of: Callable[[Any], Item],
+) -> Iterator[Item]:
+    """What is made, and its rows as text beside it until there is too much of them, or one that
+    cannot be kept.
+    """
     rows: list[str] | None = []
     size = 0
     for item in made:
@@ -96,8 +106,12 @@ def _keeping(
         _write(folder, rows)
 
 
-def _text_of(item: Item, row_of: Callable[[Item], Any], item_of: Callable[[Any], Item]) -> str | None:
-    """None where the item would come back as another one: of an array, say, or a tuple among the values of a record."""
+def _text_of(
+    item: Item, row_of: Callable[[Item], Any], item_of: Callable[[Any], Item]
+) -> str | None:
+    """None where the item would come back as another one: of an array, say, or a tuple among the
+    values of a record.
+    """
     try:
         text = json.dumps(row_of(item), ensure_ascii=False, separators=(",", ":"))
         text.encode()
@@ -117,7 +131,10 @@ def _write(folder: Path, rows: Sequence[str]) -> None:
         return
     with suppress(RunError, OSError):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with sealed(folder, {"kind": "computed"}) as aside, (aside / ITEMS).open("w", encoding="utf-8") as file:
+        with (
+            sealed(folder, {"kind": "computed"}) as aside,
+            (aside / ITEMS).open("w", encoding="utf-8") as file,
+        ):
             for start in range(0, len(rows), AT_ONCE):
                 file.write(f"[{','.join(rows[start : start + AT_ONCE])}]\n")
 

@@ -11,13 +11,15 @@ from sslcli.datasets.locate import is_read_once, split_language
 from sslcli.datasets.sources import expand
 from sslcli.folders import MANIFEST
 
-MOST_FILES = 10_000  # of so many that a run's facts would weigh more than its weights, nothing is remembered
+# of so many that a run's facts would weigh more than its weights, nothing is remembered
+MOST_FILES = 10_000
 _ENDS_BYTES = 1 << 16
 _SHOWN = 3
 
 
 def file_facts(data: DataSettings) -> dict[str, dict[str, Any]]:
-    """Size, time and both ends of every file that is read, in the order in which they are; of shards, of their manifest.
+    """Size, time and both ends of every file that is read, in the order in which they are; of
+    shards, of their manifest.
 
     Pipes and generated data have none.
     """
@@ -30,11 +32,19 @@ def facts_of(files: Iterable[str]) -> dict[str, dict[str, Any]]:
     return {file: _facts(file) for file in found} if len(found) <= MOST_FILES else {}
 
 
-def what_changed(before: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Sentences naming the files that are gone, new, longer, shorter, edited, or in another order; empty where none is."""
+def what_changed(
+    before: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """Sentences naming the files that are gone, new, longer, shorter, edited, or in another order;
+    empty where none is.
+    """
     changes = [f"{file} is gone" for file in before if file not in now]
     changes += [f"{file} is new" for file in now if file not in before]
-    changes += [change for file in before if file in now and (change := _change(file, before[file], now[file]))]
+    changes += [
+        change
+        for file in before
+        if file in now and (change := _change(file, before[file], now[file]))
+    ]
     if not changes and list(before) != list(now):
         changes = ["the files are read in another order"]
     more = len(changes) - _SHOWN
@@ -47,7 +57,9 @@ def _change(file: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> str
     grown = now["bytes"] - before["bytes"]
     if grown > 0:
         return f"{file} is {grown:,} bytes longer" + (
-            "" if now["head"] == before["head"] or before["bytes"] < _ENDS_BYTES else ", and its beginning is another"
+            ""
+            if now["head"] == before["head"] or before["bytes"] < _ENDS_BYTES
+            else ", and its beginning is another"
         )
     return f"{file} is {-grown:,} bytes shorter" if grown else f"{file} was edited"
 
@@ -59,7 +71,11 @@ def _files(data: DataSettings) -> Iterator[str]:
             if os.path.isfile(manifest := os.path.join(path, MANIFEST)):
                 yield manifest
             elif not is_read_once(path):
-                yield from (source.reference for source in expand([reference], data.reader) if os.path.isfile(source.reference))
+                yield from (
+                    source.reference
+                    for source in expand([reference], data.reader)
+                    if os.path.isfile(source.reference)
+                )
 
 
 def _facts(file: str) -> dict[str, Any]:
@@ -68,7 +84,12 @@ def _facts(file: str) -> dict[str, Any]:
         head = stream.read(_ENDS_BYTES)
         stream.seek(max(0, status.st_size - _ENDS_BYTES))
         tail = stream.read(_ENDS_BYTES)
-    return {"bytes": status.st_size, "written_ns": status.st_mtime_ns, "head": _hash(head), "tail": _hash(tail)}
+    return {
+        "bytes": status.st_size,
+        "written_ns": status.st_mtime_ns,
+        "head": _hash(head),
+        "tail": _hash(tail),
+    }
 
 
 def _hash(content: bytes) -> str:

@@ -1,4 +1,6 @@
-"""The labels of whole sets of examples: which have none, and which labels one set has and another lacks."""
+"""The labels of whole sets of examples: which have none, and which labels one set has and another
+lacks.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,16 +22,23 @@ MOST_LEARNT = 12  # labels that a hint lists
 
 def known_labels(task: type[Task], options: Config, examples: Iterable[Example]) -> list[str]:
     """Return all labels of examples, in order of occurrence."""
-    return list(dict.fromkeys(chain.from_iterable(task.scorer(options).label_names(list(examples)))))
+    return list(
+        dict.fromkeys(chain.from_iterable(task.scorer(options).label_names(list(examples))))
+    )
 
 
 def with_labels(
-    task: type[Task], options: Config, labels: Sequence[str] | None, examples: Sequence[Example], sifter: Sifter
+    task: type[Task],
+    options: Config,
+    labels: Sequence[str] | None,
+    examples: Sequence[Example],
+    sifter: Sifter,
 ) -> list[Example]:
-    """The examples that have a label, as the task takes it; those that have none are counted by `sifter`.
+    """The examples that have a label, as the task takes it; those that have none are counted by
+    `sifter`.
 
-    `labels` are those of the model, None while they are being found. Raises DataError naming the first example without a label
-    where none has one, or where the task does not pass over such.
+    `labels` are those of the model, None while they are being found. Raises DataError naming the
+    first example without a label where none has one, or where the task does not pass over such.
     """
     are_known, labels = labels is not None, labels or ()
     plain = task.plain(options, labels, examples)
@@ -56,20 +65,31 @@ def with_labels(
     return left
 
 
-def _refuse_unknown(task: type[Task], options: Config, labels: Sequence[str], examples: Sequence[Example]) -> None:
-    """Raises DataError naming the first example whose label is of another kind, or one that no training example has."""
+def _refuse_unknown(
+    task: type[Task], options: Config, labels: Sequence[str], examples: Sequence[Example]
+) -> None:
+    """Raises DataError naming the first example whose label is of another kind, or one that no
+    training example has.
+    """
     known, scorer = set(labels), task.scorer(options, labels)
     scorer.refuse_other_kinds(examples)
     for example, own in zip(examples, scorer.label_names(examples), strict=True):
         for label in own:
             if label not in known:
-                hint = did_you_mean(label, labels) or f"it was trained on {', '.join(labels[:MOST_LEARNT])}"
+                hint = (
+                    did_you_mean(label, labels)
+                    or f"it was trained on {', '.join(labels[:MOST_LEARNT])}"
+                )
                 if is_first_row(example.where):
                     hint = f"{hint}; {IF_HEADER}"
-                raise DataError(f"{example.where}: no training example has the label '{label}'", hint)
+                raise DataError(
+                    f"{example.where}: no training example has the label '{label}'", hint
+                )
 
 
-def _places_taken(options: Any, labels: Sequence[str], examples: Iterable[Example]) -> Iterator[str]:
+def _places_taken(
+    options: Any, labels: Sequence[str], examples: Iterable[Example]
+) -> Iterator[str]:
     """A sentence for each file with zeros and ones, on which of the model's labels they are."""
     vectors = [example for example in examples if isinstance(example.gold, Vector)]
     if not vectors or options.label_names:
@@ -77,29 +97,46 @@ def _places_taken(options: Any, labels: Sequence[str], examples: Iterable[Exampl
     named = ", ".join(labels[:MOST_LEARNT]) + (", ..." if len(labels) > MOST_LEARNT else "")
     by_name = (example for example in vectors if example.gold.names and not example.gold.asked)
     for file in dict.fromkeys(example.where.file for example in by_name):
-        yield f"{file}: labels are its columns of zeros and ones that have the model's names: {named}"
+        yield (
+            f"{file}: labels are its columns of zeros and ones that have the model's names: {named}"
+        )
     by_place = (example for example in vectors if not example.gold.names)
     for file in dict.fromkeys(example.where.file for example in by_place):
-        yield f"{file}: the places of its vectors of zeros and ones are taken for {named}, in this order (--label-names says another)"
+        yield (
+            f"{file}: the places of its vectors of zeros and ones are "
+            f"taken for {named}, in this order (--label-names says another)"
+        )
 
 
-def absent_labels(task: type[Task], options: Config, labels: Sequence[str], evaluation: Sequence[Example]) -> Iterator[str]:
-    """A sentence where examples that somebody chose to be scored lack labels that are trained on."""
+def absent_labels(
+    task: type[Task], options: Config, labels: Sequence[str], evaluation: Sequence[Example]
+) -> Iterator[str]:
+    """A sentence where examples that somebody chose to be scored lack labels that are trained
+    on.
+    """
     there = set(known_labels(task, options, evaluation))
     absent = [label for label in labels if label not in there]
     if absent and there:
-        yield f"{len(absent):,} of the {len(labels):,} labels are trained on and are those of no held-out example: {_listed(absent)}"
+        yield (
+            f"{len(absent):,} of the {len(labels):,} labels are trained "
+            f"on and are those of no held-out example: {_listed(absent)}"
+        )
 
 
 def strange_files(task: type[Task], options: Config, train: Sequence[Example]) -> Iterator[str]:
-    """A sentence for each training file that has several labels, none of which any file before it has."""
+    """A sentence for each training file that has several labels, none of which any file before it
+    has.
+    """
     before: dict[str, None] = {}
     by_file: dict[str, dict[str, None]] = {}
     for example, own in zip(train, task.scorer(options).label_names(train), strict=True):
         by_file.setdefault(example.where.file, {}).update(dict.fromkeys(own))
     for file, labels in by_file.items():
         if before and len(labels) > 1 and not labels.keys() & before.keys():
-            yield f"{file} has labels ({_listed(labels)}) of which the training files before it have none ({_listed(before)})"
+            yield (
+                f"{file} has labels ({_listed(labels)}) of which the "
+                f"training files before it have none ({_listed(before)})"
+            )
         before |= labels
 
 
@@ -128,13 +165,27 @@ def _without_any(task: type[Task], example: Example) -> DataError:
     """Of a set in which no example has a label; `example` is the first, as it was read."""
     problem = unlabelled(example)
     if isinstance(example.gold, Vector):
-        hint = "--label-field A,B,... names the columns of labels that are zeros and ones, or one column of labels"
+        hint = (
+            "--label-field A,B,... names the columns of labels "
+            "that are zeros and ones, or one column of labels"
+        )
         return DataError(f"{problem.message}: no column has a usual name of labels", hint)
     if example.gold is not None:
         marked = f"{problem.message}: {example.gold!r} is taken for no label"
-        return DataError(marked, "--no-label none takes every label as it is; unlabelled examples are for ssl predict")
+        return DataError(
+            marked,
+            "--no-label none takes every label as it is; unlabelled examples are for ssl predict",
+        )
     if hint := task.label_hint(example):
         return DataError(problem.message, f"{hint}; {problem.hint}")
-    if task.leaves_out_unlabelled and suffix_of(example.where.file) in ("csv", "tsv", "json", "jsonl", "ndjson"):
-        return DataError(problem.message, f"--label-field names the column of the labels; {problem.hint}")
+    if task.leaves_out_unlabelled and suffix_of(example.where.file) in (
+        "csv",
+        "tsv",
+        "json",
+        "jsonl",
+        "ndjson",
+    ):
+        return DataError(
+            problem.message, f"--label-field names the column of the labels; {problem.hint}"
+        )
     return problem

@@ -1,4 +1,6 @@
-"""Labelled examples out of references, checked as sets: no file empty, no id twice, what is held out kept whole."""
+"""Labelled examples out of references, checked as sets: no file empty, no id twice, what is held
+out kept whole.
+"""
 
 import hashlib
 from collections import Counter
@@ -16,7 +18,13 @@ from sslcli.contracts.reader import GivesRecords, HasLanguages, Reader
 from sslcli.contracts.suite import Suite
 from sslcli.contracts.task import Task
 from sslcli.data.records.continuing import Parsed
-from sslcli.data.records.read_context import Labels, ReadInContext, Reading, reading_with, separator_of
+from sslcli.data.records.read_context import (
+    Labels,
+    ReadInContext,
+    Reading,
+    reading_with,
+    separator_of,
+)
 from sslcli.data.records.records import Record
 from sslcli.data.rng import mix, name_key, unit
 from sslcli.data.settings import DataSettings
@@ -64,11 +72,17 @@ def task_class(name: str) -> type[Task]:
 
 def task_options(name: str, given: Mapping[str, Any]) -> Config:
     """Raises ConfigError with every mistake at once."""
-    return checked(task_class(name).Options, given, "options", f"ssl finetune {name} --help lists the options")
+    return checked(
+        task_class(name).Options, given, "options", f"ssl finetune {name} --help lists the options"
+    )
 
 
-def labelled_data(task: type[Task], options: Config, data: LabelledSettings, sifter: Sifter | None = None) -> Labelled:
-    """Raises DataError for whatever cannot be used, naming file and record. `sifter`: of a command without --skip-bad-records."""
+def labelled_data(
+    task: type[Task], options: Config, data: LabelledSettings, sifter: Sifter | None = None
+) -> Labelled:
+    """Raises DataError for whatever cannot be used, naming file and record. `sifter`: of a command
+    without --skip-bad-records.
+    """
     elsewhere, sifter = other_languages(data), sifter or Sifter(data.skip_bad_records)
 
     def read(references: Sequence[str], split: Split) -> list[Example]:
@@ -79,35 +93,54 @@ def labelled_data(task: type[Task], options: Config, data: LabelledSettings, sif
         read([each for each in references if split_language(each)[0] not in elsewhere], "test")
         for references in (data.evaluation, data.test)
     )
-    scored_itself = set(data.train) & set(data.test)  # its test part, which then must not choose the checkpoint too
+    # its test part, which then must not choose the checkpoint too
+    scored_itself = set(data.train) & set(data.test)
     if not evaluation and is_generated(data.train) and not scored_itself:
         evaluation = read(data.train, "test")
     others = {language: read(references, "test") for language, references in elsewhere.items()}
     options, said = task.understand(options, train)
     train = with_labels(task, options, None, train, sifter)
     labels = known_labels(task, options, train)
-    evaluation, test = (with_labels(task, options, labels, each, sifter) for each in (evaluation, test))
-    others = {language: with_labels(task, options, labels, each, sifter) for language, each in others.items()}
+    evaluation, test = (
+        with_labels(task, options, labels, each, sifter) for each in (evaluation, test)
+    )
+    others = {
+        language: with_labels(task, options, labels, each, sifter)
+        for language, each in others.items()
+    }
     absent = list(absent_labels(task, options, labels, evaluation)) if data.evaluation else []
     absent += [*strange_files(task, options, train), *contradictions(task, options, train)]
     if not evaluation:
         train, evaluation = held_out(task, options, train, data.held_out)
     sets = {"held-out": evaluation, "test": test, **others}
-    overlaps = [overlap for what, examples in sets.items() if (overlap := overlap_of(task, train, examples, what))]
+    overlaps = [
+        overlap
+        for what, examples in sets.items()
+        if (overlap := overlap_of(task, train, examples, what))
+    ]
     passed_over = _passed_over([*data.train, *data.evaluation, *data.test], data.suite_options)
-    how_read = task.how_read(options, [*train, *evaluation, *test, *chain.from_iterable(others.values())])
+    how_read = task.how_read(
+        options, [*train, *evaluation, *test, *chain.from_iterable(others.values())]
+    )
     how_read = [*sifter.remarks, *said, *how_read]
     notes = [*sifter.sentences(), *passed_over, *absent, *overlaps]
-    return Labelled(train, evaluation, test or evaluation, notes, others, how_read, sifter.left_out, options)
+    return Labelled(
+        train, evaluation, test or evaluation, notes, others, how_read, sifter.left_out, options
+    )
 
 
 def other_languages(data: LabelledSettings) -> Mapping[str, Sequence[str]]:
-    """Languages of --eval-data and --test-data that --data has not, and the references to score each with: those of --test-data first.
+    """Languages of --eval-data and --test-data that --data has not, and the references to score
+    each with: those of --test-data first.
 
     Raises UsageError where what is trained on has all languages of a source.
     """
     own = tagged(data.train)
-    found = {language: each for language, each in {**tagged(data.evaluation), **tagged(data.test)}.items() if language not in own}
+    found = {
+        language: each
+        for language, each in {**tagged(data.evaluation), **tagged(data.test)}.items()
+        if language not in own
+    }
     for reference in data.train if found else ():
         if (
             is_generated([reference])
@@ -115,7 +148,10 @@ def other_languages(data: LabelledSettings) -> Mapping[str, Sequence[str]]:
             and isinstance(_reader(reference, data.reader_options), HasLanguages)
         ):
             raise UsageError(
-                f"{reference} without a language is all of its languages, so none is left to be scored without training",
+                (
+                    f"{reference} without a language is all of its "
+                    "languages, so none is left to be scored without training"
+                ),
                 f"say which one to train in: --data en={reference}",
             )
     return found
@@ -160,7 +196,10 @@ def examples_of(
         found += islice(examples, None if data.limit is None else data.limit - len(found))
         if len(found) == before and (data.limit is None or before < data.limit):
             if said := "; ".join(sifter.sentences()[known:]):
-                raise DataError(f"{reference} holds no example that can be used: {said}", "give a file with others")
+                raise DataError(
+                    f"{reference} holds no example that can be used: {said}",
+                    "give a file with others",
+                )
             hint = "check that it is the right file: ssl finetune TASK --check --data FILE"
             raise DataError(f"{reference} holds no example", hint)
     return list(sifter.distinct(found))
@@ -186,25 +225,33 @@ def read_examples(
     return reading_with(reading, partial(_examples, task, options, reference, split, data))
 
 
-def _examples(task: type[Task], options: Config, reference: str, split: Split, data: LabelledSettings) -> Iterator[Example]:
+def _examples(
+    task: type[Task], options: Config, reference: str, split: Split, data: LabelledSettings
+) -> Iterator[Example]:
     path = split_language(reference)[1]
     scheme, colon, _ = path.partition(":")
     if colon and scheme in registry.names("suites"):
         suite, place = _suite_reference(path, data.suite_options)
         return _parsed(task, options, suite.records(*place), path)
     if is_generated([reference]):
-        return _parsed(task, options, _generated(reference, task.records, split, data.reader_options), path)
+        return _parsed(
+            task, options, _generated(reference, task.records, split, data.reader_options), path
+        )
     return task.read(options, path)
 
 
-def _parsed(task: type[Task], options: Config, records: Iterator[Record], reference: str) -> Iterator[Example]:
+def _parsed(
+    task: type[Task], options: Config, records: Iterator[Record], reference: str
+) -> Iterator[Example]:
     return Parsed(partial(task.parse, options), task.chosen(options, records, reference))
 
 
 def suite_of(name: str, given: Mapping[str, Any]) -> Suite:
     """Raises ConfigError with every mistake in its options at once."""
     cls = registry.load("suites", name)
-    return cls(checked(cls.Options, given, "options", f"ssl finetune {name} --help lists the options"))
+    return cls(
+        checked(cls.Options, given, "options", f"ssl finetune {name} --help lists the options")
+    )
 
 
 def suite_reference(suite: str, part: str, split: str, folder: Path) -> str:
@@ -212,13 +259,18 @@ def suite_reference(suite: str, part: str, split: str, folder: Path) -> str:
     return f"{suite}:{part}/{split}:{folder}"
 
 
-def _suite_reference(reference: str, options: Mapping[str, Any]) -> tuple[Suite, tuple[Path, str, str]]:
+def _suite_reference(
+    reference: str, options: Mapping[str, Any]
+) -> tuple[Suite, tuple[Path, str, str]]:
     """ "glue:cola/train:glue_data" -> the suite, and its place: glue_data, "cola", "train"."""
     scheme, _, rest = reference.partition(":")
     place, colon, folder = rest.partition(":")
     part, slash, split = place.partition("/")
     if not (colon and slash and part and split and folder):
-        raise DataError(f"'{reference}' does not say a part, a split and a folder", "write it as in glue:cola/train:glue_data")
+        raise DataError(
+            f"'{reference}' does not say a part, a split and a folder",
+            "write it as in glue:cola/train:glue_data",
+        )
     return suite_of(scheme, options), (Path(folder), part, split)
 
 
@@ -231,7 +283,9 @@ def _passed_over(references: Iterable[str], options: Mapping[str, Any]) -> Itera
             yield from suite.passed_over(*place)
 
 
-def _generated(reference: str, kind: str, split: Split, reader_options: Mapping[str, Any]) -> Iterator[Record]:
+def _generated(
+    reference: str, kind: str, split: Split, reader_options: Mapping[str, Any]
+) -> Iterator[Record]:
     reader = _reader(reference, reader_options)
     if not isinstance(reader, GivesRecords):
         raise DataError(f"{reference} has no labelled material", "give a file to --data")
@@ -240,17 +294,25 @@ def _generated(reference: str, kind: str, split: Split, reader_options: Mapping[
 
 def _reader(reference: str, reader_options: Mapping[str, Any]) -> Reader:
     language, path = split_language(reference)
-    return reader_of(Source(path, path.partition(":")[0], language), DataSettings(reader_options=dict(reader_options)))
+    return reader_of(
+        Source(path, path.partition(":")[0], language),
+        DataSettings(reader_options=dict(reader_options)),
+    )
 
 
 def is_generated(references: Sequence[str]) -> bool:
     """Tell whether all references are generated sources, which make a test part too."""
     paths = [split_language(reference)[1] for reference in references]
-    return all(":" in path and path.partition(":")[0] in registry.names("readers") for path in paths)
+    return all(
+        ":" in path and path.partition(":")[0] in registry.names("readers") for path in paths
+    )
 
 
-def held_out(task: type[Task], options: Config, examples: Sequence[Example], share: float) -> tuple[list[Example], list[Example]]:
-    """Train and held out, by a hash of each example's group, so that the same examples are held out whatever else is there.
+def held_out(
+    task: type[Task], options: Config, examples: Sequence[Example], share: float
+) -> tuple[list[Example], list[Example]]:
+    """Train and held out, by a hash of each example's group, so that the same examples are held out
+    whatever else is there.
 
     Raises DataError where one of the two would be empty.
     """
@@ -258,49 +320,83 @@ def held_out(task: type[Task], options: Config, examples: Sequence[Example], sha
     drawn = {group: float(unit(mix(SPLIT_SEED, name_key(group)))) for group in set(groups)}
     if len(drawn) < 2:
         raise DataError(
-            f"{examples[0].where.file} has one passage or example, of which nothing can be held out", "give held-out data with --eval-data"
+            (
+                f"{examples[0].where.file} has one passage "
+                "or example, of which nothing can be held out"
+            ),
+            "give held-out data with --eval-data",
         )
-    # Of few groups the hash may choose none, or all: the smallest one is held out, and the largest is not.
+    # Of few groups the hash may choose none, or all: the smallest one is held out, and the largest
+    # is not.
     least, most = min(drawn, key=drawn.__getitem__), max(drawn, key=drawn.__getitem__)
     chosen = {group for group, value in drawn.items() if value < share or group == least} - {most}
     answers = task.scorer(options).label_names(examples)
-    known = {answer for each, group in zip(answers, groups, strict=True) if group not in chosen for answer in each}
+    known = {
+        answer
+        for each, group in zip(answers, groups, strict=True)
+        if group not in chosen
+        for answer in each
+    }
     for each, group in zip(answers, groups, strict=True):
         if group in chosen and not known.issuperset(each):
-            known.update(each)  # an answer that nothing else has is for training: held out, it could only be missed
+            # an answer that nothing else has is for training: held out, it could only be missed
+            known.update(each)
             chosen.discard(group)
     if not chosen:
         raise DataError(
-            f"{examples[0].where.file} is too small to hold anything out: every answer is given once", "give held-out data with --eval-data"
+            (
+                f"{examples[0].where.file} is too small to "
+                "hold anything out: every answer is given once"
+            ),
+            "give held-out data with --eval-data",
         )
-    train = [example for example, group in zip(examples, groups, strict=True) if group not in chosen]
-    return train, [example for example, group in zip(examples, groups, strict=True) if group in chosen]
+    train = [
+        example for example, group in zip(examples, groups, strict=True) if group not in chosen
+    ]
+    return train, [
+        example for example, group in zip(examples, groups, strict=True) if group in chosen
+    ]
 
 
-def overlap_of(task: type[Task], train: Sequence[Example], test: Sequence[Example], what: str) -> str:
-    """A sentence where examples of `test` stand in `train` too, naming the first; empty where none does."""
+def overlap_of(
+    task: type[Task], train: Sequence[Example], test: Sequence[Example], what: str
+) -> str:
+    """A sentence where examples of `test` stand in `train` too, naming the first; empty where none
+    does.
+    """
     known = {task.key(example): example for example in train}
     both = [example for example in test if task.key(example) in known]
     if not both:
         return ""
     first = both[0]
     return (
-        f"{len(both):,} of {len(test):,} {what} examples stand in the training data too, so their scores are too good:"
+        f"{len(both):,} of {len(test):,} {what} examples stand "
+        "in the training data too, so their scores are too good:"
         f" {first.where} is {known[task.key(first)].where}"
     )
 
 
 def chosen_by(task: type[Task], evaluation: Sequence[Example], test: Sequence[Example]) -> str:
-    """A sentence where examples of `test` stand among those that choose the checkpoint too; empty where none does."""
+    """A sentence where examples of `test` stand among those that choose the checkpoint too; empty
+    where none does.
+    """
     known = {task.key(example) for example in evaluation}
     count = sum(task.key(example) in known for example in test)
     if not count:
         return ""
     if count == len(test):
-        return "scored on the examples that chose the checkpoint; --test-data gives figures that chose nothing"
-    return f"{count:,} of the {len(test):,} examples that are scored helped to choose the checkpoint, so the scores are a little too good"
+        return (
+            "scored on the examples that chose the checkpoint; "
+            "--test-data gives figures that chose nothing"
+        )
+    return (
+        f"{count:,} of the {len(test):,} examples that are scored helped "
+        "to choose the checkpoint, so the scores are a little too good"
+    )
 
 
 def balance_of(task: type[Task], options: Config, examples: Sequence[Example]) -> Mapping[str, int]:
     """Count each answer, the commonest first."""
-    return dict(Counter(chain.from_iterable(task.scorer(options).label_names(examples))).most_common())
+    return dict(
+        Counter(chain.from_iterable(task.scorer(options).label_names(examples))).most_common()
+    )

@@ -36,23 +36,37 @@ def is_read_once(path: str) -> bool:
 
 
 def files_at(path: str, known: Sequence[str]) -> list[str]:
-    """Files in folders and globs in sorted order. `known`: suffixes that have a reader. Raises DataError where there is nothing."""
+    """Files in folders and globs in sorted order. `known`: suffixes that have a reader. Raises
+    DataError where there is nothing.
+    """
     if os.path.isfile(path):
         return [path]
     if os.path.isdir(path):
-        found = sorted(str(file) for file in Path(path).rglob("*") if file.is_file() and suffix_of(str(file)) in known)
+        found = sorted(
+            str(file)
+            for file in Path(path).rglob("*")
+            if file.is_file() and suffix_of(str(file)) in known
+        )
         if not found:
-            raise DataError(f"the folder {path} holds no file that can be read", f"readers: {', '.join(known)}; choose one with --reader")
+            raise DataError(
+                f"the folder {path} holds no file that can be read",
+                f"readers: {', '.join(known)}; choose one with --reader",
+            )
         return found
     if glob.has_magic(path):
         found = sorted(file for file in glob.glob(path, recursive=True) if os.path.isfile(file))
         if not found:
-            raise DataError(f"no file matches {path}", "quote the pattern, so that the shell leaves it alone")
+            raise DataError(
+                f"no file matches {path}", "quote the pattern, so that the shell leaves it alone"
+            )
         return found
     refuse_address(path)
     scheme, colon, _ = path.partition(":")
     if colon and "/" not in scheme and not os.path.exists(path):
-        raise DataError(f"there is no reader for '{scheme}:'", did_you_mean(scheme, known) or f"readers: {', '.join(known)}")
+        raise DataError(
+            f"there is no reader for '{scheme}:'",
+            did_you_mean(scheme, known) or f"readers: {', '.join(known)}",
+        )
     if os.path.exists(path):
         return [path]  # a pipe or a device: the reader opens it as it is
     raise DataError(f"there is no file or folder {path}", "check --data")
@@ -60,7 +74,9 @@ def files_at(path: str, known: Sequence[str]) -> list[str]:
 
 def is_shards(folder: str | Path) -> bool:
     """Tell whether it is a folder that `ssl tokenize` wrote."""
-    return os.path.isdir(os.path.join(folder, "index")) and os.path.isfile(os.path.join(folder, MANIFEST))
+    return os.path.isdir(os.path.join(folder, "index")) and os.path.isfile(
+        os.path.join(folder, MANIFEST)
+    )
 
 
 def reader_for(file: str, known: Sequence[str]) -> str:
@@ -68,14 +84,19 @@ def reader_for(file: str, known: Sequence[str]) -> str:
     suffix = suffix_of(file)
     if suffix not in known:
         shown = f"unsupported file type '.{suffix}'" if suffix else "a name without a file type"
-        raise DataError(f"{file}: {shown}", f"readers: {', '.join(known)}; choose one with --reader")
+        raise DataError(
+            f"{file}: {shown}", f"readers: {', '.join(known)}; choose one with --reader"
+        )
     return suffix
 
 
 def refuse_address(reference: str) -> None:
     """Raises DataError for what lies in a network."""
     if reference.partition(":")[0].lower() in ADDRESSES and not os.path.exists(reference):
-        raise DataError(f"{reference} is an address, and nothing is fetched from a network", "download it, and give the path of the file")
+        raise DataError(
+            f"{reference} is an address, and nothing is fetched from a network",
+            "download it, and give the path of the file",
+        )
 
 
 def refuse_absent(references: Sequence[str], reader: str | None) -> None:
@@ -91,11 +112,18 @@ def refuse_absent(references: Sequence[str], reader: str | None) -> None:
 
 
 def refuse_absent_labelled(references: Sequence[str]) -> None:
-    """Raises DataError for labelled data that is not there: a file, a scheme of a reader, or a part of a suite."""
+    """Raises DataError for labelled data that is not there: a file, a scheme of a reader, or a part
+    of a suite.
+    """
     known = {*registry.names("readers"), *registry.names("suites")}
     for reference in references:
         path = split_language(reference)[1]
         refuse_address(path)
         is_elsewhere = ":" in path and path.partition(":")[0] in known
-        if not (is_elsewhere or is_read_once(path) or os.path.lexists(path) or glob.has_magic(path)):
-            raise DataError(f"{path} cannot be opened: No such file or directory", "check the path and its permissions")
+        if not (
+            is_elsewhere or is_read_once(path) or os.path.lexists(path) or glob.has_magic(path)
+        ):
+            raise DataError(
+                f"{path} cannot be opened: No such file or directory",
+                "check the path and its permissions",
+            )

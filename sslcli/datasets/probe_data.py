@@ -51,7 +51,9 @@ class References:
         working(f"reading texts of {language}" if language else "reading texts")
         if not language:
             return self._read(self._sources())
-        found = self._read([source for source in self._sources() if source.language in ("", language)])
+        found = self._read(
+            [source for source in self._sources() if source.language in ("", language)]
+        )
         return (document for document in found if document.language == language)
 
     def records(self, kind: str) -> Iterator[Record]:
@@ -60,11 +62,19 @@ class References:
         data = DataSettings(reader_options=self._options)
         sources = expand(self._generated, None)
         for source in sources:
-            same = dict.fromkeys(each.language for each in sources if each.reference == source.reference and each.language)
-            reader = reader_of(source, data, list(same))  # "en=demo:world zh=demo:world" is one source in two languages
+            same = dict.fromkeys(
+                each.language
+                for each in sources
+                if each.reference == source.reference and each.language
+            )
+            # "en=demo:world zh=demo:world" is one source in two languages
+            reader = reader_of(source, data, list(same))
             if isinstance(reader, GivesRecords):
                 return records_of(reader, source.reference, kind, "test")
-        raise UsageError(f"there is no {kind} for this model: its data does not know them", "give a file; --help lists the flags")
+        raise UsageError(
+            f"there is no {kind} for this model: its data does not know them",
+            "give a file; --help lists the flags",
+        )
 
     def annotated(self, task: str) -> tuple[Sequence[Annotated], Sequence[Annotated]]:
         """Return the labelled spans of a task's training and test examples."""
@@ -72,19 +82,30 @@ class References:
         cls = task_class(task)
         annotator: type = cls
         if not issubclass(annotator, Annotates):
-            raise UsageError(f"the answers of {task} are no labels of places in a text", f"choose one of {', '.join(_annotating())}")
+            raise UsageError(
+                f"the answers of {task} are no labels of places in a text",
+                f"choose one of {', '.join(_annotating())}",
+            )
         references = tuple(self.given or self._generated)
         if not references:
-            raise UsageError(f"there are no labels of {task} to look for", "give a labelled file: --data FILE")
+            raise UsageError(
+                f"there are no labels of {task} to look for", "give a labelled file: --data FILE"
+            )
         options = task_options(task, {})
         data = LabelledSettings(train=references, reader_options=self._options)
         found = labelled_data(cls, options, data, Sifter(None))
-        train, test = (list(map(partial(annotator.annotated, found.options), examples)) for examples in (found.train, found.test))
+        train, test = (
+            list(map(partial(annotator.annotated, found.options), examples))
+            for examples in (found.train, found.test)
+        )
         return train, test
 
     def _sources(self) -> Sequence[Source]:
         if not self._all:
-            raise UsageError("there is no text to look at: this model does not say what it was trained on", "give some: --data en=FILE")
+            raise UsageError(
+                "there is no text to look at: this model does not say what it was trained on",
+                "give some: --data en=FILE",
+            )
         return expand(self._all, self._reader)
 
     def _read(self, sources: Sequence[Source]) -> Iterator[Document]:
@@ -101,12 +122,18 @@ class References:
     @property
     def _generated(self) -> list[str]:
         """Those of a source that makes its own material ("demo:world")."""
-        return [reference for reference in self._all if _scheme(reference) in registry.names("readers")]
+        return [
+            reference for reference in self._all if _scheme(reference) in registry.names("readers")
+        ]
 
     @property
     def _options(self) -> dict[str, Any]:
         trained = {_scheme(reference) for reference in self.trained.train}
-        return dict(self.trained.reader_options) if all(_scheme(reference) in trained for reference in self._all) else {}
+        return (
+            dict(self.trained.reader_options)
+            if all(_scheme(reference) in trained for reference in self._all)
+            else {}
+        )
 
 
 def _annotating() -> list[str]:

@@ -24,7 +24,8 @@ class Sifter:
         self.most, self.read = most, 0
         self.remarks: dict[str, None] = {}
         self._unlabelled: dict[str, None] = {}  # sentences
-        self._bad: dict[str, DataError] = {}  # by what they say, so that a file that is read twice counts once
+        # by what they say, so that a file that is read twice counts once
+        self._bad: dict[str, DataError] = {}
         self._passed: dict[str, dict[str, None]] = {}  # by reason, places in the order of the files
         self._noted: dict[tuple[str, str], dict[str, None]] = {}  # by file and note
 
@@ -34,7 +35,9 @@ class Sifter:
         return len(self._bad)
 
     def usable(self, examples: Iterator[Example]) -> Iterator[Example]:
-        """The examples of one file. Raises DataError for more that cannot be used than may be left out."""
+        """The examples of one file. Raises DataError for more that cannot be used than may be left
+        out.
+        """
         unsure: DataError | None = None  # an error behind which there may be nothing
         while True:
             try:
@@ -61,7 +64,9 @@ class Sifter:
                 yield example
 
     def leave_out(self, error: DataError) -> None:
-        """Count a record that cannot be used. Raises the error, or all of them, where that is one too many."""
+        """Count a record that cannot be used. Raises the error, or all of them, where that is one
+        too many.
+        """
         if self.most is None:
             raise error
         if self.most == 0:
@@ -70,7 +75,9 @@ class Sifter:
         self._bad.setdefault(error.message, error)
         if isinstance(self.most, int) and len(self._bad) > self.most:
             listed = list(self._bad)[:MOST_LISTED]
-            hint = f"{FLAG} {self.most} leaves out no more than {self.most}, and reading stopped there"
+            hint = (
+                f"{FLAG} {self.most} leaves out no more than {self.most}, and reading stopped there"
+            )
             hint = f"{hint}; {FLAG} all leaves out any number"
             raise RecordErrors(listed, len(self._bad) > len(listed), hint) from error
 
@@ -113,7 +120,10 @@ class Sifter:
         said = " or ".join(sorted(labels, key=lambda label: -labels[label]))
         count = sum(labels.values())
         verb = "has no label" if count == 1 else "have no label"
-        sentence = f"{count:,} of the {of:,} examples of {file} {verb} ({said}) and {'is' if count == 1 else 'are'} left out"
+        sentence = (
+            f"{count:,} of the {of:,} examples of {file} {verb} "
+            f"({said}) and {'is' if count == 1 else 'are'} left out"
+        )
         said = "--no-label says what means none, and ssl predict answers such examples"
         self._unlabelled[f"{sentence}; {said}"] = None
 
@@ -124,14 +134,21 @@ class Sifter:
         found = []
         if self._bad:
             named = "; ".join(list(self._bad)[:MOST_NAMED])
-            more = f"; and {len(self._bad) - MOST_NAMED:,} more" if len(self._bad) > MOST_NAMED else ""
+            more = (
+                f"; and {len(self._bad) - MOST_NAMED:,} more" if len(self._bad) > MOST_NAMED else ""
+            )
             kind = "record" if self.read == 1 else "records"
             verb = "is" if len(self._bad) == 1 else "are"
-            found.append(f"{len(self._bad):,} of {self.read:,} {kind} cannot be used and {verb} left out: {named}{more}")
+            found.append(
+                f"{len(self._bad):,} of {self.read:,} {kind} "
+                f"cannot be used and {verb} left out: {named}{more}"
+            )
         found += self._unlabelled
         for reason, places in self._passed.items():
             verb = "record is" if len(places) == 1 else "records are"
-            found.append(f"{len(places):,} {verb} skipped: {reason} (the first: {next(iter(places))})")
+            found.append(
+                f"{len(places):,} {verb} skipped: {reason} (the first: {next(iter(places))})"
+            )
         for (file, note), places in self._noted.items():
             count = f"{len(places):,} example{'s' * (len(places) != 1)} of {file}"
             found.append(f"{count}: {note} (the first: {next(iter(places))})")
@@ -142,7 +159,12 @@ def left_out_of(count: int) -> list[str]:
     """A sentence about a model's own data; none where every record of it could be used."""
     if not count:
         return []
-    return [f"it was fine-tuned without {count:,} record{'s' * (count != 1)} that could not be used ({FLAG})"]
+    return [
+        (
+            f"it was fine-tuned without {count:,} "
+            f"record{'s' * (count != 1)} that could not be used ({FLAG})"
+        )
+    ]
 
 
 def unlabelled(example: Example) -> DataError:
@@ -153,4 +175,6 @@ def unlabelled(example: Example) -> DataError:
 
 def _ends_reading(error: DataError) -> DataError:
     """Of an error behind which nothing can be read, so that the record cannot be left out."""
-    return DataError(error.message, f"{error.hint}; {FLAG} cannot help: reading ends there".removeprefix("; "))
+    return DataError(
+        error.message, f"{error.hint}; {FLAG} cannot help: reading ends there".removeprefix("; ")
+    )

@@ -46,7 +46,9 @@ class Source:
 
 
 def expand(references: Sequence[str], reader: str | None) -> list[Source]:
-    """Files in folders and globs in sorted order. Raises DataError where there is nothing or no reader fits."""
+    """Files in folders and globs in sorted order. Raises DataError where there is nothing or no
+    reader fits.
+    """
     known = registry.names("readers")
     sources = []
     for reference in references:
@@ -94,7 +96,13 @@ def fingerprint(source: Source, data: DataSettings) -> list[Any]:
     if not path.is_file():
         reader = reader_of(source, data)
         if isinstance(reader, Computed):
-            return [source.reference, source.reader, source.language, "computed", reader.content_key(source.reference)]
+            return [
+                source.reference,
+                source.reader,
+                source.language,
+                "computed",
+                reader.content_key(source.reference),
+            ]
         for document in islice(_of(source, data), data.limit):
             digest.update(repr((document.text, document.language)).encode())
             if document.array is not None:
@@ -106,18 +114,34 @@ def fingerprint(source: Source, data: DataSettings) -> list[Any]:
         digest.update(file.read(_ENDS_BYTES))
         file.seek(max(0, status.st_size - _ENDS_BYTES))
         digest.update(file.read(_ENDS_BYTES))
-    return [str(path.resolve()), source.reader, source.language, status.st_size, status.st_mtime_ns, digest.hexdigest()]
+    return [
+        str(path.resolve()),
+        source.reader,
+        source.language,
+        status.st_size,
+        status.st_mtime_ns,
+        digest.hexdigest(),
+    ]
 
 
 def source_bytes(sources: Sequence[Source]) -> int:
     """Bytes on disk; 0 for what is generated."""
-    return sum(os.path.getsize(source.reference) for source in sources if os.path.isfile(source.reference))
+    return sum(
+        os.path.getsize(source.reference) for source in sources if os.path.isfile(source.reference)
+    )
 
 
 def _of(source: Source, data: DataSettings) -> Iterator[Document]:
     for document in documents_of(reader_of(source, data), source.reference):
         if source.language:
-            document = Document(document.where, document.text, document.sentences, document.array, source.language, document.label)
+            document = Document(
+                document.where,
+                document.text,
+                document.sentences,
+                document.array,
+                source.language,
+                document.label,
+            )
         yield document
 
 
@@ -157,7 +181,8 @@ def _are_objects(lines: Sequence[str]) -> bool:
 
 
 def _spooled(pipe: str) -> str:
-    """A pipe or standard input as a file, because it is read twice: to learn pieces, and to cut into them.
+    """A pipe or standard input as a file, because it is read twice: to learn pieces, and to cut
+    into them.
 
     The file is there until the process ends.
     """
@@ -167,5 +192,8 @@ def _spooled(pipe: str) -> str:
             shutil.copyfileobj(stream, kept)
         kept.flush()
     except OSError as error:
-        raise RunError(f"cannot keep what comes through {pipe}: {error.strerror or error}", "check the free space of the disk") from error
+        raise RunError(
+            f"cannot keep what comes through {pipe}: {error.strerror or error}",
+            "check the free space of the disk",
+        ) from error
     return kept.name

@@ -36,7 +36,8 @@ from sslcli.reports import Passage, Report, Score, Span, Table, mebibytes
 from sslcli.runs.interrupting import in_thread, stopping_at_once
 from sslcli.runs.references import LATEST, TRAINED, find_run
 
-LEARNT_AT_ONCE_CHARACTERS = 100_000  # of one text: the library takes some hundred bytes for each while it looks for words
+# of one text: the library takes some hundred bytes for each while it looks for words
+LEARNT_AT_ONCE_CHARACTERS = 100_000
 PACKED_GROWTH = 3  # what packed text is assumed to unfold to
 SEVERE_DUPLICATES, SEVERE_UNKNOWN = 0.3, 0.005
 SHOWN_UNKNOWN = 8  # words of a text that is shown
@@ -46,7 +47,9 @@ ROWS_FORMAT = "rows 1"
 
 @dataclass(frozen=True)
 class Tokenized:
-    """Shards on disk; arrays have no tokenizer. `notes` are sentences that a user should read before training on them."""
+    """Shards on disk; arrays have no tokenizer. `notes` are sentences that a user should read
+    before training on them.
+    """
 
     folder: Path
     tokenizer: Tokenizer | None
@@ -55,21 +58,37 @@ class Tokenized:
     notes: Sequence[str]
 
 
-def tokenize(data: DataSettings, settings: TokenizerSettings, folder: Path, say: Say = quiet) -> Tokenized:
-    """Learn or take a tokenizer and write the shards of all training data to `folder`, which appears whole or not at all.
+def tokenize(
+    data: DataSettings, settings: TokenizerSettings, folder: Path, say: Say = quiet
+) -> Tokenized:
+    """Learn or take a tokenizer and write the shards of all training data to `folder`, which
+    appears whole or not at all.
 
-    Shards that stand there are replaced. Raises UsageError where something else stands there, StopRequest where a signal asks
-    to stop.
+    Shards that stand there are replaced. Raises UsageError where something else stands there,
+    StopRequest where a signal asks to stop.
     """
     folder = settled(folder)
-    if folder.exists() and not is_shards(folder) and not (folder.is_dir() and not any(folder.iterdir())):
-        raise UsageError(f"{folder} holds something else than shards, which is not replaced", "choose another --out")
+    if (
+        folder.exists()
+        and not is_shards(folder)
+        and not (folder.is_dir() and not any(folder.iterdir()))
+    ):
+        raise UsageError(
+            f"{folder} holds something else than shards, which is not replaced",
+            "choose another --out",
+        )
     with _stopping_in_words():
         _tokenize(expand(data.train, data.reader), data, settings, folder, say)
         return opened(folder)
 
 
-def shards_for(data: DataSettings, settings: TokenizerSettings, cache: Path, learnt: Path | None = None, say: Say = quiet) -> Tokenized:
+def shards_for(
+    data: DataSettings,
+    settings: TokenizerSettings,
+    cache: Path,
+    learnt: Path | None = None,
+    say: Say = quiet,
+) -> Tokenized:
     """Return shards from the cache if the same tokenizer processed the same data before, else new
     ones.
 
@@ -79,27 +98,55 @@ def shards_for(data: DataSettings, settings: TokenizerSettings, cache: Path, lea
     a signal asks to stop.
     """
     with stopping_at_once():
-        given = opened(Path(data.train[0])) if len(data.train) == 1 and is_shards(data.train[0]) else None
+        given = (
+            opened(Path(data.train[0]))
+            if len(data.train) == 1 and is_shards(data.train[0])
+            else None
+        )
         if given is not None:
-            if given.tokenizer is not None and _taken(settings, learnt)[1] not in (None, given.tokenizer.hash):
-                raise DataError(f"{data.train[0]} was cut by another tokenizer than {settings.source}", "use the tokenizer of the shards")
+            if given.tokenizer is not None and _taken(settings, learnt)[1] not in (
+                None,
+                given.tokenizer.hash,
+            ):
+                raise DataError(
+                    f"{data.train[0]} was cut by another tokenizer than {settings.source}",
+                    "use the tokenizer of the shards",
+                )
             return given
         sources = expand(data.train, data.reader)
         if modality_of(sources) != "text":
             return _rows_for(sources, data, cache, say)
         reading, taken = _taken(settings, learnt)
         folder = cache / "shards" / _key(sources, data, settings, taken)
-        return cached(folder, lambda folder: _tokenize(sources, data, reading, folder, say), opened, say)
+        return cached(
+            folder, lambda folder: _tokenize(sources, data, reading, folder, say), opened, say
+        )
 
 
 def _rows_for(sources: Sequence[Source], data: DataSettings, cache: Path, say: Say) -> Tokenized:
     """Of arrays, which no tokenizer has a part in."""
-    key = [ROWS_FORMAT, [fingerprint(source, data) for source in sources], data.reader_options, data.limit]
-    folder = cache / "shards" / hashlib.blake2b(json.dumps(key, sort_keys=True).encode(), digest_size=12).hexdigest()
-    return cached(folder, lambda folder: write_rows(sources, data, modality_of(sources), folder, say), opened, say)
+    key = [
+        ROWS_FORMAT,
+        [fingerprint(source, data) for source in sources],
+        data.reader_options,
+        data.limit,
+    ]
+    folder = (
+        cache
+        / "shards"
+        / hashlib.blake2b(json.dumps(key, sort_keys=True).encode(), digest_size=12).hexdigest()
+    )
+    return cached(
+        folder,
+        lambda folder: write_rows(sources, data, modality_of(sources), folder, say),
+        opened,
+        say,
+    )
 
 
-def _taken(settings: TokenizerSettings, learnt: Path | None) -> tuple[TokenizerSettings, str | None]:
+def _taken(
+    settings: TokenizerSettings, learnt: Path | None
+) -> tuple[TokenizerSettings, str | None]:
     """Settings whose tokenizer is the run's own, and the hash of one that is not learnt.
 
     A run that was begun when a model directory was read in another way goes on with the tokenizer
@@ -117,7 +164,9 @@ def _taken(settings: TokenizerSettings, learnt: Path | None) -> tuple[TokenizerS
 
 
 def opened(folder: Path) -> Tokenized:
-    """Shards that stand on disk. Raises DataError or ModelError where they are not what was written."""
+    """Shards that stand on disk. Raises DataError or ModelError where they are not what was
+    written.
+    """
     try:
         refuse_damaged(folder)
     except ModelError as error:
@@ -126,15 +175,23 @@ def opened(folder: Path) -> Tokenized:
     facts = shards.manifest.get("statistics") or {}
     is_text = shards.manifest["modality"] == "text"
     tokenizer = Tokenizer.load(folder / "tokenizer") if is_text else None
-    return Tokenized(folder, tokenizer, shards.fingerprint, _report(facts, folder, is_text), _notes(facts))
+    return Tokenized(
+        folder, tokenizer, shards.fingerprint, _report(facts, folder, is_text), _notes(facts)
+    )
 
 
 def show_pieces(text: str, tokenizer: Tokenizer) -> Report:
     """Show the pieces of a text, their ids, and which characters no piece covers."""
     ((ids, places),) = tokenizer.encode_with_places([text])
     pieces = tokenizer.pieces(ids)
-    spans = [Span(f"{'' if place == 0 else ' '}{piece}", "target" if place % 2 else "plain") for place, piece in enumerate(pieces)]
-    rows = [(place, piece, int(token)) for place, (piece, token) in enumerate(zip(pieces, ids, strict=True))]
+    spans = [
+        Span(f"{'' if place == 0 else ' '}{piece}", "target" if place % 2 else "plain")
+        for place, piece in enumerate(pieces)
+    ]
+    rows = [
+        (place, piece, int(token))
+        for place, (piece, token) in enumerate(zip(pieces, ids, strict=True))
+    ]
     return Report(
         f"{len(ids)} tokens",
         passages=[Passage("pieces", spans)],
@@ -194,13 +251,27 @@ def _stopping_in_words() -> Generator[None]:
     except (Stopping, KeyboardInterrupt) as stop:
         preempted = isinstance(stop, Stopping) and stop.reason == "preempted"
         kind, what = (Preempted, "preempted") if preempted else (Interrupted, "interrupted")
-        raise kind(f"{what} while the data was cut, and nothing was written", "the same command begins again") from stop
+        raise kind(
+            f"{what} while the data was cut, and nothing was written",
+            "the same command begins again",
+        ) from stop
 
 
-def _key(sources: Sequence[Source], data: DataSettings, settings: TokenizerSettings, taken: str | None) -> str:
-    """The name of shards in the cache: another one where the data, its reading or the tokenizer are others."""
+def _key(
+    sources: Sequence[Source], data: DataSettings, settings: TokenizerSettings, taken: str | None
+) -> str:
+    """The name of shards in the cache: another one where the data, its reading or the tokenizer are
+    others.
+    """
     found = [fingerprint(source, data) for source in sources]
-    key: list[Any] = [FORMAT, found, data.reader_options, data.limit, settings.model_dump(mode="json"), taken]
+    key: list[Any] = [
+        FORMAT,
+        found,
+        data.reader_options,
+        data.limit,
+        settings.model_dump(mode="json"),
+        taken,
+    ]
     if taken is None and len({source.language for source in sources}) > 1:
         key.append(data.language_exponent)
     if data.sentence_rules > 1:  # shards of version 1 keep the name that they have
@@ -208,11 +279,19 @@ def _key(sources: Sequence[Source], data: DataSettings, settings: TokenizerSetti
     return hashlib.blake2b(json.dumps(key, sort_keys=True).encode(), digest_size=12).hexdigest()
 
 
-def _tokenize(sources: Sequence[Source], data: DataSettings, settings: TokenizerSettings, folder: Path, say: Say) -> None:
+def _tokenize(
+    sources: Sequence[Source],
+    data: DataSettings,
+    settings: TokenizerSettings,
+    folder: Path,
+    say: Say,
+) -> None:
     if (modality := modality_of(sources)) != "text":
         write_rows(sources, data, modality, folder, say)
         return
-    tokenizer = Tokenizer.load(settings.source) if settings.source else _learn(sources, data, settings, say)
+    tokenizer = (
+        Tokenizer.load(settings.source) if settings.source else _learn(sources, data, settings, say)
+    )
     statistics, facts = Statistics(), {}
     with ShardWriter(folder, facts, tokenizer=tokenizer) as writer:
         for portion in portions(documents(sources, data)):
@@ -222,20 +301,26 @@ def _tokenize(sources: Sequence[Source], data: DataSettings, settings: Tokenizer
             else:
                 say(f"{statistics.documents:,} documents, {statistics.tokens:,} tokens")
         if not statistics.tokens:
-            raise DataError(f"there is no text in {', '.join(data.train)}", "check --data, and the field that holds the text")
+            raise DataError(
+                f"there is no text in {', '.join(data.train)}",
+                "check --data, and the field that holds the text",
+            )
         changes = tokenizer.changes(statistics.characters, statistics.characters_looked_at)
         facts["statistics"] = {**statistics.facts(), "changes": changes}
 
 
 def usual_tokenizer(architecture: Architecture) -> str:
-    """The tokenizer that is learnt for a kind of Transformer where none is named; a built-in one before others.
+    """The tokenizer that is learnt for a kind of Transformer where none is named; a built-in one
+    before others.
 
     Raises UsageError where there is none.
     """
     found = registry.usual("tokenizers", "usual_for", lambda kinds: architecture in kinds)
     if not found:
         problem = f"no tokenizer is the usual one for the architecture {architecture}"
-        raise UsageError(problem, f"name one with --tokenizer: {', '.join(registry.names('tokenizers'))}")
+        raise UsageError(
+            problem, f"name one with --tokenizer: {', '.join(registry.names('tokenizers'))}"
+        )
     return found[0]
 
 
@@ -247,7 +332,9 @@ def piece_trainer(settings: TokenizerSettings) -> PieceTrainer:
     return cls(checked(cls.Options, settings.options, "tokenizer.options", hint))
 
 
-def _learn(sources: Sequence[Source], data: DataSettings, settings: TokenizerSettings, say: Say) -> Tokenizer:
+def _learn(
+    sources: Sequence[Source], data: DataSettings, settings: TokenizerSettings, say: Say
+) -> Tokenizer:
     kind, trainer = settings.kind or usual_tokenizer("encoder"), piece_trainer(settings)
     say(f"learning {settings.vocabulary:,} pieces ({kind})")
 
@@ -260,9 +347,14 @@ def _learn(sources: Sequence[Source], data: DataSettings, settings: TokenizerSet
     except (SslError, Stopping):
         raise
     except Exception as error:  # the library has no class of its own for what it cannot learn
-        raise DataError(f"{kind} cannot learn {settings.vocabulary:,} pieces: {str(error)[:200]}", "try a larger --vocabulary") from error
+        raise DataError(
+            f"{kind} cannot learn {settings.vocabulary:,} pieces: {str(error)[:200]}",
+            "try a larger --vocabulary",
+        ) from error
     if tokenizer.size - int(tokenizer.specials.sum()) < 1:
-        raise DataError(f"there is no text in {', '.join(data.train)} to learn pieces from", "check --data")
+        raise DataError(
+            f"there is no text in {', '.join(data.train)} to learn pieces from", "check --data"
+        )
     return tokenizer
 
 
@@ -272,12 +364,23 @@ def _watched(texts: Iterator[str], go_on: Callable[[], None]) -> Iterator[str]:
         yield text
 
 
-def _texts_to_learn_from(sources: Sequence[Source], data: DataSettings, most_bytes: int) -> Iterator[str]:
-    """Documents spread evenly over each language, so many that about `most_bytes` are read whatever the corpus weighs."""
-    shares, seen, left = _shares_to_learn_from(sources, data.language_exponent, most_bytes), Counter[str](), most_bytes
+def _texts_to_learn_from(
+    sources: Sequence[Source], data: DataSettings, most_bytes: int
+) -> Iterator[str]:
+    """Documents spread evenly over each language, so many that about `most_bytes` are read whatever
+    the corpus weighs.
+    """
+    shares, seen, left = (
+        _shares_to_learn_from(sources, data.language_exponent, most_bytes),
+        Counter[str](),
+        most_bytes,
+    )
     for document in documents(sources, data):
         if document.text is None:
-            raise DataError(f"{document.where} is no text", "give text to this objective, or another --objective")
+            raise DataError(
+                f"{document.where} is no text",
+                "give text to this objective, or another --objective",
+            )
         language = document.language if document.language in shares else ""
         share, number = shares[language], seen[language]
         seen[language] += 1
@@ -291,50 +394,86 @@ def _texts_to_learn_from(sources: Sequence[Source], data: DataSettings, most_byt
                 return
 
 
-def _shares_to_learn_from(sources: Sequence[Source], exponent: float, most_bytes: int) -> Mapping[str, float]:
-    """By the language of the references (those that name none together, as ""), which share of its text is read.
+def _shares_to_learn_from(
+    sources: Sequence[Source], exponent: float, most_bytes: int
+) -> Mapping[str, float]:
+    """By the language of the references (those that name none together, as ""), which share of its
+    text is read.
 
-    Of languages whose sizes are known, so much that what is read of each is in proportion to its bytes to the power of
-    the exponent, as its samples are drawn later (Conneau and Lample 2019, section 3.1); all of the smallest where it fits.
+    Of languages whose sizes are known, so much that what is read of each is in proportion to its
+    bytes to the power of the exponent, as its samples are drawn later (Conneau and Lample 2019,
+    section 3.1); all of the smallest where it fits.
     """
     bytes_of = Counter[str]({"": 0})
     for source in sources:
         bytes_of[source.language] += _unfolded(source)
     known = {language: size for language, size in bytes_of.items() if size}
-    thinned = {language: (size / min(known.values())) ** (exponent - 1) for language, size in known.items()}
-    fits = min(1.0, most_bytes / max(sum(share * known[language] for language, share in thinned.items()), 1))
+    thinned = {
+        language: (size / min(known.values())) ** (exponent - 1) for language, size in known.items()
+    }
+    fits = min(
+        1.0,
+        most_bytes / max(sum(share * known[language] for language, share in thinned.items()), 1),
+    )
     return {language: thinned.get(language, 1.0) * fits for language in bytes_of}
 
 
-def _prediction(statistics: Statistics, sources: Sequence[Source], tokenizer: Tokenizer, limit: int | None) -> str:
-    """What the shards will weigh, from the first portion: tokens per byte of the source, and the offsets beside them."""
+def _prediction(
+    statistics: Statistics, sources: Sequence[Source], tokenizer: Tokenizer, limit: int | None
+) -> str:
+    """What the shards will weigh, from the first portion: tokens per byte of the source, and the
+    offsets beside them.
+    """
     total = sum(_unfolded(source) for source in sources) or statistics.bytes
     if limit is not None:
         total = min(total, limit * statistics.bytes / max(statistics.documents, 1))
-    per_byte = (statistics.tokens * (2 if tokenizer.size <= 1 << 16 else 4) + statistics.sentences * 16) / max(statistics.bytes, 1)
+    per_byte = (
+        statistics.tokens * (2 if tokenizer.size <= 1 << 16 else 4) + statistics.sentences * 16
+    ) / max(statistics.bytes, 1)
     return f"the shards will take about {mebibytes(total * per_byte)} on disk"
 
 
 def _unfolded(source: Source) -> int:
-    return source_bytes([source]) * (PACKED_GROWTH if source.reference.endswith((".gz", ".zst")) else 1)
+    return source_bytes([source]) * (
+        PACKED_GROWTH if source.reference.endswith((".gz", ".zst")) else 1
+    )
 
 
 def _report(facts: dict[str, Any], folder: Path, is_text: bool) -> Report:
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     tokens = facts.get("tokens", 0)
     if not is_text:
-        counted = [("documents", f"{facts.get('documents', 0):,}"), ("rows", f"{tokens:,}"), ("on disk", f"{mebibytes(size)} in {folder}")]
-        return Report("rows", scores=[Score("rows", float(tokens))], tables=[Table("corpus", ("what", "figure"), counted)])
-    rows: list[tuple[str, str]] = [(name, f"{facts.get(name, 0):,}") for name in ("documents", "sentences", "tokens")]
+        counted = [
+            ("documents", f"{facts.get('documents', 0):,}"),
+            ("rows", f"{tokens:,}"),
+            ("on disk", f"{mebibytes(size)} in {folder}"),
+        ]
+        return Report(
+            "rows",
+            scores=[Score("rows", float(tokens))],
+            tables=[Table("corpus", ("what", "figure"), counted)],
+        )
+    rows: list[tuple[str, str]] = [
+        (name, f"{facts.get(name, 0):,}") for name in ("documents", "sentences", "tokens")
+    ]
     rows += [
         ("bytes per token", f"{facts.get('bytes', 0) / max(tokens, 1):.2f}"),
         ("unknown tokens", f"{facts.get('unknown_share', 0):.3%}"),
         ("duplicate lines", f"{facts.get('duplicate_line_share', 0):.2%}"),
-        ("languages", ", ".join(f"{name} {share:.1%}" for name, share in facts.get("language_shares", {}).items())),
+        (
+            "languages",
+            ", ".join(
+                f"{name} {share:.1%}" for name, share in facts.get("language_shares", {}).items()
+            ),
+        ),
         *([("changes to the text", "; ".join(facts["changes"]))] if facts.get("changes") else []),
         ("on disk", f"{mebibytes(size)} in {folder}"),
     ]
-    return Report("tokenized", scores=[Score("tokens", float(tokens))], tables=[Table("corpus", ("what", "figure"), rows)])
+    return Report(
+        "tokenized",
+        scores=[Score("tokens", float(tokens))],
+        tables=[Table("corpus", ("what", "figure"), rows)],
+    )
 
 
 def _notes(facts: dict[str, Any]) -> list[str]:
@@ -345,11 +484,14 @@ def _notes(facts: dict[str, Any]) -> list[str]:
         notes.append(as_remark(facts["special_spellings"]))
     if facts.get("duplicate_line_share", 0) > SEVERE_DUPLICATES:
         notes.append(
-            f"{facts['duplicate_line_share']:.0%} of the lines were there before, for example: {facts['duplicate_line_example']!r}"
+            f"{facts['duplicate_line_share']:.0%} of the lines were there "
+            f"before, for example: {facts['duplicate_line_example']!r}"
         )
     if facts.get("unknown_share", 0) > SEVERE_UNKNOWN:
         notes.append(
-            f"{facts['unknown_share']:.1%} of the tokens are unknown to the tokenizer; learn one from this data"
-            " with a larger --vocabulary, use --tokenizer bpe, or go on from a model that knows the language"
+            f"{facts['unknown_share']:.1%} of the tokens are "
+            "unknown to the tokenizer; learn one from this data"
+            " with a larger --vocabulary, use --tokenizer "
+            "bpe, or go on from a model that knows the language"
         )
     return notes

@@ -30,4 +30,8 @@ def unknown_in(tokenizer: Tokenizer, text: str) -> list[str]:
 def unknown_sentences(words: Sequence[str]) -> list[str]:
     """Return one sentence that names them, or none."""
     named = ", ".join(words)
-    return [f"unknown to the model's vocabulary, and read as nothing in particular: {named}"] if words else []
+    return (
+        [f"unknown to the model's vocabulary, and read as nothing in particular: {named}"]
+        if words
+        else []
+    )

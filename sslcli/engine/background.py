@@ -23,7 +23,9 @@ class Background(Generic[T]):
     def submit(self, job: Callable[[], T]) -> None:
         """Wait for the job in flight, then start this one."""
         self.join()
-        self._thread = threading.Thread(target=self._run, args=(job,), name="background", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(job,), name="background", daemon=True
+        )
         self._thread.start()
 
     def finished(self) -> list[T]:

@@ -42,12 +42,18 @@ class Composite(Objective[CompositeBatch]):
 
     summary = "several objectives on one backbone"
 
-    def __init__(self, classes: Mapping[str, type[Objective]], options: Mapping[str, Any], context: Context) -> None:
+    def __init__(
+        self, classes: Mapping[str, type[Objective]], options: Mapping[str, Any], context: Context
+    ) -> None:
         super().__init__(next(iter(options.values())), context)
         arrangers = [name for name, cls in classes.items() if cls.arranges != "single"]
         self.readers = [name for name, cls in classes.items() if issubclass(cls, Readout)]
-        corrupters = [name for name, cls in classes.items() if issubclass(cls, Readout) and cls.corrupts]
-        self.parts = nn.ModuleDict({name: cls(options[name], context) for name, cls in classes.items()})
+        corrupters = [
+            name for name, cls in classes.items() if issubclass(cls, Readout) and cls.corrupts
+        ]
+        self.parts = nn.ModuleDict(
+            {name: cls(options[name], context) for name, cls in classes.items()}
+        )
         units = {cls.loss_unit for cls in classes.values()}
         self.loss_unit = units.pop() if len(units) == 1 else ""
         self.couples = any(cls.couples for cls in classes.values())
@@ -77,8 +83,14 @@ class Composite(Objective[CompositeBatch]):
 
     def collate(self, batch: Batch, rng: Rng) -> CompositeBatch:
         made = {name: part.collate(batch, rng.of(name)) for name, part in self.objectives.items()}
-        parts = {name: replace(model_batch, progress=rng.progress) for name, model_batch in made.items()}
-        counts = {joined(name, term): count for name, model_batch in parts.items() for term, count in model_batch.counts.items()}
+        parts = {
+            name: replace(model_batch, progress=rng.progress) for name, model_batch in made.items()
+        }
+        counts = {
+            joined(name, term): count
+            for name, model_batch in parts.items()
+            for term, count in model_batch.counts.items()
+        }
         return CompositeBatch(parts[self.reads_from].inputs, counts, parts)
 
     def forward(self, backbone: Transformer, batch: CompositeBatch) -> Loss:
@@ -86,34 +98,59 @@ class Composite(Objective[CompositeBatch]):
         if self.readers:
             hidden = backbone(batch.inputs)
             readers = {name: part for name, part in self.parts.items() if isinstance(part, Readout)}
-            losses = {name: part.read(hidden, batch.parts[name], backbone) for name, part in readers.items()}
-        losses |= {name: part(backbone, batch.parts[name]) for name, part in self.parts.items() if name not in losses}
+            losses = {
+                name: part.read(hidden, batch.parts[name], backbone)
+                for name, part in readers.items()
+            }
+        losses |= {
+            name: part(backbone, batch.parts[name])
+            for name, part in self.parts.items()
+            if name not in losses
+        }
 
         def merge(kind: str) -> dict[str, Any]:
-            return {joined(name, term): value for name, loss in losses.items() for term, value in getattr(loss, kind).items()}
+            return {
+                joined(name, term): value
+                for name, loss in losses.items()
+                for term, value in getattr(loss, kind).items()
+            }
 
         return Loss(merge("sums"), merge("metrics"), merge("state"))
 
     def groups(self) -> Sequence[Group]:
         """Return the groups of all parts, with their parameter names in the whole."""
         parts = self.objectives.items()
-        return [replace(group, match=_inside(name, group.match)) for name, part in parts for group in part.groups()]
+        return [
+            replace(group, match=_inside(name, group.match))
+            for name, part in parts
+            for group in part.groups()
+        ]
 
     def followers(self) -> Sequence[Follower]:
         return [
-            replace(follower, match=_inside(name, follower.match), leader=_inside(name, follower.leader))
+            replace(
+                follower, match=_inside(name, follower.match), leader=_inside(name, follower.leader)
+            )
             for name, part in self.objectives.items()
             for follower in part.followers()
         ]
 
     def after_step(self, backbone: Transformer, state: Mapping[str, Tensor], rng: Rng) -> None:
         for name, part in self.objectives.items():
-            own = {term.removeprefix(f"{name}."): value for term, value in state.items() if term == name or term.startswith(f"{name}.")}
+            own = {
+                term.removeprefix(f"{name}."): value
+                for term, value in state.items()
+                if term == name or term.startswith(f"{name}.")
+            }
             part.after_step(backbone, own, rng.of(name))
 
     def show(self, batch: CompositeBatch) -> Report:
         reports = {name: part.show(batch.parts[name]) for name, part in self.objectives.items()}
-        passages = [replace(passage, title=f"{name}: {passage.title}") for name, report in reports.items() for passage in report.passages]
+        passages = [
+            replace(passage, title=f"{name}: {passage.title}")
+            for name, report in reports.items()
+            for passage in report.passages
+        ]
         joined_fields: dict[str, Any] = {
             kind: [entry for report in reports.values() for entry in getattr(report, kind)]
             for kind in ("scores", "tables", "curves", "plots", "matrices", "scatters", "notes")
@@ -131,7 +168,9 @@ def _inside(name: str, match: str) -> str:
     return match if own == match else f"learnable.parts.{name}.{own}"
 
 
-def build_objective(classes: Mapping[str, type[Objective]], options: Mapping[str, Any], context: Context) -> Objective:
+def build_objective(
+    classes: Mapping[str, type[Objective]], options: Mapping[str, Any], context: Context
+) -> Objective:
     """Build one objective, or a Composite of several. Raises UsageError if they cannot be
     joined.
     """
@@ -139,7 +178,12 @@ def build_objective(classes: Mapping[str, type[Objective]], options: Mapping[str
         (name,) = classes
         return classes[name](options[name], context)
     refuse_unjoinable(
-        {name: Joinable(cls.architectures, cls.arranges, issubclass(cls, Readout) and cls.corrupts) for name, cls in classes.items()}
+        {
+            name: Joinable(
+                cls.architectures, cls.arranges, issubclass(cls, Readout) and cls.corrupts
+            )
+            for name, cls in classes.items()
+        }
     )
     return Composite(classes, options, context)
 
@@ -153,7 +197,11 @@ def unit_of(learnable: Learnable, term: str) -> str:
 def without_copies(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Remove from a state what earlier versions stored twice: the arranging part of several."""
     is_joined = any(name.startswith("parts.") for name in state)
-    return {name: value for name, value in state.items() if not (is_joined and name.startswith("arranger."))}
+    return {
+        name: value
+        for name, value in state.items()
+        if not (is_joined and name.startswith("arranger."))
+    }
 
 
 def with_ability(learnable: Learnable, ability: type) -> Iterator[tuple[str | None, Any]]:
@@ -161,6 +209,8 @@ def with_ability(learnable: Learnable, ability: type) -> Iterator[tuple[str | No
     Protocol.
     """
     if isinstance(learnable, Composite):
-        yield from ((name, part) for name, part in learnable.parts.items() if isinstance(part, ability))
+        yield from (
+            (name, part) for name, part in learnable.parts.items() if isinstance(part, ability)
+        )
     elif isinstance(learnable, ability):
         yield None, learnable

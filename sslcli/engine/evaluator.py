@@ -35,7 +35,8 @@ class Evaluation:
     languages: Mapping[str, HeldOutMetrics] = field(default_factory=dict)
 
 
-# Called with the replica in evaluation mode, and with a function for every batch that may raise Stopping.
+# Called with the replica in evaluation mode, and with a function for every batch that may raise
+# Stopping.
 Evaluator = Callable[[Replica, Agree], Evaluation]
 
 
@@ -45,16 +46,26 @@ def held_out_loss(loaders: Mapping[str, Loader], hardware: Hardware) -> Evaluato
     """
 
     def evaluate(replica: Replica, agree: Agree) -> Evaluation:
-        by_language = {language: evaluate_learner(replica, loader, hardware, agree) for language, loader in loaders.items()}
+        by_language = {
+            language: evaluate_learner(replica, loader, hardware, agree)
+            for language, loader in loaders.items()
+        }
         whole = MetricSums.total(by_language.values())
         loss, terms, metrics = whole.read()
-        languages = {language: HeldOutMetrics(*sums.read(), sums.counts()) for language, sums in by_language.items()}
-        return Evaluation(loss, terms, metrics, loss, whole.counts(), languages if len(languages) > 1 else {})
+        languages = {
+            language: HeldOutMetrics(*sums.read(), sums.counts())
+            for language, sums in by_language.items()
+        }
+        return Evaluation(
+            loss, terms, metrics, loss, whole.counts(), languages if len(languages) > 1 else {}
+        )
 
     return evaluate
 
 
-def evaluate_learner(replica: Replica, loader: Loader, hardware: Hardware, agree: Agree) -> MetricSums:
+def evaluate_learner(
+    replica: Replica, loader: Loader, hardware: Hardware, agree: Agree
+) -> MetricSums:
     """Sum loss and metrics over one pass; when out of memory, again in smaller micro-batches.
 
     The micro-batches of the training stay as they are.
@@ -74,7 +85,9 @@ def evaluate_learner(replica: Replica, loader: Loader, hardware: Hardware, agree
     return _in_parts_that_fit(attempt, loader, hardware)
 
 
-def examine(replica: Replica, loader: Loader, hardware: Hardware, agree: Agree) -> tuple[MetricSums, dict[int, Any]]:
+def examine(
+    replica: Replica, loader: Loader, hardware: Hardware, agree: Agree
+) -> tuple[MetricSums, dict[int, Any]]:
     """Return the loss sums of a task, and its partial predictions by sample number."""
 
     def attempt(seen: list[Any]) -> tuple[MetricSums, dict[int, Any]]:
@@ -93,7 +106,9 @@ def examine(replica: Replica, loader: Loader, hardware: Hardware, agree: Agree) 
     return _in_parts_that_fit(attempt, loader, hardware)
 
 
-def _in_parts_that_fit(attempt: Callable[[list[Any]], Any], loader: Loader, hardware: Hardware) -> Any:
+def _in_parts_that_fit(
+    attempt: Callable[[list[Any]], Any], loader: Loader, hardware: Hardware
+) -> Any:
     """Call `attempt` with a list for its current batches, and split these when out of memory."""
     while True:
         batch: list[Any] = []

@@ -29,7 +29,9 @@ def momentum_at(follower: Follower, progress: float) -> float:
     return last - (last - first) * (math.cos(math.pi * progress) + 1) / 2
 
 
-def leaders_of(parameters: Mapping[str, Tensor], followers: Sequence[Follower]) -> dict[str, tuple[str, Follower]]:
+def leaders_of(
+    parameters: Mapping[str, Tensor], followers: Sequence[Follower]
+) -> dict[str, tuple[str, Follower]]:
     """Return {follower's parameter: (its leader's parameter, its Follower)}.
 
     Raises PluginError for a pattern without match, without leader of its shape, or with two
@@ -38,9 +40,13 @@ def leaders_of(parameters: Mapping[str, Tensor], followers: Sequence[Follower]) 
     found: dict[str, tuple[str, Follower]] = {}
     for follower in followers:
         _refuse_unsound(follower)
-        pairs = [(name, leader) for name in parameters if (leader := _leader(follower, name)) is not None]
+        pairs = [
+            (name, leader) for name in parameters if (leader := _leader(follower, name)) is not None
+        ]
         if not pairs:
-            raise PluginError(f"follower '{follower.match}' matches no parameter", 'names begin with "learnable."')
+            raise PluginError(
+                f"follower '{follower.match}' matches no parameter", 'names begin with "learnable."'
+            )
         for name, leader in pairs:
             if name in found:
                 raise PluginError(
@@ -48,19 +54,29 @@ def leaders_of(parameters: Mapping[str, Tensor], followers: Sequence[Follower]) 
                     "let it match one follower alone",
                 )
             if leader not in parameters or parameters[leader].shape != parameters[name].shape:
-                what = "there is no such parameter" if leader not in parameters else "their shapes differ"
-                raise PluginError(f"{name} cannot follow {leader}: {what}", "build both with the same settings")
+                what = (
+                    "there is no such parameter"
+                    if leader not in parameters
+                    else "their shapes differ"
+                )
+                raise PluginError(
+                    f"{name} cannot follow {leader}: {what}", "build both with the same settings"
+                )
             found[name] = leader, follower
     for name, (leader, _) in found.items():
         if leader in found:
-            raise PluginError(f"{name} follows {leader}, which follows another itself", "let it follow that one")
+            raise PluginError(
+                f"{name} follows {leader}, which follows another itself", "let it follow that one"
+            )
     return found
 
 
 def _refuse_unsound(follower: Follower) -> None:
     stars = follower.match.count("*"), follower.leader.count("*")
     if stars not in ((0, 0), (1, 1)):
-        problem = f"follower '{follower.match}' of '{follower.leader}' needs one * in both names, or none"
+        problem = (
+            f"follower '{follower.match}' of '{follower.leader}' needs one * in both names, or none"
+        )
         raise PluginError(problem, 'such as Follower("learnable.teacher.*", leader="backbone.*")')
     if not follower.match.startswith(_OWN):
         raise PluginError(
@@ -71,7 +87,9 @@ def _refuse_unsound(follower: Follower) -> None:
     ends = momentum if isinstance(momentum, tuple) and len(momentum) == 2 else (momentum,)
     if not all(isinstance(end, int | float) and 0 <= end <= 1 for end in ends):
         problem = f"follower '{follower.match}' has the momentum {momentum!r}"
-        raise PluginError(problem, "give one number from 0 to 1, or a tuple of two for its begin and its end")
+        raise PluginError(
+            problem, "give one number from 0 to 1, or a tuple of two for its begin and its end"
+        )
 
 
 def _leader(follower: Follower, name: str) -> str | None:
@@ -79,7 +97,9 @@ def _leader(follower: Follower, name: str) -> str | None:
     before, star, after = follower.match.partition("*")
     if not star:
         return follower.leader if name == before else None
-    if len(name) < len(before) + len(after) or not (name.startswith(before) and name.endswith(after)):
+    if len(name) < len(before) + len(after) or not (
+        name.startswith(before) and name.endswith(after)
+    ):
         return None
     return follower.leader.replace("*", name[len(before) : len(name) - len(after)])
 
@@ -87,7 +107,9 @@ def _leader(follower: Follower, name: str) -> str | None:
 class Followers:
     """The followers among `parameters`, as this process holds them: whole, or its shards."""
 
-    def __init__(self, parameters: Mapping[str, Tensor], leaders: Mapping[str, tuple[str, Follower]]) -> None:
+    def __init__(
+        self, parameters: Mapping[str, Tensor], leaders: Mapping[str, tuple[str, Follower]]
+    ) -> None:
         self._sets: dict[Follower, tuple[list[Tensor], list[Tensor]]] = {}
         for name, (leader, follower) in leaders.items():
             own, leading = self._sets.setdefault(follower, ([], []))

@@ -17,14 +17,21 @@ from sslcli.engine.processes.replicas import Replica
 from sslcli.engine.step_state import StepState
 
 
-def accumulate_gradients(replica: Replica, batch: ModelBatch, counts: Mapping[str, int], hardware: Hardware, counted: bool = True) -> Loss:
+def accumulate_gradients(
+    replica: Replica,
+    batch: ModelBatch,
+    counts: Mapping[str, int],
+    hardware: Hardware,
+    counted: bool = True,
+) -> Loss:
     """Add one micro-batch's share of the gradients, or zeros if it is not counted.
 
     `counts` are those of the global batch.
     """
     with hardware.autocast():
         loss = replica(to_device(batch, hardware.device))
-    # A term without any target takes part with a gradient of zero: whether it takes part must not depend on the rank.
+    # A term without any target takes part with a gradient of zero: whether it takes part must not
+    # depend on the rank.
     total = sum(value.float() / max(counts[term], 1) for term, value in loss.sums.items())
     if isinstance(total, Tensor):
         (total * (replica.gradient_factor * counted)).backward()
@@ -32,7 +39,12 @@ def accumulate_gradients(replica: Replica, batch: ModelBatch, counts: Mapping[st
 
 
 def backward(
-    replica: Replica, work: StepBatch, hardware: Hardware, process_group: ProcessGroup, keys: tuple[int, int], poll: Callable[[], None]
+    replica: Replica,
+    work: StepBatch,
+    hardware: Hardware,
+    process_group: ProcessGroup,
+    keys: tuple[int, int],
+    poll: Callable[[], None],
 ) -> tuple[MetricSums, dict[str, Tensor]]:
     """Compute gradients of the sum over k of sums[k] / counts[k], counts being of the whole global
     batch.
@@ -44,7 +56,8 @@ def backward(
     sums, state = MetricSums(), StepState()
     for index, batch in enumerate(work.batches):
         poll()
-        torch.manual_seed(int(mix(*keys, index * process_group.size + process_group.rank)) >> 1)  # for dropout alone
+        # for dropout alone
+        torch.manual_seed(int(mix(*keys, index * process_group.size + process_group.rank)) >> 1)
         counted = index < work.counted
         with replica.reducing(index == len(work.batches) - 1), gathering(process_group, counted):
             loss = accumulate_gradients(replica, batch, work.counts, hardware, counted)

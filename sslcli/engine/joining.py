@@ -32,4 +32,7 @@ def refuse_unjoinable(parts: Mapping[str, Joinable]) -> None:
 def refuse_no_common_transformer(architectures: Mapping[str, Collection[str]]) -> None:
     """Raise UsageError if no architecture suits all parts."""
     if not frozenset.intersection(*map(frozenset, architectures.values())):
-        raise UsageError(f"{' and '.join(architectures)} need different kinds of Transformer", "train them one by one")
+        raise UsageError(
+            f"{' and '.join(architectures)} need different kinds of Transformer",
+            "train them one by one",
+        )

@@ -39,7 +39,9 @@ class Learner(nn.Module, Generic[L]):
         following = [parameters[name].requires_grad_(False) for name in self.leaders]
         self._following = list(modules_of(learnable, following)) if following else []
 
-    def forward(self, batch: ModelBatch, examines: bool = False) -> Loss | tuple[Loss, Sequence[Any]]:
+    def forward(
+        self, batch: ModelBatch, examines: bool = False
+    ) -> Loss | tuple[Loss, Sequence[Any]]:
         """Return the loss; with `examines` a task's partial predictions too.
 
         Both pass through here, because FSDP begins at the outermost module.
@@ -49,7 +51,9 @@ class Learner(nn.Module, Generic[L]):
                 return self.learnable(self.backbone, batch)
             return self.learnable.examine(self.backbone, batch)
 
-    def begin(self, first_batch: Callable[[], ModelBatch], process_group: ProcessGroup = ALONE) -> None:
+    def begin(
+        self, first_batch: Callable[[], ModelBatch], process_group: ProcessGroup = ALONE
+    ) -> None:
         """Run the learnable's `begin`, once before step 0, on whole parameters; all ranks end
         equal.
         """
@@ -77,7 +81,9 @@ class Learner(nn.Module, Generic[L]):
         except RuntimeError as error:
             if TENSOR_MODULE.rpartition(".")[0] not in str(error) and "DTensor" not in str(error):
                 raise
-            raise PluginError("after_step computes with a parameter that is sharded", _KEEP_IN_BUFFERS) from error
+            raise PluginError(
+                "after_step computes with a parameter that is sharded", _KEEP_IN_BUFFERS
+            ) from error
         for version, (name, parameter) in zip(before, parameters.items(), strict=True):
             if local(parameter)._version != version:
                 raise PluginError(f"after_step changes the parameter {name}", _KEEP_IN_BUFFERS)
@@ -102,4 +108,8 @@ class Learner(nn.Module, Generic[L]):
 
     def trained_parameters(self) -> dict[str, Tensor]:
         """Return the parameters that require a gradient, by name."""
-        return {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
+        return {
+            name: parameter
+            for name, parameter in self.named_parameters()
+            if parameter.requires_grad
+        }

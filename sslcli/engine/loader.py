@@ -39,7 +39,11 @@ class StepBatch:
 
     def row(self) -> list[float]:
         """Return what the other ranks need to know of it, as numbers."""
-        return [len(self.batches), self.tokens, *(self.counts[term] for term in sorted(self.counts))]
+        return [
+            len(self.batches),
+            self.tokens,
+            *(self.counts[term] for term in sorted(self.counts)),
+        ]
 
     def shared(self, rows: np.ndarray) -> "StepBatch":
         """Return it with the counts summed over all ranks, and as many micro-batches as any rank
@@ -47,9 +51,16 @@ class StepBatch:
 
         `rows` [size, ...]: the `row` of every rank.
         """
-        counts = dict(zip(sorted(self.counts), rows[:, 2:].sum(axis=0).astype(int).tolist(), strict=True))
+        counts = dict(
+            zip(sorted(self.counts), rows[:, 2:].sum(axis=0).astype(int).tolist(), strict=True)
+        )
         missing = int(rows[:, 0].max()) - len(self.batches)
-        return replace(self, batches=[*self.batches, *[self.batches[-1]] * missing], counts=counts, tokens=int(rows[:, 1].sum()))
+        return replace(
+            self,
+            batches=[*self.batches, *[self.batches[-1]] * missing],
+            counts=counts,
+            tokens=int(rows[:, 1].sum()),
+        )
 
 
 class Loader:
@@ -108,8 +119,14 @@ class Loader:
             rng = Rng(self.seed, self.epoch)
         mine = slice(self.process_group.rank, None, self.process_group.size)
         counts_nothing = self.process_group.rank >= len(selection.numbers)
-        numbers, keys = (each[:1] if counts_nothing else each[mine] for each in (selection.numbers, selection.keys))
-        samples = [self.sample(int(number), rng.sample(int(key))) for number, key in zip(numbers, keys, strict=True)]
+        numbers, keys = (
+            each[:1] if counts_nothing else each[mine]
+            for each in (selection.numbers, selection.keys)
+        )
+        samples = [
+            self.sample(int(number), rng.sample(int(key)))
+            for number, key in zip(numbers, keys, strict=True)
+        ]
         model_batch, tokens, counts = [], 0, {}
         for start, stop in self._micro_batches([sample.size for sample in samples]):
             batch = collate(keys[start:stop], samples[start:stop])
@@ -121,13 +138,24 @@ class Loader:
         if counts_nothing:
             tokens, counts, numbers = 0, dict.fromkeys(counts, 0), numbers[:0]
         counted = 0 if counts_nothing else len(model_batch)
-        return StepBatch(model_batch, counted, counts, tokens, [int(number) for number in numbers], selection.position)
+        return StepBatch(
+            model_batch,
+            counted,
+            counts,
+            tokens,
+            [int(number) for number in numbers],
+            selection.position,
+        )
 
     def _micro_batches(self, lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
         start, size = 0, 0
         for stop, length in enumerate(lengths):
             cost = length if self.by_tokens else 1
-            if self.micro_batch_size is not None and stop > start and size + cost > self.micro_batch_size:
+            if (
+                self.micro_batch_size is not None
+                and stop > start
+                and size + cost > self.micro_batch_size
+            ):
                 yield start, stop
                 start, size = stop, 0
             size += cost
@@ -146,7 +174,12 @@ def training_loader(
 ) -> Loader:
     """Build the loader of a run: epoch after epoch over samples of these `lengths` [n]."""
     sampler = Sampler(
-        lengths, training.batch_size, training.batch_unit, training.seed, mixture=mixture, window_batches=training.window_batches
+        lengths,
+        training.batch_size,
+        training.batch_unit,
+        training.seed,
+        mixture=mixture,
+        window_batches=training.window_batches,
     )
     unit = training.batch_unit
     return Loader(

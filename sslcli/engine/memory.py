@@ -11,8 +11,15 @@ from sslcli.contracts.learnable import ModelBatch
 from sslcli.engine.loader import Loader
 from sslcli.errors import RunError
 
-# What torch's CPU allocator, oneDNN and the C++ library say; none of them has an exception of its own.
-_WORDS = ("can't allocate memory", "not enough memory", "std::bad_alloc", "could not create a memory", "could not create a primitive")
+# What torch's CPU allocator, oneDNN and the C++ library say; none of them has an exception of its
+# own.
+_WORDS = (
+    "can't allocate memory",
+    "not enough memory",
+    "std::bad_alloc",
+    "could not create a memory",
+    "could not create a primitive",
+)
 _C_LIBRARY = ctypes.CDLL(None)
 _HINT = "use a smaller --micro-batch-size, --seq-len or --arch, or --precision bf16"
 
@@ -32,7 +39,9 @@ def told_in_words() -> Generator[None]:
     except Exception as error:
         if not is_out_of_memory(error) and "can't start new thread" not in str(error):
             raise
-        raise RunError(f"out of memory: {' '.join(str(error).split())[:120] or type(error).__name__}", _HINT) from error
+        raise RunError(
+            f"out of memory: {' '.join(str(error).split())[:120] or type(error).__name__}", _HINT
+        ) from error
 
 
 def _give_back() -> None:
@@ -57,9 +66,21 @@ def split_finer(loader: Loader, batch: Sequence[ModelBatch]) -> int:
     size = largest if loader.micro_batch_size is None else min(loader.micro_batch_size, largest)
     unit = "tokens" if loader.by_tokens else "sequences"
     if loader.collator.couples:
-        raise RunError("out of memory, and the objective ties all samples of a batch together, so it cannot be split", _HINT)
+        raise RunError(
+            (
+                "out of memory, and the objective ties all "
+                "samples of a batch together, so it cannot be split"
+            ),
+            _HINT,
+        )
     if size <= 1 or max(len(packing) for packing in packings) == 1:
-        raise RunError(f"out of memory with a micro-batch of {packings[0].total} tokens that cannot be smaller", _HINT)
+        raise RunError(
+            (
+                "out of memory with a micro-batch of "
+                f"{packings[0].total} tokens that cannot be smaller"
+            ),
+            _HINT,
+        )
     if loader.process_group.size > 1:
         raise RunError(
             f"rank {loader.process_group.rank} ran out of memory with {largest} {unit} at once",

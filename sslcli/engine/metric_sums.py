@@ -54,10 +54,14 @@ class MetricSums:
             return self
         whole = MetricSums()
         entries = [(sums, name) for sums in (self.terms, self.metrics) for name in sorted(sums)]
-        rows = process_group.gather([float(value) for sums, name in entries for value in sums[name]])
+        rows = process_group.gather(
+            [float(value) for sums, name in entries for value in sums[name]]
+        )
         totals = rows.sum(axis=0).tolist()
         for index, (sums, name) in enumerate(entries):
-            (whole.terms if sums is self.terms else whole.metrics)[name] = totals[2 * index : 2 * index + 2]
+            (whole.terms if sums is self.terms else whole.metrics)[name] = totals[
+                2 * index : 2 * index + 2
+            ]
         whole.exponential = self.exponential
         return whole
 
@@ -66,14 +70,29 @@ class MetricSums:
 
         Terms without targets are left out; a loss without terms is NaN.
         """
-        terms = {name: float(total) / float(count) for name, (total, count) in self.terms.items() if float(count)}
-        metrics = {name: float(total) / float(count) for name, (total, count) in self.metrics.items() if float(count)}
-        shown = {name: _exponential(value) if name in self.exponential else value for name, value in metrics.items()}
+        terms = {
+            name: float(total) / float(count)
+            for name, (total, count) in self.terms.items()
+            if float(count)
+        }
+        metrics = {
+            name: float(total) / float(count)
+            for name, (total, count) in self.metrics.items()
+            if float(count)
+        }
+        shown = {
+            name: _exponential(value) if name in self.exponential else value
+            for name, value in metrics.items()
+        }
         return (sum(terms.values()) if terms else math.nan), terms, shown
 
     def counts(self) -> dict[str, int]:
         """Return the number of targets of each term and metric."""
-        return {name: round(float(count)) for sums in (self.terms, self.metrics) for name, (_, count) in sums.items()}
+        return {
+            name: round(float(count))
+            for sums in (self.terms, self.metrics)
+            for name, (_, count) in sums.items()
+        }
 
     def dump(self) -> dict[str, Any]:
         """Return it as JSON; Python writes a float so that it reads back to the bit."""
@@ -81,7 +100,11 @@ class MetricSums:
         def numbers(sums: dict[str, list]) -> dict[str, list[float]]:
             return {name: [float(total), float(count)] for name, (total, count) in sums.items()}
 
-        return {"terms": numbers(self.terms), "metrics": numbers(self.metrics), "exponential": sorted(self.exponential)}
+        return {
+            "terms": numbers(self.terms),
+            "metrics": numbers(self.metrics),
+            "exponential": sorted(self.exponential),
+        }
 
     @classmethod
     def restore(cls, dumped: Mapping[str, Any], counted: bool = True) -> "MetricSums":
@@ -91,20 +114,30 @@ class MetricSums:
         sums = cls()
         if dumped:
             sums.terms, sums.metrics = (
-                {name: list(pair) if counted else [0.0, 0.0] for name, pair in dumped[kind].items()} for kind in ("terms", "metrics")
+                {name: list(pair) if counted else [0.0, 0.0] for name, pair in dumped[kind].items()}
+                for kind in ("terms", "metrics")
             )
             sums.exponential = set(dumped["exponential"])
         return sums
 
 
-def _accumulate(sums: dict[str, list], name: str, total: Tensor | float, count: Tensor | float) -> None:
-    pair = [value.detach().to(torch.float64) if isinstance(value, Tensor) else float(value) for value in (total, count)]
+def _accumulate(
+    sums: dict[str, list], name: str, total: Tensor | float, count: Tensor | float
+) -> None:
+    pair = [
+        value.detach().to(torch.float64) if isinstance(value, Tensor) else float(value)
+        for value in (total, count)
+    ]
     have = sums.get(name)
     sums[name] = pair if have is None else [have[0] + pair[0], have[1] + pair[1]]
 
 
 def _where(finite: Tensor, value: Tensor | float) -> Tensor:
-    return torch.where(finite, value, 0.0) if isinstance(value, Tensor) else finite.to(torch.float64) * value
+    return (
+        torch.where(finite, value, 0.0)
+        if isinstance(value, Tensor)
+        else finite.to(torch.float64) * value
+    )
 
 
 def _exponential(value: float) -> float:

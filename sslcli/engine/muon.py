@@ -11,13 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-MOST_NUMBERS = 1 << 22  # of a stack, which is copied; larger matrices come one by one and gain nothing
+# of a stack, which is copied; larger matrices come one by one and gain nothing
+MOST_NUMBERS = 1 << 22
 
 
 class StackedMuon(torch.optim.Muon):
     """torch.optim.Muon, with its state and settings; only its products are batched."""
 
-    add_param_group = unwrap(torch.optim.Optimizer.add_param_group)  # the wrapper imports torch._dynamo
+    # the wrapper imports torch._dynamo
+    add_param_group = unwrap(torch.optim.Optimizer.add_param_group)
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
@@ -28,7 +30,10 @@ class StackedMuon(torch.optim.Muon):
 
     def _move(self, matrices: list[Tensor], group: dict[str, Any]) -> None:
         gradients = [matrix.grad for matrix in matrices if matrix.grad is not None]
-        momenta = [self._momentum(matrix, gradient) for matrix, gradient in zip(matrices, gradients, strict=True)]
+        momenta = [
+            self._momentum(matrix, gradient)
+            for matrix, gradient in zip(matrices, gradients, strict=True)
+        ]
         torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
         update_SAB = torch.stack(momenta)
         if group["nesterov"]:

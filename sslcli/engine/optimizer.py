@@ -55,19 +55,26 @@ class FusedAdamW(torch.optim.AdamW):
 class Optimizer:
     """Updates named parameters; the rate comes from outside at every step.
 
-    AdamW: Loshchilov and Hutter 2019, arXiv 1711.05101, torch's fused kernel. Muon: Jordan 2024, torch's own in stacks, its rate
-    matched to AdamW's root mean square (Liu et al. 2025, arXiv 2502.16982) so that one rate serves both. Weight decay
-    acts on matrices only, not on biases and norms. Of a sharded parameter each rank updates its share.
+    AdamW: Loshchilov and Hutter 2019, arXiv 1711.05101, torch's fused kernel. Muon: Jordan 2024,
+    torch's own in stacks, its rate matched to AdamW's root mean square (Liu et al. 2025, arXiv
+    2502.16982) so that one rate serves both. Weight decay acts on matrices only, not on biases and
+    norms. Of a sharded parameter each rank updates its share.
 
     Raises UsageError for Muon over sharded matrices.
     """
 
     def __init__(
-        self, parameters: Mapping[str, Tensor], groups: Sequence[Group], settings: OptimizerSettings, process_group: ProcessGroup = ALONE
+        self,
+        parameters: Mapping[str, Tensor],
+        groups: Sequence[Group],
+        settings: OptimizerSettings,
+        process_group: ProcessGroup = ALONE,
     ) -> None:
         self.parameters, self.settings, self.process_group = parameters, settings, process_group
         self._shares = {name: local(parameter) for name, parameter in parameters.items()}
-        self._is_sharded = any(self._shares[name] is not parameter for name, parameter in parameters.items())
+        self._is_sharded = any(
+            self._shares[name] is not parameter for name, parameter in parameters.items()
+        )
         sorted_names: dict[tuple[Group, bool, bool], list[str]] = defaultdict(list)
         for name, parameter in parameters.items():
             group = next(group for group in groups if fnmatchcase(name, group.match))
@@ -89,11 +96,21 @@ class Optimizer:
         self._adamw = self._muon = None
         if ordinary := torch_groups(muon=False):
             betas = (settings.beta1, settings.beta2)
-            self._adamw = FusedAdamW(ordinary, lr=settings.rate, betas=betas, eps=settings.epsilon, fused=True)
+            self._adamw = FusedAdamW(
+                ordinary, lr=settings.rate, betas=betas, eps=settings.epsilon, fused=True
+            )
         if matrices := torch_groups(muon=True):
             if self._is_sharded:
-                raise UsageError("Muon needs whole matrices, and FSDP shards them", "use --parallel ddp, or --optimizer adamw")
-            self._muon = StackedMuon(matrices, lr=settings.rate, momentum=settings.momentum, adjust_lr_fn="match_rms_adamw")
+                raise UsageError(
+                    "Muon needs whole matrices, and FSDP shards them",
+                    "use --parallel ddp, or --optimizer adamw",
+                )
+            self._muon = StackedMuon(
+                matrices,
+                lr=settings.rate,
+                momentum=settings.momentum,
+                adjust_lr_fn="match_rms_adamw",
+            )
 
     def drop_idle_gradients(self, step: int) -> None:
         """Drop the gradients of groups that are not due, so neither norm nor update sees them."""
@@ -105,9 +122,17 @@ class Optimizer:
     def norm(self) -> Tensor:
         """Return the global norm of all gradients, a scalar on the device."""
         norm = torch.nn.utils.get_total_norm(
-            [local(parameter.grad) for parameter in self.parameters.values() if parameter.grad is not None]
+            [
+                local(parameter.grad)
+                for parameter in self.parameters.values()
+                if parameter.grad is not None
+            ]
         )
-        return self.process_group.sum(norm.double().square()).sqrt().to(norm.dtype) if self._is_sharded else norm
+        return (
+            self.process_group.sum(norm.double().square()).sqrt().to(norm.dtype)
+            if self._is_sharded
+            else norm
+        )
 
     def step(self, factor: float, norm: Tensor) -> None:
         """Update at `factor` times the peak rate, with gradients clipped to a norm of at most
@@ -117,7 +142,11 @@ class Optimizer:
         AdamW's kernel scales and skips on the device, so the host does not wait for the norm.
         """
         # As torch's clip_grad_norm_ has it, with its 1e-6.
-        scale = ((norm + 1e-6) / self.settings.clip).clamp(min=1.0) if self.settings.clip else torch.ones_like(norm)
+        scale = (
+            ((norm + 1e-6) / self.settings.clip).clamp(min=1.0)
+            if self.settings.clip
+            else torch.ones_like(norm)
+        )
         finite = torch.isfinite(norm)
         for _, torch_group in self._groups():
             torch_group["lr"] = self.settings.rate * factor * torch_group["group"].rate
@@ -125,10 +154,16 @@ class Optimizer:
             for name, parameter in self.parameters.items():
                 self._shares[name].grad = None if parameter.grad is None else local(parameter.grad)
         if self._adamw is not None:
-            self._adamw.grad_scale, self._adamw.found_inf = scale.float(), finite.logical_not().float()
+            self._adamw.grad_scale, self._adamw.found_inf = (
+                scale.float(),
+                finite.logical_not().float(),
+            )
             self._adamw.step()
-        if self._muon is not None and finite:  # torch's Muon takes neither scale nor skip flag: the host waits
-            gradients = [parameter.grad for group in self._muon.param_groups for parameter in group["params"]]
+        # torch's Muon takes neither scale nor skip flag: the host waits
+        if self._muon is not None and finite:
+            gradients = [
+                parameter.grad for group in self._muon.param_groups for parameter in group["params"]
+            ]
             torch._foreach_div_([gradient for gradient in gradients if gradient is not None], scale)
             self._muon.step()
 
@@ -155,7 +190,10 @@ class Optimizer:
             parameter = self.parameters.get(name)
             # AdamW's step counter is a scalar; everything else has the parameter's shape.
             if parameter is None or shape not in (Size(), parameter.shape):
-                raise ModelError(f"the optimizer state knows a '{key}' that this model has not", "resume with the settings of the run")
+                raise ModelError(
+                    f"the optimizer state knows a '{key}' that this model has not",
+                    "resume with the settings of the run",
+                )
             share = self._shares[name]
             room[key] = like(torch.empty_like(share), parameter) if shape else share.new_empty(())
         return room

@@ -29,32 +29,57 @@ class Hardware:
         """Tell whether bf16 runs on a CPU without it, where torch computes it far slower than
         float32.
         """
-        return self.autocast_type is not None and self.device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        return (
+            self.autocast_type is not None
+            and self.device.type == "cpu"
+            and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        )
 
     def describe(self) -> str:
         """Return device, precision and compilation as a line."""
-        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else f"{torch.get_num_threads()} threads"
-        return f"{self.device} ({name}) · {'bf16' if self.autocast_type else 'fp32'} · compile {'on' if self.compile else 'off'}"
+        name = (
+            torch.cuda.get_device_name(self.device)
+            if self.device.type == "cuda"
+            else f"{torch.get_num_threads()} threads"
+        )
+        return (
+            f"{self.device} ({name}) · {'bf16' if self.autocast_type else 'fp32'} "
+            f"· compile {'on' if self.compile else 'off'}"
+        )
 
 
 def choose_hardware(settings: HardwareSettings) -> Hardware:
     """Resolve "auto". Raises UsageError if the device does not exist."""
-    name = settings.device if settings.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    name = (
+        settings.device
+        if settings.device != "auto"
+        else "cuda"
+        if torch.cuda.is_available()
+        else "cpu"
+    )
     _, processes, rank_here = known_rank_and_size()
     if name == "cuda" and processes > 1:
-        name = f"cuda:{rank_here if torch.cuda.device_count() > 1 else 0}"  # Slurm may show each task its own GPU alone
+        # Slurm may show each task its own GPU alone
+        name = f"cuda:{rank_here if torch.cuda.device_count() > 1 else 0}"
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise UsageError(f"there is no device called '{name}'", "use auto, cpu, cuda or cuda:1") from error
+        raise UsageError(
+            f"there is no device called '{name}'", "use auto, cpu, cuda or cuda:1"
+        ) from error
     if device.type not in ("cpu", "cuda"):
         raise UsageError(f"device '{name}' is not supported", "use auto, cpu, cuda or cuda:1")
-    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
+    if device.type == "cuda" and (
+        not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()
+    ):
         raise UsageError(f"device '{name}' is not on this machine", "ssl doctor lists the devices")
     half = settings.precision == "bf16" or (
-        settings.precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        settings.precision == "auto"
+        and device.type == "cuda"
+        and torch.cuda.is_bf16_supported(including_emulation=False)
     )
     if settings.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts; without it cuBLAS refuses
+        # read when CUDA starts; without it cuBLAS refuses
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
     return Hardware(device, torch.bfloat16 if half else None, settings.compile)

@@ -20,7 +20,9 @@ def rate_factor(settings: ScheduleSettings, step: int, total_steps: int) -> floa
     warmup = warmup_steps(settings, total_steps)
     if step < warmup:
         return (step + 1) / warmup
-    decay_from = warmup if settings.name != "wsd" else max(warmup, round(total_steps * (1 - settings.decay)))
+    decay_from = (
+        warmup if settings.name != "wsd" else max(warmup, round(total_steps * (1 - settings.decay)))
+    )
     if settings.name == "constant" or step < decay_from:
         return 1.0
     done = min((step - decay_from) / max(total_steps - decay_from, 1), 1.0)

@@ -27,7 +27,10 @@ class StepState:
                 if not counted:
                     rows_ND, order_N = rows_ND[:0], order_N[:0]
                 if (have := self._rows.get(name)) is not None:
-                    rows_ND, order_N = torch.cat([have.rows_ND, rows_ND]), torch.cat([have.order_N, order_N])
+                    rows_ND, order_N = (
+                        torch.cat([have.rows_ND, rows_ND]),
+                        torch.cat([have.order_N, order_N]),
+                    )
                 self._rows[name] = _first(rows_ND, order_N, value.at_most)
             else:
                 share = value.detach() * counted
@@ -38,7 +41,9 @@ class StepState:
         order.
         """
         sums = {name: process_group.sum(self._sums[name]) for name in sorted(self._sums)}
-        return sums | {name: _over_ranks(self._rows[name], process_group) for name in sorted(self._rows)}
+        return sums | {
+            name: _over_ranks(self._rows[name], process_group) for name in sorted(self._rows)
+        }
 
 
 def _first(rows_ND: Tensor, order_N: Tensor, at_most: int) -> SampledRows:
@@ -53,5 +58,9 @@ def _over_ranks(own: SampledRows, process_group: ProcessGroup) -> Tensor:
     missing = own.at_most - len(own.rows_ND)
     rows_KD = torch.cat([own.rows_ND, own.rows_ND.new_zeros(missing, *own.rows_ND.shape[1:])])
     order_K = torch.cat([own.order_N, own.order_N.new_full((missing,), torch.inf)])
-    found = _first(process_group.stack(rows_KD).flatten(0, 1), process_group.stack(order_K).flatten(), own.at_most)
+    found = _first(
+        process_group.stack(rows_KD).flatten(0, 1),
+        process_group.stack(order_K).flatten(),
+        own.at_most,
+    )
     return found.rows_ND[found.order_N < torch.inf]

@@ -82,12 +82,28 @@ class Trainer:
         illustrate: Illustrate,
         process_group: ProcessGroup = ALONE,
     ) -> None:
-        self.replica, self.optimizer, self.loader, self.evaluator = replica, optimizer, loader, evaluator
+        self.replica, self.optimizer, self.loader, self.evaluator = (
+            replica,
+            optimizer,
+            loader,
+            evaluator,
+        )
         self.learner = replica.learner
-        self.schedule, self.plan, self.hardware, self.checkpoints = schedule, plan, hardware, checkpoints
-        self.stopper, self.observe, self.illustrate, self.process_group = stopper, observe, illustrate, process_group
+        self.schedule, self.plan, self.hardware, self.checkpoints = (
+            schedule,
+            plan,
+            hardware,
+            checkpoints,
+        )
+        self.stopper, self.observe, self.illustrate, self.process_group = (
+            stopper,
+            observe,
+            illustrate,
+            process_group,
+        )
         self.skipped_steps, self.followers = SkippedSteps(hardware.device), self.learner.followers()
-        self.acts_after_steps = self.learner.learnable.overrides("after_step")  # for which one must know how the step ended
+        # for which one must know how the step ended
+        self.acts_after_steps = self.learner.learnable.overrides("after_step")
 
     def run(self, progress: Progress) -> TrainingResult:
         """Train from `progress` to the end of the plan, or until a stop; progress is saved
@@ -104,7 +120,8 @@ class Trainer:
         try:
             reason = self._until_the_end()
         except Exception:
-            self.checkpoints.wait()  # what is in flight is good; only a second Ctrl-C does not wait for it
+            # what is in flight is good; only a second Ctrl-C does not wait for it
+            self.checkpoints.wait()
             raise
         finally:
             self.work.close()
@@ -142,7 +159,12 @@ class Trainer:
     def _has_lost_patience(self) -> bool:
         if not self._is_out_of_patience():
             return False
-        self.observe(Noted(f"ended at step {self.progress.step}: no better evaluation {self.plan.patience} times in a row"))
+        self.observe(
+            Noted(
+                f"ended at step {self.progress.step}: no better "
+                f"evaluation {self.plan.patience} times in a row"
+            )
+        )
         return True
 
     def _take_step(self) -> None:
@@ -151,11 +173,19 @@ class Trainer:
         work = self._agreed(next(self.work))
         sums, state = None, {}
         try:
-            sums, state = backward(self.replica, work, self.hardware, self.process_group, (self.plan.seed, step), self._poll)
+            sums, state = backward(
+                self.replica,
+                work,
+                self.hardware,
+                self.process_group,
+                (self.plan.seed, step),
+                self._poll,
+            )
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-        if sums is None:  # outside of the handler, whose traceback would keep the graph of the step in memory
+        # outside of the handler, whose traceback would keep the graph of the step in memory
+        if sums is None:
             return self._split_finer(work)
         self.optimizer.drop_idle_gradients(step)
         norm = self.optimizer.norm()
@@ -186,7 +216,9 @@ class Trainer:
             self.stopper.poll()
             return work
         wanted = self.stopper.wanted()
-        rows = self.process_group.gather([0 if wanted is None else 1 + REASONS.index(wanted), *work.row()])
+        rows = self.process_group.gather(
+            [0 if wanted is None else 1 + REASONS.index(wanted), *work.row()]
+        )
         if asked := int(rows[:, 0].max()):
             raise Stopping(REASONS[asked - 1])
         return work.shared(rows[:, 1:])
@@ -200,9 +232,16 @@ class Trainer:
         """Repeat the step in smaller micro-batches. Raises RunError if they cannot be smaller."""
         self.optimizer.zero()
         smaller = self.progress.micro_batch_size = split_finer(self.loader, work.batches)
-        self.observe(Noted(f"out of memory at step {self.progress.step}: micro-batches of {smaller} from now on, the batch stays as it is"))
+        self.observe(
+            Noted(
+                f"out of memory at step {self.progress.step}: micro-batches "
+                f"of {smaller} from now on, the batch stays as it is"
+            )
+        )
         self.work.close()
-        self.work = self.loader.ahead(self.progress.position, self.progress.step, self.plan.total_steps)
+        self.work = self.loader.ahead(
+            self.progress.position, self.progress.step, self.plan.total_steps
+        )
 
     def _count_skipped(self, all_of_them: bool = False) -> None:
         """Count skipped updates as soon as they are known. Raises Diverged after too many in a
@@ -215,7 +254,10 @@ class Trainer:
                 progress.skipped += 1
                 self.observe(Skipped(step, progress.skipped_in_row))
             if progress.skipped_in_row >= MOST_SKIPPED_IN_A_ROW:
-                raise self._diverged(f"the gradient was not finite {MOST_SKIPPED_IN_A_ROW} steps in a row, up to step {step}")
+                raise self._diverged(
+                    f"the gradient was not finite {MOST_SKIPPED_IN_A_ROW} "
+                    f"steps in a row, up to step {step}"
+                )
 
     def _diverged(self, message: str) -> Diverged:
         """Return the error, with what there is to go on from: a resume would meet the same
@@ -224,27 +266,55 @@ class Trainer:
         self.checkpoints.wait()
         saved = self.checkpoints.newest_name()
         if saved is None:
-            hint = "start again with a lower --lr and --overwrite" if self.progress.step else _WRONG_START
+            hint = (
+                "start again with a lower --lr and --overwrite"
+                if self.progress.step
+                else _WRONG_START
+            )
             return Diverged(f"{message}; no checkpoint was saved", hint)
         return Diverged(
             f"{message}; what was saved before is kept, up to {saved}",
-            f"start again with a lower --lr, or from those weights: --model {self.checkpoints.folder.parent} --lr 1e-4",
+            (
+                "start again with a lower --lr, or from those weights: "
+                f"--model {self.checkpoints.folder.parent} --lr 1e-4"
+            ),
         )
 
     def _refuse_useless_end(self) -> None:
         """Raise Diverged if a run ends in a long row of skipped updates, else report how many."""
         skipped, total = self.progress.skipped_in_row, self.progress.step
         if 2 * skipped >= total:
-            raise self._diverged(f"the gradient was not finite in the last {skipped} of the {total} steps of this run")
+            raise self._diverged(
+                "the gradient was not finite in the last "
+                f"{skipped} of the {total} steps of this run"
+            )
         which = "update was" if skipped == 1 else f"{skipped} updates were"
-        self.observe(Noted(f"the last {which} not applied: the weights at the end are those of step {total - skipped}"))
+        self.observe(
+            Noted(
+                f"the last {which} not applied: the weights at "
+                f"the end are those of step {total - skipped}"
+            )
+        )
 
     def _log(self, norm: Tensor) -> None:
         loss, terms, metrics = self.sums.over(self.process_group).read()
         self._count_seconds()
-        rate = self.optimizer.settings.rate * rate_factor(self.schedule, self.progress.step - 1, self.plan.total_steps)
+        rate = self.optimizer.settings.rate * rate_factor(
+            self.schedule, self.progress.step - 1, self.plan.total_steps
+        )
         speed = self.tokens / max(self.busy_seconds, 1e-9)
-        self.observe(Stepped(self.progress.step, loss, terms, metrics, rate, float(norm), speed, self.progress.seconds))
+        self.observe(
+            Stepped(
+                self.progress.step,
+                loss,
+                terms,
+                metrics,
+                rate,
+                float(norm),
+                speed,
+                self.progress.seconds,
+            )
+        )
         self.sums, self.tokens, self.busy_seconds = MetricSums(), 0, 0.0
 
     def _count_seconds(self) -> None:
@@ -258,7 +328,9 @@ class Trainer:
         """
         progress, plan = self.progress, self.plan
         at_end = progress.step == plan.total_steps
-        evaluates = (progress.step % plan.eval_every == 0 or at_end) and progress.evaluated_step != progress.step
+        evaluates = (
+            progress.step % plan.eval_every == 0 or at_end
+        ) and progress.evaluated_step != progress.step
         due = progress.step > 0 and (progress.step % plan.save_every == 0 or at_end)
         if evaluates or due:
             self._count_skipped(all_of_them=True)
@@ -267,8 +339,12 @@ class Trainer:
         if progress.skipped_in_row and (evaluates or progress.saved_step != progress.step):
             self._refuse_useless_end()
         improved = evaluates and self._evaluate()
-        if (due or (improved and progress.step > 0)) and (evaluates or progress.saved_step != progress.step):
-            self._save()  # also over a checkpoint that a stop left here before it was evaluated: it does not know the best
+        if (due or (improved and progress.step > 0)) and (
+            evaluates or progress.saved_step != progress.step
+        ):
+            # also over a checkpoint that a stop left here before it was evaluated: it does not know
+            # the best
+            self._save()
 
     def _evaluate(self) -> bool:
         self.learner.eval()
@@ -280,20 +356,39 @@ class Trainer:
             self.learner.train()
         progress = self.progress
         if not math.isfinite(found.loss) and found.terms:
-            raise self._diverged(f"the held-out loss at step {progress.step} is not a finite number")
+            raise self._diverged(
+                f"the held-out loss at step {progress.step} is not a finite number"
+            )
         best = progress.step > 0 and math.isfinite(found.cost) and _is_better(found, progress)
         if best:
-            progress.best_cost, progress.best_loss, progress.best_step = found.cost, found.loss, progress.step
+            progress.best_cost, progress.best_loss, progress.best_step = (
+                found.cost,
+                found.loss,
+                progress.step,
+            )
         progress.worse_in_row = 0 if best or progress.step == 0 else progress.worse_in_row + 1
         progress.evaluated_step = progress.step
-        self.observe(Evaluated(progress.step, found.loss, found.terms, found.metrics, best, found.counts, found.languages))
+        self.observe(
+            Evaluated(
+                progress.step,
+                found.loss,
+                found.terms,
+                found.metrics,
+                best,
+                found.counts,
+                found.languages,
+            )
+        )
         if examples:
             self.observe(Sampled(progress.step, examples))
         return best
 
     def _save(self) -> None:
         self._count_seconds()
-        self.progress.tally, self.progress.saved_step = self.sums.over(self.process_group).dump(), self.progress.step
+        self.progress.tally, self.progress.saved_step = (
+            self.sums.over(self.process_group).dump(),
+            self.progress.step,
+        )
         self.checkpoints.save(self.learner, self.optimizer, self.progress, self._is_final())
 
     def _keep_milestone(self) -> None:

@@ -94,7 +94,9 @@ class AnswerKind(ABC):
     @classmethod
     def resolved_weights(cls, asked: Any, golds: Sequence[Gold]) -> dict[str, float]:
         """Return the weight of each class. Raises UsageError for kinds without classes."""
-        raise UsageError("class weights need one class for every example", "leave --class-weights away")
+        raise UsageError(
+            "class weights need one class for every example", "leave --class-weights away"
+        )
 
     @classmethod
     def head_labels(cls, options: AnswerOptions, golds: Sequence[Gold]) -> Sequence[str]:
@@ -179,7 +181,9 @@ class AnswerKind(ABC):
         if len(values_C) > MOST_SHOWN:
             likeliest = np.argpartition(-values_C, MOST_SHOWN)[:MOST_SHOWN]
             places = np.union1d(likeliest, self.given(values_C))
-        return Part(places.tolist(), values_C[places], int(values_C.argmax()), self.confidence(values_C))
+        return Part(
+            places.tolist(), values_C[places], int(values_C.argmax()), self.confidence(values_C)
+        )
 
     @abstractmethod
     def prediction(self, part: Part) -> Prediction:
@@ -187,7 +191,9 @@ class AnswerKind(ABC):
 
     def probabilities(self, part: Part) -> dict[str, float]:
         """Return the kept probabilities by label."""
-        return dict(zip([self.labels[place] for place in part.places], part.values.tolist(), strict=True))
+        return dict(
+            zip([self.labels[place] for place in part.places], part.values.tolist(), strict=True)
+        )
 
     @abstractmethod
     def scores(self, golds: Sequence[Any], given: Sequence[Any]) -> Sequence[Score]:
@@ -206,7 +212,9 @@ class AnswerKind(ABC):
         one.
         """
         return [
-            (each.confidence or 0.0) if self.comparable(each.value) != self.comparable(right) else -1.0
+            (each.confidence or 0.0)
+            if self.comparable(each.value) != self.comparable(right)
+            else -1.0
             for each, right in zip(predictions, golds, strict=True)
         ]
 

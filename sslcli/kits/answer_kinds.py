@@ -1,4 +1,5 @@
-"""The three kinds of answers to a whole sequence: one class of several, any number of labels, or a number.
+"""The three kinds of answers to a whole sequence: one class of several, any number of labels, or a
+number.
 
 `chosen_kind` and `kind_of_labels` choose one; nothing else asks which kind it is.
 
@@ -13,7 +14,16 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from sslcli.contracts.examples import Example, Prediction
-from sslcli.data.records.labels import Gold, Kind, Vector, counted, in_order, kind_of, mean_of, settled_weights
+from sslcli.data.records.labels import (
+    Gold,
+    Kind,
+    Vector,
+    counted,
+    in_order,
+    kind_of,
+    mean_of,
+    settled_weights,
+)
 from sslcli.errors import DataError
 from sslcli.kits.answer_kind import AnswerKind, AnswerOptions, Baselines, Part
 from sslcli.metrics.classes import binary_scores, class_scores, class_tables
@@ -64,7 +74,9 @@ class Classes(AnswerKind):
 
     def prediction(self, part: Part) -> Prediction:
         """Return the likeliest class; the details name at most MOST_SHOWN classes."""
-        return Prediction(self.labels[part.best], part.confidence, {"probabilities": self.probabilities(part)})
+        return Prediction(
+            self.labels[part.best], part.confidence, {"probabilities": self.probabilities(part)}
+        )
 
     def scores(self, golds: Sequence[str], given: Sequence[str]) -> Sequence[Score]:
         """Return the scores; for two classes also the F1 of the second one."""
@@ -98,7 +110,9 @@ class Labels(AnswerKind):
     def refuse_mixed(cls, examples: Sequence[Example]) -> None:
         """Raise DataError for a list among single labels: one of the two is a mistake."""
         listed = (tuple, Vector)
-        single = next((each for each in examples if not isinstance(each.gold, (*listed, type(None)))), None)
+        single = next(
+            (each for each in examples if not isinstance(each.gold, (*listed, type(None)))), None
+        )
         if single is not None:
             several = next(each for each in examples if isinstance(each.gold, listed))
             problem = f"{single.where} has one label, and {several.where} has a list of them"
@@ -108,7 +122,10 @@ class Labels(AnswerKind):
     def head_labels(cls, options: AnswerOptions, golds: Sequence[Gold]) -> Sequence[str]:
         counts = counted(golds, cls.name)
         if not counts:
-            raise DataError("no training example has a label", "lists of labels may be empty, but not all of them")
+            raise DataError(
+                "no training example has a label",
+                "lists of labels may be empty, but not all of them",
+            )
         return options.label_names or in_order(counts)
 
     @property
@@ -153,7 +170,9 @@ class Labels(AnswerKind):
         given = [label for label, probability in probabilities.items() if probability >= LIKELY]
         return Prediction(given, part.confidence, {"probabilities": probabilities})
 
-    def scores(self, golds: Sequence[tuple[str, ...]], given: Sequence[Sequence[str]]) -> Sequence[Score]:
+    def scores(
+        self, golds: Sequence[tuple[str, ...]], given: Sequence[Sequence[str]]
+    ) -> Sequence[Score]:
         return multilabel_scores(golds, given, self.labels)
 
     def baselines(self, golds: Sequence[tuple[str, ...]], count: int) -> Baselines:
@@ -163,10 +182,14 @@ class Labels(AnswerKind):
         if count * len(self.labels) > MOST_COINS:
             return majority
         coins = np.random.default_rng(0).random((count, len(self.labels))) < LIKELY
-        chance = [[label for label, given in zip(self.labels, row, strict=True) if given] for row in coins]
+        chance = [
+            [label for label, given in zip(self.labels, row, strict=True) if given] for row in coins
+        ]
         return {**majority, "chance": [Prediction(labels) for labels in chance]}
 
-    def error_report(self, golds: Sequence[tuple[str, ...]], given: Sequence[Sequence[str]]) -> Report:
+    def error_report(
+        self, golds: Sequence[tuple[str, ...]], given: Sequence[Sequence[str]]
+    ) -> Report:
         """Report precision, recall and F1 by label."""
         return Report(tables=[label_table(golds, given, self.labels)])
 
@@ -210,7 +233,10 @@ class Number(AnswerKind):
 
     def scores(self, golds: Sequence[float], given: Sequence[float]) -> Sequence[Score]:
         squares = np.square(np.subtract(given, golds))
-        return [*correlation_scores(golds, given), mean_score("squared error", squares, higher_is_better=False)]
+        return [
+            *correlation_scores(golds, given),
+            mean_score("squared error", squares, higher_is_better=False),
+        ]
 
     def baselines(self, golds: Sequence[float], count: int) -> Baselines:
         return {"mean": [Prediction(mean_of(golds))] * count}

@@ -26,18 +26,25 @@ def words_told(model: FrozenModel, words: Located, hidden: bool) -> np.ndarray:
     head, mask = model.head, model.tokenizer.mask
     if head is None or mask is None:
         raise UsageError(
-            f"{model.name} has no head that fills blanks", "give it one: ssl pretrain --objective mlm --model MODEL --train head"
+            f"{model.name} has no head that fills blanks",
+            "give it one: ssl pretrain --objective mlm --model MODEL --train head",
         )
     sequences, asked = _one_hidden_each(words, mask) if hidden else _as_they_are(words)
     known_V = torch.from_numpy(model.tokenizer.known)
     told_N = np.ones(len(words.owners), dtype=bool)
     for batch in model.hidden(sequences, ()):
         starts = np.cumsum((0, *batch.hidden.packing.lengths[:-1]))
-        placed = [(start, word) for number, start in zip(batch.numbers, starts, strict=True) for word in asked[number]]
+        placed = [
+            (start, word)
+            for number, start in zip(batch.numbers, starts, strict=True)
+            for word in asked[number]
+        ]
         if not placed:
             continue
         rows_M = np.concatenate([start + words.places[word] for start, word in placed])
-        owners_M = np.repeat([word for _, word in placed], [len(words.places[word]) for _, word in placed])
+        owners_M = np.repeat(
+            [word for _, word in placed], [len(words.places[word]) for _, word in placed]
+        )
         truth_M = np.concatenate([words.tokens(word) for _, word in placed])
         for part in np.array_split(np.arange(len(rows_M)), -(-len(rows_M) // ROWS_AT_ONCE)):
             rows = torch.from_numpy(rows_M[part]).to(batch.hidden.last_TD.device)
@@ -48,7 +55,8 @@ def words_told(model: FrozenModel, words: Located, hidden: bool) -> np.ndarray:
     return told_N
 
 
-Asked = tuple[Sequence[np.ndarray], Sequence[Sequence[int]]]  # sequences, and of each the numbers of the words that are asked of it
+# sequences, and of each the numbers of the words that are asked of it
+Asked = tuple[Sequence[np.ndarray], Sequence[Sequence[int]]]
 
 
 def _one_hidden_each(words: Located, mask: int) -> Asked:

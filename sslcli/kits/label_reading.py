@@ -14,7 +14,14 @@ from sslcli.contracts.examples import Example
 from sslcli.contracts.task import Task
 from sslcli.data.records.first_rows import first_rows_alone, named_as
 from sslcli.data.records.label_columns import in_one_column, label_of
-from sslcli.data.records.label_forms import MARKS, LabelForm, LabelNames, are_whole, form_of, plain_label
+from sslcli.data.records.label_forms import (
+    MARKS,
+    LabelForm,
+    LabelNames,
+    are_whole,
+    form_of,
+    plain_label,
+)
 from sslcli.data.records.read_context import Names, joined_names, names_of
 from sslcli.data.records.records import Record
 from sslcli.errors import DataError
@@ -26,17 +33,30 @@ class LabelOptions(Task.Options):
     """Options for reading labels, shared by tasks with one label per text."""
 
     kind: Literal["auto", "classes", "labels", "number"] = setting(
-        "auto", "one class each, several labels, or a number; auto: what the training examples have", "--kind", trains=True
+        "auto",
+        "one class each, several labels, or a number; auto: what the training examples have",
+        "--kind",
+        trains=True,
     )
     label_field: str = setting(
         "",
-        "column of the answer, where it has none of the usual names; A,B,...: a column of 0 and 1 for each label",
+        (
+            "column of the answer, where it has none of the usual "
+            "names; A,B,...: a column of 0 and 1 for each label"
+        ),
         "--label-field",
     )
-    label_names: Names = setting((), "names of the places where labels are vectors of 0 and 1; 0, 1, ... when not given", "--label-names")
+    label_names: Names = setting(
+        (),
+        "names of the places where labels are vectors of 0 and 1; 0, 1, ... when not given",
+        "--label-names",
+    )
     no_label: Annotated[tuple[str, ...] | None, BeforeValidator(names_of)] = setting(
         None,
-        "labels that mean that there is none, or none; when not given -1, -100, -, NaN and the like, unless they are classes",
+        (
+            "labels that mean that there is none, or none; when not "
+            "given -1, -100, -, NaN and the like, unless they are classes"
+        ),
         "--no-label",
     )
 
@@ -58,7 +78,9 @@ class ReadsLabels(Generic[LO]):
     leaves_out_unlabelled = True
 
     @classmethod
-    def example(cls, options: LO, record: Record, texts: tuple[str, ...], answers: Sequence[str]) -> Example:
+    def example(
+        cls, options: LO, record: Record, texts: tuple[str, ...], answers: Sequence[str]
+    ) -> Example:
         """Return the example of a record, its label from --label-field or one of the columns
         `answers`.
 
@@ -92,11 +114,19 @@ class ReadsLabels(Generic[LO]):
         if options.kind == "auto":
             labelled = [example for example in examples if example.gold not in form.no_label]
             ANSWER_KINDS[form.kind].refuse_mixed(labelled)
-        found: dict[str, Any] = {"kind": form.kind, "no_label": form.no_label, "label_names": form.names}
+        found: dict[str, Any] = {
+            "kind": form.kind,
+            "no_label": form.no_label,
+            "label_names": form.names,
+        }
         if form.columns:
             found["label_field"] = joined_names(form.names)
         empty = sum(not any(text.strip() for text in example.data) for example in examples)
-        notes = [*alone, *form.notes, *([f"{empty:,} of the {len(examples):,} texts to train on are empty"] if empty else [])]
+        notes = [
+            *alone,
+            *form.notes,
+            *([f"{empty:,} of the {len(examples):,} texts to train on are empty"] if empty else []),
+        ]
         return options.model_copy(update=found), notes
 
     @classmethod
@@ -106,11 +136,15 @@ class ReadsLabels(Generic[LO]):
         return f"{said} (--kind decides)"
 
     @classmethod
-    def plain(cls, options: LO, labels: Sequence[str], examples: Sequence[Example]) -> list[Example]:
+    def plain(
+        cls, options: LO, labels: Sequence[str], examples: Sequence[Example]
+    ) -> list[Example]:
         """Return the examples with labels in plain form, None for no label."""
         no_label = MARKS if options.no_label is None else options.no_label
         whole = not labels and are_whole((each.gold for each in examples), no_label)
-        form = LabelForm(chosen_kind(options.kind, labels), no_label, options.label_names, are_whole=whole)
+        form = LabelForm(
+            chosen_kind(options.kind, labels), no_label, options.label_names, are_whole=whole
+        )
         known = labels.known if isinstance(labels, LabelNames) else dict.fromkeys(labels)
         return [_plain(example, form, known) for example in examples]
 
@@ -136,4 +170,6 @@ def _plain(example: Example, form: LabelForm, known: Mapping[str, Any]) -> Examp
     try:
         return replace(example, gold=plain_label(example.gold, form, known))
     except ValueError as error:
-        raise DataError(f"{example.where}: {error}", "write all labels in one way; --label-names names places") from error
+        raise DataError(
+            f"{example.where}: {error}", "write all labels in one way; --label-names names places"
+        ) from error

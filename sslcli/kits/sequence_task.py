@@ -1,7 +1,8 @@
-"""Tasks with one answer for a whole sequence: a class of several, any number of labels, or a number.
+"""Tasks with one answer for a whole sequence: a class of several, any number of labels, or a
+number.
 
-The sequence is one text, or two with a separator between them; the answer is read from its first row through BERT's
-pooler (Devlin et al. 2019, arXiv 1810.04805, section 4.1).
+The sequence is one text, or two with a separator between them; the answer is read from its first
+row through BERT's pooler (Devlin et al. 2019, arXiv 1810.04805, section 4.1).
 
 Letters: B samples, C classes or labels (1 for a number), D width.
 """
@@ -43,8 +44,9 @@ _WORST = 10  # errors that are shown
 
 @dataclass(frozen=True)
 class SequenceBatch(ModelBatch):
-    """`targets`: the class, int64 [B]; labels given or not, float [B, C]; or the number, float [B]. Where there is no
-    answer, `weights_B` is 0."""
+    """`targets`: the class, int64 [B]; labels given or not, float [B, C]; or the number, float [B].
+    Where there is no answer, `weights_B` is 0.
+    """
 
     targets: Tensor
     weights_B: Tensor
@@ -62,26 +64,45 @@ class SequenceScorer(Scorer):
         super().__init__(options, labels)
         self.kind = answer_kind(options, labels)
 
-    def score(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Sequence[Score]:
-        return self.kind.scores(self._golds(examples), [prediction.value for prediction in predictions])
+    def score(
+        self, predictions: Sequence[Prediction], examples: Sequence[Example]
+    ) -> Sequence[Score]:
+        return self.kind.scores(
+            self._golds(examples), [prediction.value for prediction in predictions]
+        )
 
-    def baselines(self, train: Sequence[Example], test: Sequence[Example]) -> Mapping[str, Sequence[Prediction]]:
+    def baselines(
+        self, train: Sequence[Example], test: Sequence[Example]
+    ) -> Mapping[str, Sequence[Prediction]]:
         labelled = [example for example in train if example.gold is not None]
         return self.kind.baselines(self._golds(labelled), len(test))
 
-    def error_report(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Report:
-        """The tables of the kind, and the worst errors: the surest wrong answers, or the numbers that are furthest off."""
+    def error_report(
+        self, predictions: Sequence[Prediction], examples: Sequence[Example]
+    ) -> Report:
+        """The tables of the kind, and the worst errors: the surest wrong answers, or the numbers
+        that are furthest off.
+        """
         golds = self._golds(examples)
         report = self.kind.error_report(golds, [prediction.value for prediction in predictions])
         severities = self.kind.severities(golds, predictions)
-        order = sorted((index for index, severity in enumerate(severities) if severity >= 0), key=lambda index: -severities[index])
+        order = sorted(
+            (index for index, severity in enumerate(severities) if severity >= 0),
+            key=lambda index: -severities[index],
+        )
         worst = [
-            _passage(f"{_worded(predictions[index])}, and right is {_named(golds[index])}", examples[index]) for index in order[:_WORST]
+            _passage(
+                f"{_worded(predictions[index])}, and right is {_named(golds[index])}",
+                examples[index],
+            )
+            for index in order[:_WORST]
         ]
         return replace(report, passages=worst)
 
     def label_names(self, examples: Sequence[Example]) -> Sequence[Sequence[str]]:
-        kind = kind_of_labels(self.options, [example.gold for example in examples if example.gold is not None])
+        kind = kind_of_labels(
+            self.options, [example.gold for example in examples if example.gold is not None]
+        )
         return [() if example.gold is None else kind.names_in(example.gold) for example in examples]
 
     def refuse_other_kinds(self, examples: Sequence[Example]) -> None:
@@ -105,17 +126,29 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
     """
 
     class Options(LabelOptions):
-        class_weights: Annotated[Literal["none", "balanced"] | dict[str, float], BeforeValidator(weights_of)] = setting(
-            "none", "what an example of a class counts in the loss: none, balanced, or as no=1,yes=3", "--class-weights", trains=True
+        class_weights: Annotated[
+            Literal["none", "balanced"] | dict[str, float], BeforeValidator(weights_of)
+        ] = setting(
+            "none",
+            "what an example of a class counts in the loss: none, balanced, or as no=1,yes=3",
+            "--class-weights",
+            trains=True,
         )
-        first_number: float | None = setting(None, "what a number begins at; the mean of the training examples when not given", trains=True)
+        first_number: float | None = setting(
+            None,
+            "what a number begins at; the mean of the training examples when not given",
+            trains=True,
+        )
 
     scorer = SequenceScorer
 
     def __init__(self, options: SO, context: Context) -> None:
         super().__init__(options, context)
         if context.tokenizer is None:
-            raise UsageError("this task reads text, and the model has no tokenizer", "use a model that was pretrained on text")
+            raise UsageError(
+                "this task reads text, and the model has no tokenizer",
+                "use a model that was pretrained on text",
+            )
         self.tokenizer = context.tokenizer
         self.names = tuple(context.labels or ())
         self.kind = answer_kind(options, self.names)
@@ -123,16 +156,25 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
         template = self.tokenizer.template
         self.specials = {1: template.single.room, 2: template.pair.room}  # beside so many texts
         if self.sequence_tokens <= max(self.specials.values()):
-            problem = f"sequences of {self.sequence_tokens} tokens leave no room beside {max(self.specials.values())} special ones"
+            problem = (
+                f"sequences of {self.sequence_tokens} tokens leave no "
+                f"room beside {max(self.specials.values())} special ones"
+            )
             raise UsageError(problem, "use a larger --seq-len")
-        self.classifier = PooledClassifier(context.architecture, self.kind.outputs, context.architecture.dropout)
+        self.classifier = PooledClassifier(
+            context.architecture, self.kind.outputs, context.architecture.dropout
+        )
 
     @classmethod
     def resolve_options(cls, options: SO, examples: Sequence[Example], tokenizer: Tokenizer) -> SO:
-        """The kind of the answers, the weight of every class so that their mean is 1, and the mean of numbers."""
+        """The kind of the answers, the weight of every class so that their mean is 1, and the mean
+        of numbers.
+        """
         golds = [example.gold for example in examples if example.gold is not None]
         if not golds:
-            raise DataError("no training example has an answer", "say which column holds it with --label-field")
+            raise DataError(
+                "no training example has an answer", "say which column holds it with --label-field"
+            )
         kind = kind_of_labels(options, golds)
         if options.kind == "auto":
             kind.refuse_mixed(examples)
@@ -150,7 +192,10 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
             problem = f"{example.where}: the answer is no one of several classes"
             raise DataError(problem, "a prompt asks for one class")
         if example.gold is not None and example.gold not in labels:
-            raise DataError(f"{example.where}: no label is called '{example.gold}'", did_you_mean(example.gold, labels))
+            raise DataError(
+                f"{example.where}: no label is called '{example.gold}'",
+                did_you_mean(example.gold, labels),
+            )
         answer = None if example.gold is None else list(labels).index(example.gold)
         return Prompt("\n".join(example.data), tuple(labels), answer)
 
@@ -176,10 +221,19 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
         target, weight = self._target(example)
         sizes, specials = [len(part) for part in parts], self.specials[len(parts)]
         kept = kept_tokens(sizes, self.sequence_tokens - specials)
-        tokens, segments = self._joined([part[:count] for part, count in zip(parts, kept, strict=True)])
+        tokens, segments = self._joined(
+            [part[:count] for part, count in zip(parts, kept, strict=True)]
+        )
         sample = Sample(tokens, segments=segments, fields={"target": target, "weight": weight})
-        lost = {name: (size - count, size) for name, size, count in zip(_PARTS[len(parts)], sizes, kept, strict=True) if size > count}
-        said = [f"{off:,} of {size:,} tokens of its {name} are cut off" for name, (off, size) in lost.items()]
+        lost = {
+            name: (size - count, size)
+            for name, size, count in zip(_PARTS[len(parts)], sizes, kept, strict=True)
+            if size > count
+        }
+        said = [
+            f"{off:,} of {size:,} tokens of its {name} are cut off"
+            for name, (off, size) in lost.items()
+        ]
         said += [
             f"its {name} {text!r:.40} has no piece in this tokenizer"
             for name, text, size in zip(_PARTS[len(parts)], example.data, sizes, strict=True)
@@ -197,9 +251,15 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
         if example.gold is None:
             return self.kind.target(None)
         answer = checked_answer(self.kind, example)
-        unknown = next((label for label in self.kind.names_in(example.gold) if label not in self.kind.index), None)
+        unknown = next(
+            (label for label in self.kind.names_in(example.gold) if label not in self.kind.index),
+            None,
+        )
         if unknown is not None:
-            hint = did_you_mean(unknown, self.names) or f"it was trained on {', '.join(self.names[:12])}"
+            hint = (
+                did_you_mean(unknown, self.names)
+                or f"it was trained on {', '.join(self.names[:12])}"
+            )
             raise DataError(f"{example.where}: no training example has the label '{unknown}'", hint)
         return self.kind.target(answer)
 
@@ -207,7 +267,9 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
         weights_B = batch.fields["weight"].astype(np.float32)
         answers = int(np.count_nonzero(weights_B)) * self.kind.terms
         targets = torch.from_numpy(self.kind.collate(batch.fields["target"]))
-        return SequenceBatch(Inputs.of(batch), {"answer": answers}, targets, torch.from_numpy(weights_B))
+        return SequenceBatch(
+            Inputs.of(batch), {"answer": answers}, targets, torch.from_numpy(weights_B)
+        )
 
     def loss(self, hidden: Hidden, batch: SequenceBatch) -> Loss:
         """Cross entropy; binary cross entropy, its mean over the labels; or the squared error."""
@@ -235,11 +297,17 @@ def checked_answer(kind: AnswerKind, example: Example) -> Any:
     try:
         return kind.checked(example.gold)
     except ValueError as error:
-        raise DataError(f"{example.where}: {error}", "give answers of the same kind to all files") from error
+        raise DataError(
+            f"{example.where}: {error}", "give answers of the same kind to all files"
+        ) from error
 
 
 def _passage(title: str, example: Example) -> Passage:
-    return Passage(title, [Span(text if not place else f" | {text}") for place, text in enumerate(example.data)], excerpt=True)
+    return Passage(
+        title,
+        [Span(text if not place else f" | {text}") for place, text in enumerate(example.data)],
+        excerpt=True,
+    )
 
 
 def _worded(prediction: Prediction) -> str:

@@ -65,18 +65,32 @@ def locate_words(tokenizer: Tokenizer, uses: Sequence[WordOccurrence]) -> Locate
     for use in uses:
         own = _pieces(use, encoded[number_of[use.text]][1])
         if not len(own):
-            raise DataError(f"'{use.word}' in '{use.text}' is no token of this model", "its tokenizer drops the word; choose another")
+            raise DataError(
+                f"'{use.word}' in '{use.text}' is no token of this model",
+                "its tokenizer drops the word; choose another",
+            )
         places.append(own + before)
-    return Located([enclose(tokens_T, tokenizer) for tokens_T, _ in encoded], [number_of[use.text] for use in uses], places)
+    return Located(
+        [enclose(tokens_T, tokenizer) for tokens_T, _ in encoded],
+        [number_of[use.text] for use in uses],
+        places,
+    )
 
 
 def usable(model: FrozenModel, uses: Sequence[WordOccurrence]) -> list[WordOccurrence]:
     """Return the occurrences that have a token, in texts that are not too long for the model."""
     texts = list(dict.fromkeys(use.text for use in uses))
-    places_of = {text: places for text, (_, places) in zip(texts, _encoded(model.tokenizer, tuple(texts)), strict=True)}
+    places_of = {
+        text: places
+        for text, (_, places) in zip(texts, _encoded(model.tokenizer, tuple(texts)), strict=True)
+    }
     most = _most_tokens(model)
     model.lengths.note(texts, [len(places_of[text]) for text in texts], most)
-    return [use for use in uses if len(places_of[use.text]) <= most and len(_pieces(use, places_of[use.text]))]
+    return [
+        use
+        for use in uses
+        if len(places_of[use.text]) <= most and len(_pieces(use, places_of[use.text]))
+    ]
 
 
 def usable_texts(model: FrozenModel, texts: Sequence[str]) -> list[bool]:
@@ -94,7 +108,14 @@ def labelled_uses(model: FrozenModel, texts: Sequence[Annotated]) -> list[WordOc
     then the text is taken with spaces between all spans.
     """
     encoded = _encoded(model.tokenizer, tuple(text.text for text in texts))
-    return usable(model, [use for text, (_, places_T2) in zip(texts, encoded, strict=True) for use in _uses(text, places_T2)])
+    return usable(
+        model,
+        [
+            use
+            for text, (_, places_T2) in zip(texts, encoded, strict=True)
+            for use in _uses(text, places_T2)
+        ],
+    )
 
 
 def _uses(text: Annotated, places_T2: np.ndarray) -> list[WordOccurrence]:
@@ -102,9 +123,16 @@ def _uses(text: Annotated, places_T2: np.ndarray) -> list[WordOccurrence]:
     if not text.spans:
         return []
     starts, stops = (np.asarray(ends) for ends in zip(*text.spans, strict=True))
-    shared_T = np.searchsorted(starts, places_T2[:, 1], "left") - np.searchsorted(stops, places_T2[:, 0], "right") > 1
+    shared_T = (
+        np.searchsorted(starts, places_T2[:, 1], "left")
+        - np.searchsorted(stops, places_T2[:, 0], "right")
+        > 1
+    )
     said, spans = _parted(text) if shared_T.any() else (text.text, text.spans)
-    return [WordOccurrence(said, *span, label, text.language) for span, label in zip(spans, text.labels, strict=True)]
+    return [
+        WordOccurrence(said, *span, label, text.language)
+        for span, label in zip(spans, text.labels, strict=True)
+    ]
 
 
 def _parted(text: Annotated) -> tuple[str, list[tuple[int, int]]]:
@@ -116,7 +144,9 @@ def _parted(text: Annotated) -> tuple[str, list[tuple[int, int]]]:
     return said + text.text[last:], spans
 
 
-def sense_uses(probe_data: ProbeData, per_sense: int, rng: Rng, word: str = "") -> list[WordOccurrence]:
+def sense_uses(
+    probe_data: ProbeData, per_sense: int, rng: Rng, word: str = ""
+) -> list[WordOccurrence]:
     """Return occurrences with their senses from a generated source, of one word or all.
 
     They are balanced over senses; () if the source lacks the word. Raises UsageError without such a
@@ -124,7 +154,9 @@ def sense_uses(probe_data: ProbeData, per_sense: int, rng: Rng, word: str = "") 
     """
     uses = []
     for record in probe_data.records("senses"):
-        text, found, sense, language = (str(record.values[column]) for column in ("text", "word", "sense", "language"))
+        text, found, sense, language = (
+            str(record.values[column]) for column in ("text", "word", "sense", "language")
+        )
         if word in ("", found):
             start = int(record.values["start"])
             uses.append(WordOccurrence(text, start, start + len(found), sense, language))
@@ -139,36 +171,60 @@ def balanced(uses: Sequence[WordOccurrence], per_sense: int, rng: Rng) -> list[W
     groups: dict[tuple[str, str, str], list[WordOccurrence]] = {}
     for use in dict.fromkeys(uses):
         groups.setdefault((use.language, use.word.lower(), use.sense), []).append(use)
-    return [use for group, own in groups.items() for use in rng.some(" ".join(group), own, per_sense)]
+    return [
+        use for group, own in groups.items() for use in rng.some(" ".join(group), own, per_sense)
+    ]
 
 
-def word_vectors(model: FrozenModel, uses: Sequence[WordOccurrence], layers: Collection[int], pool: Pool = "mean") -> dict[int, np.ndarray]:
-    """float32 [N, D] by layer: of the pieces of each word their mean, or the first. Raises DataError for a word without a piece."""
+def word_vectors(
+    model: FrozenModel, uses: Sequence[WordOccurrence], layers: Collection[int], pool: Pool = "mean"
+) -> dict[int, np.ndarray]:
+    """float32 [N, D] by layer: of the pieces of each word their mean, or the first. Raises
+    DataError for a word without a piece.
+    """
     found = locate_words(model.tokenizer, uses)
     if pool == "first":
         found = Located(found.sequences, found.owners, [places[:1] for places in found.places])
     return _means(model, found, layers)
 
 
-def sentence_vectors(model: FrozenModel, texts: Sequence[str], layers: Collection[int]) -> dict[int, np.ndarray]:
-    """float32 [N, D] by layer: the mean over each text's tokens, special ones apart. Raises DataError for a text without a token."""
+def sentence_vectors(
+    model: FrozenModel, texts: Sequence[str], layers: Collection[int]
+) -> dict[int, np.ndarray]:
+    """float32 [N, D] by layer: the mean over each text's tokens, special ones apart. Raises
+    DataError for a text without a token.
+    """
     tokens = _tokens(model.tokenizer, tuple(texts))
-    if (empty := next((number for number, tokens_T in enumerate(tokens) if not len(tokens_T)), None)) is not None:
+    if (
+        empty := next((number for number, tokens_T in enumerate(tokens) if not len(tokens_T)), None)
+    ) is not None:
         raise DataError(f"the text '{texts[empty]}' has no token", "leave it out")
     before = _before(model.tokenizer)
     places = [np.arange(len(tokens_T)) + before for tokens_T in tokens]
-    return _means(model, Located([enclose(tokens_T, model.tokenizer) for tokens_T in tokens], range(len(texts)), places), layers)
+    return _means(
+        model,
+        Located(
+            [enclose(tokens_T, model.tokenizer) for tokens_T in tokens], range(len(texts)), places
+        ),
+        layers,
+    )
 
 
-def static_vectors(model: FrozenModel, uses: Sequence[WordOccurrence], pool: Pool = "mean") -> np.ndarray:
+def static_vectors(
+    model: FrozenModel, uses: Sequence[WordOccurrence], pool: Pool = "mean"
+) -> np.ndarray:
     """Return rows of the input embedding, float32 [N, E]: a baseline without context."""
     table_VE, found = model.backbone.embedding.detach(), locate_words(model.tokenizer, uses)
     own = [found.tokens(number) for number in range(len(uses))]
-    rows = [table_VE[pieces if pool == "mean" else pieces[:1]].float().mean(dim=0).cpu().numpy() for pieces in own]
+    rows = [
+        table_VE[pieces if pool == "mean" else pieces[:1]].float().mean(dim=0).cpu().numpy()
+        for pieces in own
+    ]
     return np.stack(rows)
 
 
-# A question that is asked of every milestone is asked with the same texts and, where it is equal, the same tokenizer.
+# A question that is asked of every milestone is asked with the same texts and, where it is equal,
+# the same tokenizer.
 @lru_cache(maxsize=8)
 def _encoded(tokenizer: Tokenizer, texts: tuple[str, ...]) -> list[tuple[np.ndarray, np.ndarray]]:
     return tokenizer.encode_with_places(texts)
@@ -203,7 +259,9 @@ def _means(model: FrozenModel, things: Located, layers: Collection[int]) -> dict
         wanted.setdefault(owner, []).append(number)
     for batch in model.hidden(things.sequences, layers):
         starts = np.cumsum((0, *batch.hidden.packing.lengths[:-1])).tolist()
-        kept = {layer: rows_TD.float().cpu().numpy() for layer, rows_TD in batch.hidden.kept.items()}
+        kept = {
+            layer: rows_TD.float().cpu().numpy() for layer, rows_TD in batch.hidden.kept.items()
+        }
         for owner, start in zip(batch.numbers, starts, strict=True):
             for number in wanted.get(owner, ()):
                 for layer in layers:

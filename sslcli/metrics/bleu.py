@@ -1,4 +1,5 @@
-"""BLEU-1: how many words of a translation stand in the reference, wherever they stand (Papineni et al. 2002, "BLEU").
+"""BLEU-1: how many words of a translation stand in the reference, wherever they stand (Papineni et
+al. 2002, "BLEU").
 
 Letters: S sentences.
 """
@@ -12,8 +13,12 @@ from sslcli.metrics.scores import sums_score
 from sslcli.reports import Score
 
 
-def bleu_1_rows(translations: Sequence[Sequence[Hashable]], references: Sequence[Sequence[Hashable]]) -> np.ndarray:
-    """float64 [S, 3]: matches, no word counted more often than the reference has it; words of the translation; of the reference."""
+def bleu_1_rows(
+    translations: Sequence[Sequence[Hashable]], references: Sequence[Sequence[Hashable]]
+) -> np.ndarray:
+    """float64 [S, 3]: matches, no word counted more often than the reference has it; words of the
+    translation; of the reference.
+    """
     rows = [
         ((Counter(translation) & Counter(reference)).total(), len(translation), len(reference))
         for translation, reference in zip(translations, references, strict=True)

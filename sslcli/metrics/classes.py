@@ -35,7 +35,10 @@ class Confusions:
     def of(cls, gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> Self:
         """Raises DataError for what is no label, ValueError where an example has no prediction."""
         number = numbered(labels, [*gold, *predicted], "classes")
-        cells = [number[right] * len(labels) + number[given] for right, given in zip(gold, predicted, strict=True)]
+        cells = [
+            number[right] * len(labels) + number[given]
+            for right, given in zip(gold, predicted, strict=True)
+        ]
         cells_C, counts_C = np.unique(np.array(cells, dtype=np.int64), return_counts=True)
         return cls(*np.divmod(cells_C, max(len(labels), 1)), counts_C)
 
@@ -43,7 +46,9 @@ class Confusions:
         """Return the cells with classes renumbered among those that occur, and the indices of
         these.
         """
-        present_P, places = np.unique(np.concatenate([self.right_C, self.given_C]), return_inverse=True)
+        present_P, places = np.unique(
+            np.concatenate([self.right_C, self.given_C]), return_inverse=True
+        )
         right_C, given_C = places.reshape(2, -1)
         return type(self)(right_C, given_C, self.counts_C), present_P
 
@@ -51,7 +56,9 @@ class Confusions:
         """Return the margins over all classes for these counts of the cells."""
         same = np.flatnonzero(self.right_C == self.given_C)
         hits = summed(counts_RC[:, same], self.right_C[same], classes)
-        return Margins(hits, summed(counts_RC, self.given_C, classes), summed(counts_RC, self.right_C, classes))
+        return Margins(
+            hits, summed(counts_RC, self.given_C, classes), summed(counts_RC, self.right_C, classes)
+        )
 
 
 def numbered(labels: Sequence[str], used: Iterable[str], what: str) -> dict[str, int]:
@@ -59,8 +66,13 @@ def numbered(labels: Sequence[str], used: Iterable[str], what: str) -> dict[str,
     number = {label: place for place, label in enumerate(labels)}
     if unknown := set(used) - number.keys():
         stranger = min(unknown)
-        listed = ", ".join(labels[:SHOWN]) + (f" and {len(labels) - SHOWN:,} more" if len(labels) > SHOWN else "")
-        raise DataError(f"'{stranger}' is none of the {len(number)} {what}", did_you_mean(stranger, labels) or f"{what}: {listed}")
+        listed = ", ".join(labels[:SHOWN]) + (
+            f" and {len(labels) - SHOWN:,} more" if len(labels) > SHOWN else ""
+        )
+        raise DataError(
+            f"'{stranger}' is none of the {len(number)} {what}",
+            did_you_mean(stranger, labels) or f"{what}: {listed}",
+        )
     return number
 
 
@@ -77,7 +89,11 @@ class Margins:
     @classmethod
     def of(cls, confusions: np.ndarray) -> Self:
         """Return the margins of tables [..., K, K]."""
-        return cls(np.diagonal(confusions, axis1=-2, axis2=-1), confusions.sum(axis=-2), confusions.sum(axis=-1))
+        return cls(
+            np.diagonal(confusions, axis1=-2, axis2=-1),
+            confusions.sum(axis=-2),
+            confusions.sum(axis=-1),
+        )
 
 
 def macro_f1(margins: Margins) -> np.ndarray:
@@ -97,23 +113,36 @@ def matthews(margins: Margins) -> np.ndarray:
 
     0 where all examples are of one class, or all are given one.
     """
-    hits, given, there = (np.asarray(margin, dtype=np.float64) for margin in (margins.hits, margins.given, margins.there))
+    hits, given, there = (
+        np.asarray(margin, dtype=np.float64)
+        for margin in (margins.hits, margins.given, margins.there)
+    )
     count = there.sum(axis=-1)
     covariance = hits.sum(axis=-1) * count - (given * there).sum(axis=-1)
     spread = (count**2 - (given**2).sum(axis=-1)) * (count**2 - (there**2).sum(axis=-1))
     return ratio(covariance, np.sqrt(spread))
 
 
-def class_scores(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> Sequence[Score]:
-    """Accuracy, macro F1, weighted F1 and Matthews' correlation; fractions. Raises DataError for what is no label, or no example."""
+def class_scores(
+    gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str]
+) -> Sequence[Score]:
+    """Accuracy, macro F1, weighted F1 and Matthews' correlation; fractions. Raises DataError for
+    what is no label, or no example.
+    """
     confusions = Confusions.of(gold, predicted, labels)
-    right = np.array([left == given for left, given in zip(gold, predicted, strict=True)], dtype=np.float64)
+    right = np.array(
+        [left == given for left, given in zip(gold, predicted, strict=True)], dtype=np.float64
+    )
     others = {"macro f1": macro_f1, "weighted f1": weighted_f1, "matthews": matthews}
     return [mean_score("accuracy", right), *_scores(others, confusions)]
 
 
-def binary_scores(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str], positive: str) -> Sequence[Score]:
-    """F1, precision and recall of one class against all others (GLUE's F1 of MRPC and QQP). Raises DataError as class_scores does."""
+def binary_scores(
+    gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str], positive: str
+) -> Sequence[Score]:
+    """F1, precision and recall of one class against all others (GLUE's F1 of MRPC and QQP). Raises
+    DataError as class_scores does.
+    """
     Confusions.of(gold, predicted, labels)  # which refuses what is no label
     right, said = ([str(int(label == positive)) for label in side] for side in (gold, predicted))
     statistics = {
@@ -124,7 +153,9 @@ def binary_scores(gold: Sequence[str], predicted: Sequence[str], labels: Sequenc
     return _scores(statistics, Confusions.of(right, said, ("0", "1")), among=2)
 
 
-def class_tables(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> Sequence[Table]:
+def class_tables(
+    gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str]
+) -> Sequence[Table]:
     """Return tables of precision, recall, F1 and support by class, and of confusions.
 
     Of more than MOST_ROWS classes only the commonest that occur have a row. Raises DataError as
@@ -135,9 +166,14 @@ def class_tables(gold: Sequence[str], predicted: Sequence[str], labels: Sequence
     hits, given, there = (margin[0] for margin in (margins.hits, margins.given, margins.there))
     places = np.arange(len(labels)) if len(labels) <= MOST_ROWS else commonest(there, given)
     columns = [ratio(hits, given), ratio(hits, there), f1_of(hits, given, there)]
-    rows = [[labels[place], *(float(column[place]) for column in columns), int(there[place])] for place in places.tolist()]
+    rows = [
+        [labels[place], *(float(column[place]) for column in columns), int(there[place])]
+        for place in places.tolist()
+    ]
     of_all = f" ({len(rows):,} of {len(labels):,})" if len(rows) < len(labels) else ""
-    table = Table(f"scores by class{of_all}", ["class", "precision", "recall", "f1", "examples"], rows)
+    table = Table(
+        f"scores by class{of_all}", ["class", "precision", "recall", "f1", "examples"], rows
+    )
     return [table, _confusions(confusions, labels)]
 
 
@@ -156,12 +192,27 @@ def _confusions(confusions: Confusions, labels: Sequence[str]) -> Table:
         return Table("confusions", ["right \\ given", *labels], rows)
     wrong = np.flatnonzero(confusions.right_C != confusions.given_C)
     order = wrong[np.argsort(-confusions.counts_C[wrong], kind="stable")[:MOST_COLUMNS]]
-    cells = zip(confusions.right_C[order], confusions.given_C[order], confusions.counts_C[order], strict=True)
-    return Table("largest confusions", ["right", "given", "examples"], [[labels[r], labels[g], int(count)] for r, g, count in cells])
+    cells = zip(
+        confusions.right_C[order],
+        confusions.given_C[order],
+        confusions.counts_C[order],
+        strict=True,
+    )
+    return Table(
+        "largest confusions",
+        ["right", "given", "examples"],
+        [[labels[r], labels[g], int(count)] for r, g, count in cells],
+    )
 
 
-def _scores(statistics: Mapping[str, Callable[[Margins], np.ndarray]], confusions: Confusions, among: int = 0) -> list[Score]:
-    """Resampled are the cells that are not empty, and scored with the classes that are in them, or with `among` classes."""
+def _scores(
+    statistics: Mapping[str, Callable[[Margins], np.ndarray]],
+    confusions: Confusions,
+    among: int = 0,
+) -> list[Score]:
+    """Resampled are the cells that are not empty, and scored with the classes that are in them, or
+    with `among` classes.
+    """
     if among:
         cells, classes = confusions, among
     else:

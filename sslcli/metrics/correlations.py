@@ -13,7 +13,9 @@ Numbers = Sequence[float] | np.ndarray
 
 
 def pearson(gold_N: Numbers, predicted_N: Numbers) -> float:
-    """Product-moment correlation, -1 to 1. 0 where all numbers of a side are equal and there is none; see correlation_notes."""
+    """Product-moment correlation, -1 to 1. 0 where all numbers of a side are equal and there is
+    none; see correlation_notes.
+    """
     gold, predicted = (np.asarray(numbers, dtype=np.float64) for numbers in (gold_N, predicted_N))
     if _is_constant(gold) or _is_constant(predicted):
         return 0.0
@@ -21,13 +23,20 @@ def pearson(gold_N: Numbers, predicted_N: Numbers) -> float:
 
 
 def spearman(gold_N: Numbers, predicted_N: Numbers) -> float:
-    """Pearson's correlation of the ranks; equal numbers share the mean of their ranks. 0 as in pearson."""
+    """Pearson's correlation of the ranks; equal numbers share the mean of their ranks. 0 as in
+    pearson.
+    """
     return pearson(_ranks(np.asarray(gold_N)), _ranks(np.asarray(predicted_N)))
 
 
 def correlation_scores(gold_N: Numbers, predicted_N: Numbers) -> Sequence[Score]:
-    """Pearson and Spearman. Raises DataError where there is no example, or a number that is not finite."""
-    return [statistic_score("pearson", pearson, gold_N, predicted_N), statistic_score("spearman", spearman, gold_N, predicted_N)]
+    """Pearson and Spearman. Raises DataError where there is no example, or a number that is not
+    finite.
+    """
+    return [
+        statistic_score("pearson", pearson, gold_N, predicted_N),
+        statistic_score("spearman", spearman, gold_N, predicted_N),
+    ]
 
 
 def correlation_notes(gold_N: Numbers, predicted_N: Numbers) -> Sequence[str]:
@@ -45,7 +54,9 @@ def _is_constant(numbers: np.ndarray) -> bool:
 
 
 def _unit(numbers: np.ndarray) -> np.ndarray:
-    """Around 0 and of length 1. Divided by the largest first, so that squares neither overflow nor vanish."""
+    """Around 0 and of length 1. Divided by the largest first, so that squares neither overflow nor
+    vanish.
+    """
     centred = numbers - numbers.mean()
     centred /= np.abs(centred).max()
     return centred / np.linalg.norm(centred)

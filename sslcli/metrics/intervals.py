@@ -8,11 +8,13 @@ from statistics import NormalDist
 
 import numpy as np
 
-# With 1000 resamples the ends of a 95 % interval wander by less than a tenth of its width (Efron & Tibshirani 1993, ch. 19).
+# With 1000 resamples the ends of a 95 % interval wander by less than a tenth of its width (Efron &
+# Tibshirani 1993, ch. 19).
 RESAMPLES = 1000
 # Fixed, so that scoring the same answers again shows the same interval.
 SEED = 0
-# Of one piece of resamples: 8 MiB of counts, and several times as much for what is computed from them.
+# Of one piece of resamples: 8 MiB of counts, and several times as much for what is computed from
+# them.
 PIECE_COUNTS = 1 << 20
 _OUTSIDE = 0.05  # of a 95 % interval, half of it on either side
 _PERCENTILES = (2.5, 97.5)
@@ -32,7 +34,9 @@ def interval_of_mean(values_N: np.ndarray) -> Interval:
     return interval_of_sums(lambda sums: sums[:, 0] / len(values), values[:, None])
 
 
-def interval_of_counts(statistic: Callable[[np.ndarray], np.ndarray], counts_K: np.ndarray) -> Interval:
+def interval_of_counts(
+    statistic: Callable[[np.ndarray], np.ndarray], counts_K: np.ndarray
+) -> Interval:
     """Percentile bootstrap of a statistic [R, K] -> [R] of the number of examples of each kind.
 
     Examples of one kind are interchangeable, so resampling N of them with replacement is one
@@ -42,16 +46,26 @@ def interval_of_counts(statistic: Callable[[np.ndarray], np.ndarray], counts_K: 
     return interval
 
 
-def intervals_of_counts(statistics: Callable[[np.ndarray], np.ndarray], counts_K: np.ndarray) -> list[Interval]:
+def intervals_of_counts(
+    statistics: Callable[[np.ndarray], np.ndarray], counts_K: np.ndarray
+) -> list[Interval]:
     """Percentile bootstrap of several statistics [R, K] -> [R, S] on the same resamples."""
-    statistics_RS = np.concatenate([statistics(piece) for piece in _resampled(np.asarray(counts_K))])
+    statistics_RS = np.concatenate(
+        [statistics(piece) for piece in _resampled(np.asarray(counts_K))]
+    )
     return [_percentiles(statistic_R) for statistic_R in statistics_RS.T]
 
 
-def interval_of_sums(statistic: Callable[[np.ndarray], np.ndarray], rows_NK: np.ndarray) -> Interval:
-    """Percentile bootstrap of a statistic [R, K] -> [R] of the sums over examples, where rows_NK has what each adds to them."""
+def interval_of_sums(
+    statistic: Callable[[np.ndarray], np.ndarray], rows_NK: np.ndarray
+) -> Interval:
+    """Percentile bootstrap of a statistic [R, K] -> [R] of the sums over examples, where rows_NK
+    has what each adds to them.
+    """
     kinds, counts = np.unique(np.asarray(rows_NK, dtype=np.float64), axis=0, return_counts=True)
-    return interval_of_counts(lambda resampled: statistic(resampled.astype(np.float64) @ kinds), counts)
+    return interval_of_counts(
+        lambda resampled: statistic(resampled.astype(np.float64) @ kinds), counts
+    )
 
 
 def interval_of_statistic(statistic: Callable[..., float], *columns_N: np.ndarray) -> Interval:
@@ -59,17 +73,24 @@ def interval_of_statistic(statistic: Callable[..., float], *columns_N: np.ndarra
     columns = [np.asarray(column) for column in columns_N]
     generator, count = np.random.default_rng(SEED), len(columns[0])
     places = (generator.integers(0, count, count) for _ in range(RESAMPLES))
-    return _percentiles(np.array([statistic(*(column[chosen] for column in columns)) for chosen in places]))
+    return _percentiles(
+        np.array([statistic(*(column[chosen] for column in columns)) for chosen in places])
+    )
 
 
 def _resampled(counts_K: np.ndarray) -> Iterator[np.ndarray]:
-    """R rows of counts in pieces [up to R, K] that fit into memory; each row has as many examples as there are."""
+    """R rows of counts in pieces [up to R, K] that fit into memory; each row has as many examples
+    as there are.
+    """
     generator, count = np.random.default_rng(SEED), int(counts_K.sum())
-    there = np.flatnonzero(counts_K)  # few of a large confusion table's cells, and only they are drawn
+    # few of a large confusion table's cells, and only they are drawn
+    there = np.flatnonzero(counts_K)
     rows = max(1, PIECE_COUNTS // len(counts_K))
     for start in range(0, RESAMPLES, rows):
         resampled = np.zeros((min(rows, RESAMPLES - start), len(counts_K)), dtype=np.int64)
-        resampled[:, there] = generator.multinomial(count, counts_K[there] / count, size=len(resampled))
+        resampled[:, there] = generator.multinomial(
+            count, counts_K[there] / count, size=len(resampled)
+        )
         yield resampled
 
 
@@ -87,6 +108,12 @@ def share_interval(right: float, count: int, comparisons: int = 1) -> Interval:
     quantile = NormalDist().inv_cdf(1 - _OUTSIDE / (2 * comparisons))
     share, squared = right / count, quantile**2
     middle = (share + squared / (2 * count)) / (1 + squared / count)
-    half = quantile / (1 + squared / count) * np.sqrt(share * (1 - share) / count + squared / (4 * count**2))
+    half = (
+        quantile
+        / (1 + squared / count)
+        * np.sqrt(share * (1 - share) / count + squared / (4 * count**2))
+    )
     # At both ends the formula gives 0 and 1 but for rounding.
-    return (0.0 if right == 0 else float(middle - half)), (1.0 if right == count else float(middle + half))
+    return (0.0 if right == 0 else float(middle - half)), (
+        1.0 if right == count else float(middle + half)
+    )

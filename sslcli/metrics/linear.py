@@ -41,19 +41,28 @@ class LinearProbe:
         """
         rows = _checked(rows_ND, labels)
         mean_D, deviation_D = rows.mean(axis=0), rows.std(axis=0)
-        deviation_D[deviation_D == 0] = 1.0  # a feature that never changes says nothing, and is not to be divided by
+        # a feature that never changes says nothing, and is not to be divided by
+        deviation_D[deviation_D == 0] = 1.0
         names, numbers_N = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
-        weights_DC, bias_C = _fitted(torch.from_numpy((rows - mean_D) / deviation_D), torch.from_numpy(numbers_N), len(names))
+        weights_DC, bias_C = _fitted(
+            torch.from_numpy((rows - mean_D) / deviation_D), torch.from_numpy(numbers_N), len(names)
+        )
         return cls(names.tolist(), mean_D, deviation_D, weights_DC, bias_C)
 
     def predict(self, rows_MD: np.ndarray) -> Sequence[str]:
         """Return the label of each row [M, D]."""
-        scores_MC = (np.asarray(rows_MD, dtype=np.float64) - self.mean_D) / self.deviation_D @ self.weights_DC + self.bias_C
+        scores_MC = (
+            np.asarray(rows_MD, dtype=np.float64) - self.mean_D
+        ) / self.deviation_D @ self.weights_DC + self.bias_C
         return [self.names[number] for number in scores_MC.argmax(axis=1)]
 
 
 def linear_probe(
-    rows_ND: np.ndarray, labels: Sequence[str], test_MD: np.ndarray, test_labels: Sequence[str], name: str = "accuracy"
+    rows_ND: np.ndarray,
+    labels: Sequence[str],
+    test_MD: np.ndarray,
+    test_labels: Sequence[str],
+    name: str = "accuracy",
 ) -> Score:
     """Return the accuracy on test rows, beside that of the commonest training label.
 
@@ -71,22 +80,32 @@ def majority(labels: Sequence[str], test_labels: Sequence[str]) -> float:
     return float(np.mean(np.asarray(test_labels, dtype=str) == names[counts.argmax()]))
 
 
-def control_labels(words: Sequence[str], labels: Sequence[str], generator: np.random.Generator) -> list[str]:
+def control_labels(
+    words: Sequence[str], labels: Sequence[str], generator: np.random.Generator
+) -> list[str]:
     """Return a random label per word, sampled by label frequency: a probe can only memorise it."""
     drawn = {word: labels[int(generator.integers(len(labels)))] for word in sorted(set(words))}
     return [drawn[word] for word in words]
 
 
-def _fitted(rows_ND: torch.Tensor, numbers_N: torch.Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
+def _fitted(
+    rows_ND: torch.Tensor, numbers_N: torch.Tensor, count: int
+) -> tuple[np.ndarray, np.ndarray]:
     weights_DC = torch.zeros(rows_ND.shape[1], count, dtype=torch.float64, requires_grad=True)
     bias_C = torch.zeros(count, dtype=torch.float64, requires_grad=True)
     search = _LBFGS(
-        [weights_DC, bias_C], max_iter=_MOST_EVALUATIONS, tolerance_grad=_FLAT_GRADIENT, history_size=20, line_search_fn="strong_wolfe"
+        [weights_DC, bias_C],
+        max_iter=_MOST_EVALUATIONS,
+        tolerance_grad=_FLAT_GRADIENT,
+        history_size=20,
+        line_search_fn="strong_wolfe",
     )
 
     def loss() -> torch.Tensor:
         search.zero_grad()
-        value = cross_entropy(rows_ND @ weights_DC + bias_C, numbers_N) + weights_DC.square().sum() / (2 * len(rows_ND))
+        value = cross_entropy(
+            rows_ND @ weights_DC + bias_C, numbers_N
+        ) + weights_DC.square().sum() / (2 * len(rows_ND))
         value.backward()
         return value
 
@@ -109,7 +128,13 @@ def _checked(rows: np.ndarray, labels: Sequence[str]) -> np.ndarray:
     if len(wide) != len(labels):
         raise ValueError(f"{len(wide)} rows and {len(labels)} labels")
     if not len(wide):
-        raise DataError("there is nothing for a linear probe to learn from or to be tested with", "give more labelled data")
+        raise DataError(
+            "there is nothing for a linear probe to learn from or to be tested with",
+            "give more labelled data",
+        )
     if not np.isfinite(wide).all():
-        raise DataError("a vector holds what is not a finite number", "the model's weights are damaged, or its training went wrong")
+        raise DataError(
+            "a vector holds what is not a finite number",
+            "the model's weights are damaged, or its training went wrong",
+        )
     return wide

@@ -1,6 +1,7 @@
 """Answers in many languages, compared as MLQA does.
 
-Lewis et al. 2020, "MLQA: Evaluating Cross-lingual Extractive Question Answering", section 4.1, and its evaluation script.
+Lewis et al. 2020, "MLQA: Evaluating Cross-lingual Extractive Question Answering", section 4.1, and
+its evaluation script.
 """
 
 import re
@@ -19,15 +20,16 @@ _ARTICLES = {
     "es": r"\b(?:un|una|unos|unas|el|la|los|las)\b",
     "vi": r"\b(?:của|là|cái|chiếc|những)\b",
     "de": r"\b(?:ein|eine|einen|einem|eines|einer|der|die|das|den|dem|des)\b",
-    "ar": "ال",  # wherever it stands: the script's other alternative, behind a space, matches nothing
+    # wherever it stands: the script's other alternative, behind a space, matches nothing
+    "ar": "ال",
     "hi": None,
     "zh": None,
 }
 LANGUAGES = tuple(sorted(_ARTICLES))
 
 _OFFICIAL_CHINESE = "\u4e00-\u9fa5"
-# The script leaves out the number zero, extension A, what came to the main block later, the compatibility block, and the
-# planes 2 and 3 that hold the later extensions.
+# The script leaves out the number zero, extension A, what came to the main block later, the
+# compatibility block, and the planes 2 and 3 that hold the later extensions.
 _ALL_CHINESE = "\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 
 
@@ -48,7 +50,9 @@ def mlqa_normalised(text: str, language: str, strict: bool = False) -> str:
 
 @cache
 def mlqa_rule(language: str, strict: bool = False) -> AnswerRule:
-    """Exact match and F1 of a language; see mlqa_normalised. Raises UsageError for a language without a rule."""
+    """Exact match and F1 of a language; see mlqa_normalised. Raises UsageError for a language
+    without a rule.
+    """
     _articles(language)
     return AnswerRule(partial(mlqa_normalised, language=language, strict=strict))
 
@@ -63,14 +67,21 @@ def mlqa_f1(prediction: str, golds: Sequence[str], language: str, strict: bool =
     return mlqa_rule(language, strict).agreement(prediction, golds)[1]
 
 
-def mlqa_scores(predictions: Sequence[str], golds: Sequence[Sequence[str]], language: str, strict: bool = False) -> Sequence[Score]:
-    """F1 and exact match in percent. Raises DataError where there is no question, UsageError for a language without a rule."""
+def mlqa_scores(
+    predictions: Sequence[str], golds: Sequence[Sequence[str]], language: str, strict: bool = False
+) -> Sequence[Score]:
+    """F1 and exact match in percent. Raises DataError where there is no question, UsageError for a
+    language without a rule.
+    """
     return answer_scores(mlqa_rule(language, strict), predictions, golds)
 
 
 def _articles(language: str) -> str | None:
     if language not in _ARTICLES:
-        raise UsageError(f"answers in the language '{language}' have no rule of comparison", f"languages: {', '.join(LANGUAGES)}")
+        raise UsageError(
+            f"answers in the language '{language}' have no rule of comparison",
+            f"languages: {', '.join(LANGUAGES)}",
+        )
     return _ARTICLES[language]
 
 

@@ -22,25 +22,37 @@ from sslcli.reports import Score, Table
 FEW = 8  # one in so many of all pairs of a group and a label
 
 
-def multilabel_scores(gold: Sequence[Collection[str]], predicted: Sequence[Collection[str]], labels: Sequence[str]) -> Sequence[Score]:
+def multilabel_scores(
+    gold: Sequence[Collection[str]], predicted: Sequence[Collection[str]], labels: Sequence[str]
+) -> Sequence[Score]:
     """Micro F1, macro F1 and exact match (the whole set is right); fractions.
 
-    Macro F1 is the mean over all labels; one that is neither there nor given adds 0. Raises DataError for what is no label,
-    or where there is no example; ValueError where an example has no prediction.
+    Macro F1 is the mean over all labels; one that is neither there nor given adds 0. Raises
+    DataError for what is no label, or where there is no example; ValueError where an example has no
+    prediction.
     """
     sides = Sides.of(gold, predicted, labels)
 
     def macro(counts_RG: np.ndarray) -> np.ndarray:
         rows = max(1, PIECE_COUNTS // max(sides.width, 1))
         pieces = [counts_RG[start : start + rows] for start in range(0, len(counts_RG), rows)]
-        return np.concatenate([f1_of(*sides.sums(piece)).sum(axis=1) / len(labels) for piece in pieces])
+        return np.concatenate(
+            [f1_of(*sides.sums(piece)).sum(axis=1) / len(labels) for piece in pieces]
+        )
 
     def micro(counts_RG: np.ndarray) -> np.ndarray:
         return f1_of(*(counts_RG @ sides.sizes_G3).T)
 
     return [
-        *counts_scores(("micro f1", "macro f1"), lambda counts_RG: np.stack([micro(counts_RG), macro(counts_RG)], axis=1), sides.counts_G),
-        mean_score("exact match", [set(right) == set(answer) for right, answer in zip(gold, predicted, strict=True)]),
+        *counts_scores(
+            ("micro f1", "macro f1"),
+            lambda counts_RG: np.stack([micro(counts_RG), macro(counts_RG)], axis=1),
+            sides.counts_G,
+        ),
+        mean_score(
+            "exact match",
+            [set(right) == set(answer) for right, answer in zip(gold, predicted, strict=True)],
+        ),
     ]
 
 
@@ -61,10 +73,18 @@ class Sides:
     present_P: np.ndarray
 
     @classmethod
-    def of(cls, gold: Sequence[Collection[str]], predicted: Sequence[Collection[str]], labels: Sequence[str]) -> Self:
+    def of(
+        cls,
+        gold: Sequence[Collection[str]],
+        predicted: Sequence[Collection[str]],
+        labels: Sequence[str],
+    ) -> Self:
         """Raises DataError for what is no label, ValueError where an example has no prediction."""
         number = numbered(labels, chain.from_iterable(chain(gold, predicted)), "labels")
-        pairs = [(frozenset(map(number.__getitem__, side)) for side in pair) for pair in zip(gold, predicted, strict=True)]
+        pairs = [
+            (frozenset(map(number.__getitem__, side)) for side in pair)
+            for pair in zip(gold, predicted, strict=True)
+        ]
         groups = Counter(map(tuple, pairs))
         entries = [
             (group, label, label in there and label in given, label in given, label in there)
@@ -74,8 +94,17 @@ class Sides:
         owner_E, label_E, *kinds = np.asarray(entries, dtype=np.int64).reshape(-1, 5).T
         present_P, label_E = np.unique(label_E, return_inverse=True)
         kinds_E3 = np.stack(kinds, axis=1)
-        sizes_G3 = np.stack([np.bincount(owner_E, kind, len(groups)) for kind in kinds], axis=1).astype(np.int64)
-        return cls(np.fromiter(groups.values(), np.int64, len(groups)), sizes_G3, owner_E, label_E.reshape(-1), kinds_E3, present_P)
+        sizes_G3 = np.stack(
+            [np.bincount(owner_E, kind, len(groups)) for kind in kinds], axis=1
+        ).astype(np.int64)
+        return cls(
+            np.fromiter(groups.values(), np.int64, len(groups)),
+            sizes_G3,
+            owner_E,
+            label_E.reshape(-1),
+            kinds_E3,
+            present_P,
+        )
 
     @cached_property
     def tables(self) -> np.ndarray | None:
@@ -103,10 +132,15 @@ class Sides:
         if self.tables is not None:
             return [counts_RG.astype(np.float64) @ table_GP for table_GP in self.tables]
         counts_RE = counts_RG[:, self.owner_E]
-        return [summed(counts_RE * kind_E, self.label_E, len(self.present_P)) for kind_E in self.kinds_E3.T]
+        return [
+            summed(counts_RE * kind_E, self.label_E, len(self.present_P))
+            for kind_E in self.kinds_E3.T
+        ]
 
 
-def label_table(gold: Sequence[Collection[str]], predicted: Sequence[Collection[str]], labels: Sequence[str]) -> Table:
+def label_table(
+    gold: Sequence[Collection[str]], predicted: Sequence[Collection[str]], labels: Sequence[str]
+) -> Table:
     """Return precision, recall, F1 and support by label; at most MOST_ROWS, as class_tables
     does.
     """
@@ -116,6 +150,11 @@ def label_table(gold: Sequence[Collection[str]], predicted: Sequence[Collection[
     hits, given, there = sums
     places = np.arange(len(labels)) if len(labels) <= MOST_ROWS else commonest(there, given)
     columns = [ratio(hits, given), ratio(hits, there), f1_of(hits, given, there)]
-    rows = [[labels[place], *(float(column[place]) for column in columns), int(there[place])] for place in places.tolist()]
+    rows = [
+        [labels[place], *(float(column[place]) for column in columns), int(there[place])]
+        for place in places.tolist()
+    ]
     of_all = f" ({len(rows):,} of {len(labels):,})" if len(rows) < len(labels) else ""
-    return Table(f"scores by label{of_all}", ["label", "precision", "recall", "f1", "examples"], rows)
+    return Table(
+        f"scores by label{of_all}", ["label", "precision", "recall", "f1", "examples"], rows
+    )

@@ -17,10 +17,12 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Separation:
-    """`within`: of each sense the mean cosine of two different uses. `across`: the mean cosine of two uses of different senses.
+    """`within`: of each sense the mean cosine of two different uses. `across`: the mean cosine of
+    two uses of different senses.
 
-    `value`: the mean over senses of `within`, each sense counting alike, less `across`. `interval`: 95 %. `shuffled`: the mean
-    and the 97.5th percentile of the value where the senses are dealt out anew; `p`: how often that gives as much or more.
+    `value`: the mean over senses of `within`, each sense counting alike, less `across`. `interval`:
+    95 %. `shuffled`: the mean and the 97.5th percentile of the value where the senses are dealt out
+    anew; `p`: how often that gives as much or more.
     """
 
     within: Mapping[str, float]
@@ -39,8 +41,12 @@ class Separation:
 
 
 def cosines(vectors_ND: np.ndarray) -> np.ndarray:
-    """float64 [N, N]; 1 exactly between equal vectors, whatever the order of summation, and 0 beside a vector of zeros."""
-    rows, place_of = np.unique(np.asarray(vectors_ND, dtype=np.float64), axis=0, return_inverse=True)
+    """float64 [N, N]; 1 exactly between equal vectors, whatever the order of summation, and 0
+    beside a vector of zeros.
+    """
+    rows, place_of = np.unique(
+        np.asarray(vectors_ND, dtype=np.float64), axis=0, return_inverse=True
+    )
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     unit = rows / np.where(lengths > 0, lengths, 1.0)
     table = np.clip(unit @ unit.T, -1.0, 1.0)
@@ -55,7 +61,9 @@ def sense_gap(vectors_ND: np.ndarray, senses_N: Sequence[str]) -> float:
     return float(_gaps(_between(vectors_ND), uses_KN[None].astype(np.float64))[0])
 
 
-def sense_gaps(vectors_by_layer: Mapping[int, np.ndarray], words_N: Sequence[str], senses_N: Sequence[str]) -> dict[str, dict[int, float]]:
+def sense_gaps(
+    vectors_by_layer: Mapping[int, np.ndarray], words_N: Sequence[str], senses_N: Sequence[str]
+) -> dict[str, dict[int, float]]:
     """The separation of every word at every layer, out of the uses of all words, [N, D] by layer.
 
     Raises DataError where a word has not two senses with two uses each.
@@ -64,7 +72,10 @@ def sense_gaps(vectors_by_layer: Mapping[int, np.ndarray], words_N: Sequence[str
     found: dict[str, dict[int, float]] = {}
     for word in dict.fromkeys(words.tolist()):
         own = np.flatnonzero(words == word)
-        found[word] = {layer: sense_gap(vectors_ND[own], senses[own].tolist()) for layer, vectors_ND in vectors_by_layer.items()}
+        found[word] = {
+            layer: sense_gap(vectors_ND[own], senses[own].tolist())
+            for layer, vectors_ND in vectors_by_layer.items()
+        }
     return found
 
 
@@ -101,9 +112,13 @@ def _uses_of(senses_N: Sequence[str]) -> tuple[np.ndarray, list[str]]:
     names = list(dict.fromkeys(senses_N))
     uses_KN = np.asarray(names)[:, None] == np.asarray(senses_N)[None, :]
     if len(names) < 2 or uses_KN.sum(axis=1).min() < 2:
-        counts = ", ".join(f"{name or '(none)'} {count}" for name, count in zip(names, uses_KN.sum(axis=1), strict=True))
+        counts = ", ".join(
+            f"{name or '(none)'} {count}"
+            for name, count in zip(names, uses_KN.sum(axis=1), strict=True)
+        )
         raise DataError(
-            f"senses cannot be compared: there are {counts or 'no uses'}", "give sentences of two senses or more, two at least of each"
+            f"senses cannot be compared: there are {counts or 'no uses'}",
+            "give sentences of two senses or more, two at least of each",
         )
     return uses_KN, names
 
@@ -137,7 +152,9 @@ def _resampled(uses_KN: np.ndarray, generator: np.random.Generator) -> np.ndarra
     weights_RKN = np.zeros((RESAMPLES, *uses_KN.shape))
     for sense, own_N in enumerate(uses_KN):
         count = int(own_N.sum())
-        weights_RKN[:, sense, own_N] = generator.multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
+        weights_RKN[:, sense, own_N] = generator.multinomial(
+            count, np.full(count, 1 / count), size=RESAMPLES
+        )
     return weights_RKN
 
 

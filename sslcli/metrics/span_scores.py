@@ -16,12 +16,18 @@ from sslcli.reports import Score, Table
 Sentences = Sequence[Sequence[str]]
 
 
-def span_counts(gold: Sentences, predicted: Sentences, scheme: str | None = None) -> tuple[list[str], np.ndarray]:
-    """The kinds, sorted, and int64 [N, K, 3]: spans found rightly, predicted, and there to find. Tags as in spans_of_tags.
+def span_counts(
+    gold: Sentences, predicted: Sentences, scheme: str | None = None
+) -> tuple[list[str], np.ndarray]:
+    """The kinds, sorted, and int64 [N, K, 3]: spans found rightly, predicted, and there to find.
+    Tags as in spans_of_tags.
 
     Raises DataError as spans_of_tags does. ValueError where sentences have no partner.
     """
-    pairs = [(set(spans_of_tags(tags, scheme)), set(spans_of_tags(guess, scheme))) for tags, guess in zip(gold, predicted, strict=True)]
+    pairs = [
+        (set(spans_of_tags(tags, scheme)), set(spans_of_tags(guess, scheme)))
+        for tags, guess in zip(gold, predicted, strict=True)
+    ]
     kinds = sorted({span.kind for pair in pairs for spans in pair for span in spans})
     number = {kind: place for place, kind in enumerate(kinds)}
     counts = np.zeros((len(pairs), len(kinds), 3), dtype=np.int64)
@@ -32,10 +38,14 @@ def span_counts(gold: Sentences, predicted: Sentences, scheme: str | None = None
     return kinds, counts
 
 
-def span_scores(gold: Sentences, predicted: Sentences, scheme: str | None = None) -> Sequence[Score]:
-    """F1, precision and recall over all spans, then the mean of the kinds' F1; fractions. Tags as in spans_of_tags.
+def span_scores(
+    gold: Sentences, predicted: Sentences, scheme: str | None = None
+) -> Sequence[Score]:
+    """F1, precision and recall over all spans, then the mean of the kinds' F1; fractions. Tags as
+    in spans_of_tags.
 
-    0 where there is nothing to divide by. Raises DataError where there is no sentence, and as spans_of_tags does.
+    0 where there is nothing to divide by. Raises DataError where there is no sentence, and as
+    spans_of_tags does.
     """
     _, counts = span_counts(gold, predicted, scheme)
     overall, by_kind = counts.sum(axis=1), counts.reshape(len(counts), -1)
@@ -51,8 +61,18 @@ def span_table(gold: Sentences, predicted: Sentences, scheme: str | None = None)
     """A row for each kind of span: precision, recall, F1, and how many there are to find."""
     kinds, counts = span_counts(gold, predicted, scheme)
     hits, guessed, there = counts.sum(axis=0).T
-    columns = zip(kinds, ratio(hits, guessed), ratio(hits, there), f1_of(hits, guessed, there), there, strict=True)
-    rows = [[kind, float(precision), float(recall), float(f1), int(count)] for kind, precision, recall, f1, count in columns]
+    columns = zip(
+        kinds,
+        ratio(hits, guessed),
+        ratio(hits, there),
+        f1_of(hits, guessed, there),
+        there,
+        strict=True,
+    )
+    rows = [
+        [kind, float(precision), float(recall), float(f1), int(count)]
+        for kind, precision, recall, f1, count in columns
+    ]
     return Table("spans by kind", ["kind", "precision", "recall", "f1", "spans"], rows)
 
 

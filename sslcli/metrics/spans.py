@@ -1,8 +1,8 @@
 """Spans that tags of words mark, as conlleval and seqeval read them.
 
-Tags: Ramshaw & Marcus 1995, "Text Chunking using Transformation-Based Learning" (IOB1), Tjong Kim Sang & Veenstra 1999,
-"Representing Text Chunks" (IOB2), Uchimoto et al. 2000 (BIOES). A tag is O, or a letter, "-" and the kind of the span.
-Other letters and spellings: sslcli.metrics.tag_schemes.
+Tags: Ramshaw & Marcus 1995, "Text Chunking using Transformation-Based Learning" (IOB1), Tjong Kim
+Sang & Veenstra 1999, "Representing Text Chunks" (IOB2), Uchimoto et al. 2000 (BIOES). A tag is O,
+or a letter, "-" and the kind of the span. Other letters and spellings: sslcli.metrics.tag_schemes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,12 @@ Scheme = Literal["IOB1", "IOB2", "BIOES", "BILOU", "BMES", "BMEWO"]
 _LETTERS = {**LETTERS, "IOB1": "BI", "IOB2": "BI", None: "".join(MEANING)}
 _WITH_ENDS = ("BIOES", "BILOU", "BMES", "BMEWO")
 _SCHEMES: Mapping[str, Scheme] = {name: name for name in get_args(Scheme)}
-_ALIASES: Mapping[str, Scheme] = {"BIO": "IOB2", "IOBES": "BIOES", "BILUO": "BILOU", "BMESO": "BMES"}
+_ALIASES: Mapping[str, Scheme] = {
+    "BIO": "IOB2",
+    "IOBES": "BIOES",
+    "BILUO": "BILOU",
+    "BMESO": "BMES",
+}
 _NAMES = {**_SCHEMES, **_ALIASES}
 
 
@@ -40,10 +45,10 @@ _OUTSIDE = _Tag("O")
 def spans_of_tags(tags: Sequence[str], scheme: str | None = None) -> list[TaggedSpan]:
     """The spans of one sentence, from left to right.
 
-    Without a scheme every tag but O belongs to a span, whatever stands beside it: conlleval's reading, and seqeval's own.
-    With a scheme ("IOB1", "IOB2" or "BIO", "BIOES" or "IOBES", "BILOU", "BMES", "BMEWO") only what obeys it is a span, as in
-    seqeval's mode "strict".
-    Raises DataError for a tag that is none, or none of the scheme.
+    Without a scheme every tag but O belongs to a span, whatever stands beside it: conlleval's
+    reading, and seqeval's own. With a scheme ("IOB1", "IOB2" or "BIO", "BIOES" or "IOBES", "BILOU",
+    "BMES", "BMEWO") only what obeys it is a span, as in seqeval's mode "strict". Raises DataError
+    for a tag that is none, or none of the scheme.
     """
     scheme = checked_scheme(scheme)
     read = [_OUTSIDE, *(_tag(tag, scheme) for tag in tags), _OUTSIDE]
@@ -85,10 +90,17 @@ def detect_scheme(sentences: Iterable[Sequence[str]]) -> Scheme | None:
     if reading is not None and reading.scheme != "BIO":
         return _SCHEMES.get(reading.scheme)
     known = {} if reading is None else reading.tags
-    read = [[_OUTSIDE, *(_tag(known.get(tag, tag), None) for tag in sentence)] for sentence in written]
+    read = [
+        [_OUTSIDE, *(_tag(known.get(tag, tag), None) for tag in sentence)] for sentence in written
+    ]
     pairs = [pair for sentence in read for pair in pairwise(sentence)]
-    begins_inside = any(tag.letter == "I" and not _continues(previous, tag) for previous, tag in pairs)
-    needless = any(tag.letter == "B" and (previous == _OUTSIDE or previous.kind != tag.kind) for previous, tag in pairs)
+    begins_inside = any(
+        tag.letter == "I" and not _continues(previous, tag) for previous, tag in pairs
+    )
+    needless = any(
+        tag.letter == "B" and (previous == _OUTSIDE or previous.kind != tag.kind)
+        for previous, tag in pairs
+    )
     if begins_inside:
         return None if needless else "IOB1"
     return "IOB2"
@@ -102,7 +114,11 @@ def _tag(text: str, scheme: Scheme | None) -> _Tag:
     if len(letter) != 1 or letter not in _LETTERS[scheme]:
         of_scheme = f" of {scheme}" if scheme else ""
         raise DataError(
-            f"'{text}' is no tag{of_scheme}", f"a tag is O, or one of {', '.join(_LETTERS[scheme])}, then - and a name, such as B-PER"
+            f"'{text}' is no tag{of_scheme}",
+            (
+                f"a tag is O, or one of {', '.join(_LETTERS[scheme])}, "
+                "then - and a name, such as B-PER"
+            ),
         )
     return _Tag(MEANING[letter], kind or "_")
 

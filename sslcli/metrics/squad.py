@@ -1,8 +1,8 @@
 """Exact match and word F1 of a predicted answer, by the rules of SQuAD and of courses.
 
 SQuAD 1.1: Rajpurkar et al. 2016, "SQuAD: 100,000+ Questions for Machine Comprehension of Text".
-SQuAD 2.0: Rajpurkar, Jia & Liang 2018, "Know What You Don't Know", for which no words against no words are a full match.
-Letters: N questions.
+SQuAD 2.0: Rajpurkar, Jia & Liang 2018, "Know What You Don't Know", for which no words against no
+words are a full match. Letters: N questions.
 """
 
 import re
@@ -44,7 +44,9 @@ class AnswerRule:
     def agreement(self, prediction: str, golds: Sequence[str]) -> tuple[float, float]:
         """Exact match and F1, each with the right answer that suits it best."""
         predicted, rights = self.normalised(prediction), self._rights(golds)
-        return float(predicted in rights), max(self._f1(predicted.split(), right.split()) for right in rights)
+        return float(predicted in rights), max(
+            self._f1(predicted.split(), right.split()) for right in rights
+        )
 
     def values(self, predictions: Sequence[str], golds: Sequence[Sequence[str]]) -> AnswerValues:
         """Compare N predictions with the right answers of each."""
@@ -76,7 +78,9 @@ SQUAD_V2 = AnswerRule(squad_normalised, both_empty_f1=1.0, skips_empty_golds=Tru
 
 
 def squad_exact(prediction: str, golds: Sequence[str]) -> float:
-    """0 or 1, as SQuAD 2.0 counts. No right answer: there is none to be found, and only the empty answer is right."""
+    """0 or 1, as SQuAD 2.0 counts. No right answer: there is none to be found, and only the empty
+    answer is right.
+    """
     return SQUAD_V2.agreement(prediction, golds)[0]
 
 
@@ -86,16 +90,27 @@ def squad_f1(prediction: str, golds: Sequence[str]) -> float:
 
 
 def squad_v1_scores(predictions: Sequence[str], golds: Sequence[Sequence[str]]) -> Sequence[Score]:
-    """F1 and exact match in percent, as evaluate-v1.1.py computes them. Raises DataError where there is no question."""
+    """F1 and exact match in percent, as evaluate-v1.1.py computes them. Raises DataError where
+    there is no question.
+    """
     return answer_scores(SQUAD_V1, predictions, golds)
 
 
-def answer_scores(rule: AnswerRule, predictions: Sequence[str], golds: Sequence[Sequence[str]]) -> Sequence[Score]:
-    """F1 and exact match in percent by any rule, N questions. Raises DataError where there is none."""
+def answer_scores(
+    rule: AnswerRule, predictions: Sequence[str], golds: Sequence[Sequence[str]]
+) -> Sequence[Score]:
+    """F1 and exact match in percent by any rule, N questions. Raises DataError where there is
+    none.
+    """
     values = rule.values(predictions, golds)
-    return [mean_score("f1", values.f1_N, unit="%"), mean_score("exact match", values.exact_N, unit="%")]
+    return [
+        mean_score("f1", values.f1_N, unit="%"),
+        mean_score("exact match", values.exact_N, unit="%"),
+    ]
 
 
 def string_exact(prediction: str, golds: Sequence[str]) -> float:
-    """0 or 1: whether the answer is one of the right ones letter by letter, as courses compare submissions."""
+    """0 or 1: whether the answer is one of the right ones letter by letter, as courses compare
+    submissions.
+    """
     return float(prediction in (golds or [""]))

@@ -30,7 +30,9 @@ def squad_v2_scores(
     if no_answer_probabilities is None:
         return _scores_by_kind(raw, answerable_N)
     probabilities_N = checked_score("the probability of no answer", no_answer_probabilities)
-    scores = _scores_by_kind(_with_threshold(raw, answerable_N, probabilities_N > threshold), answerable_N)
+    scores = _scores_by_kind(
+        _with_threshold(raw, answerable_N, probabilities_N > threshold), answerable_N
+    )
     given_N = np.array([bool(prediction) for prediction in predictions], dtype=bool)
     for name, values_N in (("f1", raw.f1_N), ("exact match", raw.exact_N)):
         best, reached = best_threshold(values_N, answerable_N, given_N, probabilities_N)
@@ -40,13 +42,18 @@ def squad_v2_scores(
 
 
 def best_threshold(
-    values_N: np.ndarray, answerable_N: np.ndarray, given_N: np.ndarray, no_answer_probabilities_N: np.ndarray
+    values_N: np.ndarray,
+    answerable_N: np.ndarray,
+    given_N: np.ndarray,
+    no_answer_probabilities_N: np.ndarray,
 ) -> tuple[float, float]:
-    """The best mean value in percent, and the probability of no answer up to which answers are taken for it.
+    """The best mean value in percent, and the probability of no answer up to which answers are
+    taken for it.
 
-    values_N: of each question were its answer taken, 0 to 1; given_N: whether the answer has a letter at all. Nothing is
-    taken at first, which is right where there is no answer; then one answer after the other is, from the surest on. Among
-    equal probabilities the order is that of the questions, and the best may lie in their middle, as in evaluate-v2.0.py.
+    values_N: of each question were its answer taken, 0 to 1; given_N: whether the answer has a
+    letter at all. Nothing is taken at first, which is right where there is no answer; then one
+    answer after the other is, from the surest on. Among equal probabilities the order is that of
+    the questions, and the best may lie in their middle, as in evaluate-v2.0.py.
     """
     order = np.argsort(no_answer_probabilities_N, kind="stable")
     gains = np.where(answerable_N, values_N, -given_N.astype(np.float64))[order]
@@ -56,7 +63,9 @@ def best_threshold(
     return 100.0 * float(sums[best]) / len(values_N), reached
 
 
-def _with_threshold(raw: AnswerValues, answerable_N: np.ndarray, withheld_N: np.ndarray) -> AnswerValues:
+def _with_threshold(
+    raw: AnswerValues, answerable_N: np.ndarray, withheld_N: np.ndarray
+) -> AnswerValues:
     return AnswerValues(*(np.where(withheld_N, ~answerable_N, values_N) for values_N in raw))
 
 
@@ -65,7 +74,11 @@ def _scores_by_kind(values: AnswerValues, answerable_N: np.ndarray) -> list[Scor
     everything = np.ones(len(answerable_N), dtype=bool)
     parts = [
         ("", everything),
-        *((prefix, part) for prefix, part in (("answerable ", answerable_N), ("unanswerable ", ~answerable_N)) if part.any()),
+        *(
+            (prefix, part)
+            for prefix, part in (("answerable ", answerable_N), ("unanswerable ", ~answerable_N))
+            if part.any()
+        ),
     ]
     return [
         mean_score(f"{prefix}{name}", values_N[part], unit="%")

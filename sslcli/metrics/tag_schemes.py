@@ -1,8 +1,9 @@
 """Tag schemes of spans: letters and spellings of several schemes, read as those of one.
 
-BIO: Ramshaw & Marcus 1995 (IOB1), Tjong Kim Sang & Veenstra 1999 (IOB2). BIOES: Uchimoto et al. 2000.
-BILOU: Ratinov & Roth 2009, "Design Challenges and Misconceptions in Named Entity Recognition".
-BMES: Xue 2003, "Chinese Word Segmentation as Character Tagging". BMEWO: LingPipe's encoding.
+BIO: Ramshaw & Marcus 1995 (IOB1), Tjong Kim Sang & Veenstra 1999 (IOB2). BIOES: Uchimoto et al.
+2000. BILOU: Ratinov & Roth 2009, "Design Challenges and Misconceptions in Named Entity
+Recognition". BMES: Xue 2003, "Chinese Word Segmentation as Character Tagging". BMEWO: LingPipe's
+encoding.
 """
 
 import re
@@ -24,8 +25,10 @@ _SHOWN = 4
 
 @dataclass(frozen=True)
 class TagReading:
-    """`scheme`: its name; of a mixture, the names of all that it needs. `tags`: each tag -> the same in
-    BIOES with "-" between letter and kind ("U_PER" -> "S-PER"). `remark`: what is unusual, in words."""
+    """`scheme`: its name; of a mixture, the names of all that it needs. `tags`: each tag -> the
+    same in BIOES with "-" between letter and kind ("U_PER" -> "S-PER"). `remark`: what is unusual,
+    in words.
+    """
 
     scheme: str
     tags: Mapping[str, str]
@@ -49,12 +52,24 @@ def tag_reading(tags: Iterable[str]) -> TagReading | None:
         cases = "" if _one_case(letters) else "letters of both cases"
         letters = {letter.upper() for letter in letters}
         is_bare = spelling is _SPELLINGS["letters alone"]
-        if not letters <= set(MEANING) or (is_bare and not ("B" in letters and letters & set("IMEL"))):
+        if not letters <= set(MEANING) or (
+            is_bare and not ("B" in letters and letters & set("IMEL"))
+        ):
             continue
-        read = {label: f"{MEANING[match['letter'].upper()]}-{match['kind'] or '_'}" for label, match in matches.items()}
+        read = {
+            label: f"{MEANING[match['letter'].upper()]}-{match['kind'] or '_'}"
+            for label, match in matches.items()
+        }
         scheme, mixture = _scheme(letters)
-        remarks = [mixture, remark, cases, f"'{outside}' read as {OUTSIDE}" if outside not in (None, OUTSIDE) else ""]
-        return TagReading(scheme, {**read, outside or OUTSIDE: OUTSIDE}, ", ".join(filter(None, remarks)))
+        remarks = [
+            mixture,
+            remark,
+            cases,
+            f"'{outside}' read as {OUTSIDE}" if outside not in (None, OUTSIDE) else "",
+        ]
+        return TagReading(
+            scheme, {**read, outside or OUTSIDE: OUTSIDE}, ", ".join(filter(None, remarks))
+        )
     return None
 
 
@@ -76,7 +91,10 @@ def unread_tags(tags: Iterable[str]) -> str:
         schemes = "no scheme (BIO, BIOES, BILOU, BMES) that the other tags are of"
         return f"there is no F1 of spans: {shown}{more} {fit} {schemes}"
     if OUTSIDE in labels:
-        return "there is no F1 of spans: O is among the tags, but the others have no letter of a scheme (B-, I-, ...) before a kind"
+        return (
+            "there is no F1 of spans: O is among the tags, but the "
+            "others have no letter of a scheme (B-, I-, ...) before a kind"
+        )
     return ""
 
 
@@ -93,7 +111,9 @@ def _outside(labels: Collection[str]) -> str | None:
 
 
 def _one_case(letters: Collection[str]) -> bool:
-    return all(letter.isupper() for letter in letters) or all(letter.islower() for letter in letters)
+    return all(letter.isupper() for letter in letters) or all(
+        letter.islower() for letter in letters
+    )
 
 
 def _scheme(letters: Collection[str]) -> tuple[str, str]:

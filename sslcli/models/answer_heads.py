@@ -59,13 +59,25 @@ class AnswerHead:
         return module.eval()
 
     def load_into(self, learnable: nn.Module) -> None:
-        """Copy the weights into a task's head. Raises ModelError where the task has none of this kind and size."""
+        """Copy the weights into a task's head. Raises ModelError where the task has none of this
+        kind and size.
+        """
         place, cls = PLACES[self.kind]
         module = getattr(learnable, place, None)
         if not isinstance(module, cls) or _shapes(module.state_dict()) != _shapes(self.state):
             shown = ", ".join(self.labels[:SHOWN])
-            hint = f"its classes: {shown}" if shown else "evaluate it with the task that it was fine-tuned for"
-            raise ModelError(f"the model answers about {self.kind} with {self.classes} numbers, and this task needs another head", hint)
+            hint = (
+                f"its classes: {shown}"
+                if shown
+                else "evaluate it with the task that it was fine-tuned for"
+            )
+            raise ModelError(
+                (
+                    f"the model answers about {self.kind} with "
+                    f"{self.classes} numbers, and this task needs another head"
+                ),
+                hint,
+            )
         module.load_state_dict(dict(self.state))
 
     def entries(self) -> dict[str, Any]:
@@ -74,7 +86,10 @@ class AnswerHead:
         Raises UsageError for a choice between one class, which no such file can express.
         """
         if self.problem == "classes" and self.classes == 1:
-            raise UsageError(f"there is one class only, '{self.labels[0]}', and model directories need two", "train it on data with both")
+            raise UsageError(
+                f"there is one class only, '{self.labels[0]}', and model directories need two",
+                "train it on data with both",
+            )
         names = list(self.labels) or [f"LABEL_{number}" for number in range(self.classes)]
         problem = next((theirs for theirs, ours in PROBLEMS.items() if ours == self.problem), None)
         return {
@@ -89,16 +104,31 @@ def problem_of(kind: Any) -> Problem | None:
     return kind if kind in PROBLEMS.values() else None
 
 
-def answer_head(learnable: State, labels: Sequence[str], problem: Problem | None = None) -> AnswerHead | None:
-    """The head of a task that is nothing but one head of a known kind, by its names and shapes; None for any other."""
+def answer_head(
+    learnable: State, labels: Sequence[str], problem: Problem | None = None
+) -> AnswerHead | None:
+    """The head of a task that is nothing but one head of a known kind, by its names and shapes;
+    None for any other.
+    """
     for kind, (place, _) in PLACES.items():
-        state = {name.removeprefix(f"{place}."): value for name, value in learnable.items() if name.startswith(f"{place}.")}
+        state = {
+            name.removeprefix(f"{place}."): value
+            for name, value in learnable.items()
+            if name.startswith(f"{place}.")
+        }
         layers = ("pooler", "classifier") if kind == "sequence" else ("classifier",)
-        if len(state) < len(learnable) or state.keys() != {f"{layer}.{part}" for layer in layers for part in ("weight", "bias")}:
+        if len(state) < len(learnable) or state.keys() != {
+            f"{layer}.{part}" for layer in layers for part in ("weight", "bias")
+        }:
             continue
         classes = ENDS if kind == "spans" else 1 if problem == "number" else len(labels)
         if state["classifier.weight"].ndim == 2 and len(state["classifier.weight"]) == classes:
-            return AnswerHead(kind, state, () if kind == "spans" or problem == "number" else tuple(labels), problem)
+            return AnswerHead(
+                kind,
+                state,
+                () if kind == "spans" or problem == "number" else tuple(labels),
+                problem,
+            )
     return None
 
 
@@ -112,46 +142,76 @@ class Announced:
 
     @classmethod
     def by(cls, config: Mapping[str, Any]) -> Self | None:
-        """Raises ModelError where the classes are not numbered 0, 1, ..., or the kind of problem is unknown."""
+        """Raises ModelError where the classes are not numbered 0, 1, ..., or the kind of problem is
+        unknown.
+        """
         listed = config.get("architectures")
-        name = listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], str) else ""
+        name = (
+            listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], str) else ""
+        )
         kind = next((kind for kind, suffix in ANSWERS.items() if name.endswith(suffix)), None)
         if kind is None:
             return None
         reader = ConfigReader(config)
         names = _names(reader)
         usual = "regression" if len(names) == 1 else "single_label_classification"
-        return cls(kind, names, reader.choice("problem_type", PROBLEMS, usual) if kind == "sequence" else None)
+        return cls(
+            kind,
+            names,
+            reader.choice("problem_type", PROBLEMS, usual) if kind == "sequence" else None,
+        )
 
     def shapes(self, settings: TransformerSettings) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the head's tensors, under the names that keys use."""
         with torch.device("meta"):
-            module = PLACES[self.kind][1](settings, ENDS if self.kind == "spans" else len(self.names))
-        return {f"{self.kind}.{name}": shape for name, shape in _shapes(module.state_dict()).items()}
+            module = PLACES[self.kind][1](
+                settings, ENDS if self.kind == "spans" else len(self.names)
+            )
+        return {
+            f"{self.kind}.{name}": shape for name, shape in _shapes(module.state_dict()).items()
+        }
 
     def found(self, tensors: State) -> AnswerHead | None:
         """The head out of tensors under the names that keys use; None where there is none of it."""
-        state = {name.removeprefix(f"{self.kind}."): value for name, value in tensors.items() if name.startswith(f"{self.kind}.")}
+        state = {
+            name.removeprefix(f"{self.kind}."): value
+            for name, value in tensors.items()
+            if name.startswith(f"{self.kind}.")
+        }
         unnamed = self.kind == "spans" or self.problem == "number"
-        return AnswerHead(self.kind, state, () if unnamed else tuple(self.names), self.problem) if state else None
+        return (
+            AnswerHead(self.kind, state, () if unnamed else tuple(self.names), self.problem)
+            if state
+            else None
+        )
 
 
 def _names(reader: ConfigReader) -> list[str]:
-    """What the classes are called, by number. Where a config is silent there are two, as in transformers."""
+    """What the classes are called, by number. Where a config is silent there are two, as in
+    transformers.
+    """
     given = reader.group("id2label")
     if not given:
         count = reader.count("num_labels", 2)
         if count > MOST_CLASSES:
-            raise ModelError(f"config.json: num_labels must not be beyond {MOST_CLASSES:,}, as {count:,} is", "the file is damaged")
+            raise ModelError(
+                f"config.json: num_labels must not be beyond {MOST_CLASSES:,}, as {count:,} is",
+                "the file is damaged",
+            )
         return [f"LABEL_{number}" for number in range(count)]
     found = [given.get(str(number)) for number in range(len(given))]
     names = [name for name in found if isinstance(name, str)]
     if len(names) < len(found):
-        raise ModelError("config.json: id2label must give a name to every number from 0", "the file is damaged")
+        raise ModelError(
+            "config.json: id2label must give a name to every number from 0", "the file is damaged"
+        )
     twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
         problem = f"config.json: id2label calls several classes '{twice:.40}'"
-        raise ModelError(problem, "give each class a name of its own in config.json: answers could not be told apart")
+        raise ModelError(
+            problem,
+            "give each class a name of its own in config.json: answers could not be told apart",
+        )
     return names
 
 

@@ -21,21 +21,37 @@ Declaring = type[Learnable] | type[Probe]
 OTHER_MODEL = "choose another --model"
 
 
-def refuse_other_architecture(classes: Mapping[str, Declaring], architecture: Architecture, whose: str, hint: str = OTHER_MODEL) -> None:
-    """Raises UsageError where one of the named classes cannot use this kind of Transformer; `whose`: what has it."""
+def refuse_other_architecture(
+    classes: Mapping[str, Declaring],
+    architecture: Architecture,
+    whose: str,
+    hint: str = OTHER_MODEL,
+) -> None:
+    """Raises UsageError where one of the named classes cannot use this kind of Transformer;
+    `whose`: what has it.
+    """
     for name, cls in classes.items():
         if architecture not in cls.architectures:
             wanted = " or ".join(each.replace("_", "-") for each in sorted(cls.architectures))
-            raise UsageError(f"'{name}' needs {_a(wanted)}, and {whose} is {_a(architecture.replace('_', '-'))}", hint)
+            raise UsageError(
+                f"'{name}' needs {_a(wanted)}, and {whose} is {_a(architecture.replace('_', '-'))}",
+                hint,
+            )
 
 
-def refuse_missing_tokens(classes: Mapping[str, Declaring], tokenizer: Tokenizer | None, hint: str = "") -> None:
-    """Raises UsageError where a tokenizer lacks a special token that one of the named classes declares."""
+def refuse_missing_tokens(
+    classes: Mapping[str, Declaring], tokenizer: Tokenizer | None, hint: str = ""
+) -> None:
+    """Raises UsageError where a tokenizer lacks a special token that one of the named classes
+    declares.
+    """
     if tokenizer is not None:
         refuse_tokens_not_among(classes, special_tokens_of(tokenizer), "the tokenizer", hint)
 
 
-def refuse_tokens_not_among(classes: Mapping[str, Declaring], there: Collection[SpecialToken], whose: str, hint: str = "") -> None:
+def refuse_tokens_not_among(
+    classes: Mapping[str, Declaring], there: Collection[SpecialToken], whose: str, hint: str = ""
+) -> None:
     """Refuse missing special tokens, where the existing ones are known."""
     for name, cls in classes.items():
         if lacking := missing(cls.special_tokens, there):
@@ -51,7 +67,11 @@ def tokenizers_with(wanted: Collection[SpecialToken]) -> str:
             cls = registry.load("tokenizers", kind)
             if not missing(wanted, cls(cls.Options()).special_tokens() or ()):
                 found.append(kind)
-    return f"use --tokenizer {' or '.join(found)}" if found else "use --tokenizer-from, with a tokenizer that has it"
+    return (
+        f"use --tokenizer {' or '.join(found)}"
+        if found
+        else "use --tokenizer-from, with a tokenizer that has it"
+    )
 
 
 def _a(noun: str) -> str:

@@ -1,4 +1,6 @@
-"""Model directories as the Hugging Face world lays them out, read and written through the families."""
+"""Model directories as the Hugging Face world lays them out, read and written through the
+families.
+"""
 
 import json
 import re
@@ -19,7 +21,15 @@ from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import ModelError, UsageError
 from sslcli.models.answer_heads import Announced
 from sslcli.models.hf_config import ANSWERS
-from sslcli.models.hf_tensors import CONFIG, SINGLE, find_tensors, read_model_json, read_tensors, refuse_filled, write_tensors
+from sslcli.models.hf_tensors import (
+    CONFIG,
+    SINGLE,
+    find_tensors,
+    read_model_json,
+    read_tensors,
+    refuse_filled,
+    write_tensors,
+)
 from sslcli.models.weights import Pretrained, State, expected_shapes, part_of
 from sslcli.settings import FinetuneSettings
 
@@ -30,22 +40,39 @@ _ANSWERING = re.compile(r"For(\w*Classification|\w*Answering|MultipleChoice)$")
 
 def families() -> Iterator[Family]:
     """The built-in ones first; a stranger's is imported only when none of them would do."""
-    found = [plugin for plugin in registry.everything() if plugin.kind == "families" and plugin.status == "ok"]
+    found = [
+        plugin
+        for plugin in registry.everything()
+        if plugin.kind == "families" and plugin.status == "ok"
+    ]
     for plugin in sorted(found, key=lambda plugin: not plugin.built_in):
         yield registry.load("families", f"{plugin.distribution}:{plugin.name}")()
 
 
 def read_directory(folder: Path) -> Pretrained:
-    """Raises ModelError naming file, key or tensor for whatever is missing, damaged, or beyond what the core can do."""
+    """Raises ModelError naming file, key or tensor for whatever is missing, damaged, or beyond what
+    the core can do.
+    """
     config = read_model_json(folder / CONFIG)
     family = _reader_of(config, folder)
     settings, announced = _described(family, config, folder)
     stored = find_tensors(folder)
     if settings.depth > len(stored):
-        raise ModelError(f"{folder / CONFIG} says {settings.depth} layers, and the weights are {len(stored)} tensors", "one is damaged")
+        raise ModelError(
+            (
+                f"{folder / CONFIG} says {settings.depth} layers, "
+                f"and the weights are {len(stored)} tensors"
+            ),
+            "one is damaged",
+        )
     spare = {MATRIX} if settings.tied else ()
-    shapes = {**expected_shapes(settings), **({} if announced is None else announced.shapes(settings))}
-    read = read_tensors(stored, _keys(family, settings, announced), shapes, depth=settings.depth, spare=spare)
+    shapes = {
+        **expected_shapes(settings),
+        **({} if announced is None else announced.shapes(settings)),
+    }
+    read = read_tensors(
+        stored, _keys(family, settings, announced), shapes, depth=settings.depth, spare=spare
+    )
     notes = [*_notes(config), *family.notes(config)]
     zeros = _zeros(family, config, settings)
     refuse_filled(stored, zeros)
@@ -54,16 +81,25 @@ def read_directory(folder: Path) -> Pretrained:
         shown = ", ".join(unread[:3]) + (", ..." if len(unread) > 3 else "")
         notes.append(f"{len(unread)} tensors have no place here and are ignored: {shown}")
     settings, tensors = _untied_where_it_differs(settings, read.tensors, notes)
-    head, answers = part_of(tensors, "head."), None if announced is None else announced.found(tensors)
+    head, answers = (
+        part_of(tensors, "head."),
+        None if announced is None else announced.found(tensors),
+    )
     tokenizer = _tokenizer_in(folder)
     notes += () if tokenizer is None else tokenizer.notes
-    has_head = bool(head) or (not settings.transforms_before_head and settings.tied and announced is None)
+    has_head = bool(head) or (
+        not settings.transforms_before_head and settings.tied and announced is None
+    )
     return Pretrained(
         settings=settings,
         folder=folder,
         backbone=part_of(tensors, "backbone."),
         head=head if has_head else None,
-        pooled={name: value for name, value in tensors.items() if name.startswith(("pooler.", "classifier."))},
+        pooled={
+            name: value
+            for name, value in tensors.items()
+            if name.startswith(("pooler.", "classifier."))
+        },
         tokenizer_folder=folder if (folder / TOKENIZER_FILE).is_file() else None,
         notes=notes,
         answers=answers,
@@ -85,7 +121,10 @@ def write_directory(pretrained: Pretrained, folder: Path, tokenizer: Tokenizer) 
     ids = token_ids(settings, tokenizer)
     if config.get("pad_token_id", ids["pad_token_id"]) != ids["pad_token_id"]:
         raise UsageError(
-            f"this kind of model counts positions from its pad token, which would be {config['pad_token_id']}, not {ids['pad_token_id']}",
+            (
+                "this kind of model counts positions from its pad token, which "
+                f"would be {config['pad_token_id']}, not {ids['pad_token_id']}"
+            ),
             "train with position_offset 0 to export as BERT",
         )
     others = family.alternatives(settings, pretrained.heads)
@@ -97,12 +136,17 @@ def write_directory(pretrained: Pretrained, folder: Path, tokenizer: Tokenizer) 
     if answers is not None:
         tensors |= {f"{answers.kind}.{name}": value for name, value in answers.state.items()}
     else:
-        tensors |= {f"head.{name}": value for name, value in (pretrained.head or {}).items()} | dict(pretrained.pooled or {})
+        tensors |= {
+            f"head.{name}": value for name, value in (pretrained.head or {}).items()
+        } | dict(pretrained.pooled or {})
     zeros = _zeros(family, config, settings)
     homeless = write_tensors(folder / SINGLE, tensors, family.keys(settings), settings.depth, zeros)
     parts = sorted({name.partition(".")[0] for name in homeless})
     kind = config["model_type"]
-    return [*notes, *(f"a {kind} directory has no place for the {part}, which is left out" for part in parts)]
+    return [
+        *notes,
+        *(f"a {kind} directory has no place for the {part}, which is left out" for part in parts),
+    ]
 
 
 def _write_readable(
@@ -111,7 +155,8 @@ def _write_readable(
     folder: Path,
     tokenizer: Tokenizer,
 ) -> tuple[Mapping[str, Any], list[str]]:
-    """config.json and the tokenizer's files, with the first config whose tokenizer transformers keeps.
+    """config.json and the tokenizer's files, with the first config whose tokenizer transformers
+    keeps.
 
     Where it keeps none, the first config, and a sentence about that.
     """
@@ -146,7 +191,9 @@ def _tokenizer_in(folder: Path) -> Tokenizer | None:
         return None
 
 
-def _zeros(family: Family, config: Mapping[str, Any], settings: TransformerSettings) -> dict[str, int]:
+def _zeros(
+    family: Family, config: Mapping[str, Any], settings: TransformerSettings
+) -> dict[str, int]:
     """The vectors of zeros that such a directory holds, by name, and their sizes."""
     return {
         name.replace("{i}", str(layer)): size
@@ -178,49 +225,76 @@ def _one_or_several(tokens: Collection[int]) -> int | list[int] | None:
 def _reader_of(config: Mapping[str, Any], folder: Path) -> Family:
     kind = config.get("model_type")
     if not isinstance(kind, str):
-        raise ModelError(f"{folder / CONFIG} does not say its model_type", 'add "model_type": "bert", or whatever it is')
+        raise ModelError(
+            f"{folder / CONFIG} does not say its model_type",
+            'add "model_type": "bert", or whatever it is',
+        )
     if config.get("quantization_config") is not None:
-        raise ModelError(f"{folder / CONFIG} is of a quantised model", "load the model in its full precision")
+        raise ModelError(
+            f"{folder / CONFIG} is of a quantised model", "load the model in its full precision"
+        )
     known = []
     for family in families():
         if family.reads(config):
             return family
         known.append(family.summary)
-    raise ModelError(f"{folder / CONFIG} is of model_type '{kind}', which no family reads", f"families: {', '.join(known)}")
+    raise ModelError(
+        f"{folder / CONFIG} is of model_type '{kind}', which no family reads",
+        f"families: {', '.join(known)}",
+    )
 
 
-def _described(family: Family, config: Mapping[str, Any], folder: Path) -> tuple[TransformerSettings, Announced | None]:
+def _described(
+    family: Family, config: Mapping[str, Any], folder: Path
+) -> tuple[TransformerSettings, Announced | None]:
     try:
         return family.settings(config), Announced.by(config)
     except ValidationError as error:
-        raise ModelError(f"{folder / CONFIG}: {problems_of(error, TransformerSettings)[0]}", "the file is damaged") from error
+        raise ModelError(
+            f"{folder / CONFIG}: {problems_of(error, TransformerSettings)[0]}",
+            "the file is damaged",
+        ) from error
     except ModelError as error:
         raise ModelError(f"{folder}: {error.message}", error.hint) from error
 
 
 def _keys(family: Family, settings: TransformerSettings, announced: Announced | None) -> list[Key]:
-    """Those of the heads that such a directory has: the same name is of a head that answers in one, of another in the next."""
+    """Those of the heads that such a directory has: the same name is of a head that answers in one,
+    of another in the next.
+    """
     others = {*ANSWERS} if announced is None else {"head", *ANSWERS} - {announced.kind}
     return [key for key in family.keys(settings) if key.ours[0].partition(".")[0] not in others]
 
 
 def _task_entry(pretrained: Pretrained) -> dict[str, Any]:
-    """What a config.json of ours says of how a task was set, so that the directory answers as the run does."""
+    """What a config.json of ours says of how a task was set, so that the directory answers as the
+    run does.
+    """
     trained = pretrained.trained
-    if trained is None or pretrained.answers is None or not isinstance(trained.settings, FinetuneSettings):
+    if (
+        trained is None
+        or pretrained.answers is None
+        or not isinstance(trained.settings, FinetuneSettings)
+    ):
         return {}
     return {OWN_ENTRY: {"task": trained.settings.task, "options": trained.settings.options}}
 
 
 def _task_said(config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     entry = config.get(OWN_ENTRY)
-    if not isinstance(entry, dict) or not isinstance(entry.get("task"), str) or not isinstance(entry.get("options"), dict):
+    if (
+        not isinstance(entry, dict)
+        or not isinstance(entry.get("task"), str)
+        or not isinstance(entry.get("options"), dict)
+    ):
         return "", {}
     return entry["task"], entry["options"]
 
 
 def _unread_head(config: Mapping[str, Any]) -> str:
-    """The class that config.json names, where its head answers a task; of a language model and of a backbone nothing."""
+    """The class that config.json names, where its head answers a task; of a language model and of a
+    backbone nothing.
+    """
     listed = config.get("architectures")
     name = listed[0] if isinstance(listed, list) and listed else None
     return name if isinstance(name, str) and _ANSWERING.search(name) else ""
@@ -229,26 +303,45 @@ def _unread_head(config: Mapping[str, Any]) -> str:
 def _notes(config: Mapping[str, Any]) -> list[str]:
     notes = []
     if "auto_map" in config:
-        notes.append("config.json names code of its own (auto_map), which is ignored: no code out of a model directory is run")
+        notes.append(
+            "config.json names code of its own (auto_map), which "
+            "is ignored: no code out of a model directory is run"
+        )
     names, numbers = config.get("id2label"), config.get("label2id")
     both = isinstance(names, dict) and isinstance(numbers, dict)
-    if both and any(str(numbers.get(str(name), number)) != str(number) for number, name in names.items()):
-        notes.append("id2label and label2id in config.json disagree: id2label says what the classes are called")
+    if both and any(
+        str(numbers.get(str(name), number)) != str(number) for number, name in names.items()
+    ):
+        notes.append(
+            "id2label and label2id in config.json disagree: "
+            "id2label says what the classes are called"
+        )
     return notes
 
 
-def _untied_where_it_differs(settings: TransformerSettings, tensors: State, notes: list[str]) -> tuple[TransformerSettings, State]:
-    """A file may hold the head's matrix though its config says that it is the embeddings'; the numbers decide."""
+def _untied_where_it_differs(
+    settings: TransformerSettings, tensors: State, notes: list[str]
+) -> tuple[TransformerSettings, State]:
+    """A file may hold the head's matrix though its config says that it is the embeddings'; the
+    numbers decide.
+    """
     if not settings.tied or MATRIX not in tensors:
         return settings, tensors
     if torch.equal(tensors[MATRIX], tensors["backbone.inputs.token.weight"]):
         return settings, {name: value for name, value in tensors.items() if name != MATRIX}
-    notes.append("config.json says that head and embeddings share their matrix, but the file holds two different ones: both are used")
+    notes.append(
+        "config.json says that head and embeddings share their "
+        "matrix, but the file holds two different ones: both are used"
+    )
     return settings.model_copy(update={"tied": False}), tensors
 
 
-def writer_of(settings: TransformerSettings, heads: frozenset[str]) -> tuple[Family, Mapping[str, Any]]:
-    """The family that holds a shape and these heads, and its config.json. Raises UsageError where there is none."""
+def writer_of(
+    settings: TransformerSettings, heads: frozenset[str]
+) -> tuple[Family, Mapping[str, Any]]:
+    """The family that holds a shape and these heads, and its config.json. Raises UsageError where
+    there is none.
+    """
     known = []
     for family in families():
         config = family.config(settings, heads) if settings.vocabulary else None
@@ -267,14 +360,24 @@ def _refuse_homeless(config: Mapping[str, Any], heads: frozenset[str]) -> None:
     for kind in (kind for kind in ANSWERS if kind in heads):
         if not config["architectures"][0].endswith(ANSWERS[kind]):
             raise UsageError(
-                f"a {config['model_type']} directory has no place for a head that answers about {kind} as ours does",
+                (
+                    f"a {config['model_type']} directory has no place "
+                    f"for a head that answers about {kind} as ours does"
+                ),
                 "fine-tune a BERT, RoBERTa or ALBERT to export it, or write the backbone alone",
             )
 
 
 def _fit_tokenizer_config(path: Path, settings: TransformerSettings) -> None:
-    """AutoTokenizer would take 1e30 tokens for the longest otherwise, and tell segments apart that the model does not have."""
-    config: dict[str, Any] = {**json.loads(path.read_text(encoding="utf-8")), "model_max_length": settings.longest_tokens}
+    """AutoTokenizer would take 1e30 tokens for the longest otherwise, and tell segments apart that
+    the model does not have.
+    """
+    config: dict[str, Any] = {
+        **json.loads(path.read_text(encoding="utf-8")),
+        "model_max_length": settings.longest_tokens,
+    }
     if settings.segments < 2:
-        config["model_input_names"] = [name for name in config["model_input_names"] if name != "token_type_ids"]
+        config["model_input_names"] = [
+            name for name in config["model_input_names"] if name != "token_type_ids"
+        ]
     path.write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")

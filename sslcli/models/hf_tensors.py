@@ -1,4 +1,6 @@
-"""Weights of model directories, in and out: safetensors, one file or several, through a map of names. Nothing is executed."""
+"""Weights of model directories, in and out: safetensors, one file or several, through a map of
+names. Nothing is executed.
+"""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,7 +19,8 @@ from sslcli.core.settings import MODEL_CONFIG
 from sslcli.errors import ModelError, RunError
 
 CONFIG, SINGLE, INDEX = MODEL_CONFIG, "model.safetensors", "model.safetensors.index.json"
-DTYPES = frozenset({"F64", "F32", "F16", "BF16"})  # others are quantised: their numbers mean nothing by themselves
+# others are quantised: their numbers mean nothing by themselves
+DTYPES = frozenset({"F64", "F32", "F16", "BF16"})
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5", "*.msgpack", "*.gguf")
 ARCHIVES = ("*.zip", "*.7z", "*.tar", "*.tar.*", "*.tgz")
 # What libraries once wrote beside the weights, and can be computed from the settings.
@@ -63,14 +66,18 @@ def read_model_json(path: Path) -> dict[str, Any]:
     try:
         values = plainfiles.read_whole_json(path)
     except FileNotFoundError as error:
-        raise ModelError(f"there is no {path}", "a model directory has config.json and model.safetensors") from error
+        raise ModelError(
+            f"there is no {path}", "a model directory has config.json and model.safetensors"
+        ) from error
     except OSError as error:
         hint = "a model directory has plain files that may be read"
         raise ModelError(f"{path} cannot be read: {plainfiles.reason(error)}", hint) from error
     except ValueError as error:
         raise ModelError(f"{path} is not JSON: {error!s:.80}", "the file is damaged") from error
     if not isinstance(values, dict):
-        raise ModelError(f"{path} must hold an object, not {type(values).__name__}", "the file is damaged")
+        raise ModelError(
+            f"{path} must hold an object, not {type(values).__name__}", "the file is damaged"
+        )
     return values
 
 
@@ -99,9 +106,10 @@ def read_tensors(
 ) -> Read:
     """The tensors that `shapes` names (ours), cut out of a directory's.
 
-    The word before the first dot of our names is a part: "backbone" must be there, any other part is there as a whole or
-    not at all, apart from the names in `spare`. Keys for the same tensors of ours are alternatives, the first found is
-    read. Raises ModelError naming file and tensor where one is missing, has another shape, or holds what is no number.
+    The word before the first dot of our names is a part: "backbone" must be there, any other part
+    is there as a whole or not at all, apart from the names in `spare`. Keys for the same tensors of
+    ours are alternatives, the first found is read. Raises ModelError naming file and tensor where
+    one is missing, has another shape, or holds what is no number.
     """
     names = _Names(stored, keys)
     chosen: dict[str, tuple[TensorKey, str]] = {}
@@ -116,11 +124,26 @@ def read_tensors(
     _refuse_gaps(stored, chosen, shapes, theirs, spare)
     tensors: dict[str, Tensor] = {}
     with ExitStack() as stack:
-        files = {path: stack.enter_context(_open(path)) for path in {stored[name].path for _, name in chosen.values()}}
+        files = {
+            path: stack.enter_context(_open(path))
+            for path in {stored[name].path for _, name in chosen.values()}
+        }
         for key, name in dict.fromkeys(chosen.values()):
-            tensors |= _cut(files[stored[name].path], key, {ours: shapes[ours] for ours in key.ours}, stored[name], name, dtype)
-    used = {name for _, name in chosen.values()} | {name for key in expanded(keys, depth) if (name := names.find(key.theirs))}
-    return Read(tensors, tuple(sorted(name for name in stored if name not in used and not _BUFFERS.search(name))))
+            tensors |= _cut(
+                files[stored[name].path],
+                key,
+                {ours: shapes[ours] for ours in key.ours},
+                stored[name],
+                name,
+                dtype,
+            )
+    used = {name for _, name in chosen.values()} | {
+        name for key in expanded(keys, depth) if (name := names.find(key.theirs))
+    }
+    return Read(
+        tensors,
+        tuple(sorted(name for name in stored if name not in used and not _BUFFERS.search(name))),
+    )
 
 
 def refuse_filled(stored: Mapping[str, Stored], names: Collection[str]) -> None:
@@ -130,7 +153,10 @@ def refuse_filled(stored: Mapping[str, Stored], names: Collection[str]) -> None:
             with _open(stored[name].path) as file:
                 if file.get_tensor(name).any():
                     raise ModelError(
-                        f"{stored[name].path}: tensor '{name}' has no place in this core, and is not zero",
+                        (
+                            f"{stored[name].path}: tensor '{name}' has "
+                            "no place in this core, and is not zero"
+                        ),
                         "only models where it is zero, or without it, load",
                     )
 
@@ -151,13 +177,25 @@ def write_tensors(
     placed: set[str] = set()
     for key in expanded(keys, depth):
         if all(name in tensors for name in key.ours):
-            whole = torch.cat([tensors[name] for name in key.ours]) if len(key.ours) > 1 else tensors[key.ours[0]]
-            written[key.theirs] = (whole.T if key.transposed else whole).detach().cpu().clone(memory_format=torch.contiguous_format)
+            whole = (
+                torch.cat([tensors[name] for name in key.ours])
+                if len(key.ours) > 1
+                else tensors[key.ours[0]]
+            )
+            written[key.theirs] = (
+                (whole.T if key.transposed else whole)
+                .detach()
+                .cpu()
+                .clone(memory_format=torch.contiguous_format)
+            )
             placed.update(key.ours)
     try:
         save_file(written, path, metadata={"format": "pt"})
     except SafetensorError as error:
-        raise RunError(f"cannot write {path}: {error!s:.120}", "check the free space and the permissions of the disk") from error
+        raise RunError(
+            f"cannot write {path}: {error!s:.120}",
+            "check the free space and the permissions of the disk",
+        ) from error
     return tuple(name for name in tensors if name not in placed)
 
 
@@ -165,7 +203,11 @@ def expanded(keys: Sequence[TensorKey], depth: int) -> Iterator[TensorKey]:
     """Yield each key, and one per layer where it contains {i}."""
     for key in keys:
         for layer in range(depth if "{i}" in key.theirs else 1):
-            yield _Named(key.theirs.replace("{i}", str(layer)), tuple(n.replace("{i}", str(layer)) for n in key.ours), key.transposed)
+            yield _Named(
+                key.theirs.replace("{i}", str(layer)),
+                tuple(n.replace("{i}", str(layer)) for n in key.ours),
+                key.transposed,
+            )
 
 
 @dataclass(frozen=True)
@@ -176,7 +218,8 @@ class _Named:
 
 
 class _Names:
-    """Names of a family's keys as a file has them: with the family's own prefix ("bert."), a longer one that ends so, or none.
+    """Names of a family's keys as a file has them: with the family's own prefix ("bert."), a longer
+    one that ends so, or none.
 
     The first key must be one of the backbone; where its name is found says what the prefix is.
     """
@@ -185,17 +228,26 @@ class _Names:
         self.stored = stored
         first = keys[0].theirs
         self.family, _, rest = first.partition(".")
-        prefixes = [name.removesuffix(rest) for name in stored if name == rest or name.endswith(f".{rest}")]
+        prefixes = [
+            name.removesuffix(rest) for name in stored if name == rest or name.endswith(f".{rest}")
+        ]
         if not prefixes:
             raise ModelError(
-                f"{_where(stored)} has no tensor '{first}'", "the weights are of another kind of model than config.json says, or damaged"
+                f"{_where(stored)} has no tensor '{first}'",
+                "the weights are of another kind of model than config.json says, or damaged",
             )
         if len(prefixes) > 1:
-            raise ModelError(f"{_where(stored)} holds {len(prefixes)} models: {', '.join(sorted(prefixes))}", "give each its own directory")
+            raise ModelError(
+                f"{_where(stored)} holds {len(prefixes)} models: {', '.join(sorted(prefixes))}",
+                "give each its own directory",
+            )
         self.inner = prefixes[0]
         if self.inner and not f".{self.inner}".endswith(f".{self.family}."):
             raise ModelError(
-                f"{_where(stored)} has its tensors under '{self.inner.rstrip('.')}', and not under '{self.family}' or bare",
+                (
+                    f"{_where(stored)} has its tensors under "
+                    f"'{self.inner.rstrip('.')}', and not under '{self.family}' or bare"
+                ),
                 "the weights are of another kind of model than config.json says",
             )
         self.outer = self.inner.removesuffix(f"{self.family}.")
@@ -212,34 +264,61 @@ def _open(path: Path) -> Any:
         plainfiles.refuse_other_kinds(path)
         return safe_open(path, framework="pt")
     except (OSError, SafetensorError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read as safetensors: {plainfiles.reason(error)}", "the file is missing or damaged") from error
+        raise ModelError(
+            f"{path} cannot be read as safetensors: {plainfiles.reason(error)}",
+            "the file is missing or damaged",
+        ) from error
 
 
 def _cut(
-    file: Any, key: TensorKey, shapes: Mapping[str, tuple[int, ...]], stored: Stored, name: str, dtype: torch.dtype
+    file: Any,
+    key: TensorKey,
+    shapes: Mapping[str, tuple[int, ...]],
+    stored: Stored,
+    name: str,
+    dtype: torch.dtype,
 ) -> dict[str, Tensor]:
-    """Tensors of ours out of one of theirs, in memory of their own: the file may be gone before they are."""
+    """Tensors of ours out of one of theirs, in memory of their own: the file may be gone before
+    they are.
+    """
     rows = [shape[0] for shape in shapes.values()]
     wanted = (sum(rows), *next(iter(shapes.values()))[1:])
     wanted = wanted[::-1] if key.transposed else wanted
     if stored.dtype not in DTYPES:
-        raise ModelError(f"{stored.path}: tensor '{name}' is {stored.dtype}, which is quantised", "load the model in its full precision")
+        raise ModelError(
+            f"{stored.path}: tensor '{name}' is {stored.dtype}, which is quantised",
+            "load the model in its full precision",
+        )
     if stored.shape != wanted:
         raise ModelError(
-            f"{stored.path}: tensor '{name}' has shape {list(stored.shape)}, and config.json asks for {list(wanted)}",
+            (
+                f"{stored.path}: tensor '{name}' has shape "
+                f"{list(stored.shape)}, and config.json asks for {list(wanted)}"
+            ),
             "the two files are of different models, or damaged",
         )
     try:
         whole = file.get_tensor(name)
     except (OSError, SafetensorError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{stored.path}: tensor '{name}' cannot be read: {error!s:.120}", "the file is damaged") from error
+        raise ModelError(
+            f"{stored.path}: tensor '{name}' cannot be read: {error!s:.120}", "the file is damaged"
+        ) from error
     whole = whole.T if key.transposed else whole
-    parts = [part.to(dtype, copy=True, memory_format=torch.contiguous_format) for part in whole.split(rows)]
+    parts = [
+        part.to(dtype, copy=True, memory_format=torch.contiguous_format)
+        for part in whole.split(rows)
+    ]
     if not all(map(is_finite, parts)):
         if is_finite(whole):
             problem = f"holds numbers beyond what {str(dtype).removeprefix('torch.')} can hold"
-            raise ModelError(f"{stored.path}: tensor '{name}' {problem}", "the model was damaged in training, or by a conversion")
-        raise ModelError(f"{stored.path}: tensor '{name}' holds values that are no finite numbers", "the model was damaged in training")
+            raise ModelError(
+                f"{stored.path}: tensor '{name}' {problem}",
+                "the model was damaged in training, or by a conversion",
+            )
+        raise ModelError(
+            f"{stored.path}: tensor '{name}' holds values that are no finite numbers",
+            "the model was damaged in training",
+        )
     return dict(zip(shapes, parts, strict=True))
 
 
@@ -247,7 +326,8 @@ def is_finite(tensor: Tensor) -> bool:
     """Tell whether all values are finite numbers; integers are."""
     if not tensor.is_floating_point():
         return True
-    # A sum is much faster than a look at every value, and is finite unless one of them is not, or all are huge.
+    # A sum is much faster than a look at every value, and is finite unless one of them is not, or
+    # all are huge.
     return bool(tensor.sum(dtype=torch.float64).isfinite() or tensor.isfinite().all())
 
 
@@ -267,14 +347,25 @@ def _refuse_gaps(
 
 def _where(stored: Mapping[str, Stored]) -> str:
     paths = sorted({entry.path for entry in stored.values()})
-    return str(paths[0]) if len(paths) == 1 else f"{paths[0].parent} ({len(paths)} files)" if paths else "the weight file"
+    return (
+        str(paths[0])
+        if len(paths) == 1
+        else f"{paths[0].parent} ({len(paths)} files)"
+        if paths
+        else "the weight file"
+    )
 
 
 def _weight_files(folder: Path) -> list[Path]:
     if (folder / INDEX).exists():
         listed = read_model_json(folder / INDEX).get("weight_map")
-        if not isinstance(listed, dict) or not all(isinstance(name, str) and Path(name).name == name for name in listed.values()):
-            raise ModelError(f"{folder / INDEX} must map tensors to file names in this folder", "the file is damaged")
+        if not isinstance(listed, dict) or not all(
+            isinstance(name, str) and Path(name).name == name for name in listed.values()
+        ):
+            raise ModelError(
+                f"{folder / INDEX} must map tensors to file names in this folder",
+                "the file is damaged",
+            )
         return [folder / name for name in sorted(set(listed.values()))]
     if (folder / SINGLE).exists():
         return [folder / SINGLE]
@@ -282,14 +373,28 @@ def _weight_files(folder: Path) -> list[Path]:
     if len(present) == 1:
         return present
     if present:
-        raise ModelError(f"{folder} has {len(present)} safetensors files and no {INDEX}", "the directory is not whole")
+        raise ModelError(
+            f"{folder} has {len(present)} safetensors files and no {INDEX}",
+            "the directory is not whole",
+        )
     pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
     if pickles:
         raise ModelError(
-            f"{folder} has its weights in {pickles[0]}, and only safetensors are read: other files may run code",
-            "save the model again where you trust it: transformers' save_pretrained writes model.safetensors",
+            (
+                f"{folder} has its weights in {pickles[0]}, and "
+                "only safetensors are read: other files may run code"
+            ),
+            (
+                "save the model again where you trust it: "
+                "transformers' save_pretrained writes model.safetensors"
+            ),
         )
     archives = sorted(path.name for pattern in ARCHIVES for path in folder.glob(pattern))
     if archives:
-        raise ModelError(f"{folder} has no {SINGLE}, and {archives[0]} is an archive", "unpack it by hand, where you trust it")
-    raise ModelError(f"{folder} has no {SINGLE}", "a model directory has config.json and model.safetensors")
+        raise ModelError(
+            f"{folder} has no {SINGLE}, and {archives[0]} is an archive",
+            "unpack it by hand, where you trust it",
+        )
+    raise ModelError(
+        f"{folder} has no {SINGLE}", "a model directory has config.json and model.safetensors"
+    )

@@ -1,4 +1,6 @@
-"""The learner that is fine-tuned: backbone and head from what was trained before or from nothing, and who learns how fast."""
+"""The learner that is fine-tuned: backbone and head from what was trained before or from nothing,
+and who learns how fast.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -39,7 +41,9 @@ def learner_to_finetune(
     if start.freeze:
         backbone.requires_grad_(False)
     add_adapters(backbone, adapters, generator_for(seed, "adapters"))
-    return Learner(backbone, task, rates(start, shape)), head if pretrained.backbone else "the checkpoint's"
+    return Learner(
+        backbone, task, rates(start, shape)
+    ), head if pretrained.backbone else "the checkpoint's"
 
 
 def rates(start: StartSettings, shape: TransformerSettings) -> Sequence[Group]:
@@ -49,7 +53,12 @@ def rates(start: StartSettings, shape: TransformerSettings) -> Sequence[Group]:
     """
     decay, depth = start.layer_decay, shape.depth
     if decay != 1.0 and shape.shared_layers:
-        raise UsageError("the layers of this model share their weights, which learn at one rate", "leave out --layer-decay")
-    blocks = [Group(f"backbone.blocks.{layer}.*", decay ** (depth - layer)) for layer in range(depth)]
+        raise UsageError(
+            "the layers of this model share their weights, which learn at one rate",
+            "leave out --layer-decay",
+        )
+    blocks = [
+        Group(f"backbone.blocks.{layer}.*", decay ** (depth - layer)) for layer in range(depth)
+    ]
     below = [Group("backbone.inputs.*", decay ** (depth + 1))]
     return [*(blocks + below if decay != 1.0 else []), Group("learnable.*", start.head_rate)]

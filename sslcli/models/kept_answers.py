@@ -2,9 +2,9 @@
 
     cache/answers/KEY    a sealed folder with answer.json, and tensors.safetensors where it has some
 
-KEY is that of `question_key`. Together they have a bound, beyond which the one that was not asked for
-the longest goes first. What is damaged is found out anew, and a folder that takes nothing costs no more
-than the finding out of next time.
+KEY is that of `question_key`. Together they have a bound, beyond which the one that was not asked
+for the longest goes first. What is damaged is found out anew, and a folder that takes nothing costs
+no more than the finding out of next time.
 """
 
 import json
@@ -51,7 +51,9 @@ def recalled(key: str | None) -> Answer | None:
 
 
 def kept(key: str | None, answer: Answer) -> Answer:
-    """The same as plain data, whether it is kept or not: what is printed is the same now and later."""
+    """The same as plain data, whether it is kept or not: what is printed is the same now and
+    later.
+    """
     text = json.dumps(asdict(answer), ensure_ascii=False, default=_plain)
     keep(key, text)
     return answer_of(json.loads(text))
@@ -112,10 +114,14 @@ def answer_of(said: dict[str, Any]) -> Answer:
 
 def _report(**parts: Any) -> Report:
     one: dict[str, Callable[..., Any]] = {
-        "scores": _score, "tables": Table, "curves": Curve, "plots": _plot, "matrices": Matrix, "scatters": _scatter,
+        "scores": _score, "tables": Table, "curves": Curve, "plots": _plot, "matrices": Matrix,
+        "scatters": _scatter,
         "passages": _passage,
     }  # fmt: skip
-    read: dict[str, Any] = {name: [one[name](**said) for said in part] if name in one else part for name, part in parts.items()}
+    read: dict[str, Any] = {
+        name: [one[name](**said) for said in part] if name in one else part
+        for name, part in parts.items()
+    }
     return Report(**read)
 
 

@@ -22,35 +22,57 @@ READOUT = ("sslcli.contracts.objective", "Readout")
 
 
 def objective_names(expression: str) -> list[str]:
-    """ "mlm+nsp" -> "mlm", "nsp". Raises UsageError for what joins nothing, or one thing with itself."""
+    """ "mlm+nsp" -> "mlm", "nsp". Raises UsageError for what joins nothing, or one thing with
+    itself.
+    """
     names = [name.strip() for name in expression.split("+")]
     if len(set(names)) != len(names) or not all(names):
-        raise UsageError(f"'{expression}' is not an objective", "join different objectives with one +, such as mlm+nsp")
+        raise UsageError(
+            f"'{expression}' is not an objective",
+            "join different objectives with one +, such as mlm+nsp",
+        )
     return names
 
 
 def refuse_objective(expression: str, options: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raises PluginError, UsageError or ConfigError for objectives that are not there, do not join, or have other options."""
+    """Raises PluginError, UsageError or ConfigError for objectives that are not there, do not join,
+    or have other options.
+    """
     names = objective_names(expression)
-    problems = [f"options.{name}: '{name}' is not part of the objective" for name in options if name not in names]
+    problems = [
+        f"options.{name}: '{name}' is not part of the objective"
+        for name in options
+        if name not in names
+    ]
     for name in names:
         problems += problems_in("objectives", name, options.get(name, {}), f"options.{name}")
     if problems:
-        raise ConfigError(problems, f"ssl pretrain --objective {expression} --help lists the options")
+        raise ConfigError(
+            problems, f"ssl pretrain --objective {expression} --help lists the options"
+        )
     if len(names) > 1:
         refuse_unjoinable({name: _part(name) for name in names})
 
 
 def _architecture(expression: str) -> Architecture:
-    """As `architecture_for` decides of the classes, which is called later and refuses what has no kind in common."""
-    architectures = [registry.attribute("objectives", name, "architectures") for name in objective_names(expression)]
+    """As `architecture_for` decides of the classes, which is called later and refuses what has no
+    kind in common.
+    """
+    architectures = [
+        registry.attribute("objectives", name, "architectures")
+        for name in objective_names(expression)
+    ]
     return common_architecture(architectures) or ARCHITECTURES[0]
 
 
 def _part(name: str) -> Joinable:
-    needs, arranges = (registry.attribute("objectives", name, member) for member in ("architectures", "arranges"))
+    needs, arranges = (
+        registry.attribute("objectives", name, member) for member in ("architectures", "arranges")
+    )
     reads_out = registry.descends("objectives", name, READOUT)
-    return Joinable(needs, arranges, reads_out and registry.attribute("objectives", name, "corrupts"))
+    return Joinable(
+        needs, arranges, reads_out and registry.attribute("objectives", name, "corrupts")
+    )
 
 
 def problems_in(kind: str, name: str, given: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -84,7 +106,9 @@ def _refuse_other(known: Sequence[str], name: str, word: str) -> None:
 
 
 def refuse_absent_model(reference: str | None) -> None:
-    """Raises UsageError for a run that is not there, and for a model on a hub. What "@latest" means, the command decides."""
+    """Raises UsageError for a run that is not there, and for a model on a hub. What "@latest"
+    means, the command decides.
+    """
     if reference is not None and not reference.startswith(LATEST):
         run_of(reference)
 
@@ -106,7 +130,10 @@ def refuse_pretraining(settings: PretrainSettings) -> None:
 def refuse_untrained_backbone(settings: PretrainSettings) -> None:
     """Raise UsageError if only a head is to be trained on a backbone without trained weights."""
     if settings.model.train == "head" and settings.model.source is None:
-        raise UsageError("--train head leaves the backbone as it is, and a new one knows nothing", "name a trained one with --model")
+        raise UsageError(
+            "--train head leaves the backbone as it is, and a new one knows nothing",
+            "name a trained one with --model",
+        )
 
 
 def refuse_one_gpu_for_several(hardware: HardwareSettings) -> None:

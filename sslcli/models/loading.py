@@ -37,7 +37,9 @@ _POOLED = re.compile(r"(?:parts\.[^.]+\.)?classifier\.((?:pooler|classifier)\..+
 
 
 def load_pretrained(reference: str) -> Pretrained:
-    """Weights, settings and tokenizer of a reference. Raises UsageError where it leads nowhere, ModelError where it is damaged."""
+    """Weights, settings and tokenizer of a reference. Raises UsageError where it leads nowhere,
+    ModelError where it is damaged.
+    """
     working("loading the model")
     place = locate_weights(reference)
     return read_directory(place.weights) if place.run is None else _read_run(place, place.run)
@@ -54,14 +56,21 @@ def newest_fitting(architectures: Collection[Architecture]) -> tuple[Run, Sequen
         return found, notes
     wanted = " or a ".join(sorted(architectures))
     raise UsageError(
-        f"no pretraining run in {runs_folder()} is an {wanted}", "make one: ssl pretrain --objective mlm; or name one with --model"
+        f"no pretraining run in {runs_folder()} is an {wanted}",
+        "make one: ssl pretrain --objective mlm; or name one with --model",
     )
 
 
 def decided_source(source: str | None, architectures: Collection[Architecture]) -> str:
-    """The weights that a reference means now, as a folder: of several runs that start from them, none may change which they are."""
+    """The weights that a reference means now, as a folder: of several runs that start from them,
+    none may change which they are.
+    """
     source = source or str(newest_fitting(architectures)[0].folder)
-    return str(locate_weights(decided(source, replace(FOUNDATION, architectures=architectures))[0]).weights.resolve())
+    return str(
+        locate_weights(
+            decided(source, replace(FOUNDATION, architectures=architectures))[0]
+        ).weights.resolve()
+    )
 
 
 def newest_finetuned(task: str) -> tuple[Run, Sequence[str]]:
@@ -77,7 +86,8 @@ def newest_finetuned(task: str) -> tuple[Run, Sequence[str]]:
     if found is not None:
         return found, notes
     raise UsageError(
-        f"no run in {runs_folder()} was fine-tuned for {task}", f"make one: ssl finetune {task} --data FILE; or name one with --model"
+        f"no run in {runs_folder()} was fine-tuned for {task}",
+        f"make one: ssl finetune {task} --data FILE; or name one with --model",
     )
 
 
@@ -91,34 +101,53 @@ def learner_of(pretrained: Pretrained) -> Learner:
     settings = None if trained is None else trained.settings
     if isinstance(settings, FinetuneSettings):
         task = settings.task
-        raise ModelError(f"{pretrained.folder} is fine-tuned for {task} and has no generation head", f"ask it with ssl predict {task}")
+        raise ModelError(
+            f"{pretrained.folder} is fine-tuned for {task} and has no generation head",
+            f"ask it with ssl predict {task}",
+        )
     if settings is None and pretrained.head is None:
-        raise ModelError(f"{pretrained.folder} has no language-model head", "it can be trained further, but has nothing to predict with")
+        raise ModelError(
+            f"{pretrained.folder} has no language-model head",
+            "it can be trained further, but has nothing to predict with",
+        )
     expression = _head_reader(pretrained) if settings is None else settings.objective
     classes = objective_classes(expression)
     try:
         options = objective_options(classes, {} if settings is None else settings.options)
     except ConfigError as error:
         raise ModelError(
-            f"{pretrained.folder} was trained with options that '{expression}' no longer has", "install the version that trained it"
+            f"{pretrained.folder} was trained with options that '{expression}' no longer has",
+            "install the version that trained it",
         ) from error
     tokenizer = pretrained.tokenizer() if pretrained.settings.vocabulary else None
     refuse_missing_tokens(classes, tokenizer)
     objective = build_objective(classes, options, Context(pretrained.settings, tokenizer))
     if trained is not None and shapes_of(objective.state_dict()) != shapes_of(trained.learnable):
-        raise ModelError(f"{pretrained.folder / LEARNABLE} does not fit '{expression}'", "install the version that trained it")
+        raise ModelError(
+            f"{pretrained.folder / LEARNABLE} does not fit '{expression}'",
+            "install the version that trained it",
+        )
     learner = Learner(Transformer(pretrained.settings), objective)
     pretrained.load_into(learner.backbone, objective)
     return learner
 
 
 def _head_reader(pretrained: Pretrained) -> str:
-    """The objective that reads a directory's language-model head, by the Transformer that it needs. Raises ModelError."""
+    """The objective that reads a directory's language-model head, by the Transformer that it needs.
+    Raises ModelError.
+    """
     architecture = pretrained.settings.architecture
-    found = (name for name in head_readers() if architecture in registry.attribute("objectives", name, "architectures"))
+    found = (
+        name
+        for name in head_readers()
+        if architecture in registry.attribute("objectives", name, "architectures")
+    )
     name = next(found, None)
     if name is None:
-        problem = f"no objective here reads the head of the {architecture.replace('_', '-')} in {pretrained.folder}"
+        problem = (
+            "no objective here reads the head of the "
+            f"{architecture.replace('_', '-')} in {pretrained.folder}"
+        )
         raise ModelError(problem, "train it further with one")
     return name
 
@@ -126,43 +155,93 @@ def _head_reader(pretrained: Pretrained) -> str:
 def _read_run(place: WeightsRef, run: Path) -> Pretrained:
     try:
         layer = read_layer(run / RUN_FILE)
-        saved = resolve(FinetuneSettings if "task" in layer.values else PretrainSettings, layer).settings
+        saved = resolve(
+            FinetuneSettings if "task" in layer.values else PretrainSettings, layer
+        ).settings
         settings = TransformerSettings(**saved.model.shape)
     except ValidationError as error:
-        raise ModelError(f"{run / RUN_FILE}: {problems_of(error, TransformerSettings, 'model.shape')[0]}", "the file is damaged") from error
+        raise ModelError(
+            f"{run / RUN_FILE}: {problems_of(error, TransformerSettings, 'model.shape')[0]}",
+            "the file is damaged",
+        ) from error
     except SslError as error:
-        raise ModelError(f"{run / RUN_FILE} cannot be used: {error.message}", "the file is damaged, or of another version") from error
-    backbone, learnable = load_tensors(place.weights / BACKBONE), without_copies(load_tensors(place.weights / LEARNABLE))
+        raise ModelError(
+            f"{run / RUN_FILE} cannot be used: {error.message}",
+            "the file is damaged, or of another version",
+        ) from error
+    backbone, learnable = (
+        load_tensors(place.weights / BACKBONE),
+        without_copies(load_tensors(place.weights / LEARNABLE)),
+    )
     adapted, answers = backbone, None
     if isinstance(saved, FinetuneSettings):
         backbone = merged_state(backbone, saved.adapters.alpha)
         answers = answer_head(learnable, saved.labels, problem_of(saved.options.get("kind")))
     _refuse_no_numbers(place.weights, backbone, learnable)
-    expected = {name.removeprefix("backbone."): shape for name, shape in expected_shapes(settings).items() if name.startswith("backbone.")}
+    expected = {
+        name.removeprefix("backbone."): shape
+        for name, shape in expected_shapes(settings).items()
+        if name.startswith("backbone.")
+    }
     if shapes_of(backbone) != expected:
-        raise ModelError(f"{place.weights / BACKBONE} does not fit the shape in {run / RUN_FILE}", "the run folder is damaged")
+        raise ModelError(
+            f"{place.weights / BACKBONE} does not fit the shape in {run / RUN_FILE}",
+            "the run folder is damaged",
+        )
     head, pooled = _heads(learnable, settings)
     return Pretrained(
-        settings, place.weights, backbone, head, pooled, run / "tokenizer", place.notes, Trained(run, saved, learnable, adapted), answers
+        settings,
+        place.weights,
+        backbone,
+        head,
+        pooled,
+        run / "tokenizer",
+        place.notes,
+        Trained(run, saved, learnable, adapted),
+        answers,
     )
 
 
 def _refuse_no_numbers(weights: Path, *states: State) -> None:
-    """Raises ModelError naming the first tensor with values that are no finite numbers: of a run that diverged, say."""
-    bad = next((name for state in states for name, tensor in state.items() if not is_finite(tensor.to(torch.float32))), None)
+    """Raises ModelError naming the first tensor with values that are no finite numbers: of a run
+    that diverged, say.
+    """
+    bad = next(
+        (
+            name
+            for state in states
+            for name, tensor in state.items()
+            if not is_finite(tensor.to(torch.float32))
+        ),
+        None,
+    )
     if bad is not None:
-        hint = "the run diverged: take an earlier checkpoint (REF:step-N), or train with a lower --lr"
+        hint = (
+            "the run diverged: take an earlier checkpoint (REF:step-N), or train with a lower --lr"
+        )
         raise ModelError(f"{weights}: tensor '{bad}' holds values that are no finite numbers", hint)
 
 
 def _heads(learnable: State, settings: TransformerSettings) -> tuple[State | None, State | None]:
-    """The heads of a known kind in a learnable's state, by their names; one that has other tensors is none of them."""
+    """The heads of a known kind in a learnable's state, by their names; one that has other tensors
+    is none of them.
+    """
     wanted = expected_shapes(settings)
-    head = {match[1]: value for name, value in learnable.items() if (match := _HEAD.fullmatch(name))}
-    pooled = {match[1]: value for name, value in learnable.items() if (match := _POOLED.fullmatch(name))}
-    names = {name.removeprefix("head."): shape for name, shape in wanted.items() if name.startswith("head.")}
+    head = {
+        match[1]: value for name, value in learnable.items() if (match := _HEAD.fullmatch(name))
+    }
+    pooled = {
+        match[1]: value for name, value in learnable.items() if (match := _POOLED.fullmatch(name))
+    }
+    names = {
+        name.removeprefix("head."): shape
+        for name, shape in wanted.items()
+        if name.startswith("head.")
+    }
     if settings.tied:
         names.pop("weight")
     has_head = shapes_of(head) == names and (bool(head) or not settings.transforms_before_head)
-    has_pooled = shapes_of(pooled) == {name: wanted[name] for name in wanted if name.startswith(("pooler.", "classifier."))}
+    has_pooled = shapes_of(pooled) == {
+        name: wanted[name] for name in wanted if name.startswith(("pooler.", "classifier."))
+    }
     return head if has_head else None, pooled if has_pooled else None

@@ -21,9 +21,15 @@ def objective_classes(expression: str) -> dict[str, type[Objective]]:
     return {name: registry.load("objectives", name) for name in objective_names(expression)}
 
 
-def objective_options(classes: Mapping[str, type[Objective]], given: Mapping[str, Mapping[str, Any]]) -> dict[str, Config]:
+def objective_options(
+    classes: Mapping[str, type[Objective]], given: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Config]:
     """Return each part's Options. Raises ConfigError with every mistake at once."""
-    problems = [f"options.{name}: '{name}' is not part of the objective" for name in given if name not in classes]
+    problems = [
+        f"options.{name}: '{name}' is not part of the objective"
+        for name in given
+        if name not in classes
+    ]
     options = {}
     for name, cls in classes.items():
         try:
@@ -31,7 +37,9 @@ def objective_options(classes: Mapping[str, type[Objective]], given: Mapping[str
         except ConfigError as error:
             problems += error.problems
     if problems:
-        raise ConfigError(problems, f"ssl pretrain --objective {'+'.join(classes)} --help lists the options")
+        raise ConfigError(
+            problems, f"ssl pretrain --objective {'+'.join(classes)} --help lists the options"
+        )
     return options
 
 
@@ -41,7 +49,10 @@ def architecture_for(classes: Mapping[str, type[Objective]]) -> Architecture:
     refuse_no_common_transformer(architectures)
     found = common_architecture(architectures.values())
     if found is None:
-        raise PluginError(f"{' and '.join(classes)} need no kind of Transformer that there is", f"kinds: {', '.join(ARCHITECTURES)}")
+        raise PluginError(
+            f"{' and '.join(classes)} need no kind of Transformer that there is",
+            f"kinds: {', '.join(ARCHITECTURES)}",
+        )
     return found
 
 
@@ -61,6 +72,12 @@ def recipe_for(
         language, path = split_language(reference)
         scheme, colon, _ = path.partition(":")
         if colon and scheme in registry.names("readers"):
-            reader = reader_of(Source(path, scheme, language), DataSettings(reader_options=dict(reader_options)))
-            return reader.task_recipe(path, task) if task else reader.recipe_beside(path, objective, said)
+            reader = reader_of(
+                Source(path, scheme, language), DataSettings(reader_options=dict(reader_options))
+            )
+            return (
+                reader.task_recipe(path, task)
+                if task
+                else reader.recipe_beside(path, objective, said)
+            )
     return {}

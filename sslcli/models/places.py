@@ -17,7 +17,12 @@ from pathlib import Path
 
 from sslcli import plainfiles
 from sslcli.core.settings import MODEL_CONFIG
-from sslcli.engine.checkpoints.checkpoint_files import BACKBONE, CHECKPOINTS, newest_whole, step_name
+from sslcli.engine.checkpoints.checkpoint_files import (
+    BACKBONE,
+    CHECKPOINTS,
+    newest_whole,
+    step_name,
+)
 from sslcli.errors import ModelError, UsageError
 from sslcli.folders import read_sealed
 from sslcli.runs.catalogue import RUN_FILE, failure_in, read_facts
@@ -42,22 +47,35 @@ def locate_weights(reference: str) -> WeightsRef:
     run = run_above(path)
     if (path / BACKBONE).is_file():
         if run is None:
-            raise ModelError(f"{path} is a checkpoint outside of its run", f"it needs the {RUN_FILE} of its run two folders above")
+            raise ModelError(
+                f"{path} is a checkpoint outside of its run",
+                f"it needs the {RUN_FILE} of its run two folders above",
+            )
         read_sealed(path)
         return WeightsRef(path, run)
     if run == path:
         return _checkpoint(path, selector, step)
     if (path / MODEL_CONFIG).is_file():
         if selector is not None:
-            raise UsageError(f"{path} is a model directory, which has no '{selector}'", "leave that out")
+            raise UsageError(
+                f"{path} is a model directory, which has no '{selector}'", "leave that out"
+            )
         return WeightsRef(path)
     if path.is_file():
-        raise ModelError(f"{path} is a file", "give the folder of a run or of a model; unpack an archive by hand, where you trust it")
+        raise ModelError(
+            f"{path} is a file",
+            "give the folder of a run or of a model; unpack an archive by hand, where you trust it",
+        )
     if (path / ADAPTER).is_file():
         problem = f"{path} holds an adapter, and not the model that it adapts"
-        raise ModelError(problem, "merge the two first: merge_and_unload() of peft, then save_pretrained()")
+        raise ModelError(
+            problem, "merge the two first: merge_and_unload() of peft, then save_pretrained()"
+        )
     if path.exists():
-        raise ModelError(f"{path} is neither a run nor a model directory", f"a run has {RUN_FILE}, a model directory has {MODEL_CONFIG}")
+        raise ModelError(
+            f"{path} is neither a run nor a model directory",
+            f"a run has {RUN_FILE}, a model directory has {MODEL_CONFIG}",
+        )
     return _checkpoint(named_run(whole), selector, step)
 
 
@@ -65,10 +83,25 @@ def _checkpoint(run: Path, selector: str | None, step: str | None) -> WeightsRef
     """The named checkpoint or milestone; without a name the best, or the newest that is whole."""
     if step is not None:
         name = step_name(int(step))
-        found = next((folder / name for folder in (run / "checkpoints", run / "milestones") if (folder / name).is_dir()), None)
+        found = next(
+            (
+                folder / name
+                for folder in (run / "checkpoints", run / "milestones")
+                if (folder / name).is_dir()
+            ),
+            None,
+        )
         if found is None:
-            steps = sorted({path.name for kind in ("checkpoints", "milestones") for path in (run / kind).glob("step-*")})
-            raise UsageError(f"{run} has no {name}", f"it has {', '.join(steps[-6:]) or 'none yet'}")
+            steps = sorted(
+                {
+                    path.name
+                    for kind in ("checkpoints", "milestones")
+                    for path in (run / kind).glob("step-*")
+                }
+            )
+            raise UsageError(
+                f"{run} has no {name}", f"it has {', '.join(steps[-6:]) or 'none yet'}"
+            )
         read_sealed(found)
         return WeightsRef(found, run)
     failure = failure_in(read_facts(run))
@@ -84,7 +117,10 @@ def _checkpoint(run: Path, selector: str | None, step: str | None) -> WeightsRef
     newest, passed = newest_whole(run / CHECKPOINTS)
     if selector == "best" or newest is None:
         problem = "best checkpoint" if selector == "best" else "complete checkpoint"
-        raise ModelError(f"{run} has no {problem}", passed[0] if passed else failure or "the run has not got that far")
+        raise ModelError(
+            f"{run} has no {problem}",
+            passed[0] if passed else failure or "the run has not got that far",
+        )
     return WeightsRef(newest, run, (*notes, *passed))
 
 

@@ -30,7 +30,19 @@ MOST_FILES = 10_000  # of model, data and code together; whoever has more of the
 # Of other releases, other digits.
 LIBRARIES = ("torch", "numpy", "tokenizers", "safetensors", "pydantic")
 # What the number of threads, the device and the order of sums depend on begins like this.
-VARIABLES = ("OMP_", "MKL_", "KMP_", "GOMP_", "OPENBLAS_", "CUDA", "NVIDIA_", "TORCH", "PYTORCH_", "ATEN_", "SSLCLI_PLUGINS")
+VARIABLES = (
+    "OMP_",
+    "MKL_",
+    "KMP_",
+    "GOMP_",
+    "OPENBLAS_",
+    "CUDA",
+    "NVIDIA_",
+    "TORCH",
+    "PYTORCH_",
+    "ATEN_",
+    "SSLCLI_PLUGINS",
+)
 
 
 class _Unknown(Exception):
@@ -52,7 +64,13 @@ def question_key(
             return None
         states = [[os.path.abspath(path), state] for path, state in states_of(files).items()]
         where = [reference, os.getcwd(), str(place.run), str(place.weights)]
-        said = [plugin, asked, list(data), reader, None if hardware is None else hardware.model_dump()]
+        said = [
+            plugin,
+            asked,
+            list(data),
+            reader,
+            None if hardware is None else hardware.model_dump(),
+        ]
         text = json.dumps([FORMAT, where, said, _machine(), states], sort_keys=True)
     except (_Unknown, OSError, ValueError, TypeError, SslError):
         return None
@@ -64,7 +82,13 @@ def has_met_strangers() -> bool:
     return any(found.module in sys.modules for found in registry.everything() if not found.built_in)
 
 
-def _files(plugin: tuple[str, str], asked: Mapping[str, Any], place: WeightsRef, data: Sequence[str], reader: str | None) -> Iterator[Path]:
+def _files(
+    plugin: tuple[str, str],
+    asked: Mapping[str, Any],
+    place: WeightsRef,
+    data: Sequence[str],
+    reader: str | None,
+) -> Iterator[Path]:
     yield from _code(*plugin)
     yield from _model(place)
     trained, its_reader = _trained(place)
@@ -95,7 +119,9 @@ def _code(kind: str, name: str) -> Iterator[Path]:
 
 
 def _model(place: WeightsRef) -> Iterator[Path]:
-    """Of a run its settings, its tokenizer and all its weights, for some questions are asked of every milestone."""
+    """Of a run its settings, its tokenizer and all its weights, for some questions are asked of
+    every milestone.
+    """
     if place.run is None:
         yield from _below(place.weights)
         return
@@ -124,16 +150,22 @@ def _data(reference: str) -> Iterator[Path]:
     elif os.path.isfile(path):
         yield Path(path)
     else:
-        found = [Path(each) for each in glob.glob(path, recursive=True)] if glob.has_magic(path) else []
+        found = (
+            [Path(each) for each in glob.glob(path, recursive=True)] if glob.has_magic(path) else []
+        )
         if not found:
             raise _Unknown
         yield from (each for each in found if each.is_file())
 
 
 def _is_computed(reader: str) -> bool:
-    """Whether all that it gives follows from its options and its code; see `contracts.task.Computed`."""
+    """Whether all that it gives follows from its options and its code; see
+    `contracts.task.Computed`.
+    """
     found = registry.declaration("readers", reader)
-    return found is not None and any(getattr(line, "name", "") == "content_key" for _, node in found.bases for line in node.body)
+    return found is not None and any(
+        getattr(line, "name", "") == "content_key" for _, node in found.bases for line in node.body
+    )
 
 
 def _refuse_strange(kind: str, name: str | None) -> None:
@@ -163,6 +195,17 @@ def _machine() -> list[Any]:
     """Its name, how much of it this process may use, and who else may answer to a name."""
     system = os.uname()
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    variables = sorted((name, value) for name, value in os.environ.items() if name.startswith(VARIABLES))
+    variables = sorted(
+        (name, value) for name, value in os.environ.items() if name.startswith(VARIABLES)
+    )
     plugins = [[kind, *sorted(registry.names(kind))] for kind in registry.KINDS]
-    return [system.nodename, system.machine, sys.version, sys.path, threads, variables, sorted(glob.glob("/dev/nvidia*")), plugins]
+    return [
+        system.nodename,
+        system.machine,
+        sys.version,
+        sys.path,
+        threads,
+        variables,
+        sorted(glob.glob("/dev/nvidia*")),
+        plugins,
+    ]

@@ -21,13 +21,19 @@ from sslcli.settings import FinetuneSettings
 _NUMBERED = re.compile(r"(?:LABEL_)?(\d{1,6})")
 _SEPARATORS = re.compile(r"[\s_-]+")
 _SHOWN = 4  # names in a sentence
-PROBLEMS = {"classes": "one class of several", "labels": "any number of labels", "number": "a number"}
+PROBLEMS = {
+    "classes": "one class of several",
+    "labels": "any number of labels",
+    "number": "a number",
+}
 KINDS = {"sequence": "whole texts", "tokens": "single words", "spans": "spans of a passage"}
 
 
 @dataclass(frozen=True)
 class Match:
-    """`rows_C`: of each class of the data its row in the trained head. `how`: in words; empty where names and order are the same."""
+    """`rows_C`: of each class of the data its row in the trained head. `how`: in words; empty where
+    names and order are the same.
+    """
 
     rows_C: Sequence[int]
     how: str = ""
@@ -45,14 +51,22 @@ def matched(trained: Sequence[str], wanted: Sequence[str]) -> Match | None:
             return Match(range(len(trained)))
         known = {*wanted}
         others = [name for name in trained if name not in known]
-        return Match([row_of[name] for name in wanted], f"by name, without {_named(others)}" if others else "by name")
+        return Match(
+            [row_of[name] for name in wanted],
+            f"by name, without {_named(others)}" if others else "by name",
+        )
     plain = {_plain(name): row for row, name in enumerate(trained)}
     clear = len(plain) == len(trained) and len({*map(_plain, wanted)}) == len(wanted)
     if clear and all(_plain(name) in plain for name in wanted):
         rows = [plain[_plain(name)] for name in wanted]
         return Match(rows, f"by name, though written otherwise: {_pairs(trained, rows, wanted)}")
     numbers = [number for name in wanted if (number := _number(name)) is not None]
-    if len(numbers) < len(wanted) or 0 not in numbers or max(numbers) >= len(trained) or len({*numbers}) < len(numbers):
+    if (
+        len(numbers) < len(wanted)
+        or 0 not in numbers
+        or max(numbers) >= len(trained)
+        or len({*numbers}) < len(numbers)
+    ):
         return None  # numbers that begin with 1 may count stars, or classes: nobody knows
     row_of_number = {_number(name): row for row, name in enumerate(trained)}
     if row_of_number.keys() >= {*numbers}:
@@ -60,10 +74,18 @@ def matched(trained: Sequence[str], wanted: Sequence[str]) -> Match | None:
         return Match(rows, f"by number: {_pairs(trained, rows, wanted)}")
     if any(number is not None for number in row_of_number):
         return None
-    return Match(numbers, f"the data's numbers are taken for the places of its classes: {_pairs(trained, numbers, wanted)}")
+    return Match(
+        numbers,
+        (
+            "the data's numbers are taken for the places of "
+            f"its classes: {_pairs(trained, numbers, wanted)}"
+        ),
+    )
 
 
-def named_as_in(labels: Sequence[str], answered: Sequence[Sequence[str]]) -> tuple[Sequence[str], str]:
+def named_as_in(
+    labels: Sequence[str], answered: Sequence[Sequence[str]]
+) -> tuple[Sequence[str], str]:
     """Return a head's classes under the names in the data, and how they were matched.
 
     They stay unchanged where all are known. `answered`: the label names of each example. Names with
@@ -74,11 +96,17 @@ def named_as_in(labels: Sequence[str], answered: Sequence[Sequence[str]]) -> tup
     if not labels or there <= {*labels} or (found := matched(labels, wanted)) is None:
         return labels, ""
     names = dict(enumerate(labels)) | dict(zip(found.rows_C, wanted, strict=True))
-    return (tuple(names.values()), f"are those of the data {found.how}") if len({*names.values()}) == len(labels) else (labels, "")
+    return (
+        (tuple(names.values()), f"are those of the data {found.how}")
+        if len({*names.values()}) == len(labels)
+        else (labels, "")
+    )
 
 
 def load_head(task: Task, pretrained: Pretrained) -> str:
-    """Copy a trained head of the same task and labels, else the pooler if both have one; return which."""
+    """Copy a trained head of the same task and labels, else the pooler if both have one; return
+    which.
+    """
     trained, answers = pretrained.trained, pretrained.answers
     if trained is not None and _is_same(task, trained):
         task.load_state_dict(dict(trained.learnable))
@@ -86,7 +114,10 @@ def load_head(task: Task, pretrained: Pretrained) -> str:
     found, reason = _match_of(task, pretrained)
     if found is not None and answers is not None:
         rows = torch.as_tensor(list(found.rows_C))
-        state = {name: value[rows] if name.startswith("classifier.") else value for name, value in answers.state.items()}
+        state = {
+            name: value[rows] if name.startswith("classifier.") else value
+            for name, value in answers.state.items()
+        }
         getattr(task, PLACES[answers.kind][0]).load_state_dict(state)
         return KEPT + (f" · {found.how}" if found.how else "")
     pooler = _pooler_of(pretrained)
@@ -116,17 +147,26 @@ def _match_of_head(task: Task, answers: AnswerHead) -> tuple[Match | None, str]:
     problem, labels = _kind_of(task), task.context.labels or ()
     if answers.kind == "sequence" and answers.problem != problem:
         asked = PROBLEMS.get(str(problem), "other answers")
-        return None, f"the model gives {PROBLEMS[answers.problem or 'classes']}, and the data have {asked}"
+        return (
+            None,
+            f"the model gives {PROBLEMS[answers.problem or 'classes']}, and the data have {asked}",
+        )
     if not answers.labels:
         return Match(range(answers.classes)), ""
     found = matched(answers.labels, labels)
     if found is not None:
         return found, ""
     if all(_number(name) is not None for name in answers.labels):
-        return None, f"which of {_named(answers.labels)} the data's {_named(labels)} are is not known"
+        return (
+            None,
+            f"which of {_named(answers.labels)} the data's {_named(labels)} are is not known",
+        )
     known = {*answers.labels}
     strangers = [name for name in labels if name not in known]
-    return None, f"the model's does not know {_named(strangers)}: its classes are {_named(answers.labels)}"
+    return (
+        None,
+        f"the model's does not know {_named(strangers)}: its classes are {_named(answers.labels)}",
+    )
 
 
 def _is_same(task: Task, trained: Trained) -> bool:
@@ -145,7 +185,11 @@ def _kind_of(task: Task) -> Any:
 
 def _pooler_of(pretrained: Pretrained) -> Mapping[str, torch.Tensor]:
     answers = pretrained.answers
-    state = answers.state if answers is not None and answers.kind == "sequence" else pretrained.pooled or {}
+    state = (
+        answers.state
+        if answers is not None and answers.kind == "sequence"
+        else pretrained.pooled or {}
+    )
     return {name: value for name, value in state.items() if name.startswith("pooler.")}
 
 

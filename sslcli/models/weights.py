@@ -76,10 +76,14 @@ class Pretrained:
 
     @property
     def heads(self) -> frozenset[str]:
-        """Which of "head", "pooler" and "classifier" there are; of a fine-tuned model the kind of its answers alone."""
+        """Which of "head", "pooler" and "classifier" there are; of a fine-tuned model the kind of
+        its answers alone.
+        """
         if self.answers is not None:
             return frozenset({self.answers.kind})
-        return frozenset(name.partition(".")[0] for name in self.pooled or {}) | ({"head"} if self.head is not None else set())
+        return frozenset(name.partition(".")[0] for name in self.pooled or {}) | (
+            {"head"} if self.head is not None else set()
+        )
 
     def tokenizer(self) -> Tokenizer:
         """Load the tokenizer once. Raises ModelError without one, or with more tokens than the
@@ -90,22 +94,37 @@ class Pretrained:
     @cached_property
     def _tokenizer(self) -> Tokenizer:
         if not self.settings.vocabulary:
-            raise ModelError(f"{self.folder} reads rows of {self.settings.row_features} numbers and no text", "name a model of text")
+            raise ModelError(
+                f"{self.folder} reads rows of {self.settings.row_features} numbers and no text",
+                "name a model of text",
+            )
         if self.tokenizer_folder is None:
             hint = "save its tokenizer there: tokenizer.save_pretrained(folder)"
-            older = next((name for name in OLDER_TOKENIZERS if (self.folder / name).is_file()), None)
+            older = next(
+                (name for name in OLDER_TOKENIZERS if (self.folder / name).is_file()), None
+            )
             if older is not None:
-                hint = f"it has {older} alone: AutoTokenizer.from_pretrained(folder).save_pretrained(folder) makes one"
+                hint = (
+                    f"it has {older} alone: "
+                    "AutoTokenizer.from_pretrained(folder).save_pretrained(folder) makes one"
+                )
             raise ModelError(f"{self.folder} has no tokenizer.json", hint)
         tokenizer = self.loaded or Tokenizer.load(self.tokenizer_folder)
         if tokenizer.size > self.settings.vocabulary:
             raise ModelError(
-                f"the tokenizer in {self.tokenizer_folder} has {tokenizer.size} tokens, and the model knows {self.settings.vocabulary}",
-                "they do not belong together; resize the model's embeddings, or give it its own tokenizer",
+                (
+                    f"the tokenizer in {self.tokenizer_folder} has {tokenizer.size} "
+                    f"tokens, and the model knows {self.settings.vocabulary}"
+                ),
+                (
+                    "they do not belong together; resize the "
+                    "model's embeddings, or give it its own tokenizer"
+                ),
             )
         if 1 < self.settings.segments <= tokenizer.template.largest_type:
             raise ModelError(
-                f"the tokenizer in {self.tokenizer_folder} gives type id {tokenizer.template.largest_type},"
+                f"the tokenizer in {self.tokenizer_folder} gives "
+                f"type id {tokenizer.template.largest_type},"
                 f" and the model knows {self.settings.segments} type ids",
                 "they do not belong together; give the model its own tokenizer",
             )
@@ -142,14 +161,18 @@ class Pretrained:
                     module.load_state_dict(dict(self.head))
             elif isinstance(module, PooledClassifier):
                 own, pooled = module.state_dict(), self.pooled or {}
-                fitting = {name: value for name, value in pooled.items() if value.shape == own[name].shape}
+                fitting = {
+                    name: value for name, value in pooled.items() if value.shape == own[name].shape
+                }
                 module.load_state_dict(fitting, strict=False)
                 (kept if len(fitting) == len(own) else new).append("two sentences")
         parts = [(KEPT, kept), (NEW, new)] if kept else []
         return " · ".join(f"{what} ({', '.join(heads)})" for what, heads in parts if heads) or NEW
 
 
-def from_seed(build: Callable[[], L], shape: TransformerSettings, seed: int) -> tuple[Transformer, L]:
+def from_seed(
+    build: Callable[[], L], shape: TransformerSettings, seed: int
+) -> tuple[Transformer, L]:
     """Build a backbone and `build`'s result; all weights follow from the seed, plugins' own
     included.
     """
@@ -179,8 +202,16 @@ def expected_shapes(settings: TransformerSettings) -> dict[str, tuple[int, ...]]
     """
     untied = settings.model_copy(update={"tied": False})
     with torch.device("meta"):
-        modules = {"backbone.": Transformer(settings), "head.": LanguageModelHead(untied), "": PooledClassifier(settings, 2)}
-    return {f"{prefix}{name}": shape for prefix, module in modules.items() for name, shape in shapes_of(module.state_dict()).items()}
+        modules = {
+            "backbone.": Transformer(settings),
+            "head.": LanguageModelHead(untied),
+            "": PooledClassifier(settings, 2),
+        }
+    return {
+        f"{prefix}{name}": shape
+        for prefix, module in modules.items()
+        for name, shape in shapes_of(module.state_dict()).items()
+    }
 
 
 def part_of(state: State, prefix: str) -> dict[str, Tensor]:

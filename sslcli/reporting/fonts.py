@@ -8,7 +8,8 @@ from sslcli.deferred import Deferred
 font_manager = Deferred("matplotlib.font_manager")
 ALWAYS = "DejaVu Sans"
 CJK_FONTS = (
-    "Noto Sans CJK", "Source Han Sans", "PingFang", "Hiragino Sans GB", "Microsoft YaHei", "WenQuanYi", "SimHei", "Noto Serif CJK",
+    "Noto Sans CJK", "Source Han Sans", "PingFang", "Hiragino Sans GB", "Microsoft YaHei",
+    "WenQuanYi", "SimHei", "Noto Serif CJK",
     "Source Han Serif", "Droid Sans Fallback",
 )  # fmt: skip
 SIMPLIFIED = (" SC", " CN")  # of families that come once a region, the one drawn first
@@ -23,8 +24,12 @@ def cjk_font() -> str | None:
 @cache
 def _chinese(installed: frozenset[str]) -> str | None:
     """Every label of a picture asks for it."""
-    fitting = [name for family in CJK_FONTS for name in sorted(installed) if name.startswith(family)]
-    return next((name for name in fitting if name.endswith(SIMPLIFIED)), fitting[0] if fitting else None)
+    fitting = [
+        name for family in CJK_FONTS for name in sorted(installed) if name.startswith(family)
+    ]
+    return next(
+        (name for name in fitting if name.endswith(SIMPLIFIED)), fitting[0] if fitting else None
+    )
 
 
 def font_families() -> list[str]:

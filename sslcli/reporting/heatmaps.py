@@ -1,4 +1,6 @@
-"""A matrix as coloured cells with numbers in them, and many matrices as small maps in one picture."""
+"""A matrix as coloured cells with numbers in them, and many matrices as small maps in one
+picture.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sslcli.deferred import Deferred
-from sslcli.reporting.text import LONGEST_LABEL, LONGEST_TICK, LONGEST_TITLE, Written, entitle, say_empty
+from sslcli.reporting.text import (
+    LONGEST_LABEL,
+    LONGEST_TICK,
+    LONGEST_TITLE,
+    Written,
+    entitle,
+    say_empty,
+)
 from sslcli.reports import MOST_NUMBERED, Matrix, has_rows_as_columns, in_cell, stretches
 
 if TYPE_CHECKING:
@@ -54,7 +63,10 @@ def heatmaps(matrices: Sequence[Matrix], written: Written) -> Figure:
     """Small maps beside one another, on one scale."""
     across = maps_across([matrix.title for matrix in matrices])
     down = math.ceil(len(matrices) / across)
-    figure = matplotlib_figure.Figure(figsize=(min(LARGEST_INCHES, 1.6 * across + 1.5), min(24, 1.75 * down + 0.8)), layout="constrained")
+    figure = matplotlib_figure.Figure(
+        figsize=(min(LARGEST_INCHES, 1.6 * across + 1.5), min(24, 1.75 * down + 0.8)),
+        layout="constrained",
+    )
     scale, images = _scale(matrices), []
     for place, matrix in enumerate(matrices, 1):
         axes = figure.add_subplot(down, across, place)
@@ -81,11 +93,17 @@ def maps_across(titles: Sequence[str]) -> int:
 
 
 def _names(matrix: Matrix, written: Written) -> tuple[list[str], list[str]]:
-    """Labels of rows and columns; where both are the same long texts, the columns have the numbers of the rows."""
+    """Labels of rows and columns; where both are the same long texts, the columns have the numbers
+    of the rows.
+    """
     rows = [written(label, LONGEST_LABEL, number) for number, label in enumerate(matrix.rows, 1)]
     if has_rows_as_columns(matrix):
-        return [f"{name}  {number}" for number, name in enumerate(rows, 1)], [str(number) for number in range(1, len(rows) + 1)]
-    return rows, [written(label, LONGEST_TICK, number) for number, label in enumerate(matrix.columns, 1)]
+        return [f"{name}  {number}" for number, name in enumerate(rows, 1)], [
+            str(number) for number in range(1, len(rows) + 1)
+        ]
+    return rows, [
+        written(label, LONGEST_TICK, number) for number, label in enumerate(matrix.columns, 1)
+    ]
 
 
 def _longest(names: Sequence[str]) -> int:
@@ -105,8 +123,16 @@ def _size(rows: Sequence[str], columns: Sequence[str]) -> tuple[float, float]:
 
 
 def _scale(matrices: Sequence[Matrix]) -> Normalize:
-    """From the lowest to the highest of what is finite, or as the matrices say; equal values lie in the middle."""
-    values = [value for matrix in matrices for row in matrix.values for value in row if math.isfinite(value)] or [0.0]
+    """From the lowest to the highest of what is finite, or as the matrices say; equal values lie in
+    the middle.
+    """
+    values = [
+        value
+        for matrix in matrices
+        for row in matrix.values
+        for value in row
+        if math.isfinite(value)
+    ] or [0.0]
     low = min((matrix.low for matrix in matrices if matrix.low is not None), default=min(values))
     high = max((matrix.high for matrix in matrices if matrix.high is not None), default=max(values))
     low, high = (low, high) if high > low else (low - 0.5, low + 0.5)
@@ -115,16 +141,29 @@ def _scale(matrices: Sequence[Matrix]) -> Normalize:
 
 def _cells(axes: Axes, matrix: Matrix, scale: Normalize) -> AxesImage:
     axes.set_facecolor("#dddddd")  # behind cells that are no number
-    return axes.imshow([[float(value) for value in row] for row in matrix.values], cmap=COLORS, norm=scale, aspect="auto")
+    return axes.imshow(
+        [[float(value) for value in row] for row in matrix.values],
+        cmap=COLORS,
+        norm=scale,
+        aspect="auto",
+    )
 
 
 def _name(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
     """Every label, or every so many where there are more than can be read."""
     for axis, names in ((axes.yaxis, rows), (axes.xaxis, columns)):
         every = math.ceil(len(names) / MOST_NAMED)
-        axis.set_ticks(range(0, len(names), every), names[::every], fontsize=8 if len(names) <= MOST_NUMBERED else 6)
+        axis.set_ticks(
+            range(0, len(names), every),
+            names[::every],
+            fontsize=8 if len(names) <= MOST_NUMBERED else 6,
+        )
     if _longest(columns) > 3:
-        turned = {"rotation": 55, "ha": "right", "rotation_mode": "anchor"} if len(columns) <= MOST_NUMBERED else {"rotation": 90}
+        turned = (
+            {"rotation": 55, "ha": "right", "rotation_mode": "anchor"}
+            if len(columns) <= MOST_NUMBERED
+            else {"rotation": 90}
+        )
         for label in axes.get_xticklabels():
             label.set(**turned)
 
@@ -138,13 +177,20 @@ def _number(axes: Axes, image: AxesImage, values: Sequence[Sequence[float]]) -> 
         for column, value in enumerate(line):
             is_bright = brightness[row, column] > 0.6
             color = "black" if is_bright else "white"
-            text = axes.text(column, row, in_cell(value), ha="center", va="center", fontsize=7, color=color)
+            text = axes.text(
+                column, row, in_cell(value), ha="center", va="center", fontsize=7, color=color
+            )
             text.set_in_layout(False)  # it stands inside the axes, whose place it does not change
 
 
 def _part_groups(axes: Axes, matrix: Matrix, written: Written) -> None:
     """White lines between groups; names of the rows' groups on the right, of the columns' above."""
-    beside = {"transform": axes.get_yaxis_transform(), "rotation": 90, "va": "center", "fontsize": 8}
+    beside = {
+        "transform": axes.get_yaxis_transform(),
+        "rotation": 90,
+        "va": "center",
+        "fontsize": 8,
+    }
     for number, (start, stop, name) in enumerate(stretches(matrix.row_groups), 1):
         axes.axhline(start - 0.5, color="white", linewidth=3 if start else 0)
         axes.text(1.01, (start + stop - 1) / 2, written(name, LONGEST_TICK, number), **beside)

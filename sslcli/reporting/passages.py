@@ -23,7 +23,11 @@ def passages_of(
     """Return a passage per sample, with its answer behind an arrow; `roles` [T] as in spans_of."""
     passages, start = [], 0
     for number, length in enumerate(lengths):
-        own = {place - start: role for place, role in (roles or {}).items() if start <= place < start + length}
+        own = {
+            place - start: role
+            for place, role in (roles or {}).items()
+            if start <= place < start + length
+        }
         spans = spans_of(tokens_T[start : start + length], tokenizer, own)
         if answers:
             spans += [Span("  →  "), Span(answers[number], "target")]
@@ -32,7 +36,9 @@ def passages_of(
     return passages
 
 
-def spans_of(tokens: np.ndarray, tokenizer: Tokenizer, roles: Mapping[int, str] | None = None) -> list[Span]:
+def spans_of(
+    tokens: np.ndarray, tokenizer: Tokenizer, roles: Mapping[int, str] | None = None
+) -> list[Span]:
     """Return spans of text that concatenate to the tokens; `roles` [T], special tokens are
     "special".
 
@@ -46,9 +52,15 @@ def spans_of(tokens: np.ndarray, tokenizer: Tokenizer, roles: Mapping[int, str] 
         return roles.get(place, "special" if special[place] else "plain")
 
     spans: list[Span] = []
-    for (role, is_special), group in groupby(range(len(tokens)), key=lambda place: (role_of(place), bool(special[place]))):
+    for (role, is_special), group in groupby(
+        range(len(tokens)), key=lambda place: (role_of(place), bool(special[place]))
+    ):
         places = list(group)
-        text = " ".join(tokenizer.pieces(tokens[places])) if is_special else _decoded(tokens, places, tokenizer)
+        text = (
+            " ".join(tokenizer.pieces(tokens[places]))
+            if is_special
+            else _decoded(tokens, places, tokenizer)
+        )
         if spans and (is_special or special[places[0] - 1]) and not text.startswith(" "):
             text = f" {text}"
         if role != "plain" and text.startswith(" "):  # a space belongs to nobody
@@ -59,7 +71,9 @@ def spans_of(tokens: np.ndarray, tokenizer: Tokenizer, roles: Mapping[int, str] 
 
 
 def _decoded(tokens: np.ndarray, places: Sequence[int], tokenizer: Tokenizer) -> str:
-    """The words of a run; its first piece is decoded behind the token before it, which decides about a space."""
+    """The words of a run; its first piece is decoded behind the token before it, which decides
+    about a space.
+    """
     first = places[0]
     if first == 0 or tokenizer.specials[tokens[first - 1]]:
         return tokenizer.decode(tokens[places])

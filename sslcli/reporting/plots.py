@@ -1,4 +1,6 @@
-"""A Plot, a Scatter, a Matrix or several of them as a picture, with matplotlib and without a screen."""
+"""A Plot, a Scatter, a Matrix or several of them as a picture, with matplotlib and without a
+screen.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,8 @@ def drawn(picture: Picture, caption: str = "") -> dict[str, bytes]:
     styles = {"font.family": font_families(), "svg.hashsalt": "ssl", **texts, **sizes}
     png, svg = io.BytesIO(), io.BytesIO()
     with matplotlib.rc_context(styles), warnings.catch_warnings():
-        # Of every letter that no font has, once a drawing: of a sentence in Chinese that is a screenful.
+        # Of every letter that no font has, once a drawing: of a sentence in Chinese that is a
+        # screenful.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure = _laid_out(picture, caption, with_letters_at_hand)
         matplotlib_agg.FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
@@ -69,7 +72,9 @@ def drawn(picture: Picture, caption: str = "") -> dict[str, bytes]:
 
 
 def _laid_out(picture: Picture, caption: str, written: Written) -> Figure:
-    """With the place of everything found: to save a figure finds it anew, drawing all of it once more."""
+    """With the place of everything found: to save a figure finds it anew, drawing all of it once
+    more.
+    """
     figure = figure_of(picture, written)
     figure.dpi = DOTS_PER_INCH
     if caption:
@@ -93,7 +98,13 @@ def _labels(picture: Picture) -> list[str]:
         case Scatter():
             return [picture.title, *picture.labels, *picture.groups]
         case Matrix():
-            return [picture.title, *picture.rows, *picture.columns, *picture.row_groups, *picture.column_groups]
+            return [
+                picture.title,
+                *picture.rows,
+                *picture.columns,
+                *picture.row_groups,
+                *picture.column_groups,
+            ]
     plots, matrices = _parted(picture)
     if is_series(matrices):
         return [matrix.title for matrix in matrices]
@@ -146,7 +157,8 @@ def _plot(axes: Axes, plot: Plot, written: Written) -> None:
     if plot.logarithmic and any(x > 0 for x in xs):
         _count_in_powers(axes, xs)
     elif all(x == int(x) for x in xs if math.isfinite(x)):
-        axes.xaxis.set_major_locator(matplotlib_ticker.MaxNLocator(integer=True))  # there is no layer 1.5
+        # there is no layer 1.5
+        axes.xaxis.set_major_locator(matplotlib_ticker.MaxNLocator(integer=True))
     if plot.log_y and all(y > 0 for curve in plot.curves for y in curve.ys):
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(matplotlib_ticker.ScalarFormatter())
@@ -160,7 +172,16 @@ def _curve(axes: Axes, curve: Curve, color: str, marker: str, dash: str) -> Line
         axes.vlines(curve.xs, curve.lows, curve.highs, color=color, alpha=0.5)
     elif len(curve.lows):
         axes.fill_between(curve.xs, curve.lows, curve.highs, color=color, alpha=0.15, linewidth=0)
-    (line,) = axes.plot(curve.xs, curve.ys, color=color, linestyle=dash, linewidth=1.6, marker=marker, markersize=4, markevery=every)
+    (line,) = axes.plot(
+        curve.xs,
+        curve.ys,
+        color=color,
+        linestyle=dash,
+        linewidth=1.6,
+        marker=marker,
+        markersize=4,
+        markevery=every,
+    )
     return line
 
 
@@ -185,13 +206,21 @@ def _scatter(scatter: Scatter, written: Written) -> Figure:
     axes.margins(0.08)
     axes.grid(alpha=0.2)
     for ends in scatter.links:
-        axes.plot([scatter.xs[end] for end in ends], [scatter.ys[end] for end in ends], color=GREY, linewidth=0.5, alpha=0.5)
+        axes.plot(
+            [scatter.xs[end] for end in ends],
+            [scatter.ys[end] for end in ends],
+            color=GREY,
+            linewidth=0.5,
+            alpha=0.5,
+        )
     names = list(dict.fromkeys(scatter.groups))
     handles = []
     for name, color, marker in zip(names, colors(len(names)), cycle(MARKERS), strict=False):
         points = [number for number, group in enumerate(scatter.groups) if group == name]
         xs, ys = [scatter.xs[point] for point in points], [scatter.ys[point] for point in points]
-        handles.append(axes.scatter(xs, ys, color=color, marker=marker, s=28, alpha=0.85, linewidths=0))
+        handles.append(
+            axes.scatter(xs, ys, color=color, marker=marker, s=28, alpha=0.85, linewidths=0)
+        )
     if len(scatter.labels) <= MOST_LABELLED:
         label_points(axes, scatter, written)
     _explain(axes, handles, names, written)
@@ -204,4 +233,12 @@ def _explain(axes: Axes, handles: Sequence[Any], names: Sequence[str], written: 
         say_empty(axes)
         return
     words = [written(name, LONGEST_LABEL, place) for place, name in enumerate(names, 1)]
-    axes.legend(handles, words, frameon=False, fontsize=8, handlelength=3, loc="upper left", bbox_to_anchor=(1, 1))
+    axes.legend(
+        handles,
+        words,
+        frameon=False,
+        fontsize=8,
+        handlelength=3,
+        loc="upper left",
+        bbox_to_anchor=(1, 1),
+    )

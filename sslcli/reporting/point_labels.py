@@ -1,4 +1,6 @@
-"""Names beside the points of a scatter, each where it covers no other and no point, where room is."""
+"""Names beside the points of a scatter, each where it covers no other and no point, where room
+is.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A report as files: every plot, matrix and scatter as PNG and SVG with its numbers beside it as CSV; tables as CSV; all as JSON."""
+"""A report as files: every plot, matrix and scatter as PNG and SVG with its numbers beside it as
+CSV; tables as CSV; all as JSON.
+"""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,11 +29,14 @@ class Sheet:
 
 
 def save_report(report: Report, folder: Path, caption: str) -> list[Path]:
-    """The files that were written into the folder, which is made; those of a report that lay there are gone.
+    """The files that were written into the folder, which is made; those of a report that lay there
+    are gone.
 
-    They come together: whoever reads meanwhile, or after a kill, finds the report before, or none, and never parts of two.
+    They come together: whoever reads meanwhile, or after a kill, finds the report before, or none,
+    and never parts of two.
 
-    `caption`: model, seed and command, written below every picture. Raises RunError where it cannot be written.
+    `caption`: model, seed and command, written below every picture. Raises RunError where it cannot
+    be written.
     """
     pictures, files = [], []
     with saved_together(folder) as aside:
@@ -50,7 +55,9 @@ def save_report(report: Report, folder: Path, caption: str) -> list[Path]:
 
 def font_notes(report: Report) -> list[str]:
     """Return one sentence if this machine has no font for some label, else nothing."""
-    if all(is_all_drawable(sheet.picture) for sheet in _sheets(report) if sheet.picture is not None):
+    if all(
+        is_all_drawable(sheet.picture) for sheet in _sheets(report) if sheet.picture is not None
+    ):
         return []
     return [
         "PNG pictures show labels that no font here has as #ROW of their CSV, and titles without "
@@ -59,12 +66,16 @@ def font_notes(report: Report) -> list[str]:
 
 
 def file_name(title: str) -> str:
-    """A title as the name of a file: words of letters and digits of any script, joined by dashes."""
+    """A title as the name of a file: words of letters and digits of any script, joined by
+    dashes.
+    """
     return "-".join(re.findall(r"\w+", title.lower()))[:LONGEST_NAME].strip("-") or "report"
 
 
 def _named(sheets: Iterator[Sheet]) -> Iterator[tuple[str, Sheet]]:
-    """Each with a name of its own, also where titles or what the names keep of them are the same."""
+    """Each with a name of its own, also where titles or what the names keep of them are the
+    same.
+    """
     taken: set[str] = {Path(REPORT).stem}
     for sheet in sheets:
         stem = name = file_name(sheet.title)
@@ -94,7 +105,9 @@ def _sheets(report: Report) -> Iterator[Sheet]:
             title = f"{alike[0].title} {between} {alike[-1].title}"
             yield Sheet(title, ("matrix", "", *alike[0].columns), rows, alike)
     for scatter in report.scatters:
-        yield Sheet(scatter.title, ("label", "group", "x", "y", "linked to rows"), _points(scatter), scatter)
+        yield Sheet(
+            scatter.title, ("label", "group", "x", "y", "linked to rows"), _points(scatter), scatter
+        )
 
 
 def _scores(scores: Sequence[Score]) -> Sheet:
@@ -102,22 +115,52 @@ def _scores(scores: Sequence[Score]) -> Sheet:
     rows = []
     for score in scores:
         compared = [score.baselines.get(name, "") for name in baselines]
-        rows.append((score.name, score.value, score.unit, *(score.interval or ("", "")), score.count or "", score.better, *compared))
-    return Sheet("scores", ("score", "value", "unit", "low", "high", "count", "better", *baselines), rows)
+        rows.append(
+            (
+                score.name,
+                score.value,
+                score.unit,
+                *(score.interval or ("", "")),
+                score.count or "",
+                score.better,
+                *compared,
+            )
+        )
+    return Sheet(
+        "scores", ("score", "value", "unit", "low", "high", "count", "better", *baselines), rows
+    )
 
 
 def _plots(plots: Sequence[Plot]) -> Sheet:
-    """Of several, whose curves are of different things, every row begins with the title of its panel."""
+    """Of several, whose curves are of different things, every row begins with the title of its
+    panel.
+    """
     rows = [
-        (plot.title, curve.title, x, y, *((curve.lows[place], curve.highs[place]) if len(curve.lows) else ("", "")))
+        (
+            plot.title,
+            curve.title,
+            x,
+            y,
+            *((curve.lows[place], curve.highs[place]) if len(curve.lows) else ("", "")),
+        )
         for plot in plots
         for curve in plot.curves
         for place, (x, y) in enumerate(zip(curve.xs, curve.ys, strict=True))
     ]
     first = plots[0]
     if len(plots) == 1:
-        return Sheet(first.title, ("curve", first.x, first.y, "low", "high"), [row[1:] for row in rows], first)
-    return Sheet(" and ".join(plot.title for plot in plots), ("panel", "curve", first.x, "value", "low", "high"), rows, plots)
+        return Sheet(
+            first.title,
+            ("curve", first.x, first.y, "low", "high"),
+            [row[1:] for row in rows],
+            first,
+        )
+    return Sheet(
+        " and ".join(plot.title for plot in plots),
+        ("panel", "curve", first.x, "value", "low", "high"),
+        rows,
+        plots,
+    )
 
 
 def _rows(matrix: Matrix) -> list[tuple[Any, ...]]:

@@ -21,16 +21,26 @@ matplotlib_figure = Deferred("matplotlib.figure")
 DOTS = {"marker": "o", "markersize": 3}
 
 
-def loss_curve(lines: Sequence[Mapping[str, Any]], term: str, floors: Mapping[str, float], title: str, path: Path) -> None:
+def loss_curve(
+    lines: Sequence[Mapping[str, Any]],
+    term: str,
+    floors: Mapping[str, float],
+    title: str,
+    path: Path,
+) -> None:
     """Plot training and held-out loss over steps as PNG at `path`, with a .csv beside it.
 
     `floors`: baselines, name -> cross entropy in nats per target of `term`, plotted as horizontal
     lines, so that a plateau explains itself. Without any, the whole loss is plotted.
     """
-    wanted = [line for line in lines if line["split"] in ("train", "eval") and line["loss"] is not None]
+    wanted = [
+        line for line in lines if line["split"] in ("train", "eval") and line["loss"] is not None
+    ]
     curves = {
         split: [
-            (line["step"], line["terms"].get(term, line["loss"]) if floors else line["loss"]) for line in wanted if line["split"] == split
+            (line["step"], line["terms"].get(term, line["loss"]) if floors else line["loss"])
+            for line in wanted
+            if line["split"] == split
         ]
         for split in ("train", "eval")
     }
@@ -47,7 +57,9 @@ def loss_curve(lines: Sequence[Mapping[str, Any]], term: str, floors: Mapping[st
     for color, style, (name, floor) in looks:
         line = {"color": color, "linestyle": style, "linewidth": 1}
         axes.axhline(floor, label=f"{name} baseline {floor:.2f}", **line)
-    axes.set(xlabel="step", ylabel=f"loss of {term} (nats per target)" if floors else "loss", title=title)
+    axes.set(
+        xlabel="step", ylabel=f"loss of {term} (nats per target)" if floors else "loss", title=title
+    )
     axes.set_ylim(bottom=0)
     _finish(axes)
     _write_png(figure, path)
@@ -59,7 +71,8 @@ def loss_curve(lines: Sequence[Mapping[str, Any]], term: str, floors: Mapping[st
 
 
 def score_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], title: str, path: Path) -> None:
-    """Training and held-out loss, and the deciding score, over steps; one colour a run (name -> its metrics.jsonl).
+    """Training and held-out loss, and the deciding score, over steps; one colour a run (name -> its
+    metrics.jsonl).
 
     PNG at `path`, and the numbers at the same path with .csv.
     """
@@ -69,8 +82,14 @@ def score_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], title: str, pa
     rows: list[tuple[Any, ...]] = []
     score = ""
     for color, (name, lines) in zip(colors(len(runs)), runs.items(), strict=True):
-        kept = [line for line in lines if line["split"] in ("train", "eval") and line["loss"] is not None]
-        train, held_out = ([line for line in kept if line["split"] == split] for split in ("train", "eval"))
+        kept = [
+            line
+            for line in lines
+            if line["split"] in ("train", "eval") and line["loss"] is not None
+        ]
+        train, held_out = (
+            [line for line in kept if line["split"] == split] for split in ("train", "eval")
+        )
         looks = {"color": paler(color), "linewidth": 1}, {"color": color, **DOTS}
         splits = zip((train, held_out), ("training", "held-out"), looks, strict=True)
         for split, what, look in splits:
@@ -78,11 +97,16 @@ def score_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], title: str, pa
             if losses:
                 left.plot(*zip(*losses, strict=True), label=f"{name}, {what}", **look)
         score = score or next((each for line in held_out for each in line["metrics"]), "")
-        scored = [(line["step"], line["metrics"][score]) for line in held_out if score in line["metrics"]]
+        scored = [
+            (line["step"], line["metrics"][score]) for line in held_out if score in line["metrics"]
+        ]
         if scored:
             label = f"{name}, last {scored[-1][1]:.4g}"
             right.plot(*zip(*scored, strict=True), color=color, label=label, **DOTS)
-        rows += [(name, line["step"], line["split"], line["loss"], line["metrics"].get(score, "")) for line in kept]
+        rows += [
+            (name, line["step"], line["split"], line["loss"], line["metrics"].get(score, ""))
+            for line in kept
+        ]
     left.set(xlabel="step", ylabel="loss", title="loss", ylim=(0, None))
     right.set(xlabel="step", ylabel=score or "score", title="held-out examples")
     for axes in (left, right):

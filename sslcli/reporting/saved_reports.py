@@ -1,8 +1,10 @@
-"""Reports and scores as JSON beside what they are about: written by evaluations, suites and probes, read by `ssl report`.
+"""Reports and scores as JSON beside what they are about: written by evaluations, suites and probes,
+read by `ssl report`.
 
-report.json has all of a report, and with pictures `caption` and `pictures` (title and name, for NAME.svg, NAME.png and NAME.csv
-beside it). `files` names the files that were written with it, `hashes` has their BLAKE2b hashes: it is written after them, so
-where it lies, all of them lie, and a file with another hash is of something else.
+report.json has all of a report, and with pictures `caption` and `pictures` (title and name, for
+NAME.svg, NAME.png and NAME.csv beside it). `files` names the files that were written with it,
+`hashes` has their BLAKE2b hashes: it is written after them, so where it lies, all of them lie, and
+a file with another hash is of something else.
 """
 
 import json
@@ -25,7 +27,15 @@ REPORT, SCORES = "report.json", "scores.json"
 LANGUAGES = "languages"  # the folder in a run for answers in languages that nothing was trained in
 STUDY = "study"  # the folder of the report that several runs have together, in the first of them
 _DAMAGED = "make it again, or remove it"
-_UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError, ValidationError, RecursionError)
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    ValidationError,
+    RecursionError,
+)
 
 
 @dataclass(frozen=True)
@@ -70,8 +80,12 @@ def saved_together(folder: Path, marks: Sequence[str] = (REPORT,)) -> Generator[
         yield aside
 
 
-def write_report(report: Report, folder: Path, more: Mapping[str, Any] | None = None, files: Sequence[str] = ()) -> Path:
-    """`files`: names of what belongs to it and was written into the folder before. Raises RunError where the disk refuses."""
+def write_report(
+    report: Report, folder: Path, more: Mapping[str, Any] | None = None, files: Sequence[str] = ()
+) -> Path:
+    """`files`: names of what belongs to it and was written into the folder before. Raises RunError
+    where the disk refuses.
+    """
     path = folder / REPORT
     hashes = {name: hash_file(folder / name) for name in files}
     whole = {**asdict(report), **(more or {}), "files": list(files), "hashes": hashes}
@@ -86,14 +100,18 @@ def files_of(folder: Path) -> set[str]:
     """
     try:
         saved = plainfiles.read_whole_json(folder / REPORT)
-        names = {name for name in saved["files"] if isinstance(name, str) and name == Path(name).name}
+        names = {
+            name for name in saved["files"] if isinstance(name, str) and name == Path(name).name
+        }
         hashes = saved.get("hashes")
         return {name for name in names if _is_own(folder / name, name, hashes)}
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError):
         return set()
     except OSError as error:  # then nobody knows what would be left of it
         problem = f"cannot read what lies in {folder}: {plainfiles.reason(error)}"
-        raise RunError(problem, "check the disk and the permissions, or choose another folder") from error
+        raise RunError(
+            problem, "check the disk and the permissions, or choose another folder"
+        ) from error
 
 
 def _is_own(path: Path, name: str, hashes: Any) -> bool:
@@ -114,13 +132,17 @@ def read_report(folder: Path) -> SavedReport:
     path = folder / REPORT
     try:
         saved = plainfiles.read_whole_json(path)
-        shown = TypeAdapter(_Shown).validate_python({**saved, "scores": _with_nan(saved.get("scores", []))})
+        shown = TypeAdapter(_Shown).validate_python(
+            {**saved, "scores": _with_nan(saved.get("scores", []))}
+        )
     except _UNREADABLE as error:
         raise DataError(f"{path} is damaged", _DAMAGED) from error
     if any(Path(picture.name).name != picture.name for picture in shown.pictures):
         raise DataError(f"{path} names a picture in another folder", _DAMAGED)
     _refuse_mixture(folder, saved.get("hashes"), shown.pictures)
-    report = Report(shown.title, shown.scores, shown.tables, passages=shown.passages, notes=shown.notes)
+    report = Report(
+        shown.title, shown.scores, shown.tables, passages=shown.passages, notes=shown.notes
+    )
     return SavedReport(folder, report, shown.caption, shown.pictures)
 
 
@@ -128,8 +150,15 @@ def _refuse_mixture(folder: Path, hashes: Any, pictures: Sequence[SavedPicture])
     """Raises DataError where a picture is not the one that was written with the report."""
     for name in (f"{picture.name}.{form}" for picture in pictures for form in ("svg", "png")):
         path = folder / name
-        if isinstance(hashes, dict) and name in hashes and path.is_file() and hash_file(path) != hashes[name]:
-            raise DataError(f"{path} is of something else than {folder / REPORT} beside it", _DAMAGED)
+        if (
+            isinstance(hashes, dict)
+            and name in hashes
+            and path.is_file()
+            and hash_file(path) != hashes[name]
+        ):
+            raise DataError(
+                f"{path} is of something else than {folder / REPORT} beside it", _DAMAGED
+            )
 
 
 def caption_of(folder: Path) -> str | None:
@@ -153,8 +182,18 @@ def _with_nan(scores: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Numbers that JSON had no word for."""
     found = []
     for score in scores:
-        numbers = {name: math.nan if value is None else value for name, value in score.get("baselines", {}).items()}
+        numbers = {
+            name: math.nan if value is None else value
+            for name, value in score.get("baselines", {}).items()
+        }
         ends = score.get("interval")
         interval = None if ends is None else tuple(math.nan if end is None else end for end in ends)
-        found.append({**score, "value": math.nan if score["value"] is None else score["value"], "baselines": numbers, "interval": interval})
+        found.append(
+            {
+                **score,
+                "value": math.nan if score["value"] is None else score["value"],
+                "baselines": numbers,
+                "interval": interval,
+            }
+        )
     return found

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 LEFT_OUT = "…"  # in the place of letters that no font here has
 LONGEST_TITLE, LONGEST_LABEL, LONGEST_TICK = 90, 44, 22  # characters
-# (label, most characters, number among its like, 0 where it has none) -> the text to draw. Of labels
-# of rows, columns and points it is that of the table beside the picture.
+# (label, most characters, number among its like, 0 where it has none) -> the text to draw. Of
+# labels of rows, columns and points it is that of the table beside the picture.
 Written = Callable[[str, int, int], str]
 
 
@@ -45,7 +45,11 @@ def lines_of(text: str, longest: int) -> list[str]:
         if lines[-1] and len(lines[-1]) + len(word) >= longest:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
-    return [line[start : start + longest] for line in lines for start in range(0, max(len(line), 1), longest)]
+    return [
+        line[start : start + longest]
+        for line in lines
+        for start in range(0, max(len(line), 1), longest)
+    ]
 
 
 def entitle(axes: Axes, title: str, above: int = 6) -> None:
@@ -55,6 +59,8 @@ def entitle(axes: Axes, title: str, above: int = 6) -> None:
 
 def say_empty(axes: Axes) -> None:
     """Write "nothing to show" into empty axes."""
-    axes.text(0.5, 0.5, "nothing to show", transform=axes.transAxes, ha="center", va="center", color=GREY)
+    axes.text(
+        0.5, 0.5, "nothing to show", transform=axes.transAxes, ha="center", va="center", color=GREY
+    )
     axes.set_xticks([])
     axes.set_yticks([])

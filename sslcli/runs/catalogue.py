@@ -18,7 +18,8 @@ from sslcli.reports import Curve, Report, Table
 from sslcli.runfiles import read_layer
 
 RUN_FILE = "config.yaml"  # what replays the run
-FACTS_FILE = "run.json"  # what it was and how it ended; a folder that holds one is a run, even one that never began
+# what it was and how it ended; a folder that holds one is a run, even one that never began
+FACTS_FILE = "run.json"
 OWN_FILES = (
     "checkpoints", "milestones", "plots", "probes", "study", "languages", "tokenizer", "best",
     "metrics.jsonl", "log.txt", "predictions.jsonl", "scores.json", "report.json", "report.html",
@@ -69,7 +70,13 @@ class Run:
 
     def document(self) -> dict[str, Any]:
         """The run as --json prints it."""
-        return {"name": self.name, "folder": str(self.folder), "status": self.status, "facts": self.facts, "evaluation": self.evaluation}
+        return {
+            "name": self.name,
+            "folder": str(self.folder),
+            "status": self.status,
+            "facts": self.facts,
+            "evaluation": self.evaluation,
+        }
 
 
 def runs_folder() -> Path:
@@ -91,7 +98,9 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     out.
     """
     try:
-        text = plainfiles.read_whole_text(folder / "metrics.jsonl", MOST_METRICS_BYTES, errors="replace")
+        text = plainfiles.read_whole_text(
+            folder / "metrics.jsonl", MOST_METRICS_BYTES, errors="replace"
+        )
     except OSError:
         return []
     lines = []
@@ -100,7 +109,11 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
             entry = plainfiles.parse_whole_json(line)
         except ValueError:
             continue
-        if isinstance(entry, dict) and isinstance(entry.get("step"), int) and isinstance(entry.get("split"), str):
+        if (
+            isinstance(entry, dict)
+            and isinstance(entry.get("step"), int)
+            and isinstance(entry.get("split"), str)
+        ):
             lines.append(entry)
     return lines
 
@@ -116,7 +129,9 @@ def runs_in(parent: Path) -> list[Run]:
         folders = [path for path in parent.iterdir() if (path / FACTS_FILE).is_file()]
     except OSError:
         return []
-    return sorted((read_run(path) for path in folders), key=lambda run: (run.started, run.name), reverse=True)
+    return sorted(
+        (read_run(path) for path in folders), key=lambda run: (run.started, run.name), reverse=True
+    )
 
 
 def read_run(folder: Path) -> Run:
@@ -146,17 +161,31 @@ def settings_file(folder: Path) -> Path:
     path = folder / RUN_FILE
     if not path.is_file():
         problem = f"{folder} is not a run that can be resumed: it has no {RUN_FILE}"
-        raise UsageError(problem, "one that was killed as it began starts anew with --overwrite; ssl runs lists all")
+        raise UsageError(
+            problem,
+            "one that was killed as it began starts anew with --overwrite; ssl runs lists all",
+        )
     return path
 
 
 def table_of(runs: Sequence[Run]) -> Report:
     """Return a table with one line per run."""
     rows = [
-        [run.name, run.kind, run.objective, _steps(run), run.evaluation.get("loss"), _metrics(run), _seconds(run), run.status]
+        [
+            run.name,
+            run.kind,
+            run.objective,
+            _steps(run),
+            run.evaluation.get("loss"),
+            _metrics(run),
+            _seconds(run),
+            run.status,
+        ]
         for run in runs
     ]
-    notes = [] if rows else [f"no runs in {runs_folder()} yet; make one: ssl pretrain --objective mlm"]
+    notes = (
+        [] if rows else [f"no runs in {runs_folder()} yet; make one: ssl pretrain --objective mlm"]
+    )
     columns = ("run", "kind", "objective", "steps", "held-out loss", "metrics", "time", "status")
     return Report(tables=[Table("", columns, rows)] if rows else [], notes=notes)
 
@@ -166,25 +195,43 @@ def show(run: Run) -> Report:
     lines = read_metrics(run.folder)
     evaluations = [line for line in lines if line["split"] == "eval"]
     names = list(dict.fromkeys(name for line in evaluations for name in metrics_of(line)))
-    rows = [[line["step"], line.get("loss"), *(metrics_of(line).get(name) for name in names)] for line in evaluations]
+    rows = [
+        [line["step"], line.get("loss"), *(metrics_of(line).get(name) for name in names)]
+        for line in evaluations
+    ]
     tables = [Table("facts", ("what", "value"), readable_facts(run))]
     if rows:
         tables.append(Table("held-out data", ("step", "loss", *names), rows))
-    languages = list(dict.fromkeys(name for line in evaluations for name in _losses_by_language(line)))
+    languages = list(
+        dict.fromkeys(name for line in evaluations for name in _losses_by_language(line))
+    )
     if languages:
-        losses = [[line["step"], *(_losses_by_language(line).get(name) for name in languages)] for line in evaluations]
+        losses = [
+            [line["step"], *(_losses_by_language(line).get(name) for name in languages)]
+            for line in evaluations
+        ]
         tables.append(Table("held-out loss by language", ("step", *languages), losses))
-    train = [(line["step"], line["loss"]) for line in lines if line["split"] == "train" and isinstance(line.get("loss"), int | float)]
+    train = [
+        (line["step"], line["loss"])
+        for line in lines
+        if line["split"] == "train" and isinstance(line.get("loss"), int | float)
+    ]
     curves = [Curve("training loss", *zip(*train, strict=True))] if train else []
     notes = [note for note in (failure_in(run.facts), _how_to_go_on(run)) if note]
     return Report(f"{run.name}: {run.status}", tables=tables, curves=curves, notes=notes)
 
 
 def _how_to_go_on(run: Run) -> str:
-    """The line to type, with a longer limit of time where the run's own was over before its first step; empty where there is none."""
+    """The line to type, with a longer limit of time where the run's own was over before its first
+    step; empty where there is none.
+    """
     if not run.resumable:
         return ""
-    limit = settings_of(run).get("training.max_time", "") if run.facts.get("reason") == "out of time" else ""
+    limit = (
+        settings_of(run).get("training.max_time", "")
+        if run.facts.get("reason") == "out of time"
+        else ""
+    )
     is_stuck = not run.facts.get("step") and limit.replace(".", "", 1).isdecimal()
     more = f" {with_more_time(float(limit))}" if is_stuck else ""
     return f"go on with: {_command(run)} --resume {run.name}{more}"
@@ -194,7 +241,10 @@ def failure_in(facts: Mapping[str, Any]) -> str:
     """Return how and why a failed or diverged run ended; empty for any other."""
     if facts.get("status") not in ("failed", "diverged"):
         return ""
-    return f"{facts['status']} at step {facts.get('step', '?')}: {facts.get('reason', 'nothing says why')}"
+    return (
+        f"{facts['status']} at step {facts.get('step', '?')}: "
+        f"{facts.get('reason', 'nothing says why')}"
+    )
 
 
 def _command(run: Run) -> str:
@@ -213,11 +263,19 @@ def unreadable_settings(run: Run) -> str:
 def compare(runs: Sequence[Run]) -> Report:
     """Compare last held-out metrics and differing settings, one column per run."""
     names = list(dict.fromkeys(name for run in runs for name in metrics_of(run.evaluation)))
-    languages = list(dict.fromkeys(name for run in runs for name in _losses_by_language(run.evaluation)))
+    languages = list(
+        dict.fromkeys(name for run in runs for name in _losses_by_language(run.evaluation))
+    )
     figures = [
         ["step", *(run.evaluation.get("step") for run in runs)],
         ["held-out loss", *(run.evaluation.get("loss") for run in runs)],
-        *([f"held-out loss {name}", *(_losses_by_language(run.evaluation).get(name) for run in runs)] for name in languages),
+        *(
+            [
+                f"held-out loss {name}",
+                *(_losses_by_language(run.evaluation).get(name) for run in runs),
+            ]
+            for name in languages
+        ),
         *([name, *(metrics_of(run.evaluation).get(name) for run in runs)] for name in names),
         ["parameters", *(run.facts.get("parameters") for run in runs)],
         ["time", *(_seconds(run) for run in runs)],
@@ -225,7 +283,9 @@ def compare(runs: Sequence[Run]) -> Report:
     settings = [settings_of(run) for run in runs]
     keys = sorted(set().union(*settings))
     different = [
-        [key, *(each.get(key, ABSENT) or EMPTY for each in settings)] for key in keys if len({each.get(key) for each in settings}) > 1
+        [key, *(each.get(key, ABSENT) or EMPTY for each in settings)]
+        for key in keys
+        if len({each.get(key) for each in settings}) > 1
     ]
     columns = [run.name for run in runs]
     tables = [Table("last evaluation", ("what", *columns), figures)]
@@ -238,7 +298,9 @@ def compare(runs: Sequence[Run]) -> Report:
 
 
 def settings_of(run: Run) -> dict[str, str]:
-    """Dotted key -> value as text, from config.yaml; empty where that cannot be read. Where it was written does not count."""
+    """Dotted key -> value as text, from config.yaml; empty where that cannot be read. Where it was
+    written does not count.
+    """
     try:
         tree = read_layer(run.folder / RUN_FILE).values
     except SslError:
@@ -250,7 +312,11 @@ def leaves_of(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]
     """Dotted keys with their values as texts."""
     found = []
     for key, value in tree.items():
-        found += leaves_of(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(f"{prefix}{key}", _plain(value))]
+        found += (
+            leaves_of(value, f"{prefix}{key}.")
+            if isinstance(value, Mapping)
+            else [(f"{prefix}{key}", _plain(value))]
+        )
     return found
 
 
@@ -262,8 +328,14 @@ def readable_facts(run: Run) -> list[tuple[str, str]]:
             rows.append((key, shlex.join(["ssl", *map(str, value[1:])])))
         elif key == "seconds":
             rows.append(("time", _seconds(run)))
-        elif isinstance(value, Mapping) and any(isinstance(inner, Mapping) for inner in value.values()):
-            rows += [(f"{key}: {name}", text) for name, inner in value.items() if (text := _readable(inner))]
+        elif isinstance(value, Mapping) and any(
+            isinstance(inner, Mapping) for inner in value.values()
+        ):
+            rows += [
+                (f"{key}: {name}", text)
+                for name, inner in value.items()
+                if (text := _readable(inner))
+            ]
         else:
             rows.append((key, _readable(value)))
     return [(key.replace("_", " "), text) for key, text in rows if text]
@@ -272,7 +344,9 @@ def readable_facts(run: Run) -> list[tuple[str, str]]:
 def _readable(value: Any) -> str:
     """A fact on one line; groups as "name value · name value"."""
     if isinstance(value, Mapping):
-        return " · ".join(f"{name} {text}" for name, inner in value.items() if (text := _readable(inner)))
+        return " · ".join(
+            f"{name} {text}" for name, inner in value.items() if (text := _readable(inner))
+        )
     if isinstance(value, list):
         return ", ".join(filter(None, map(_readable, value)))
     if isinstance(value, bool):
@@ -291,17 +365,29 @@ def _plain(value: Any) -> str:
 def metrics_of(line: Mapping[str, Any]) -> dict[str, float]:
     """Return the numeric metrics of a line of metrics.jsonl."""
     metrics = line.get("metrics")
-    return {name: value for name, value in metrics.items() if isinstance(value, int | float)} if isinstance(metrics, dict) else {}
+    return (
+        {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+        if isinstance(metrics, dict)
+        else {}
+    )
 
 
 def by_language(facts: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return the held-out metrics, or baselines, of each language, in the form of the total."""
     found = facts.get("languages")
-    return {name: each for name, each in found.items() if isinstance(each, dict)} if isinstance(found, dict) else {}
+    return (
+        {name: each for name, each in found.items() if isinstance(each, dict)}
+        if isinstance(found, dict)
+        else {}
+    )
 
 
 def _losses_by_language(line: Mapping[str, Any]) -> dict[str, float]:
-    return {name: each["loss"] for name, each in by_language(line).items() if isinstance(each.get("loss"), int | float)}
+    return {
+        name: each["loss"]
+        for name, each in by_language(line).items()
+        if isinstance(each.get("loss"), int | float)
+    }
 
 
 def _metrics(run: Run) -> str:
@@ -309,7 +395,10 @@ def _metrics(run: Run) -> str:
 
 
 def _steps(run: Run) -> str:
-    step, total = run.facts.get("step", run.evaluation.get("step", "?")), run.facts.get("total_steps", "?")
+    step, total = (
+        run.facts.get("step", run.evaluation.get("step", "?")),
+        run.facts.get("total_steps", "?"),
+    )
     return f"{step}/{total}"
 
 

@@ -11,7 +11,9 @@ _CALLED: ContextVar[Sequence[str] | None] = ContextVar("called", default=None)
 
 @contextmanager
 def called_as(words: Sequence[str]) -> Generator[None]:
-    """Meanwhile the command line is `ssl` with these words: of a call from Python, those that it stands for."""
+    """Meanwhile the command line is `ssl` with these words: of a call from Python, those that it
+    stands for.
+    """
     token = _CALLED.set(words)
     try:
         yield

@@ -91,7 +91,10 @@ def _kind_of(path: Path) -> str:
 def space_of(runs: Sequence[Run]) -> tuple[Report, list[dict[str, Any]]]:
     """Return one line per run, and the same as plain data."""
     found = [(run, weight_of(run.folder)) for run in runs]
-    rows = [[run.name, *map(mebibytes, weight.figures), mebibytes(weight.total)] for run, weight in found]
+    rows = [
+        [run.name, *map(mebibytes, weight.figures), mebibytes(weight.total)]
+        for run, weight in found
+    ]
     total = sum(weight.total for _, weight in found)
     columns = ("run", "weights", "optimizer state", "milestones", "rest", "together")
     documents = [

@@ -115,16 +115,28 @@ def _in_languages(run: Run, scores: Sequence[Score]) -> list[str]:
 def evaluated_scores(run: Run, line: Mapping[str, Any]) -> list[Score]:
     """Return loss and metrics of one line of held-out metrics: over all data, then by language."""
     parts = {"": line, **by_language(line)}
-    return [score for language, figures in parts.items() for score in _scores_in(run, figures, language)]
+    return [
+        score for language, figures in parts.items() for score in _scores_in(run, figures, language)
+    ]
 
 
 def _scores_in(run: Run, figures: Mapping[str, Any], language: str) -> Iterator[Score]:
     losses, accuracies = _floors(run, "losses", language), _floors(run, "accuracies", language)
-    counts, terms = (figures[key] if isinstance(figures.get(key), dict) else {} for key in ("counts", "terms"))
+    counts, terms = (
+        figures[key] if isinstance(figures.get(key), dict) else {} for key in ("counts", "terms")
+    )
     suffix = f" {language}" if language else ""
     if isinstance(figures.get("loss"), int | float):
         count = next((counts[term] for term in terms if isinstance(counts.get(term), int)), 0)
-        yield Score(f"held-out loss{suffix}", figures["loss"], loss_unit_of(run.facts), False, count, None, losses)
+        yield Score(
+            f"held-out loss{suffix}",
+            figures["loss"],
+            loss_unit_of(run.facts),
+            False,
+            count,
+            None,
+            losses,
+        )
     for name, value in metrics_of(figures).items():
         count = counts.get(name, 0)
         baselines = accuracies if name == "accuracy" else {}
@@ -138,29 +150,52 @@ def loss_unit_of(facts: Mapping[str, Any]) -> str:
 
 
 def curves_of(run: Run, lines: Sequence[Mapping[str, Any]]) -> list[Plot]:
-    """The losses beside what counting reaches, and every metric of the held-out data, over steps; each language beside the others."""
-    splits = {split: [line for line in lines if line["split"] == split] for split in ("train", "eval")}
-    losses = [_curve(name, splits[split], _loss) for split, name in (("train", "training"), ("eval", "held-out"))]
+    """The losses beside what counting reaches, and every metric of the held-out data, over steps;
+    each language beside the others.
+    """
+    splits = {
+        split: [line for line in lines if line["split"] == split] for split in ("train", "eval")
+    }
+    losses = [
+        _curve(name, splits[split], _loss)
+        for split, name in (("train", "training"), ("eval", "held-out"))
+    ]
     losses = [curve for curve in losses if curve.xs]
     if not losses:
         return []
     ends = [min(curve.xs[0] for curve in losses), max(curve.xs[-1] for curve in losses)]
-    floors = [Curve(f"{name} baseline", ends, [value, value]) for name, value in _floors(run, "losses").items()]
+    floors = [
+        Curve(f"{name} baseline", ends, [value, value])
+        for name, value in _floors(run, "losses").items()
+    ]
     names = list(dict.fromkeys(name for line in splits["eval"] for name in metrics_of(line)))
-    drawn = [_held_out(name, splits["eval"], lambda line, name=name: metrics_of(line).get(name)) for name in names[:MOST_PLOTS]]
+    drawn = [
+        _held_out(name, splits["eval"], lambda line, name=name: metrics_of(line).get(name))
+        for name in names[:MOST_PLOTS]
+    ]
     loss = _held_out("loss", splits["eval"], _loss)
-    apart = [loss] if len(loss.curves) > 1 else []  # of one language it stands in the first plot already
+    # of one language it stands in the first plot already
+    apart = [loss] if len(loss.curves) > 1 else []
     plots = [Plot("loss", "step", "loss", [*losses, *floors]), *apart, *drawn]
     data = [*filter(None, [settings_of(run).get("data.train", "")])]
     return [replace(plot, title=title_of(run.folder, plot.title, data)) for plot in plots]
 
 
-def _held_out(title: str, lines: Sequence[Mapping[str, Any]], value_of: Callable[[Mapping[str, Any]], Any]) -> Plot:
+def _held_out(
+    title: str, lines: Sequence[Mapping[str, Any]], value_of: Callable[[Mapping[str, Any]], Any]
+) -> Plot:
     """One figure, of all of the data and of each language."""
     title = title.replace("_", " ")
-    languages = list(dict.fromkeys(language for line in lines for language in by_language(line)))[:MOST_LANGUAGES]
+    languages = list(dict.fromkeys(language for line in lines for language in by_language(line)))[
+        :MOST_LANGUAGES
+    ]
     apart = [
-        _curve(f"{title} {language}", lines, lambda line, own=language: value_of(by_language(line).get(own, {}))) for language in languages
+        _curve(
+            f"{title} {language}",
+            lines,
+            lambda line, own=language: value_of(by_language(line).get(own, {})),
+        )
+        for language in languages
     ]
     curves = [_curve(title, lines, value_of), *apart]
     return Plot(f"held-out {title}", "step", title, curves, log_y=title.endswith("perplexity"))
@@ -170,9 +205,18 @@ def samples_of(lines: Sequence[Mapping[str, Any]]) -> Table | None:
     """Return the outputs for the same texts at the first, a middle and the last step that kept
     some.
     """
-    kept = [line for line in lines if line["split"] == "sample" and isinstance(line.get("examples"), list)]
+    kept = [
+        line
+        for line in lines
+        if line["split"] == "sample" and isinstance(line.get("examples"), list)
+    ]
     chosen = sorted({0, len(kept) // 2, len(kept) - 1}) if kept else []
-    rows = [(kept[place]["step"], *map(str, pair)) for place in chosen for pair in kept[place]["examples"] if _is_pair(pair)]
+    rows = [
+        (kept[place]["step"], *map(str, pair))
+        for place in chosen
+        for pair in kept[place]["examples"]
+        if _is_pair(pair)
+    ]
     return Table("Samples", ("step", "given", "the model"), rows) if rows else None
 
 
@@ -183,27 +227,41 @@ def differing_settings(run: Run) -> Table | None:
     if model is None or not own:
         return None
     tree = model().model_dump(mode="json")
-    tree["model"]["shape"] = {name: field.default for name, field in TransformerSettings.model_fields.items()}
+    tree["model"]["shape"] = {
+        name: field.default for name, field in TransformerSettings.model_fields.items()
+    }
     usual = dict(leaves_of(tree))
-    rows = [(key, value, usual.get(key, "")) for key, value in own.items() if value != usual.get(key)]
+    rows = [
+        (key, value, usual.get(key, "")) for key, value in own.items() if value != usual.get(key)
+    ]
     return Table("Settings that differ from the defaults", ("setting", "here", "default"), rows)
 
 
 def _floors(run: Run, kind: str, language: str = "") -> dict[str, float]:
-    """ "losses" or "accuracies" of what counting alone reaches: in a language, or in all of the data."""
+    """ "losses" or "accuracies" of what counting alone reaches: in a language, or in all of the
+    data.
+    """
     floors = run.facts.get("floors")
     if language and isinstance(floors, dict):
         floors = by_language(floors).get(language)
     known = floors.get(kind) if isinstance(floors, dict) else None
-    return {str(name): value for name, value in known.items() if isinstance(value, int | float)} if isinstance(known, dict) else {}
+    return (
+        {str(name): value for name, value in known.items() if isinstance(value, int | float)}
+        if isinstance(known, dict)
+        else {}
+    )
 
 
 def _loss(line: Mapping[str, Any]) -> Any:
     return line.get("loss")
 
 
-def _curve(title: str, lines: Sequence[Mapping[str, Any]], value_of: Callable[[Mapping[str, Any]], Any]) -> Curve:
-    points = [(line["step"], value) for line in lines if isinstance(value := value_of(line), int | float)]
+def _curve(
+    title: str, lines: Sequence[Mapping[str, Any]], value_of: Callable[[Mapping[str, Any]], Any]
+) -> Curve:
+    points = [
+        (line["step"], value) for line in lines if isinstance(value := value_of(line), int | float)
+    ]
     return Curve(title, [step for step, _ in points], [value for _, value in points])
 
 

@@ -1,4 +1,6 @@
-"""Ctrl-C and SIGTERM while data is prepared: what runs ends where it stands, because all of it is written aside."""
+"""Ctrl-C and SIGTERM while data is prepared: what runs ends where it stands, because all of it is
+written aside.
+"""
 
 import signal
 import threading
@@ -16,9 +18,11 @@ Made = TypeVar("Made")
 
 @contextmanager
 def stopping_at_once() -> Generator[None]:
-    """Inside it a signal raises Stopping or KeyboardInterrupt, after whoever listened before has heard it too.
+    """Inside it a signal raises Stopping or KeyboardInterrupt, after whoever listened before has
+    heard it too.
 
-    Only for work that leaves nothing behind wherever it ends. Outside the main thread, which alone hears signals, it does nothing.
+    Only for work that leaves nothing behind wherever it ends. Outside the main thread, which alone
+    hears signals, it does nothing.
     """
     before = {int(number): signal.getsignal(number) for number in SIGNALS}
 
@@ -27,7 +31,9 @@ def stopping_at_once() -> Generator[None]:
             listener(number, context)
         raise Stopping("interrupted" if number == signal.SIGINT else "preempted")
 
-    heard = [number for number, listener in before.items() if listener not in (signal.SIG_IGN, None)]
+    heard = [
+        number for number, listener in before.items() if listener not in (signal.SIG_IGN, None)
+    ]
     heard = heard if threading.current_thread() is threading.main_thread() else []
     try:
         for number in heard:

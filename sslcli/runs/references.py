@@ -16,15 +16,33 @@ from sslcli import registry
 from sslcli.errors import SslError, UsageError, did_you_mean
 from sslcli.folders import MANIFEST
 from sslcli.runfiles import read_layer
-from sslcli.runs.catalogue import FACTS_FILE, PRETRAINED, RUN_FILE, Run, all_runs, failure_in, read_run, runs_folder
+from sslcli.runs.catalogue import (
+    FACTS_FILE,
+    PRETRAINED,
+    RUN_FILE,
+    Run,
+    all_runs,
+    failure_in,
+    read_run,
+    runs_folder,
+)
 
 LATEST, BEST = "@latest", "@best"
 UNFINISHED = ("running", "stopped", "died", "failed", "diverged")
 MOST_NAMED = 3  # skipped runs in a message
 _SELECTED = re.compile(r"(.+):(best|last|step-0*(\d+))", re.DOTALL)
-_HUBS = "bert|roberta|distilbert|albert|electra|deberta|xlm|modernbert|gpt|llama|qwen|bart|t5|vit|facebook|google|microsoft"
-_REMOTE = re.compile(rf"(hf|ms|https?):.+|[\w.-]+/[\w.-]+(@[\w.-]+)?|({_HUBS})[\w.]*(-[\w.]+)*", re.IGNORECASE)
-_LATEST = re.compile(rf"{LATEST}(?::(?!(?:best|last|step-\d+)$)(?P<kind>.+?))?(?P<selector>:(?:best|last|step-\d+))?", re.DOTALL)
+_HUBS = (
+    "bert|roberta|distilbert|albert|electra|deberta|xlm|modernbert|gpt|llama|qwen|bart|t5|vit"
+    "|facebook|google|microsoft"
+)
+_REMOTE = re.compile(
+    rf"(hf|ms|https?):.+|[\w.-]+/[\w.-]+(@[\w.-]+)?|({_HUBS})[\w.]*(-[\w.]+)*", re.IGNORECASE
+)
+_LATEST = re.compile(
+    rf"{LATEST}(?::(?!(?:best|last|step-\d+)$)(?P<kind>.+?))?"
+    r"(?P<selector>:(?:best|last|step-\d+))?",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +69,9 @@ ASKED = Purpose(("pretrain",), ability="Request")  # for what its objective make
 
 
 def find_run(reference: str, use: Purpose = ANY) -> Run:
-    """A run by folder, name, unique beginning of a name, "@latest" or "@latest:mlm". Raises UsageError where that is not one."""
+    """A run by folder, name, unique beginning of a name, "@latest" or "@latest:mlm". Raises
+    UsageError where that is not one.
+    """
     if (Path(reference) / FACTS_FILE).is_file():
         return read_run(Path(reference))
     if reference == LATEST or reference.startswith(f"{LATEST}:"):
@@ -70,18 +90,24 @@ def find_run(reference: str, use: Purpose = ANY) -> Run:
 
 
 def parts_of(reference: str) -> tuple[str, str | None, str | None]:
-    """ "first:step-20" -> "first", "step-20", "20"; what is there under the whole name is not cut."""
+    """ "first:step-20" -> "first", "step-20", "20"; what is there under the whole name is not
+    cut.
+    """
     match = None if Path(reference).exists() else _SELECTED.fullmatch(reference)
     return (reference, None, None) if match is None else (match[1], match[2], match[3])
 
 
 def run_above(path: Path) -> Path | None:
     """The run that a folder is, or lies in as a checkpoint."""
-    return next((folder for folder in (path, *path.parents[:2]) if (folder / RUN_FILE).is_file()), None)
+    return next(
+        (folder for folder in (path, *path.parents[:2]) if (folder / RUN_FILE).is_file()), None
+    )
 
 
 def run_of(reference: str) -> Path | None:
-    """The run that a model is of; None of what lies elsewhere, as a directory of another tool. Raises UsageError where there is nothing."""
+    """The run that a model is of; None of what lies elsewhere, as a directory of another tool.
+    Raises UsageError where there is nothing.
+    """
     whole = parts_of(reference)[0]
     found = run_above(Path(whole))
     return found if found is not None or Path(whole).exists() else named_run(whole)
@@ -98,7 +124,10 @@ def named_run(name: str) -> Path:
         return find_run(name, TRAINED).folder
     except UsageError as error:
         if _REMOTE.fullmatch(name):
-            hint = "nothing is fetched from a network: download the model and give its folder, as in --model models/bert"
+            hint = (
+                "nothing is fetched from a network: download the "
+                "model and give its folder, as in --model models/bert"
+            )
             raise UsageError(f"there is no run or folder '{name}'", hint) from error
         if os.sep in name:
             hint = "check the path; ssl runs lists the runs"
@@ -107,13 +136,21 @@ def named_run(name: str) -> Path:
 
 
 def _best_run(objective: str) -> Path:
-    runs = [run for run in all_runs() if isinstance(run.facts.get("best_loss"), int | float) and objective in ("", run.objective)]
+    runs = [
+        run
+        for run in all_runs()
+        if isinstance(run.facts.get("best_loss"), int | float) and objective in ("", run.objective)
+    ]
     if not runs:
-        raise UsageError(f"no run{f' of {objective}' if objective else ''} has a held-out loss yet", "ssl runs lists the runs")
+        raise UsageError(
+            f"no run{f' of {objective}' if objective else ''} has a held-out loss yet",
+            "ssl runs lists the runs",
+        )
     objectives = sorted({run.objective for run in runs})
     if len(objectives) > 1:
         raise UsageError(
-            f"{BEST} compares losses, and those of {' and '.join(objectives)} do not compare", f"name one: {BEST}:{objectives[0]}"
+            f"{BEST} compares losses, and those of {' and '.join(objectives)} do not compare",
+            f"name one: {BEST}:{objectives[0]}",
         )
     return min(runs, key=lambda run: run.facts["best_loss"]).folder
 
@@ -133,17 +170,31 @@ def newest(use: Purpose, kind: str = "") -> tuple[Run, Sequence[str]]:
 
     Raises UsageError if there is none.
     """
-    named = [run for run in all_runs() if kind in ("", run.objective, run.kind) and (kind or run.kind in use.kinds)]
-    groups = [[run for run in named if run.kind == each] for each in use.kinds] if use.ranked and not kind else [named]
+    named = [
+        run
+        for run in all_runs()
+        if kind in ("", run.objective, run.kind) and (kind or run.kind in use.kinds)
+    ]
+    groups = (
+        [[run for run in named if run.kind == each] for each in use.kinds]
+        if use.ranked and not kind
+        else [named]
+    )
     for group in groups:
         run, notes = first_usable(group, use)
         if run is not None:
             return run, notes
     if not named:
         of_kind = f" of {kind}" if kind else ""
-        raise UsageError(f"there is no run{of_kind} in {runs_folder()} yet", "make one: ssl pretrain --objective mlm")
+        raise UsageError(
+            f"there is no run{of_kind} in {runs_folder()} yet",
+            "make one: ssl pretrain --objective mlm",
+        )
     problem = why_unusable(named[0], use) or "stands beside another run"
-    raise UsageError(f"no run in {runs_folder()} can be used: {named[0].name} {problem}", "ssl runs lists them; name one with --model")
+    raise UsageError(
+        f"no run in {runs_folder()} can be used: {named[0].name} {problem}",
+        "ssl runs lists them; name one with --model",
+    )
 
 
 def first_usable(runs: Iterable[Run], use: Purpose) -> tuple[Run | None, Sequence[str]]:
@@ -160,10 +211,17 @@ def first_usable(runs: Iterable[Run], use: Purpose) -> tuple[Run | None, Sequenc
         if is_unfinished:
             unfinished = unfinished if problem else unfinished or run
             state = failure_in(run.facts) or f"is not finished ({run.status})"
-            notes.append(f"{run.name} {' and '.join(filter(None, [state, problem]))}, and is skipped")
+            notes.append(
+                f"{run.name} {' and '.join(filter(None, [state, problem]))}, and is skipped"
+            )
     if unfinished is None:
         return None, ()
-    return unfinished, [f"{unfinished.name} {failure_in(unfinished.facts) or f'is not finished ({unfinished.status})'}"]
+    return unfinished, [
+        (
+            f"{unfinished.name} "
+            f"{failure_in(unfinished.facts) or f'is not finished ({unfinished.status})'}"
+        )
+    ]
 
 
 def stands_beside(run: Run) -> bool:
@@ -199,27 +257,42 @@ def names_with(attribute: str) -> list[str]:
 
 
 def head_readers() -> list[str]:
-    """Objectives that read the language-model head of a directory that no run of ours wrote; the built-in ones first."""
+    """Objectives that read the language-model head of a directory that no run of ours wrote; the
+    built-in ones first.
+    """
     return registry.usual("objectives", "reads_head")
 
 
 def _objectives() -> list[str]:
-    return sorted(registry.names("objectives"), key=lambda name: not registry.find("objectives", name).built_in)
+    return sorted(
+        registry.names("objectives"),
+        key=lambda name: not registry.find("objectives", name).built_in,
+    )
 
 
 def resumed_run(reference: str, kinds: Sequence[str]) -> Run:
-    """The run that --resume names; "@latest" is the newest of the kinds that is not finished, else the newest of them."""
+    """The run that --resume names; "@latest" is the newest of the kinds that is not finished, else
+    the newest of them.
+    """
     if reference != LATEST:
         return find_run(reference)
     of_kind = [run for run in all_runs() if run.kind in kinds]
-    return next((run for run in of_kind if run.resumable), None) or newest(Purpose(kinds, weights=False))[0]
+    return (
+        next((run for run in of_kind if run.resumable), None)
+        or newest(Purpose(kinds, weights=False))[0]
+    )
 
 
 def resumable_run(kind: str) -> Run:
-    """The newest run of a kind ("pretrain", "finetune") that was not finished. Raises UsageError where there is none."""
+    """The newest run of a kind ("pretrain", "finetune") that was not finished. Raises UsageError
+    where there is none.
+    """
     found = next((run for run in all_runs() if run.resumable and run.kind == kind), None)
     if found is None:
-        raise UsageError(f"no run in {runs_folder()} can be resumed", "ssl runs lists them; name one with --resume RUN")
+        raise UsageError(
+            f"no run in {runs_folder()} can be resumed",
+            "ssl runs lists them; name one with --resume RUN",
+        )
     return found
 
 

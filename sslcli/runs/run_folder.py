@@ -1,9 +1,11 @@
 """The folder of one run: who may write in it, what it records, and how a resume finds it as it was.
 
 runs/mlm-20261121-081203-a3f9/
-  config.yaml    resolved settings; they replay the run       metrics.jsonl  one line a log entry or evaluation
+  config.yaml    resolved settings; they replay the run       metrics.jsonl  one line a log entry or
+  evaluation
   run.json       versions, host, data, status                 log.txt        the same in words
-  tokenizer/     checkpoints/     milestones/     plots/      best           name of the best checkpoint
+  tokenizer/     checkpoints/     milestones/     plots/      best           name of the best
+  checkpoint
 """
 
 import fcntl
@@ -24,7 +26,17 @@ from typing import IO, Any
 from sslcli import plainfiles
 from sslcli.asides import is_left, settled
 from sslcli.engine.checkpoints.checkpoint import Progress
-from sslcli.engine.events import Evaluated, Event, Finished, Noted, Sampled, Saved, Skipped, Started, Stepped
+from sslcli.engine.events import (
+    Evaluated,
+    Event,
+    Finished,
+    Noted,
+    Sampled,
+    Saved,
+    Skipped,
+    Started,
+    Stepped,
+)
 from sslcli.errors import RunError, UsageError
 from sslcli.folders import refused, write_atomically
 from sslcli.reports import finite, printable
@@ -40,13 +52,17 @@ def new_name(kind: str) -> str:
 
 
 def new_run_folder(name: str | None, folder: str | None, kind: str, overwrite: bool) -> Path:
-    """The folder to write in, created. Raises UsageError where it holds a run already and may not be overwritten."""
+    """The folder to write in, created. Raises UsageError where it holds a run already and may not
+    be overwritten.
+    """
     path = asked_folder(name, folder) or runs_folder() / new_name(kind)
     refuse_occupied(path, overwrite)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"cannot make the run folder {path}: {error.strerror}", "choose another with --out") from error
+        raise RunError(
+            f"cannot make the run folder {path}: {error.strerror}", "choose another with --out"
+        ) from error
     return path
 
 
@@ -64,9 +80,15 @@ def refuse_occupied(path: Path, overwrite: bool) -> None:
         raise UsageError(f"{path} is a file, not a folder", "choose another --out")
     if path.exists() and not _holds_nothing(path):
         if not overwrite:
-            raise UsageError(f"{path} is not empty", "continue it with --resume, replace it with --overwrite, or choose another --out")
+            raise UsageError(
+                f"{path} is not empty",
+                "continue it with --resume, replace it with --overwrite, or choose another --out",
+            )
         if not (path / FACTS_FILE).is_file():
-            raise UsageError(f"{path} holds something that is no run, which overwriting would delete", "choose another --out")
+            raise UsageError(
+                f"{path} holds something that is no run, which overwriting would delete",
+                "choose another --out",
+            )
 
 
 def _holds_nothing(folder: Path) -> bool:
@@ -84,14 +106,17 @@ def locked(folder: Path) -> Generator[None]:
     try:
         lock = (folder / "lock").open("a+")
     except OSError as error:
-        raise RunError(f"cannot write in {folder}: {error.strerror}", "choose another folder with --out") from error
+        raise RunError(
+            f"cannot write in {folder}: {error.strerror}", "choose another folder with --out"
+        ) from error
     with lock:
         try:
             _take(lock)
         except BlockingIOError as error:
             lock.seek(0)
             raise UsageError(
-                f"{folder} is in use by {lock.read().strip() or 'another process'}", "wait for it, or choose another --out"
+                f"{folder} is in use by {lock.read().strip() or 'another process'}",
+                "wait for it, or choose another --out",
             ) from error
         lock.seek(0)
         lock.truncate()
@@ -101,7 +126,9 @@ def locked(folder: Path) -> Generator[None]:
 
 
 def _take(lock: IO[str]) -> None:
-    """Raises BlockingIOError where a writer holds it. Who only looks whether one does holds it for a moment."""
+    """Raises BlockingIOError where a writer holds it. Who only looks whether one does holds it for
+    a moment.
+    """
     for left in reversed(range(LOOKS)):
         try:
             return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -115,7 +142,9 @@ def _take(lock: IO[str]) -> None:
 
 
 def _refuse_other_kinds(*paths: Path) -> None:
-    """Raises RunError where one is there and is no plain file: to append to a pipe waits for a reader."""
+    """Raises RunError where one is there and is no plain file: to append to a pipe waits for a
+    reader.
+    """
     for path in paths:
         try:
             plainfiles.refuse_other_kinds(path)
@@ -128,17 +157,28 @@ def _refuse_other_kinds(*paths: Path) -> None:
 
 def environment() -> dict[str, Any]:
     """Return versions and hardware that the numbers of a run may depend on."""
-    packages = {name: version(name) for name in ("sslcli", "torch", "numpy", "tokenizers", "safetensors")}
-    return {"python": platform.python_version(), "platform": platform.platform(), "host": socket.gethostname(), "packages": packages}
+    packages = {
+        name: version(name) for name in ("sslcli", "torch", "numpy", "tokenizers", "safetensors")
+    }
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "host": socket.gethostname(),
+        "packages": packages,
+    }
 
 
 def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
     """Write run.json atomically."""
-    write_atomically(folder / FACTS_FILE, json.dumps(facts, indent=1, ensure_ascii=False, default=str))
+    write_atomically(
+        folder / FACTS_FILE, json.dumps(facts, indent=1, ensure_ascii=False, default=str)
+    )
 
 
 class Recorder:
-    """An observer that writes metrics.jsonl and log.txt. On a resume it drops the lines the run will write again."""
+    """An observer that writes metrics.jsonl and log.txt. On a resume it drops the lines the run
+    will write again.
+    """
 
     def __init__(self, folder: Path, progress: Progress) -> None:
         self.metrics, self.log = folder / "metrics.jsonl", folder / "log.txt"
@@ -172,7 +212,14 @@ def metrics_line(event: Event) -> dict[str, Any] | None:
             "tokens_per_second": event.tokens_per_second,
             "seconds": event.seconds,
         }
-        return {"step": event.step, "split": "train", "loss": event.loss, "terms": event.terms, "metrics": event.metrics, **rest}
+        return {
+            "step": event.step,
+            "split": "train",
+            "loss": event.loss,
+            "terms": event.terms,
+            "metrics": event.metrics,
+            **rest,
+        }
     if isinstance(event, Evaluated):
         return {
             "step": event.step,
@@ -182,7 +229,11 @@ def metrics_line(event: Event) -> dict[str, Any] | None:
             "metrics": event.metrics,
             "counts": event.counts,
             "best": event.best,
-            **({"languages": {name: asdict(figures) for name, figures in event.languages.items()}} if event.languages else {}),
+            **(
+                {"languages": {name: asdict(figures) for name, figures in event.languages.items()}}
+                if event.languages
+                else {}
+            ),
         }
     if isinstance(event, Sampled):
         return {"step": event.step, "split": "sample", "examples": list(event.examples)}
@@ -196,15 +247,23 @@ def describe(event: Event) -> str:
             return " · ".join(f"{title}: {fact}" for title, fact in event.facts.items())
         case Stepped():
             return (
-                f"step={event.step} loss={event.loss:.4f}{_pairs(event.metrics)} lr={event.rate:.2e} tok/s={event.tokens_per_second:,.0f}"
+                f"step={event.step} loss={event.loss:.4f}{_pairs(event.metrics)} "
+                f"lr={event.rate:.2e} tok/s={event.tokens_per_second:,.0f}"
             )
         case Evaluated():
-            by_language = _pairs({printable(name): figures.loss for name, figures in event.languages.items()}, "eval_loss_")
-            return f"step={event.step} eval_loss={event.loss:.4f}{by_language}{_pairs(event.metrics, 'eval_')}{' best' * event.best}"
+            by_language = _pairs(
+                {printable(name): figures.loss for name, figures in event.languages.items()},
+                "eval_loss_",
+            )
+            metrics = _pairs(event.metrics, "eval_")
+            loss = f"eval_loss={event.loss:.4f}{by_language}{metrics}"
+            return f"step={event.step} {loss}{' best' * event.best}"
         case Saved():
             return f"{event.kind} {event.path}"
         case Sampled():
-            return "".join(f"\n    {printable(given)} -> {printable(made)}" for given, made in event.examples)
+            return "".join(
+                f"\n    {printable(given)} -> {printable(made)}" for given, made in event.examples
+            )
         case Skipped():
             return f"step={event.step} skipped: gradient not finite ({event.in_a_row} in a row)"
         case Noted():
@@ -214,7 +273,9 @@ def describe(event: Event) -> str:
 
 
 def _pairs(metrics: Mapping[str, float], prefix: str = "") -> str:
-    return "".join(f" {prefix}{name.replace(' ', '_')}={value:.4g}" for name, value in metrics.items())
+    return "".join(
+        f" {prefix}{name.replace(' ', '_')}={value:.4g}" for name, value in metrics.items()
+    )
 
 
 def now() -> str:

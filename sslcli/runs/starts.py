@@ -18,7 +18,12 @@ from sslcli.engine.settings import HardwareSettings
 FROM_STEP = "from_step"
 
 
-def computing(hardware: Hardware, settings: HardwareSettings, micro_batch_size: int | None, process_group: ProcessGroup) -> dict[str, Any]:
+def computing(
+    hardware: Hardware,
+    settings: HardwareSettings,
+    micro_batch_size: int | None,
+    process_group: ProcessGroup,
+) -> dict[str, Any]:
     """Return the environment by name, as JSON. Attention kernels follow from device, precision,
     torch.
     """
@@ -39,8 +44,14 @@ def computing(hardware: Hardware, settings: HardwareSettings, micro_batch_size: 
 
 
 def with_this_start(before: Any, step: int, now: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The entries of a run with one for a start at `step`, where it computes otherwise than the one before."""
-    entries = [dict(entry) for entry in before if isinstance(entry, Mapping)] if isinstance(before, list) and step else []
+    """The entries of a run with one for a start at `step`, where it computes otherwise than the one
+    before.
+    """
+    entries = (
+        [dict(entry) for entry in before if isinstance(entry, Mapping)]
+        if isinstance(before, list) and step
+        else []
+    )
     if not entries or _differing(entries[-1], now):
         entries.append({FROM_STEP: step, **now})
     return entries
@@ -50,12 +61,23 @@ def what_differs(before: Any, step: int, now: Mapping[str, Any]) -> list[str]:
     """Return a sentence if a start at `step` differs from the one before, if that recorded
     anything.
     """
-    last = before[-1] if isinstance(before, list) and before and isinstance(before[-1], Mapping) else {}
+    last = (
+        before[-1]
+        if isinstance(before, list) and before and isinstance(before[-1], Mapping)
+        else {}
+    )
     names = _differing(last, now) if step else []
     if not names:
         return []
-    changes = ", ".join(f"{name} was {_word(last[name])} and is {_word(now[name])}" for name in names)
-    return [f"from step {step} on this run is computed otherwise, and its numbers are not those of one start: {changes}"]
+    changes = ", ".join(
+        f"{name} was {_word(last[name])} and is {_word(now[name])}" for name in names
+    )
+    return [
+        (
+            f"from step {step} on this run is computed otherwise, "
+            f"and its numbers are not those of one start: {changes}"
+        )
+    ]
 
 
 def _differing(last: Mapping[str, Any], now: Mapping[str, Any]) -> Sequence[str]:

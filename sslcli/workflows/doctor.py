@@ -21,7 +21,9 @@ LITTLE_DISK_GB = 5.0
 
 @dataclass(frozen=True)
 class MachineFact:
-    """`failed` means that something essential does not work; a warning costs a picture or some speed."""
+    """`failed` means that something essential does not work; a warning costs a picture or some
+    speed.
+    """
 
     status: Literal["ok", "note", "warning", "failed"]
     text: str
@@ -30,7 +32,15 @@ class MachineFact:
 
 def examine_machine() -> list[MachineFact]:
     """Return all findings, in display order."""
-    checks: tuple[Callable[[], Iterator[MachineFact]], ...] = (_python, _packages, _devices, _fonts, _disk, _offline, _plugins)
+    checks: tuple[Callable[[], Iterator[MachineFact]], ...] = (
+        _python,
+        _packages,
+        _devices,
+        _fonts,
+        _disk,
+        _offline,
+        _plugins,
+    )
     return [finding for check in checks for finding in check()]
 
 
@@ -56,23 +66,35 @@ def _packages() -> Iterator[MachineFact]:
             missing.append(name)
     yield MachineFact("ok", " · ".join(found))
     if missing:
-        yield MachineFact("failed", f"not installed: {', '.join(missing)}", f"pip install {' '.join(missing)}")
+        yield MachineFact(
+            "failed", f"not installed: {', '.join(missing)}", f"pip install {' '.join(missing)}"
+        )
 
 
 def _devices() -> Iterator[MachineFact]:
-    """Imported by name and here: a torch that cannot be imported is a finding, not the end of the examination."""
+    """Imported by name and here: a torch that cannot be imported is a finding, not the end of the
+    examination.
+    """
     try:
         torch = importlib.import_module("torch")
     except (ImportError, OSError) as error:
-        yield MachineFact("failed", f"torch cannot be imported: {error}", "install it anew: pip install --force-reinstall torch")
+        yield MachineFact(
+            "failed",
+            f"torch cannot be imported: {error}",
+            "install it anew: pip install --force-reinstall torch",
+        )
         return
     if not torch.cuda.is_available():
-        yield MachineFact("note", f"no GPU found; training runs on {os.cpu_count()} CPU cores (small models only)")
+        yield MachineFact(
+            "note", f"no GPU found; training runs on {os.cpu_count()} CPU cores (small models only)"
+        )
         return
     for index in range(torch.cuda.device_count()):
         facts = torch.cuda.get_device_properties(index)
         precision = "bf16" if torch.cuda.is_bf16_supported() else "fp32 only"
-        yield MachineFact("ok", f"cuda:{index} {facts.name} · {facts.total_memory / 2**30:.0f} GiB · {precision}")
+        yield MachineFact(
+            "ok", f"cuda:{index} {facts.name} · {facts.total_memory / 2**30:.0f} GiB · {precision}"
+        )
 
 
 def _fonts() -> Iterator[MachineFact]:
@@ -81,33 +103,55 @@ def _fonts() -> Iterator[MachineFact]:
         fonts = importlib.import_module("sslcli.reporting.fonts")
         name = fonts.cjk_font()
     except (ImportError, OSError) as error:
-        yield MachineFact("warning", f"no pictures: matplotlib cannot be imported: {error}", "pip install --force-reinstall matplotlib")
+        yield MachineFact(
+            "warning",
+            f"no pictures: matplotlib cannot be imported: {error}",
+            "pip install --force-reinstall matplotlib",
+        )
         return
     if name is not None:
         yield MachineFact("ok", f"Chinese in pictures: {name}")
     else:
-        yield MachineFact("warning", "no CJK font: PNG pictures number Chinese labels, SVG and HTML have them", fonts.HOW_TO_GET_ONE)
+        yield MachineFact(
+            "warning",
+            "no CJK font: PNG pictures number Chinese labels, SVG and HTML have them",
+            fonts.HOW_TO_GET_ONE,
+        )
 
 
 def _disk() -> Iterator[MachineFact]:
-    """The runs folder, or the nearest folder above it that exists: a file can be made, and there is space."""
+    """The runs folder, or the nearest folder above it that exists: a file can be made, and there is
+    space.
+    """
     folder = runs_folder().absolute()
     place = next(path for path in (folder, *folder.parents) if path.exists())
     try:
         with tempfile.TemporaryFile(dir=place):
             free_gb = shutil.disk_usage(place).free / 1e9
     except OSError as error:
-        yield MachineFact("failed", f"cannot write in {place}: {error.strerror}", "choose another folder with SSLCLI_RUNS_DIR")
+        yield MachineFact(
+            "failed",
+            f"cannot write in {place}: {error.strerror}",
+            "choose another folder with SSLCLI_RUNS_DIR",
+        )
         return
     if free_gb < LITTLE_DISK_GB:
-        yield MachineFact("warning", f"runs folder {folder} writable, only {free_gb:.1f} GB free", "a run of bert-base keeps some 5 GB")
+        yield MachineFact(
+            "warning",
+            f"runs folder {folder} writable, only {free_gb:.1f} GB free",
+            "a run of bert-base keeps some 5 GB",
+        )
     else:
         yield MachineFact("ok", f"runs folder {folder} writable, {free_gb:,.0f} GB free")
 
 
 def _offline() -> Iterator[MachineFact]:
     """ssl itself reads local files only; these matter to the libraries beside it."""
-    said = [f"{name}={os.environ[name]}" for name in ("HF_HUB_OFFLINE", "HF_ENDPOINT", "HF_HOME") if name in os.environ]
+    said = [
+        f"{name}={os.environ[name]}"
+        for name in ("HF_HUB_OFFLINE", "HF_ENDPOINT", "HF_HOME")
+        if name in os.environ
+    ]
     yield MachineFact("ok", " · ".join(["ssl makes no network calls", *said]))
 
 
@@ -120,11 +164,25 @@ def _plugins() -> Iterator[MachineFact]:
                 registry.load(found.kind, found.name)
             except PluginError as error:
                 broken.append(MachineFact("failed", error.message, error.hint))
-    counts = {kind: sum(found.kind == kind and found.status == "ok" for found in everything) for kind in registry.KINDS}
+    counts = {
+        kind: sum(found.kind == kind and found.status == "ok" for found in everything)
+        for kind in registry.KINDS
+    }
     yield MachineFact("ok", ", ".join(f"{count} {kind}" for kind, count in counts.items() if count))
     for found in everything:
         if found.status in ("shadowed", "duplicate", "disabled"):
-            yield MachineFact("note", f"{found.kind} '{found.name}' of {found.distribution} {found.version}: {found.status}", found.problem)
+            yield MachineFact(
+                "note",
+                (
+                    f"{found.kind} '{found.name}' of "
+                    f"{found.distribution} {found.version}: {found.status}"
+                ),
+                found.problem,
+            )
     for name in sorted(registry.unknown_allowed()):
-        yield MachineFact("warning", f"SSLCLI_PLUGINS names {name}, which has no plugins here", "pip install it, or take it off the list")
+        yield MachineFact(
+            "warning",
+            f"SSLCLI_PLUGINS names {name}, which has no plugins here",
+            "pip install it, or take it off the list",
+        )
     yield from broken

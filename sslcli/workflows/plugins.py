@@ -41,15 +41,31 @@ def listed(kind: str | None) -> list[Found]:
     singular = {word: kind for kind, (word, _) in KINDS.items()}
     wanted = singular.get(kind, kind)
     if wanted not in KINDS:
-        raise UsageError(f"there is no kind of plugin called '{kind}'", did_you_mean(kind, KINDS) or f"kinds: {', '.join(KINDS)}")
+        raise UsageError(
+            f"there is no kind of plugin called '{kind}'",
+            did_you_mean(kind, KINDS) or f"kinds: {', '.join(KINDS)}",
+        )
     return [found for found in registry.everything() if found.kind == wanted]
 
 
 def plugin_table(plugins: Sequence[Found]) -> Report:
     """Return the table of plugins, with the problems of those that do not load."""
-    rows = [[found.kind, found.name, found.distribution, found.version, found.status, found.summary or found.problem] for found in plugins]
+    rows = [
+        [
+            found.kind,
+            found.name,
+            found.distribution,
+            found.version,
+            found.status,
+            found.summary or found.problem,
+        ]
+        for found in plugins
+    ]
     explained = [found for found in plugins if found.problem and found.summary]
-    problems = [f"{found.distribution}:{found.name} is {found.status}: {found.problem}" for found in explained]
+    problems = [
+        f"{found.distribution}:{found.name} is {found.status}: {found.problem}"
+        for found in explained
+    ]
     notes = problems if rows else ["no plugins of this kind"]
     columns = ("kind", "name", "distribution", "version", "status", "summary")
     return Report(tables=[Table("", columns, rows)] if rows else [], notes=notes)
@@ -62,7 +78,10 @@ def find_anywhere(name: str) -> list[Found]:
     kinds = list(dict.fromkeys(found.kind for found in everyone if found.name == bare))
     if not kinds:
         near = nearest(name, [found.name for found in everyone])
-        raise PluginError(f"there is no plugin '{name}'", f"did you mean '{near}'?" if near else "ssl plugins lists them all")
+        raise PluginError(
+            f"there is no plugin '{name}'",
+            f"did you mean '{near}'?" if near else "ssl plugins lists them all",
+        )
     return [registry.find(kind, name) for kind in kinds]
 
 
@@ -83,7 +102,10 @@ def describe_plugin(found: Found) -> Report:
         *([["modality", cls.modality]] if found.kind == "readers" else []),
         *([["records", cls.records]] if found.kind == "tasks" else []),
     ]
-    rows = [[key, _type_name(field.annotation), _default(field), field.description or ""] for key, field in leaves(cls.Options)]
+    rows = [
+        [key, _type_name(field.annotation), _default(field), field.description or ""]
+        for key, field in leaves(cls.Options)
+    ]
     tables = [Table(f"{KINDS[found.kind][0]} {found.name}", ("what", "value"), facts)]
     if rows:
         tables.append(Table("options", ("option", "type", "default", "description"), rows))
@@ -92,38 +114,67 @@ def describe_plugin(found: Found) -> Report:
 
 
 def checked_of(reference: str) -> list[tuple[Found, type[Any]]]:
-    """The objective, task, probe or shift of a name, or all those of a package's folder, which need not be installed."""
+    """The objective, task, probe or shift of a name, or all those of a package's folder, which need
+    not be installed.
+    """
     folder = Path(reference)
     if "/" in reference and not folder.is_dir():
-        raise PluginError(f"there is no folder {reference}", "name a plugin, or the folder of a package that has one")
-    found = _of_folder(folder) if folder.is_dir() else [found for found in find_anywhere(reference) if found.kind in CHECKED]
+        raise PluginError(
+            f"there is no folder {reference}",
+            "name a plugin, or the folder of a package that has one",
+        )
+    found = (
+        _of_folder(folder)
+        if folder.is_dir()
+        else [found for found in find_anywhere(reference) if found.kind in CHECKED]
+    )
     if not found:
-        raise PluginError(f"'{reference}' is no objective, task, probe or shift", "for other kinds there is no kit: ssl plugins list")
+        raise PluginError(
+            f"'{reference}' is no objective, task, probe or shift",
+            "for other kinds there is no kit: ssl plugins list",
+        )
     return [(each, registry.load_found(each)) for each in found]
 
 
 def _of_folder(folder: Path) -> list[Found]:
     """What a package's own file names; its folder is put on the path."""
     project = _project(folder / "pyproject.toml")
-    name, version, groups = str(project.get("name", folder.name)), str(project.get("version", "?")), project.get("entry-points", {})
+    name, version, groups = (
+        str(project.get("name", folder.name)),
+        str(project.get("version", "?")),
+        project.get("entry-points", {}),
+    )
     entries = [(kind, groups.get(f"sslcli.{kind}", {})) for kind in CHECKED]
     found = [
-        Found(kind, key, name, version, str(value)) for kind, named in entries if isinstance(named, dict) for key, value in named.items()
+        Found(kind, key, name, version, str(value))
+        for kind, named in entries
+        if isinstance(named, dict)
+        for key, value in named.items()
     ]
     if not found:
         hint = 'it needs [project.entry-points."sslcli.objectives"] or "sslcli.tasks"'
-        raise PluginError(f"{folder / 'pyproject.toml'} names no objective, task, probe or shift", hint)
+        raise PluginError(
+            f"{folder / 'pyproject.toml'} names no objective, task, probe or shift", hint
+        )
     sys.path[:0] = [str(path.resolve()) for path in (folder / "src", folder) if path.is_dir()]
     return found
 
 
 def new_package(kind: str, name: str, folder: Path | None) -> Path:
-    """Write a package with a working plugin, its test, README and CI file; returns its folder, which is new or was empty."""
+    """Write a package with a working plugin, its test, README and CI file; returns its folder,
+    which is new or was empty.
+    """
     kinds = {word: plural for plural in TEMPLATED for word in (plural, KINDS[plural][0])}
     if kind not in kinds:
-        raise UsageError(f"there is no template for '{kind}'", "there is one for 'objective' and one for 'task': ssl plugins new task NAME")
+        raise UsageError(
+            f"there is no template for '{kind}'",
+            "there is one for 'objective' and one for 'task': ssl plugins new task NAME",
+        )
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or keyword.iskeyword(name):
-        raise UsageError(f"'{name}' cannot be the name of a plugin", "use small letters, digits and single '-' between them")
+        raise UsageError(
+            f"'{name}' cannot be the name of a plugin",
+            "use small letters, digits and single '-' between them",
+        )
     if name in registry.names(kinds[kind]):
         hint = "a plugin of the same name would be shadowed; choose another"
         raise UsageError(f"'{name}' is the name of a plugin already", hint)
@@ -143,18 +194,27 @@ def new_package(kind: str, name: str, folder: Path | None) -> Path:
         with replaced(place) as aside:
             _write_templates(aside, words)
     except OSError as error:
-        raise RunError(f"cannot write {folder}: {error.strerror}", "choose another folder with --out") from error
+        raise RunError(
+            f"cannot write {folder}: {error.strerror}", "choose another folder with --out"
+        ) from error
     return folder
 
 
 def _write_templates(folder: Path, words: Mapping[str, str]) -> None:
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
+    )
     templates = importlib.resources.files("sslcli.workflows") / "templates"
     for names in TEMPLATES.items():
         target, template = (environment.from_string(name).render(words) for name in names)
         path = folder / target
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(environment.from_string((templates / template).read_text(encoding="utf-8")).render(words), encoding="utf-8")
+        path.write_text(
+            environment.from_string((templates / template).read_text(encoding="utf-8")).render(
+                words
+            ),
+            encoding="utf-8",
+        )
 
 
 def _project(path: Path) -> dict[str, Any]:
@@ -162,14 +222,19 @@ def _project(path: Path) -> dict[str, Any]:
     try:
         project = tomllib.loads(plainfiles.read_whole_text(path)).get("project", {})
     except (OSError, ValueError, RecursionError) as error:
-        raise PluginError(f"{path} cannot be read: {error}", "name a plugin, or the folder of a package with a pyproject.toml") from error
+        raise PluginError(
+            f"{path} cannot be read: {error}",
+            "name a plugin, or the folder of a package with a pyproject.toml",
+        ) from error
     if not isinstance(project, dict) or not isinstance(project.get("entry-points", {}), dict):
         raise PluginError(f"{path} has no [project] table", "name the folder of a package")
     return project
 
 
 def _type_name(annotation: Any) -> str:
-    """As a person writes it: the choices of a Literal, "int | None", without what pydantic hangs on it."""
+    """As a person writes it: the choices of a Literal, "int | None", without what pydantic hangs on
+    it.
+    """
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _type_name(parts[0])
@@ -179,7 +244,11 @@ def _type_name(annotation: Any) -> str:
         return " | ".join(map(_type_name, parts))
     if annotation is NoneType:
         return "None"
-    return annotation.__name__ if isinstance(annotation, type) and not parts else str(annotation).replace("typing.", "")
+    return (
+        annotation.__name__
+        if isinstance(annotation, type) and not parts
+        else str(annotation).replace("typing.", "")
+    )
 
 
 def _default(field: Any) -> str:

@@ -1,4 +1,6 @@
-"""Made-up files of every task's format and a tiny model with random weights, to rehearse `against_finetuning.py` on."""
+"""Made-up files of every task's format and a tiny model with random weights, to rehearse
+`against_finetuning.py` on.
+"""
 
 import gzip
 import json
@@ -18,8 +20,11 @@ from sslcli.models.weights import Pretrained, expected_shapes, part_of
 VOCABULARY, LONGEST = 120, 384
 SHAPE = {"depth": 12, "width": 16, "heads": 2, "feedforward_width": 32, "longest_tokens": LONGEST}
 ANIMALS = ("cat", "dog", "bird", "fish")
-SENTENCES = [f"The {animal} sees the {other} in the garden" for animal in ANIMALS for other in ANIMALS[:3]]
-CHINESE = ["猫 在 花 园 里", "鸟 和 鱼"]  # words of the dictionaries that come with examples of two languages
+SENTENCES = [
+    f"The {animal} sees the {other} in the garden" for animal in ANIMALS for other in ANIMALS[:3]
+]
+# words of the dictionaries that come with examples of two languages
+CHINESE = ["猫 在 花 园 里", "鸟 和 鱼"]
 
 
 def write_data(folder: Path, jobs: Iterable[Job]) -> None:
@@ -43,14 +48,20 @@ def write_model(folder: Path) -> None:
         if name != "head.weight" or not settings.tied
     }
     folder.mkdir(parents=True)
-    write_directory(Pretrained(settings, folder, part_of(tensors, "backbone."), part_of(tensors, "head.")), folder, tokenizer)
+    write_directory(
+        Pretrained(settings, folder, part_of(tensors, "backbone."), part_of(tensors, "head.")),
+        folder,
+        tokenizer,
+    )
 
 
 def _content(task: str) -> str:
     if task == "pos":
         return "\n\n".join(_tagged(sentence) for sentence in SENTENCES) + "\n\n"
     if task == "qa":
-        return json.dumps({"version": "1.1", "data": [{"title": "animals", "paragraphs": list(_paragraphs())}]})
+        return json.dumps(
+            {"version": "1.1", "data": [{"title": "animals", "paragraphs": list(_paragraphs())}]}
+        )
     return "".join(json.dumps(record) + "\n" for record in _records(task))
 
 
@@ -58,7 +69,9 @@ def _tagged(sentence: str) -> str:
     """One sentence as CoNLL-U."""
     tags = ("NOUN" if word in ANIMALS else "X" for word in sentence.split())
     rows = enumerate(zip(sentence.split(), tags, strict=True), 1)
-    return "\n".join(f"{number}\t{word}\t_\t{tag}\t_\t_\t_\t_\t_\t_" for number, (word, tag) in rows)
+    return "\n".join(
+        f"{number}\t{word}\t_\t{tag}\t_\t_\t_\t_\t_\t_" for number, (word, tag) in rows
+    )
 
 
 def _paragraphs() -> Iterator[dict[str, Any]]:

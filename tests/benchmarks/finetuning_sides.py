@@ -1,4 +1,5 @@
-"""One fine-tuning of a task, here and by Hugging Face's Trainer: the same examples, steps, rate and seed. Both are timed alike.
+"""One fine-tuning of a task, here and by Hugging Face's Trainer: the same examples, steps, rate and
+seed. Both are timed alike.
 
 Import it before torch: `workloads` says how waiting threads wait.
 """
@@ -40,7 +41,9 @@ transformers_logging.disable_progress_bar()
 
 @dataclass(frozen=True)
 class Job:
-    """`train` and `evaluation`: files of SSLCLI_TEST_DATA. `longest`: tokens of a sequence, to which "max" is padded."""
+    """`train` and `evaluation`: files of SSLCLI_TEST_DATA. `longest`: tokens of a sequence, to
+    which "max" is padded.
+    """
 
     task: str
     train: str
@@ -56,7 +59,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Fit:
-    """`seconds` by the clock and `processor_seconds` of all threads: of the training steps alone. `tokens`: without padding."""
+    """`seconds` by the clock and `processor_seconds` of all threads: of the training steps alone.
+    `tokens`: without padding.
+    """
 
     seconds: float
     processor_seconds: float
@@ -79,7 +84,9 @@ class ComparedData:
     def examples(self, job: Job, one_epoch: bool) -> Labelled:
         """All training examples, or as many as the steps of one epoch read."""
         tests = self.tests[: job.tests]
-        return Labelled(self.train[: job.steps * job.batch] if one_epoch else self.train, tests, tests)
+        return Labelled(
+            self.train[: job.steps * job.batch] if one_epoch else self.train, tests, tests
+        )
 
 
 class Clock:
@@ -90,11 +97,15 @@ class Clock:
 
     def stop(self) -> None:
         ended = time.perf_counter(), time.process_time()
-        self.seconds, self.processor_seconds = (end - begin for end, begin in zip(ended, self.began, strict=True))
+        self.seconds, self.processor_seconds = (
+            end - begin for end, begin in zip(ended, self.began, strict=True)
+        )
 
 
 def ours(labelled: ComparedData, job: Job, one_epoch: bool = False) -> Fit:
-    """A whole run of `ssl finetune`, with evaluations before the first and after the last step only, which are not timed."""
+    """A whole run of `ssl finetune`, with evaluations before the first and after the last step
+    only, which are not timed.
+    """
     clock = Clock()
 
     def observe(event: Event) -> None:
@@ -106,17 +117,25 @@ def ours(labelled: ComparedData, job: Job, one_epoch: bool = False) -> Fit:
     pretrained = load_pretrained(str(labelled.model))
     with tempfile.TemporaryDirectory() as folder:
         settings = _settings(labelled, job, Path(folder) / "run")
-        course = Finetuning(settings, pretrained, pretrained.tokenizer(), labelled.examples(job, one_epoch))
-        tokens = sum(work.tokens for work in islice(course.loader(None, ALONE, False).steps(0), job.steps))
+        course = Finetuning(
+            settings, pretrained, pretrained.tokenizer(), labelled.examples(job, one_epoch)
+        )
+        tokens = sum(
+            work.tokens for work in islice(course.loader(None, ALONE, False).steps(0), job.steps)
+        )
         report = run_job(settings, lambda *_: course, job.task, observe=observe).report
     return Fit(clock.seconds, clock.processor_seconds, tokens, report.scores)
 
 
 def theirs(labelled: ComparedData, job: Job, padding: Padding, one_epoch: bool = False) -> Fit:
-    """The Trainer, padding as asked; without `one_epoch` its answers are scored by our task's functions."""
+    """The Trainer, padding as asked; without `one_epoch` its answers are scored by our task's
+    functions.
+    """
     examples = labelled.examples(job, one_epoch)
     options = labelled.task.resolve_options(
-        task_options(job.task, {"sequence_tokens": job.longest}), examples.train, load_pretrained(str(labelled.model)).tokenizer()
+        task_options(job.task, {"sequence_tokens": job.longest}),
+        examples.train,
+        load_pretrained(str(labelled.model)).tokenizer(),
     )
     labels = tuple(labelled.task.labels(options, examples.train))
     peer = PEERS[job.task](labelled.model, options, labels)
@@ -126,20 +145,41 @@ def theirs(labelled: ComparedData, job: Job, padding: Padding, one_epoch: bool =
         trainer = _Timed(model, _arguments(job, padding, folder), peer, padding, examples.train)
         trainer.train()
     predictions = [] if one_epoch else peer.predictions(model, examples.test)
-    scores = labelled.task.scorer(options, labels).score(predictions, examples.test) if predictions else ()
+    scores = (
+        labelled.task.scorer(options, labels).score(predictions, examples.test)
+        if predictions
+        else ()
+    )
     return Fit(trainer.clock.seconds, trainer.clock.processor_seconds, trainer.tokens, scores)
 
 
 class _Timed(Trainer):
-    """Counts the tokens that are no padding, and the time from the first step's begin to the last one's end."""
+    """Counts the tokens that are no padding, and the time from the first step's begin to the last
+    one's end.
+    """
 
-    def __init__(self, model: torch.nn.Module, arguments: TrainingArguments, peer: Peer, padding: Padding, examples: Sequence[Example]):
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        arguments: TrainingArguments,
+        peer: Peer,
+        padding: Padding,
+        examples: Sequence[Example],
+    ):
         self.clock, self.tokens = Clock(), 0
         watch = _Watch(self.clock, arguments.max_steps)
-        super().__init__(model, arguments, peer.collate(padding), train_dataset=list(peer.features(examples)), callbacks=[watch])
+        super().__init__(
+            model,
+            arguments,
+            peer.collate(padding),
+            train_dataset=list(peer.features(examples)),
+            callbacks=[watch],
+        )
         self.remove_callback(PrinterCallback)
 
-    def training_step(self, model: torch.nn.Module, inputs: Mapping[str, Any], *rest: Any) -> torch.Tensor:
+    def training_step(
+        self, model: torch.nn.Module, inputs: Mapping[str, Any], *rest: Any
+    ) -> torch.Tensor:
         self.tokens += int(inputs["attention_mask"].sum())
         return super().training_step(model, inputs, *rest)
 
@@ -159,15 +199,20 @@ class _Watch(TrainerCallback):
 
 def _arguments(job: Job, padding: Padding, folder: str) -> TrainingArguments:
     return TrainingArguments(
-        folder, per_device_train_batch_size=job.batch, max_steps=job.steps, learning_rate=job.rate, lr_scheduler_type="linear",
-        warmup_steps=int(WARMUP * job.steps), weight_decay=0.01, max_grad_norm=1.0, seed=job.seed, bf16=job.precision == "bf16",
-        train_sampling_strategy="group_by_length" if padding.grouped else "random", logging_steps=job.steps, save_strategy="no",
+        folder, per_device_train_batch_size=job.batch, max_steps=job.steps, learning_rate=job.rate,
+        lr_scheduler_type="linear",
+        warmup_steps=int(WARMUP * job.steps), weight_decay=0.01, max_grad_norm=1.0, seed=job.seed,
+        bf16=job.precision == "bf16",
+        train_sampling_strategy="group_by_length" if padding.grouped else "random",
+        logging_steps=job.steps, save_strategy="no",
         report_to="none", disable_tqdm=True, use_cpu=not torch.cuda.is_available(),
     )  # fmt: skip
 
 
 def _settings(labelled: ComparedData, job: Job, folder: Path) -> FinetuneSettings:
-    """All that is not said here is as it comes: AdamW's moments .9 and .999, epsilon 1e-8, clipping at 1.0, the model's own dropout."""
+    """All that is not said here is as it comes: AdamW's moments .9 and .999, epsilon 1e-8, clipping
+    at 1.0, the model's own dropout.
+    """
     return FinetuneSettings.model_validate(
         {
             "task": job.task,

@@ -1,11 +1,13 @@
-"""Training and decoding on a GPU, beside Hugging Face's: share of the machine's own matmul rate, ratio, memory.
+"""Training and decoding on a GPU, beside Hugging Face's: share of the machine's own matmul rate,
+ratio, memory.
 
     python tests/benchmarks/on_gpu.py [G1-128] [G1-512] [G2] [D1] [--steps 60] [--rounds 3]
     python tests/benchmarks/on_gpu.py --rehearse
 
-G1: BERT-base on rows of mixed lengths; G2: GPT-2 (124M) on full rows; both in bf16, compiled, against the Trainer in bf16
-with torch.compile and batches of like lengths. D1: greedy decoding of GPT-2 with a cache, against `generate`.
---rehearse runs all of it on a tiny shape without compiling, on whatever is there: it shows mistakes, and no speed.
+G1: BERT-base on rows of mixed lengths; G2: GPT-2 (124M) on full rows; both in bf16, compiled,
+against the Trainer in bf16 with torch.compile and batches of like lengths. D1: greedy decoding of
+GPT-2 with a cache, against `generate`. --rehearse runs all of it on a tiny shape without compiling,
+on whatever is there: it shows mistakes, and no speed.
 """
 
 import argparse
@@ -58,7 +60,9 @@ def matmul_rate(device: torch.device, rehearses: bool) -> float:
 
 
 def peak_gigabytes(run: Callable[[], object]) -> tuple[object, float]:
-    """What `run` returns, and the most memory that torch held on the GPU meanwhile; 0 without a GPU."""
+    """What `run` returns, and the most memory that torch held on the GPU meanwhile; 0 without a
+    GPU.
+    """
     if not torch.cuda.is_available():
         return run(), 0.0
     torch.cuda.empty_cache()
@@ -74,10 +78,18 @@ def train(name: str, given: argparse.Namespace, rate: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         model = peer_model(workload)
         model.save_pretrained(folder)
-        batches = peer_batches(Ours(workload, Hardware(torch.device("cpu"), None, False), Path(folder)), given.steps, peer)
+        batches = peer_batches(
+            Ours(workload, Hardware(torch.device("cpu"), None, False), Path(folder)),
+            given.steps,
+            peer,
+        )
         sides = {
-            "ours": lambda: Ours(workload, hardware, Path(folder)).train(given.steps, given.log_every),
-            "trainer": lambda: train_peer(type(model).from_pretrained(folder), batches, peer, given.log_every),
+            "ours": lambda: Ours(workload, hardware, Path(folder)).train(
+                given.steps, given.log_every
+            ),
+            "trainer": lambda: train_peer(
+                type(model).from_pretrained(folder), batches, peer, given.log_every
+            ),
         }
         seconds: dict[str, list[float]] = {side: [] for side in sides}
         settling, memory = dict.fromkeys(sides, 0.0), {}
@@ -89,21 +101,36 @@ def train(name: str, given: argparse.Namespace, rate: float) -> None:
     lengths = torch.cat([batch["attention_mask"].sum(dim=1) for batch in batches]).double()
     targets = sum(int((batch["labels"][:, int(workload.causal) :] >= 0).sum()) for batch in batches)
     tokens = float(lengths.sum())
-    flops = tokens * flops_per_token(workload.settings, float((lengths**2).sum()) / tokens, targets / tokens) / len(batches)
-    print(f"{name}: useful work is {flops / 1e12:.2f} TFLOP a step; matmul {rate / 1e12:,.1f} TFLOP/s")
+    flops = (
+        tokens
+        * flops_per_token(workload.settings, float((lengths**2).sum()) / tokens, targets / tokens)
+        / len(batches)
+    )
+    print(
+        f"{name}: useful work is {flops / 1e12:.2f} TFLOP a step; matmul {rate / 1e12:,.1f} TFLOP/s"
+    )
     for side, taken in seconds.items():
         middle = statistics.median(taken)
         print(
-            f"  {side:8s}{tokens / len(batches) / middle:12,.0f} tokens/s  {flops / middle / rate:6.1%} of the matmul rate"
+            f"  {side:8s}{tokens / len(batches) / middle:12,.0f} "
+            f"tokens/s  {flops / middle / rate:6.1%} of the matmul rate"
             f"  settling {settling[side]:6.1f} s  {memory[side]:5.1f} GB",
             flush=True,
         )
     ratios = [b / a for a, b in zip(seconds["ours"], seconds["trainer"], strict=True)]
-    print(f"  ours is {statistics.median(ratios):.2f} times the trainer (rounds {', '.join(f'{r:.2f}' for r in ratios)})", flush=True)
+    print(
+        (
+            f"  ours is {statistics.median(ratios):.2f} times the "
+            f"trainer (rounds {', '.join(f'{r:.2f}' for r in ratios)})"
+        ),
+        flush=True,
+    )
 
 
 def decode(given: argparse.Namespace) -> None:
-    """The same weights in bf16 on both sides; in float32, which is checked first, both must give the same tokens."""
+    """The same weights in bf16 on both sides; in float32, which is checked first, both must give
+    the same tokens.
+    """
     workload = rehearsed(DECODING) if given.rehearse else DECODING
     new_tokens, prompt_tokens = (8, 4) if given.rehearse else (DECODED_TOKENS, PROMPT_TOKENS)
     with tempfile.TemporaryDirectory() as folder:
@@ -113,11 +140,15 @@ def decode(given: argparse.Namespace) -> None:
     model, backbone, head = (part.to(given.device).eval() for part in (model, backbone, head))
     generator = torch.Generator().manual_seed(SEED)
     for batch in DECODING_BATCHES:
-        prompts = torch.randint(SPECIALS, workload.vocabulary, (batch, prompt_tokens), generator=generator).to(given.device)
+        prompts = torch.randint(
+            SPECIALS, workload.vocabulary, (batch, prompt_tokens), generator=generator
+        ).to(given.device)
         sides = {
-            "ours": lambda prompts=prompts: torch.stack(generate_tokens(backbone, head, list(prompts), new_tokens=new_tokens)),
+            "ours": lambda prompts=prompts: torch.stack(generate_tokens(backbone, head,
+            list(prompts), new_tokens=new_tokens)),
             "generate": lambda prompts=prompts: model.generate(
-                prompts, attention_mask=torch.ones_like(prompts), max_new_tokens=new_tokens, min_new_tokens=new_tokens, do_sample=False,
+                prompts, attention_mask=torch.ones_like(prompts), max_new_tokens=new_tokens,
+                min_new_tokens=new_tokens, do_sample=False,
                 pad_token_id=0,
             )[:, prompt_tokens:],
         }  # fmt: skip
@@ -137,17 +168,33 @@ def decode(given: argparse.Namespace) -> None:
                     seconds[side].append(time.perf_counter() - began)
         print(f"D1, {batch} at once: {same:.1%} of the tokens are the same in float32")
         for side, taken in seconds.items():
-            print(f"  {side:8s}{batch * new_tokens / statistics.median(taken):12,.0f} tokens/s", flush=True)
+            print(
+                f"  {side:8s}{batch * new_tokens / statistics.median(taken):12,.0f} tokens/s",
+                flush=True,
+            )
         ratios = [b / a for a, b in zip(seconds["ours"], seconds["generate"], strict=True)]
-        print(f"  ours is {statistics.median(ratios):.2f} times generate (rounds {', '.join(f'{r:.2f}' for r in ratios)})", flush=True)
+        print(
+            (
+                f"  ours is {statistics.median(ratios):.2f} times "
+                f"generate (rounds {', '.join(f'{r:.2f}' for r in ratios)})"
+            ),
+            flush=True,
+        )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     names = [*TRAINING, "D1"]
     parser.add_argument("names", nargs="*", default=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--steps", type=int, default=60)
-    parser.add_argument("--log-every", type=int, default=10, help="steps between two readings of the loss, which wait for the GPU")
+    parser.add_argument(
+        "--log-every",
+        type=int,
+        default=10,
+        help="steps between two readings of the loss, which wait for the GPU",
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rehearse", action="store_true", help="tiny shapes, nothing compiled")
     given = parser.parse_args()

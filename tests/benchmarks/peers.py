@@ -1,4 +1,6 @@
-"""Hugging Face's Trainer on the sequences, masks and weights of ours. Import it after `workloads`."""
+"""Hugging Face's Trainer on the sequences, masks and weights of ours. Import it after
+`workloads`.
+"""
 
 import tempfile
 from collections.abc import Sequence
@@ -9,7 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArguments
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
 from transformers.trainer_callback import PrinterCallback
 from transformers.utils import logging as transformers_logging
 from workloads import RATE, SEED, Logged, Moment, Ours, Timed, Workload, timed
@@ -22,7 +32,9 @@ transformers_logging.disable_progress_bar()
 
 @dataclass(frozen=True)
 class Peer:
-    """How the Trainer is run. Grouped: it gets our batches of like lengths, else random ones of the same sequences."""
+    """How the Trainer is run. Grouped: it gets our batches of like lengths, else random ones of the
+    same sequences.
+    """
 
     grouped: bool = False
     bf16: bool = False
@@ -35,7 +47,14 @@ class Watch(TrainerCallback):
     def __init__(self) -> None:
         self.logged: list[Logged] = []
 
-    def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: object) -> None:
+    def on_log(
+        self,
+        arguments: Any,
+        state: Any,
+        control: Any,
+        logs: dict[str, Any] | None = None,
+        **_: object,
+    ) -> None:
         if logs is not None and "loss" in logs:
             self.logged.append(Logged(state.global_step, logs["loss"], Moment.now()))
 
@@ -59,21 +78,30 @@ def peer_model(workload: Workload) -> torch.nn.Module:
     if workload.causal:
         return GPT2LMHeadModel(
             GPT2Config(
-                vocab_size=workload.vocabulary, n_embd=workload.width, n_layer=workload.depth, n_head=workload.heads, n_positions=positions,
+                vocab_size=workload.vocabulary, n_embd=workload.width, n_layer=workload.depth,
+                n_head=workload.heads, n_positions=positions,
                 resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, bos_token_id=0, eos_token_id=0,
             )
         )  # fmt: skip
     return BertForMaskedLM(
         BertConfig(
-            vocab_size=workload.vocabulary, hidden_size=workload.width, num_hidden_layers=workload.depth,
-            num_attention_heads=workload.heads, intermediate_size=4 * workload.width, max_position_embeddings=positions,
-            hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, pad_token_id=PAD,
+            vocab_size=workload.vocabulary,
+            hidden_size=workload.width,
+            num_hidden_layers=workload.depth,
+            num_attention_heads=workload.heads,
+            intermediate_size=4 * workload.width,
+            max_position_embeddings=positions,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+            pad_token_id=PAD,
         )
-    )  # fmt: skip
+    )
 
 
 def peer_batches(ours: Ours, count: int, peer: Peer) -> list[dict[str, Tensor]]:
-    """The sequences of our first `count` batches with our masks, padded to the longest of each batch."""
+    """The sequences of our first `count` batches with our masks, padded to the longest of each
+    batch.
+    """
     rows: list[tuple[Tensor, Tensor]] = []
     sizes: list[int] = []
     for _, work in zip(range(count), ours.loader().steps(0), strict=False):
@@ -81,7 +109,8 @@ def peer_batches(ours: Ours, count: int, peer: Peer) -> list[dict[str, Tensor]]:
         tokens_T, labels_T = batch.inputs.tokens_T, torch.full_like(batch.inputs.tokens_T, IGNORED)
         if ours.workload.causal:
             labels_T = tokens_T.clone()  # the peer shifts them itself,
-            labels_T[batch.inputs.packing.starts_B1[:-1].long()] = IGNORED  # but counts the first of each row, which nothing predicts
+            # but counts the first of each row, which nothing predicts
+            labels_T[batch.inputs.packing.starts_B1[:-1].long()] = IGNORED
         else:
             labels_T[batch.places_N] = batch.targets_N
         lengths = batch.inputs.packing.lengths
@@ -93,17 +122,28 @@ def peer_batches(ours: Ours, count: int, peer: Peer) -> list[dict[str, Tensor]]:
     return [_padded(rows[stop - size : stop]) for size, stop in zip(sizes, stops, strict=True)]
 
 
-def train_peer(model: torch.nn.Module, batches: Sequence[dict[str, Tensor]], peer: Peer, log_every: int = 1) -> Timed:
+def train_peer(
+    model: torch.nn.Module, batches: Sequence[dict[str, Tensor]], peer: Peer, log_every: int = 1
+) -> Timed:
     """The Trainer on these batches in their order: AdamW (fused, its default), clipping at 1.0."""
     watch, on_cpu = Watch(), not torch.cuda.is_available()
     began = Moment.now()
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
-            folder, per_device_train_batch_size=1, max_steps=len(batches), learning_rate=RATE, lr_scheduler_type="constant",
-            weight_decay=0.01, max_grad_norm=1.0, logging_steps=log_every, save_strategy="no", report_to="none", use_cpu=on_cpu,
-            bf16=peer.bf16, torch_compile=peer.compile, disable_tqdm=True, seed=SEED, train_sampling_strategy="sequential",
+            folder, per_device_train_batch_size=1, max_steps=len(batches), learning_rate=RATE,
+            lr_scheduler_type="constant",
+            weight_decay=0.01, max_grad_norm=1.0, logging_steps=log_every, save_strategy="no",
+            report_to="none", use_cpu=on_cpu,
+            bf16=peer.bf16, torch_compile=peer.compile, disable_tqdm=True, seed=SEED,
+            train_sampling_strategy="sequential",
         )  # fmt: skip
-        trainer = Trainer(model, arguments, train_dataset=Ready(batches), data_collator=lambda items: items[0], callbacks=[watch])
+        trainer = Trainer(
+            model,
+            arguments,
+            train_dataset=Ready(batches),
+            data_collator=lambda items: items[0],
+            callbacks=[watch],
+        )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
     return timed(watch.logged, began)

@@ -47,7 +47,9 @@ MEDIAN_FILL, SPREAD, SHORTEST = 0.42, 0.6, 8  # lognormal lengths: their mean is
 
 @dataclass(frozen=True)
 class Workload:
-    """`longest` in tokens; `batch` in sequences. Causal models read full rows, masked ones rows of mixed lengths."""
+    """`longest` in tokens; `batch` in sequences. Causal models read full rows, masked ones rows of
+    mixed lengths.
+    """
 
     objective: str
     longest: int
@@ -107,7 +109,8 @@ class Logged:
 
 @dataclass(frozen=True)
 class Timed:
-    """Seconds of a step, by the clock and of the processor, over the steps after the first SETTLING_STEPS.
+    """Seconds of a step, by the clock and of the processor, over the steps after the first
+    SETTLING_STEPS.
 
     Those took `settling_seconds` together.
     """
@@ -151,7 +154,10 @@ class Ours:
     def __post_init__(self) -> None:
         objective_class = registry.load("objectives", self.workload.objective)
         pretrained = None if self.folder is None else load_pretrained(str(self.folder))
-        context = Context(self.workload.settings if pretrained is None else pretrained.settings, Words(self.workload.vocabulary))
+        context = Context(
+            self.workload.settings if pretrained is None else pretrained.settings,
+            Words(self.workload.vocabulary),
+        )
         with torch.device("meta"):
             self.collator = objective_class(objective_class.Options(), context)
         learnable = objective_class(objective_class.Options(), context)
@@ -175,7 +181,9 @@ class Ours:
     def loader(self) -> Loader:
         lengths = np.asarray([len(tokens) for tokens in self.samples])
         sampler = Sampler(lengths, self.workload.batch, "sequences", SEED)
-        return Loader(self.sample, self.collator, sampler, seed=SEED, unit="sequences", micro_batch_size=None)
+        return Loader(
+            self.sample, self.collator, sampler, seed=SEED, unit="sequences", micro_batch_size=None
+        )
 
     def optimizer(self) -> Optimizer:
         settings = OptimizerSettings(rate=RATE, beta2=0.999)
@@ -196,15 +204,19 @@ class Ours:
         with tempfile.TemporaryDirectory() as folder:
             began = Moment.now()
             Trainer(
-                Replica(self.learner), self.optimizer(), self.loader(), judge_nothing, schedule=ScheduleSettings(name="constant", warmup=0),
+                Replica(self.learner), self.optimizer(), self.loader(), judge_nothing,
+                schedule=ScheduleSettings(name="constant", warmup=0),
                 plan=Plan(steps, log_every, steps, steps, False, SEED), hardware=self.hardware,
-                checkpoints=Unsaved(Path(folder), 1, {}), stopper=Stopper(), observe=observe, illustrate=lambda learner: (),
+                checkpoints=Unsaved(Path(folder), 1, {}), stopper=Stopper(), observe=observe,
+                illustrate=lambda learner: (),
             ).run(Progress(evaluated_step=0))  # fmt: skip
         return timed(logged, began)
 
 
 class Unsaved(Checkpoints):
-    """The Trainer is told to save nothing; a checkpoint's copy of everything would count as ours alone."""
+    """The Trainer is told to save nothing; a checkpoint's copy of everything would count as ours
+    alone.
+    """
 
     def save(self, *given: object) -> None:
         pass
@@ -216,7 +228,10 @@ def judge_nothing(replica: Replica, agree: Agree) -> Evaluation:
 
 
 def timed(logged: Sequence[Logged], began: Moment) -> Timed:
-    settled, last = next((one for one in logged if one.step >= SETTLING_STEPS), logged[-1]), logged[-1]
+    settled, last = (
+        next((one for one in logged if one.step >= SETTLING_STEPS), logged[-1]),
+        logged[-1],
+    )
     steps = max(last.step - settled.step, 1)
     return Timed(
         losses=[one.loss for one in logged],

@@ -60,7 +60,9 @@ def ssl(capfd):
 
 @pytest.fixture
 def install(tmp_path, monkeypatch):
-    """A distribution with one module, its metadata on the import path as pip leaves it; returns its folder."""
+    """A distribution with one module, its metadata on the import path as pip leaves it; returns its
+    folder.
+    """
     site = tmp_path / "site"
     site.mkdir()
     monkeypatch.syspath_prepend(str(site))
@@ -69,12 +71,19 @@ def install(tmp_path, monkeypatch):
     def make(distribution, entries, source=None, version="1.2", module=None):
         module = module or distribution.replace("-", "_")
         modules.append(module)
-        (site / f"{module}.py").write_text(OBJECTIVE.format(summary=f"Of {distribution}.") if source is None else source)
+        (site / f"{module}.py").write_text(
+            OBJECTIVE.format(summary=f"Of {distribution}.") if source is None else source
+        )
         folder = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
         folder.mkdir()
-        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        (folder / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
+        )
         (folder / "entry_points.txt").write_text(
-            "".join(f"[{group}]\n" + "".join(f"{line}\n" for line in lines) for group, lines in entries.items())
+            "".join(
+                f"[{group}]\n" + "".join(f"{line}\n" for line in lines)
+                for group, lines in entries.items()
+            )
         )
         return site
 

@@ -1,4 +1,6 @@
-"""A call from Python is the line that it stands for: the same settings, numbers, answers and errors, and nothing printed."""
+"""A call from Python is the line that it stands for: the same settings, numbers, answers and
+errors, and nothing printed.
+"""
 
 import json
 import signal
@@ -29,9 +31,14 @@ TEXT = "the wolf sees the cat"
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, text_corpus, module_cache):
-    """A folder with runs that lines made: `first` pretrained, `mood` and `asked` fine-tuned, and their data."""
+    """A folder with runs that lines made: `first` pretrained, `mood` and `asked` fine-tuned, and
+    their data.
+    """
     folder = tmp_path_factory.mktemp("calls")
-    labels = [{"id": n, "text": f"the {'wolf' if n % 2 else 'cat'} sees {n}", "label": "ab"[n % 2]} for n in range(40)]
+    labels = [
+        {"id": n, "text": f"the {'wolf' if n % 2 else 'cat'} sees {n}", "label": "ab"[n % 2]}
+        for n in range(40)
+    ]
     (folder / "labels.jsonl").write_text("".join(json.dumps(each) + "\n" for each in labels))
     (folder / "corpus.txt").write_text(text_corpus.read_text())
     with pytest.MonkeyPatch.context() as patch:
@@ -39,8 +46,30 @@ def place(tmp_path_factory, text_corpus, module_cache):
         patch.setenv("SSLCLI_RUNS_DIR", "runs")
         small = ["--arch", "tiny", "--vocabulary", "120", "--seq-len", "32"]
         lines = [
-            ["pretrain", "--data", "corpus.txt", *small, "--mask-rate", "0.3", "-s", "model.shape.depth=1", "--max-steps", "4"],
-            ["finetune", "classify", "--data", "labels.jsonl", "--model", "first", "--epochs", "1", "--lr", "0.003"],
+            [
+                "pretrain",
+                "--data",
+                "corpus.txt",
+                *small,
+                "--mask-rate",
+                "0.3",
+                "-s",
+                "model.shape.depth=1",
+                "--max-steps",
+                "4",
+            ],
+            [
+                "finetune",
+                "classify",
+                "--data",
+                "labels.jsonl",
+                "--model",
+                "first",
+                "--epochs",
+                "1",
+                "--lr",
+                "0.003",
+            ],
         ]
         for line, name in zip(lines, ("first", "mood"), strict=True):
             assert run_line([*line, *SHORT_LINE, "--name", name, "-q"]) == 0
@@ -60,7 +89,9 @@ def config_of(name):
 
 
 def metrics_of(name):
-    lines = [json.loads(line) for line in Path("runs", name, "metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(line) for line in Path("runs", name, "metrics.jsonl").read_text().splitlines()
+    ]
     return [{key: value for key, value in line.items() if key not in CLOCKS} for line in lines]
 
 
@@ -77,33 +108,61 @@ def assert_same_runs(one, other):
 
 
 def test_to_import_it_costs_next_to_nothing():
-    code = "import sys, sslcli; dir(sslcli); print(sorted({'torch', 'numpy', 'pydantic', 'typer', 'rich'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+    code = (
+        "import sys, sslcli; dir(sslcli); print(sorted({'torch', "
+        "'numpy', 'pydantic', 'typer', 'rich'} & set(sys.modules)))"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        == "[]\n"
+    )
 
 
-@pytest.mark.parametrize("call", ["pretrain(lr='fast')", "finetune('qa', model='nowhere')", "probe('similarty')"])
+@pytest.mark.parametrize(
+    "call", ["pretrain(lr='fast')", "finetune('qa', model='nowhere')", "probe('similarty')"]
+)
 def test_a_wrong_call_is_answered_before_torch_is_loaded(call):
-    code = f"import sys, sslcli\ntry: sslcli.{call}\nexcept sslcli.SslError: print('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+    code = (
+        f"import sys, sslcli\ntry: sslcli.{call}\nexcept "
+        "sslcli.SslError: print('torch' in sys.modules)"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        == "False\n"
+    )
 
 
 def test_pretraining_by_a_call_is_the_same_run(capfd):
     capfd.readouterr()
     heard = []
     run = sslcli.pretrain(
-        data="corpus.txt", arch="tiny", vocabulary=120, seq_len=32, mask_rate=0.3, set={"model.shape.depth": 1},
+        data="corpus.txt", arch="tiny", vocabulary=120, seq_len=32, mask_rate=0.3,
+        set={"model.shape.depth": 1},
         max_steps=4, name="called", events=heard.append, **SHORT,
     )  # fmt: skip
     assert capfd.readouterr() == ("", "")
     assert_same_runs("first", "called")
-    assert (run.folder, run.reason, run.step, run.runs) == (Path("runs/called"), "done", 4, (Path("runs/called"),))
+    assert (run.folder, run.reason, run.step, run.runs) == (
+        Path("runs/called"),
+        "done",
+        4,
+        (Path("runs/called"),),
+    )
     assert [event.step for event in heard if isinstance(event, Stepped)] == [4]
     known = [line["loss"] for line in metrics_of("called") if "loss" in line]
     assert [line["loss"] for line in run.metrics] == known
     assert run.settings.options["mlm"]["mask_rate"] == 0.3
-    first, called = (json.loads(Path("runs", name, "run.json").read_text()) for name in ("first", "called"))
+    first, called = (
+        json.loads(Path("runs", name, "run.json").read_text()) for name in ("first", "called")
+    )
     assert called["command"][:4] == ["ssl", "pretrain", "--data", "corpus.txt"]
-    assert {key: first[key] for key in ("data", "tokenizer", "floors")} == {key: called[key] for key in ("data", "tokenizer", "floors")}
+    assert {key: first[key] for key in ("data", "tokenizer", "floors")} == {
+        key: called[key] for key in ("data", "tokenizer", "floors")
+    }
 
 
 def test_the_line_that_a_call_stands_for_makes_the_same_run():
@@ -116,7 +175,16 @@ def test_the_line_that_a_call_stands_for_makes_the_same_run():
 def test_the_recipe_of_the_data_holds_for_calls_too(ssl):
     few = {"max_steps": 1, "set": {"data.reader_options.sentences": 120}}
     sslcli.pretrain(name="world-called", **few, **SHORT)
-    ended = ssl("pretrain", "--name", "world", "--max-steps", "1", "-s", "data.reader_options.sentences=120", *SHORT_LINE)
+    ended = ssl(
+        "pretrain",
+        "--name",
+        "world",
+        "--max-steps",
+        "1",
+        "-s",
+        "data.reader_options.sentences=120",
+        *SHORT_LINE,
+    )
     assert "recipe     demo:world sets" in ended.err
     assert_same_runs("world", "world-called")
 
@@ -138,14 +206,32 @@ def test_settings_as_an_object_by_groups_or_of_a_file_are_the_same_run():
 
 
 def test_fine_tuning_by_a_call_is_the_same_run():
-    run = sslcli.finetune("classify", data="labels.jsonl", model="first", epochs=1, lr=0.003, name="mood-called", **SHORT)
+    run = sslcli.finetune(
+        "classify",
+        data="labels.jsonl",
+        model="first",
+        epochs=1,
+        lr=0.003,
+        name="mood-called",
+        **SHORT,
+    )
     assert_same_runs("mood", "mood-called")
     saved = json.loads(Path("runs/mood/report.json").read_text())
     assert run.report.to_dict()["scores"] == json.loads(json.dumps(saved["scores"]))
 
 
 def test_a_study_by_a_call_has_the_same_report(ssl):
-    line = ["finetune", "classify", "--data", "labels.jsonl", "--model", "first", "--max-steps", "2", *SHORT_LINE]
+    line = [
+        "finetune",
+        "classify",
+        "--data",
+        "labels.jsonl",
+        "--model",
+        "first",
+        "--max-steps",
+        "2",
+        *SHORT_LINE,
+    ]
     ended = ssl(*line, "--seeds", "2", "--compare-scratch", "--name", "typed-study", "--json")
     asked = {"data": "labels.jsonl", "model": Path("runs/first"), "max_steps": 2}
     run = sslcli.finetune("classify", **asked, seeds=2, compare_scratch=True, name="study", **SHORT)
@@ -155,16 +241,37 @@ def test_a_study_by_a_call_has_the_same_report(ssl):
 
 
 def test_evaluating_by_a_call_gives_what_the_line_prints(ssl):
-    line = json.loads(ssl("evaluate", "classify", "--model", "mood", "--data", "labels.jsonl", "--device", "cpu", "--json").out)
-    assert sslcli.evaluate("mood", data="labels.jsonl", device="cpu").to_dict() == {k: v for k, v in line.items() if k != "schema"}
-    own = json.loads(ssl("evaluate", "classify", "--model", "mood", "--device", "cpu", "--json").out)
+    line = json.loads(
+        ssl(
+            "evaluate",
+            "classify",
+            "--model",
+            "mood",
+            "--data",
+            "labels.jsonl",
+            "--device",
+            "cpu",
+            "--json",
+        ).out
+    )
+    assert sslcli.evaluate("mood", data="labels.jsonl", device="cpu").to_dict() == {
+        k: v for k, v in line.items() if k != "schema"
+    }
+    own = json.loads(
+        ssl("evaluate", "classify", "--model", "mood", "--device", "cpu", "--json").out
+    )
     assert sslcli.evaluate("@latest:classify", device="cpu").to_dict()["counts"] == own["counts"]
     with pytest.raises(CheckError, match="not at least"):
         sslcli.evaluate("mood", min={"accuracy": 100.1}, device="cpu")
 
 
 def test_predicting_by_a_call_gives_what_the_line_prints(ssl, capfd):
-    typed = [json.loads(line) for line in ssl("predict", "classify", "--model", "mood", "--data", "labels.jsonl").out.splitlines()]
+    typed = [
+        json.loads(line)
+        for line in ssl(
+            "predict", "classify", "--model", "mood", "--data", "labels.jsonl"
+        ).out.splitlines()
+    ]
     capfd.readouterr()
     found = sslcli.predict("mood", data="labels.jsonl")
     assert (list(found), len(found)) == (typed, 40)
@@ -177,9 +284,13 @@ def test_predicting_by_a_call_gives_what_the_line_prints(ssl, capfd):
 
 
 def test_probing_by_a_call_gives_what_the_line_prints_and_writes_nothing(ssl):
-    typed = json.loads(ssl("probe", "neighbors", "wolf", "--model", "first", "--device", "cpu", "--json").out)
+    typed = json.loads(
+        ssl("probe", "neighbors", "wolf", "--model", "first", "--device", "cpu", "--json").out
+    )
     before = sorted(Path("runs").rglob("*"))
-    assert sslcli.probe("neighbors", "wolf", model="first", device="cpu").to_dict() == typed["report"]
+    assert (
+        sslcli.probe("neighbors", "wolf", model="first", device="cpu").to_dict() == typed["report"]
+    )
     assert sorted(Path("runs").rglob("*")) == before
     sslcli.probe("neighbors", "wolf", model="first", device="cpu", out="seen")
     assert Path("seen/report.json").is_file()
@@ -190,18 +301,36 @@ def test_probing_by_a_call_gives_what_the_line_prints_and_writes_nothing(ssl):
     [
         (lambda: sslcli.pretrain(objective="bert"), ["pretrain", "--objective", "bert"]),
         (lambda: sslcli.pretrain(objective="mlmm"), ["pretrain", "--objective", "mlmm"]),
-        (lambda: sslcli.pretrain(lr="x", data="nowhere.txt"), ["pretrain", "--lr", "x", "--data", "nowhere.txt"]),
+        (
+            lambda: sslcli.pretrain(lr="x", data="nowhere.txt"),
+            ["pretrain", "--lr", "x", "--data", "nowhere.txt"],
+        ),
         (lambda: sslcli.pretrain(data="nowhere.txt"), ["pretrain", "--data", "nowhere.txt"]),
         (lambda: sslcli.pretrain(mask_rate=3), ["pretrain", "--mask-rate", "3"]),
-        (lambda: sslcli.pretrain(set={"training.steps": 3}), ["pretrain", "--set", "training.steps=3"]),
-        (lambda: sslcli.pretrain(model="first", arch="tiny"), ["pretrain", "--model", "first", "--arch", "tiny"]),
+        (
+            lambda: sslcli.pretrain(set={"training.steps": 3}),
+            ["pretrain", "--set", "training.steps=3"],
+        ),
+        (
+            lambda: sslcli.pretrain(model="first", arch="tiny"),
+            ["pretrain", "--model", "first", "--arch", "tiny"],
+        ),
         (lambda: sslcli.finetune("squad"), ["finetune", "squad"]),
         (lambda: sslcli.finetune("qa", best_by="g1"), ["finetune", "qa", "--best-by", "g1"]),
         (lambda: sslcli.finetune("classify", seeds=0), ["finetune", "classify", "--seeds", "0"]),
-        (lambda: sslcli.evaluate("first", task="classify"), ["evaluate", "classify", "--model", "first"]),
-        (lambda: sslcli.predict("mood", task="qa", texts=["a"]), ["predict", "qa", "a", "--model", "mood"]),
+        (
+            lambda: sslcli.evaluate("first", task="classify"),
+            ["evaluate", "classify", "--model", "first"],
+        ),
+        (
+            lambda: sslcli.predict("mood", task="qa", texts=["a"]),
+            ["predict", "qa", "a", "--model", "mood"],
+        ),
         (lambda: sslcli.probe("similarty", "a"), ["probe", "similarty", "a"]),
-        (lambda: sslcli.probe("neighbors", "zebra", model="first"), ["probe", "neighbors", "zebra", "--model", "first"]),
+        (
+            lambda: sslcli.probe("neighbors", "zebra", model="first"),
+            ["probe", "neighbors", "zebra", "--model", "first"],
+        ),
     ],
 )
 def test_what_is_wrong_is_said_as_the_line_says_it(ssl, call, line):
@@ -218,7 +347,10 @@ def test_what_is_wrong_is_said_as_the_line_says_it(ssl, call, line):
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: sslcli.pretrain(objectiv="mlm"), r"pretrain\(\) has no argument 'objectiv'; use objective"),
+        (
+            lambda: sslcli.pretrain(objectiv="mlm"),
+            r"pretrain\(\) has no argument 'objectiv'; use objective",
+        ),
         (lambda: sslcli.pretrain(learning_rate=1), "use lr"),
         (lambda: sslcli.pretrain(dry_run=True), "no argument 'dry_run'"),
         (lambda: sslcli.finetune("classify", stride=3), r"finetune\(\) has no argument 'stride'"),
@@ -249,7 +381,13 @@ def test_ctrl_c_saves_and_raises_and_a_resume_comes_to_the_same_end():
         if isinstance(event, Stepped) and event.step == 2:
             signal.raise_signal(signal.SIGINT)
 
-    asked = {"data": "corpus.txt", "arch": "tiny", "vocabulary": 120, "seq_len": 32, "mask_rate": 0.3}
+    asked = {
+        "data": "corpus.txt",
+        "arch": "tiny",
+        "vocabulary": 120,
+        "seq_len": 32,
+        "mask_rate": 0.3,
+    }
     asked |= {"set": {"model.shape.depth": 1}, "max_steps": 4, "log_every": 1, **SHORT}
     sslcli.pretrain(name="whole", **asked)
     with pytest.raises(Interrupted) as caught:
@@ -268,15 +406,26 @@ def test_a_run_that_is_out_of_time_says_so(monkeypatch):
             late = SimpleNamespace(monotonic=lambda: time.monotonic() + 7200)
             monkeypatch.setattr(stopping, "time", late)
 
-    asked = {"data": "corpus.txt", "arch": "tiny", "vocabulary": 120, "resume": False, "log_every": 1}
-    run = sslcli.pretrain(**asked, max_steps=50, max_time="1h", name="late", events=hours_pass, **SHORT)
+    asked = {
+        "data": "corpus.txt",
+        "arch": "tiny",
+        "vocabulary": 120,
+        "resume": False,
+        "log_every": 1,
+    }
+    run = sslcli.pretrain(
+        **asked, max_steps=50, max_time="1h", name="late", events=hours_pass, **SHORT
+    )
     assert (run.reason, run.step) == ("out of time", 2)
     assert run.metrics[-1]["step"] == 2
 
 
 def test_hidden_states_are_those_that_transformers_computes(ssl):
     assert ssl("export", "first", "exported").code == 0
-    theirs, tokenizer = AutoModel.from_pretrained("exported"), AutoTokenizer.from_pretrained("exported")
+    theirs, tokenizer = (
+        AutoModel.from_pretrained("exported"),
+        AutoTokenizer.from_pretrained("exported"),
+    )
     model = sslcli.load("first", device="cpu")
     states = theirs(**tokenizer(TEXT, return_tensors="pt"), output_hidden_states=True).hidden_states
     for layer in (0, 1, -1):
@@ -288,16 +437,27 @@ def test_hidden_states_are_those_that_transformers_computes(ssl):
 
 def test_words_and_texts_are_means_of_their_tokens():
     model = sslcli.load("first", device="cpu")
-    rows_TD, words_WD, text_D = (model.hidden(TEXT, unit=unit) for unit in ("tokens", "words", "text"))
+    rows_TD, words_WD, text_D = (
+        model.hidden(TEXT, unit=unit) for unit in ("tokens", "words", "text")
+    )
     np.testing.assert_allclose(text_D, rows_TD.mean(axis=0), atol=1e-6)
     places = model.tokenizer.encode_with_places([TEXT])[0][1]
-    starts = [TEXT.index(word) if n != 3 else TEXT.rindex("the") for n, word in enumerate(TEXT.split())]
-    owner = [max(n for n, start in enumerate(starts) if start <= place) for place, _ in places.tolist()]
-    slow = [rows_TD[[place for place, of in enumerate(owner) if of == n]].mean(axis=0) for n in range(len(starts))]
+    starts = [
+        TEXT.index(word) if n != 3 else TEXT.rindex("the") for n, word in enumerate(TEXT.split())
+    ]
+    owner = [
+        max(n for n, start in enumerate(starts) if start <= place) for place, _ in places.tolist()
+    ]
+    slow = [
+        rows_TD[[place for place, of in enumerate(owner) if of == n]].mean(axis=0)
+        for n in range(len(starts))
+    ]
     np.testing.assert_allclose(words_WD, np.stack(slow), atol=1e-6)
     several = model.hidden(["cat", TEXT, "the wolf"])
     np.testing.assert_allclose(several[1], rows_TD, atol=1e-5)
-    assert [len(rows) for rows in several] == [len(model.tokens(text)) for text in ("cat", TEXT, "the wolf")]
+    assert [len(rows) for rows in several] == [
+        len(model.tokens(text)) for text in ("cat", TEXT, "the wolf")
+    ]
     for wrong in ({"layer": 2}, {"layer": -3}, {"unit": "letters"}):
         with pytest.raises(UsageError):
             model.hidden(TEXT, **wrong)
@@ -305,13 +465,30 @@ def test_words_and_texts_are_means_of_their_tokens():
 
 def test_every_flag_of_a_command_is_an_argument():
     """But those that only show something."""
-    commands = {"pretrain": (), "finetune": ("task", "qa"), "evaluate": ("task", "qa"), "probe": ("probe", "layers")}
-    others = {"dry_run", "show_batch", "check", "config", "resume", "set", "objective", "reader", "tokenizer"}
+    commands = {
+        "pretrain": (),
+        "finetune": ("task", "qa"),
+        "evaluate": ("task", "qa"),
+        "probe": ("probe", "layers"),
+    }
+    others = {
+        "dry_run",
+        "show_batch",
+        "check",
+        "config",
+        "resume",
+        "set",
+        "objective",
+        "reader",
+        "tokenizer",
+    }
     for name, argument in commands.items():
         positional = [argument] if argument else []
         for flag in line_of_call(name, positional, {}).command.flags:
             long = [python_name(each) for each in flag.names if each.startswith("--")][:1]
             if long and long[0] not in others:
-                line = line_of_call(name, positional, {long[0]: True if flag.kind == "truth" else "7"})
+                line = line_of_call(
+                    name, positional, {long[0]: True if flag.kind == "truth" else "7"}
+                )
                 assert flag.key in line.given
                 assert long[0] == python_name(line.words[-1 if flag.kind == "truth" else -2])

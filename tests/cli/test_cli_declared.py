@@ -8,7 +8,11 @@ from sslcli import registry
 from sslcli.cli.options import plugin_flags
 from sslcli.declared import NotPlain
 
-ALL = [(found.kind, found.name) for found in registry.everything() if found.built_in and found.status == "ok"]
+ALL = [
+    (found.kind, found.name)
+    for found in registry.everything()
+    if found.built_in and found.status == "ok"
+]
 MEMBERS = {
     "objectives": ("summary", "architectures", "arranges", "corrupts"),
     "tasks": ("summary", "architectures", "records"),
@@ -37,7 +41,10 @@ class Plugin(Readout):
 
 @pytest.mark.parametrize(("kind", "name"), ALL, ids=lambda word: word)
 def test_flags_read_from_source_are_those_of_the_class(kind, name):
-    read, loaded = registry.declaration(kind, name).model("Options"), registry.load(kind, name).Options
+    read, loaded = (
+        registry.declaration(kind, name).model("Options"),
+        registry.load(kind, name).Options,
+    )
     assert plugin_flags(read, name, "options", ()) == plugin_flags(loaded, name, "options", ())
     assert list(read.model_fields) == list(loaded.model_fields)
 
@@ -48,12 +55,20 @@ def test_flags_read_from_source_are_those_of_the_class(kind, name):
     ids=lambda word: word,
 )
 def test_attributes_read_from_source_are_those_of_the_class(kind, name, member):
-    assert registry.declaration(kind, name).attribute(member) == getattr(registry.load(kind, name), member)
+    assert registry.declaration(kind, name).attribute(member) == getattr(
+        registry.load(kind, name), member
+    )
 
 
-@pytest.mark.parametrize(("kind", "name"), [pair for pair in ALL if pair[0] == "objectives"], ids=lambda word: word)
+@pytest.mark.parametrize(
+    ("kind", "name"), [pair for pair in ALL if pair[0] == "objectives"], ids=lambda word: word
+)
 def test_descent_read_from_source_is_that_of_the_class(kind, name):
-    ours = [base.__name__ for base in registry.load(kind, name).__mro__ if base.__module__.startswith("ssl")]
+    ours = [
+        base.__name__
+        for base in registry.load(kind, name).__mro__
+        if base.__module__.startswith("ssl")
+    ]
     read = registry.declaration(kind, name).lineage
     assert [base for module, base in read if module.startswith("ssl")] == ours
 
@@ -66,7 +81,10 @@ def test_options_that_are_not_plain_are_imported(install):
 def test_options_of_a_package_elsewhere_are_read_without_it(install):
     install("ssl-plain", {"sslcli.objectives": ["plain = ssl_plain:Plugin"]})
     fields = registry.declaration("objectives", "plain").model("Options").model_fields
-    assert {name: field.default for name, field in fields.items()} == {"depth_of_thought": 3, "loud": False}
+    assert {name: field.default for name, field in fields.items()} == {
+        "depth_of_thought": 3,
+        "loud": False,
+    }
 
 
 def test_a_module_in_folders_without_init_is_found(install, tmp_path):
@@ -90,7 +108,9 @@ def test_a_module_in_folders_without_init_is_found(install, tmp_path):
     ids=["unpacked", "decided", "computed", "a function"],
 )
 def test_of_an_attribute_that_is_not_plain_nothing_is_read(install, line):
-    source = DYNAMIC.replace('    summary = "of computed defaults"', f'    summary = "of {len(line)}"\n    {line}')
+    source = DYNAMIC.replace(
+        '    summary = "of computed defaults"', f'    summary = "of {len(line)}"\n    {line}'
+    )
     install("ssl-odd", {"sslcli.objectives": ["odd = ssl_odd:Plugin"]}, source)
     found = registry.declaration("objectives", "odd")
     assert found.attribute("summary") == f"of {len(line)}"

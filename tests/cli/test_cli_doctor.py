@@ -1,4 +1,6 @@
-"""The examination names what is there and what is not, and its exit code says whether something essential fails."""
+"""The examination names what is there and what is not, and its exit code says whether something
+essential fails.
+"""
 
 import json
 
@@ -9,7 +11,9 @@ from sslcli.workflows import doctor
 
 def findings(ssl, *words):
     ended = ssl("doctor", "--json", *words)
-    return ended.code, [(found["status"], found["text"]) for found in json.loads(ended.out)["findings"]]
+    return ended.code, [
+        (found["status"], found["text"]) for found in json.loads(ended.out)["findings"]
+    ]
 
 
 def test_a_machine_that_runs_these_tests_is_well(ssl, monkeypatch):
@@ -22,10 +26,16 @@ def test_a_machine_that_runs_these_tests_is_well(ssl, monkeypatch):
 
 
 def test_a_broken_plugin_is_named_and_the_code_is_3(ssl, install):
-    install("ssl-broken", {"sslcli.objectives": ["broken = ssl_broken:Plugin"]}, "raise ImportError('gone')")
+    install(
+        "ssl-broken",
+        {"sslcli.objectives": ["broken = ssl_broken:Plugin"]},
+        "raise ImportError('gone')",
+    )
     code, found = findings(ssl)
     assert code == 3
-    assert any(status == "failed" and "ssl-broken 1.2" in text and "gone" in text for status, text in found)
+    assert any(
+        status == "failed" and "ssl-broken 1.2" in text and "gone" in text for status, text in found
+    )
 
 
 def test_a_place_that_cannot_be_written_is_named(ssl, tmp_path, monkeypatch):
@@ -35,7 +45,9 @@ def test_a_place_that_cannot_be_written_is_named(ssl, tmp_path, monkeypatch):
     assert any(status == "failed" and "cannot write in /proc" in text for status, text in found)
 
 
-@pytest.mark.parametrize(("missing", "status"), [("torch", "failed"), ("sslcli.reporting.fonts", "warning")])
+@pytest.mark.parametrize(
+    ("missing", "status"), [("torch", "failed"), ("sslcli.reporting.fonts", "warning")]
+)
 def test_a_library_that_cannot_be_imported_is_a_finding(monkeypatch, missing, status):
     real = doctor.importlib.import_module
 
@@ -45,7 +57,11 @@ def test_a_library_that_cannot_be_imported_is_a_finding(monkeypatch, missing, st
         return real(name)
 
     monkeypatch.setattr(doctor.importlib, "import_module", fail)
-    assert status in {finding.status for finding in doctor.examine_machine() if "cannot be imported" in finding.text}
+    assert status in {
+        finding.status
+        for finding in doctor.examine_machine()
+        if "cannot be imported" in finding.text
+    }
 
 
 def test_a_misspelt_allow_list_is_a_warning(ssl, monkeypatch):

@@ -31,7 +31,9 @@ def test_neighbours_of_one_role_are_one_text():
 
 
 def test_between_two_marks_the_middle_is_left_out():
-    passage = Passage("q", [Span("a", "correct"), Span(BEFORE), Span("b", "corrupted")], excerpt=True)
+    passage = Passage(
+        "q", [Span("a", "correct"), Span(BEFORE), Span("b", "corrupted")], excerpt=True
+    )
     assert text_of(near_marks(passage)) == f"a{BEFORE[:CONTEXT]}…{BEFORE[-CONTEXT:]}b"
 
 
@@ -59,7 +61,9 @@ def test_short_ones_and_those_that_were_asked_for_are_shown_whole():
 
 
 def test_json_has_all_of_what_the_terminal_shortens(capfd):
-    report = Report(passages=[Passage("q", [Span(BEFORE), Span("Berlin", "correct")], excerpt=True)])
+    report = Report(
+        passages=[Passage("q", [Span(BEFORE), Span("Berlin", "correct")], excerpt=True)]
+    )
     Screen().report(report)
     assert len(capfd.readouterr().out) < 200
     Screen(json=True).report(report)

@@ -1,4 +1,6 @@
-"""`ssl finetune`, `ssl evaluate` and `ssl predict`, as a person types them, from a small model of the built-in world."""
+"""`ssl finetune`, `ssl evaluate` and `ssl predict`, as a person types them, from a small model of
+the built-in world.
+"""
 
 import json
 import subprocess
@@ -24,11 +26,22 @@ SQUAD = {
                 {
                     "context": f"{name} the baker lives in {place}.",
                     "qas": [
-                        {"id": f"{name}-{n}", "question": "where?", "answers": [{"text": place, "answer_start": len(name) + 20}]}
+                        {
+                            "id": f"{name}-{n}",
+                            "question": "where?",
+                            "answers": [{"text": place, "answer_start": len(name) + 20}],
+                        }
                         for n in range(2)
                     ],
                 }
-                for name, place in [("anna", "rome"), ("bob", "paris"), ("eva", "lyon"), ("max", "oslo"), ("tim", "cairo"), ("ida", "rio")]
+                for name, place in [
+                    ("anna", "rome"),
+                    ("bob", "paris"),
+                    ("eva", "lyon"),
+                    ("max", "oslo"),
+                    ("tim", "cairo"),
+                    ("ida", "rio"),
+                ]
             ],
         }
     ],
@@ -44,7 +57,18 @@ def place(tmp_path_factory, module_cache):
         patch.chdir(folder)
         patch.setenv("SSLCLI_RUNS_DIR", "runs")
         shape = [word for each in SHAPE for word in ("-s", f"model.shape.{each}")]
-        line = ["pretrain", "--objective", "mlm", "--max-steps", "2", "--batch-size", "8", "--no-plot", *WORLD[:2], *shape]
+        line = [
+            "pretrain",
+            "--objective",
+            "mlm",
+            "--max-steps",
+            "2",
+            "--batch-size",
+            "8",
+            "--no-plot",
+            *WORLD[:2],
+            *shape,
+        ]
         assert run([*line, "--name", "first", "-q"]) == 0
         assert run(["finetune", "sentiment", *WORLD, *QUICK, "--name", "moods", "-q"]) == 0
     return folder
@@ -106,15 +130,26 @@ def test_a_score_that_this_data_has_not_is_refused_before_the_model_answers(ssl,
 
 def test_evaluate_writes_what_it_found(ssl, place):
     assert ssl("evaluate", "sentiment", "--out", "found", "-q").code == 0
-    lines = [json.loads(line) for line in (place / "found/predictions.jsonl").read_text().splitlines()]
-    scores = {score["name"]: score["value"] for score in json.loads((place / "found/scores.json").read_text())}
-    assert scores["accuracy"] == pytest.approx(sum(line["prediction"] == line["gold"] for line in lines) / len(lines))
+    lines = [
+        json.loads(line) for line in (place / "found/predictions.jsonl").read_text().splitlines()
+    ]
+    scores = {
+        score["name"]: score["value"]
+        for score in json.loads((place / "found/scores.json").read_text())
+    }
+    assert scores["accuracy"] == pytest.approx(
+        sum(line["prediction"] == line["gold"] for line in lines) / len(lines)
+    )
 
 
 def test_predict_answers_a_text_a_file_and_a_pipe_alike(ssl, place):
     texts = ["the apple is sweet", "the lemon is sour"]
-    typed = [json.loads(ssl("predict", "sentiment", text, "--model", "moods").out) for text in texts]
-    (place / "texts.jsonl").write_text("".join(json.dumps({"text": text, "id": text}) + "\n" for text in texts))
+    typed = [
+        json.loads(ssl("predict", "sentiment", text, "--model", "moods").out) for text in texts
+    ]
+    (place / "texts.jsonl").write_text(
+        "".join(json.dumps({"text": text, "id": text}) + "\n" for text in texts)
+    )
     assert ssl("predict", "sentiment", "--data", "texts.jsonl", "--out", "said.jsonl").code == 0
     read = [json.loads(line) for line in (place / "said.jsonl").read_text().splitlines()]
     piped = subprocess.run(
@@ -135,16 +170,25 @@ def test_predict_answers_a_text_a_file_and_a_pipe_alike(ssl, place):
 
 def test_a_table_without_a_header_is_asked_about_and_read_with_columns(ssl, place):
     """No row is lost as a header, in any command."""
-    labels = list(json.loads(ssl("predict", "sentiment", "--model", "moods", "the cat").out)["probabilities"])
+    labels = list(
+        json.loads(ssl("predict", "sentiment", "--model", "moods", "the cat").out)["probabilities"]
+    )
     rows = [f"the cat {n},{labels[n % len(labels)]}" for n in range(40)]
     (place / "plain.csv").write_text("".join(f"{row}\n" for row in rows))
     line, columns = ["sentiment", "--data", "plain.csv"], ["--columns", "text,label"]
-    for command in (["finetune", *line, "--check"], ["evaluate", *line, "--model", "moods"], ["predict", *line, "--model", "moods"]):
+    for command in (
+        ["finetune", *line, "--check"],
+        ["evaluate", *line, "--model", "moods"],
+        ["predict", *line, "--model", "moods"],
+    ):
         asked = ssl(*command)
         assert asked.code == 2
         assert "plain.csv has no column 'text'; its first row has 'the cat 0'" in asked.err
         assert "--columns" in asked.err
-    predicted = [json.loads(each) for each in ssl("predict", *line, *columns, "--model", "moods").out.splitlines()]
+    predicted = [
+        json.loads(each)
+        for each in ssl("predict", *line, *columns, "--model", "moods").out.splitlines()
+    ]
     assert [each["gold"] for each in predicted] == [row.partition(",")[2] for row in rows]
     assert "40 examples" in ssl("evaluate", *line, *columns, "--model", "moods").out
     checked = ssl("finetune", *line, *columns, "--check", "--json")
@@ -184,7 +228,9 @@ def stopping_at_its_second_step(run):
     return stopped
 
 
-def test_a_study_compares_starts_and_seeds_and_goes_on_where_it_was_stopped(ssl, place, monkeypatch):
+def test_a_study_compares_starts_and_seeds_and_goes_on_where_it_was_stopped(
+    ssl, place, monkeypatch
+):
     line = [
         "finetune",
         "sentiment",
@@ -210,11 +256,19 @@ def test_a_study_compares_starts_and_seeds_and_goes_on_where_it_was_stopped(ssl,
     monkeypatch.chdir(place)
     assert "several runs go on together" in ssl(*line, "--resume", "study").err
     alone = ssl("finetune", "sentiment", "--resume", "study", "--max-time", "1h")
-    assert "this goes on with study alone; study-random, study-seed43, study-random-seed43 belong to the same study" in alone.err
+    assert (
+        "this goes on with study alone; study-random, "
+        "study-seed43, study-random-seed43 belong to the same study"
+    ) in alone.err
     ended = ssl(*line, "--resume", "--max-time", "1h", "--json")
     assert ended.code == 0, ended.err
     last = json.loads(ended.out.splitlines()[-1])
-    assert last["runs"] == ["runs/study", "runs/study-random", "runs/study-seed43", "runs/study-random-seed43"]
+    assert last["runs"] == [
+        "runs/study",
+        "runs/study-random",
+        "runs/study-seed43",
+        "runs/study-random-seed43",
+    ]
     accuracy = last["report"]["scores"][0]
     assert {"majority", "chance", "random"} <= accuracy["baselines"].keys()
     spread = last["report"]["tables"][0]
@@ -223,7 +277,8 @@ def test_a_study_compares_starts_and_seeds_and_goes_on_where_it_was_stopped(ssl,
     assert (place / "runs/study/plots/comparison.png").is_file()
     kept = json.loads((place / "runs/study/study/report.json").read_text(encoding="utf-8"))
     assert (kept["scores"], kept["notes"]) == (last["report"]["scores"], last["report"]["notes"])
-    # The model of the task is the one that began pretrained with the first seed: not its control, and not a twin.
+    # The model of the task is the one that began pretrained with the first seed: not its control,
+    # and not a twin.
     assert "runs/study " in ssl("predict", "sentiment", "sweet").err
     assert json.loads(ssl("runs", "show", "@latest:sentiment", "--json").out)["name"] == "study"
 
@@ -253,7 +308,16 @@ def test_what_cannot_be_is_said_and_nothing_is_left_behind(ssl, place, words, na
 
 
 def test_one_line_scores_another_language_between_its_bounds(ssl, place):
-    line = ["finetune", "sentiment", *WORLD, *QUICK, "--data", "en=demo:world", "--eval-data", "zh=demo:world"]
+    line = [
+        "finetune",
+        "sentiment",
+        *WORLD,
+        *QUICK,
+        "--data",
+        "en=demo:world",
+        "--eval-data",
+        "zh=demo:world",
+    ]
     ended = ssl(*line, "--name", "crossed", "--json")
     assert ended.code == 0, ended.err
     last = json.loads(ended.out.splitlines()[-1])
@@ -268,7 +332,18 @@ def test_one_line_scores_another_language_between_its_bounds(ssl, place):
 
 
 def test_bounds_are_left_out_where_the_line_says_so(ssl):
-    line = ["finetune", "sentiment", *WORLD, *QUICK, "--data", "en=demo:world", "--test-data", "fake=demo:world", "--name", "bare"]
+    line = [
+        "finetune",
+        "sentiment",
+        *WORLD,
+        *QUICK,
+        "--data",
+        "en=demo:world",
+        "--test-data",
+        "fake=demo:world",
+        "--name",
+        "bare",
+    ]
     ended = ssl(*line, "--init", "pretrained", "--in-language", "none", "--json")
     assert ended.code == 0, ended.err
     last = json.loads(ended.out.splitlines()[-1])
@@ -287,12 +362,27 @@ def test_bounds_are_left_out_where_the_line_says_so(ssl):
         (["--resume"], {}, 0),
     ],
 )
-def test_several_processes_say_once_that_they_make_no_bounds(ssl, monkeypatch, more, environment, said):
+def test_several_processes_say_once_that_they_make_no_bounds(
+    ssl, monkeypatch, more, environment, said
+):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("sslcli.cli.actions.finetuning.launched", lambda *_: 0)
-    across = [] if "--resume" in more else ["--data", "en=demo:world", "--eval-data", "zh=demo:world"]
-    ended = ssl("finetune", "sentiment", *WORLD, *QUICK, *across, "--gpus", "2", "--name", "moods" if "--resume" in more else "wide", *more)
+    across = (
+        [] if "--resume" in more else ["--data", "en=demo:world", "--eval-data", "zh=demo:world"]
+    )
+    ended = ssl(
+        "finetune",
+        "sentiment",
+        *WORLD,
+        *QUICK,
+        *across,
+        "--gpus",
+        "2",
+        "--name",
+        "moods" if "--resume" in more else "wide",
+        *more,
+    )
     assert ended.code == 0, ended.err
     assert ended.err.count("none from scratch") == said
 
@@ -306,21 +396,52 @@ def test_help_lists_the_options_of_the_task_on_the_line(ssl):
 def test_answers_may_take_the_place_of_what_was_asked(ssl, place):
     lines = [json.dumps({"text": "sweet", "id": n}) for n in range(3)]
     (place / "same.jsonl").write_text("\n".join(lines))
-    assert ssl("predict", "sentiment", "--data", "same.jsonl", "--out", "same.jsonl", "--model", "moods").code == 0
-    assert [json.loads(line)["id"] for line in (place / "same.jsonl").read_text().splitlines()] == ["0", "1", "2"]
+    assert (
+        ssl(
+            "predict",
+            "sentiment",
+            "--data",
+            "same.jsonl",
+            "--out",
+            "same.jsonl",
+            "--model",
+            "moods",
+        ).code
+        == 0
+    )
+    assert [json.loads(line)["id"] for line in (place / "same.jsonl").read_text().splitlines()] == [
+        "0",
+        "1",
+        "2",
+    ]
     before = (place / "same.jsonl").read_text()
     (place / "torn.jsonl").write_text("\n".join([*lines, "{"]))
-    ended = ssl("predict", "sentiment", "--data", "torn.jsonl", "--out", "same.jsonl", "--model", "moods")
+    ended = ssl(
+        "predict", "sentiment", "--data", "torn.jsonl", "--out", "same.jsonl", "--model", "moods"
+    )
     assert (ended.code, "record 4" in ended.err) == (2, True)
     assert (place / "same.jsonl").read_text() == before
     assert not list(place.glob(".*.part"))
 
 
 def test_all_runs_of_a_study_start_from_one_model(ssl, place):
-    line = ["finetune", "sentiment", *WORLD, *QUICK, "--name", "twice", "--seeds", "2", "--model", "@latest", "-q"]
+    line = [
+        "finetune",
+        "sentiment",
+        *WORLD,
+        *QUICK,
+        "--name",
+        "twice",
+        "--seeds",
+        "2",
+        "--model",
+        "@latest",
+        "-q",
+    ]
     assert ssl(*line).code == 0
     sources = [
-        (place / f"runs/{name}/config.yaml").read_text().partition("source: ")[2].split("\n")[0] for name in ("twice", "twice-seed43")
+        (place / f"runs/{name}/config.yaml").read_text().partition("source: ")[2].split("\n")[0]
+        for name in ("twice", "twice-seed43")
     ]
     assert sources[0] == sources[1]
 
@@ -328,7 +449,17 @@ def test_all_runs_of_a_study_start_from_one_model(ssl, place):
 def test_a_study_is_refused_before_its_first_run_where_the_last_one_cannot_be_written(ssl, place):
     (place / "runs" / "taken-random").mkdir(parents=True)
     (place / "runs" / "taken-random" / "notes.txt").write_text("mine")
-    ended = ssl("finetune", "sentiment", "--name", "taken", "--compare-scratch", "--max-steps", "2", "--limit", "40")
+    ended = ssl(
+        "finetune",
+        "sentiment",
+        "--name",
+        "taken",
+        "--compare-scratch",
+        "--max-steps",
+        "2",
+        "--limit",
+        "40",
+    )
     assert ended.code == 2
     assert "taken-random is not empty" in ended.err
     assert not (place / "runs" / "taken").exists()

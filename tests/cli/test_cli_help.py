@@ -9,7 +9,16 @@ import pytest
 from sslcli.cli.app import COMMANDS, GLOBAL_NAMES
 from sslcli.cli.options import GLOBALS, spellings
 
-HEAVY = ("torch", "numpy", "sslplugins", "matplotlib", "sklearn", "tokenizers", "safetensors", "transformers")
+HEAVY = (
+    "torch",
+    "numpy",
+    "sslplugins",
+    "matplotlib",
+    "sklearn",
+    "tokenizers",
+    "safetensors",
+    "transformers",
+)
 PROBE = """
 import json, sys
 from sslcli.cli.app import run
@@ -20,14 +29,28 @@ print(json.dumps([code, sorted({name.partition(".")[0] for name in sys.modules})
 
 
 def imported_by(*words):
-    ended = subprocess.run([sys.executable, "-c", PROBE, *words], capture_output=True, text=True, check=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", PROBE, *words], capture_output=True, text=True, check=True
+    )
     code, modules = json.loads(ended.stderr.splitlines()[-1])
     assert code == 0, ended.stderr
     return ended.stdout, set(modules)
 
 
 @pytest.mark.parametrize(
-    "line", ["", "--help", "-h", "--version", "pretrain --help", "runs --help", "plugins", "plugins list readers", "runs", "runs ls"]
+    "line",
+    [
+        "",
+        "--help",
+        "-h",
+        "--version",
+        "pretrain --help",
+        "runs --help",
+        "plugins",
+        "plugins list readers",
+        "runs",
+        "runs ls",
+    ],
 )
 def test_help_and_listings_import_neither_torch_nor_a_plugin(line):
     out, modules = imported_by(*line.split())
@@ -65,7 +88,9 @@ def test_the_global_flags_are_the_same_on_both_sides_of_the_import():
 
 
 def test_python_dash_m_is_the_same_program():
-    ended = subprocess.run([sys.executable, "-m", "sslcli", "--version"], capture_output=True, text=True, check=True)
+    ended = subprocess.run(
+        [sys.executable, "-m", "sslcli", "--version"], capture_output=True, text=True, check=True
+    )
     assert ended.stdout.startswith("ssl ")
 
 

@@ -7,17 +7,65 @@ import yaml
 
 from sslcli.errors import UsageError
 from sslcli.folders import MANIFEST
-from sslcli.runs.references import ANY, ASKED, FOUNDATION, LOOKED_INTO, TRAINED, Purpose, decided, find_run, newest, resumed_run
+from sslcli.runs.references import (
+    ANY,
+    ASKED,
+    FOUNDATION,
+    LOOKED_INTO,
+    TRAINED,
+    Purpose,
+    decided,
+    find_run,
+    newest,
+    resumed_run,
+)
 
-# The oldest first: name, kind, objective, start, names of the study, status, architecture, checkpoint.
+# The oldest first: name, kind, objective, start, names of the study, status, architecture,
+# checkpoint.
 RUNS = [
     ("world", "pretrain", "mlm", None, [], "done", "encoder", True),
     ("story", "pretrain", "clm", None, [], "done", "decoder", True),
     ("order", "pretrain", "sop", None, [], "done", "encoder", True),
-    ("qa", "finetune", "qa", "pretrained", ["qa", "qa-random", "qa-zh", "qa-seed43"], "done", "encoder", True),
-    ("qa-random", "finetune", "qa", "random", ["qa", "qa-random", "qa-zh", "qa-seed43"], "done", "encoder", True),
-    ("qa-zh", "finetune", "qa", "pretrained", ["qa", "qa-random", "qa-zh", "qa-seed43"], "done", "encoder", True),
-    ("qa-seed43", "finetune", "qa", "pretrained", ["qa", "qa-random", "qa-zh", "qa-seed43"], "done", "encoder", True),
+    (
+        "qa",
+        "finetune",
+        "qa",
+        "pretrained",
+        ["qa", "qa-random", "qa-zh", "qa-seed43"],
+        "done",
+        "encoder",
+        True,
+    ),
+    (
+        "qa-random",
+        "finetune",
+        "qa",
+        "random",
+        ["qa", "qa-random", "qa-zh", "qa-seed43"],
+        "done",
+        "encoder",
+        True,
+    ),
+    (
+        "qa-zh",
+        "finetune",
+        "qa",
+        "pretrained",
+        ["qa", "qa-random", "qa-zh", "qa-seed43"],
+        "done",
+        "encoder",
+        True,
+    ),
+    (
+        "qa-seed43",
+        "finetune",
+        "qa",
+        "pretrained",
+        ["qa", "qa-random", "qa-zh", "qa-seed43"],
+        "done",
+        "encoder",
+        True,
+    ),
     ("glue", "suite", "glue", None, [], "done", None, False),
     ("cut", "pretrain", "mlm", None, [], "stopped", "encoder", True),
     ("begun", "pretrain", "mlm", None, [], "died", "encoder", False),
@@ -26,7 +74,10 @@ MEANS = {
     "shown": (ANY, "begun"),
     "written elsewhere": (TRAINED, "qa"),
     "looked into": (LOOKED_INTO, "order"),
-    "looked into by a probe of decoders": (Purpose(("pretrain", "finetune"), True, True, ("decoder",)), "story"),
+    "looked into by a probe of decoders": (
+        Purpose(("pretrain", "finetune"), True, True, ("decoder",)),
+        "story",
+    ),
     "asked": (ASKED, "story"),
     "trained further": (FOUNDATION, "order"),
 }
@@ -35,13 +86,29 @@ MEANS = {
 @pytest.fixture
 def make(tmp_path):
     def make(names=None):
-        for place, (name, kind, objective, start, study, status, architecture, has_weights) in enumerate(RUNS):
+        for place, (
+            name,
+            kind,
+            objective,
+            start,
+            study,
+            status,
+            architecture,
+            has_weights,
+        ) in enumerate(RUNS):
             if names is not None and name not in names:
                 continue
             folder = tmp_path / "runs" / name
             folder.mkdir(parents=True)
-            facts = {"kind": kind, "objective": objective, "status": status, "started": f"2026-01-01T00:00:{place:02}"}
-            (folder / "run.json").write_text(json.dumps({**facts, **({"start": start} if start else {})}))
+            facts = {
+                "kind": kind,
+                "objective": objective,
+                "status": status,
+                "started": f"2026-01-01T00:00:{place:02}",
+            }
+            (folder / "run.json").write_text(
+                json.dumps({**facts, **({"start": start} if start else {})})
+            )
             settings = {"model": {"shape": {"architecture": architecture}}, "run": {"study": study}}
             (folder / "config.yaml").write_text(yaml.safe_dump(settings))
             if has_weights:
@@ -90,11 +157,19 @@ def test_nothing_of_use_is_a_sentence_that_says_what_is_there(make):
 
 @pytest.mark.parametrize(
     ("reference", "name"),
-    [("@latest", "order"), ("@latest:mlm", "world"), ("@latest:step-20", "order:step-20"), ("@latest:mlm:best", "world:best"), ("x", None)],
+    [
+        ("@latest", "order"),
+        ("@latest:mlm", "world"),
+        ("@latest:step-20", "order:step-20"),
+        ("@latest:mlm:best", "world:best"),
+        ("x", None),
+    ],
 )
 def test_a_reference_is_decided_once(make, tmp_path, reference, name):
     make()
-    assert decided(reference, FOUNDATION)[0] == (reference if name is None else str(tmp_path / "runs" / name))
+    assert decided(reference, FOUNDATION)[0] == (
+        reference if name is None else str(tmp_path / "runs" / name)
+    )
 
 
 def test_a_run_that_is_gone_on_with_is_one_that_is_not_finished(make):

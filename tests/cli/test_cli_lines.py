@@ -1,4 +1,6 @@
-"""Command lines that cannot work: a sentence on stderr, exit code 2, nothing on stdout, and never a traceback."""
+"""Command lines that cannot work: a sentence on stderr, exit code 2, nothing on stdout, and never a
+traceback.
+"""
 
 import json
 import shlex
@@ -226,8 +228,14 @@ def test_all_mistakes_of_a_line_are_told_at_once(ssl):
     ("line", "words"),
     [
         ("--max-steps 1e3x", "--max-steps (training.max_steps) must be a whole number, not '1e3x'"),
-        ("--batch-size 1.5", "--batch-size (training.batch_size) must be a whole number, not '1.5'"),
-        ("--max-time 2y", "--max-time (training.max_time) must be a time, not '2y'; write 2h or 30m"),
+        (
+            "--batch-size 1.5",
+            "--batch-size (training.batch_size) must be a whole number, not '1.5'",
+        ),
+        (
+            "--max-time 2y",
+            "--max-time (training.max_time) must be a time, not '2y'; write 2h or 30m",
+        ),
         ("--mask-rate x", "--mask-rate (options.mlm.mask_rate) must be a number, not 'x'"),
         ("-s optimizer.rate=x", "optimizer.rate must be a number, not 'x' (--set)"),
         ("-s options.mlm.nothing=1", "there is no setting 'options.mlm.nothing'"),
@@ -259,7 +267,14 @@ class Stop(Exception):
         (Preempted("saved"), 75, "stopped: saved\n"),
         (Interrupted("saved"), 130, "stopped: saved\n"),
         (KeyboardInterrupt(), 130, "stopped: interrupted\n"),
-        (Stop("oh\nno"), 1, "error: this should not have happened: Stop: oh no\nhint:  --debug shows where; please report it\n"),
+        (
+            Stop("oh\nno"),
+            1,
+            (
+                "error: this should not have happened: Stop: oh "
+                "no\nhint:  --debug shows where; please report it\n"
+            ),
+        ),
     ],
 )
 def test_what_is_raised_becomes_words_and_a_code(ssl, monkeypatch, raised, code, word):
@@ -280,10 +295,17 @@ def test_a_traceback_only_with_debug(ssl, monkeypatch):
 
 
 VOCABULARY = """runs plugins list show compare doctor pretrain --json -q -v --help -h --no-color -c -s --set=a.b=1 --resume --lr --"""
-WORDS = st.one_of(st.sampled_from(VOCABULARY.split()), st.text(max_size=8).filter(lambda text: "\x00" not in text))
+WORDS = st.one_of(
+    st.sampled_from(VOCABULARY.split()), st.text(max_size=8).filter(lambda text: "\x00" not in text)
+)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(st.lists(WORDS, max_size=5))
 def test_any_line_ends_with_a_code_of_the_table_and_without_a_traceback(ssl, words):
     if "pretrain" in words and not {"-h", "--help"} & set(words):

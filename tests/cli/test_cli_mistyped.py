@@ -1,4 +1,6 @@
-"""Lines as they are mistyped, and the line that each is answered with: without torch, without reading data, with exit code 2."""
+"""Lines as they are mistyped, and the line that each is answered with: without torch, without
+reading data, with exit code 2.
+"""
 
 import json
 import os
@@ -8,7 +10,8 @@ import sys
 
 import pytest
 
-# The line, and what the answer must hold: the right line or the right name, not merely a pointer to --help.
+# The line, and what the answer must hold: the right line or the right name, not merely a pointer to
+# --help.
 MISTYPED = [
     ("--objective mlm pretrain", "ssl pretrain --objective mlm"),
     ("--lr 3 pretrain", "ssl pretrain --lr 3"),
@@ -83,7 +86,10 @@ CONTRADICTING = [
     ("pretrain --objective mlm+clm", "mlm and clm need different kinds of Transformer"),
     ("pretrain --objective nsp+sop", "nsp and sop both arrange the data"),
     ("pretrain --objective mlm+mlm", "is not an objective"),
-    ("pretrain --objective clm --arch bert-base", "this needs a decoder, and preset 'bert-base' is an encoder"),
+    (
+        "pretrain --objective clm --arch bert-base",
+        "this needs a decoder, and preset 'bert-base' is an encoder",
+    ),
     ("pretrain --max-steps 10 --epochs 1", "give max_steps or epochs, not both"),
     ("pretrain --resume --overwrite", "--resume and --overwrite contradict each other"),
     ("pretrain --dry-run --show-batch", "contradict each other"),
@@ -114,19 +120,33 @@ for line in sys.stdin.read().splitlines():
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
-    """Line -> exit code, what was said, and what heavy was imported up to then, of one process that runs no line to its end."""
+    """Line -> exit code, what was said, and what heavy was imported up to then, of one process that
+    runs no line to its end.
+    """
     lines = "\n".join(line for line, _ in (*MISTYPED, *CONTRADICTING))
     home = tmp_path_factory.mktemp("home")
-    environment = {**os.environ, "SSLCLI_RUNS_DIR": "runs", "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    environment = {
+        **os.environ,
+        "SSLCLI_RUNS_DIR": "runs",
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    }
     ended = subprocess.run(
-        [sys.executable, "-c", CHILD], input=lines, capture_output=True, text=True, cwd=home, env=environment, check=True
+        [sys.executable, "-c", CHILD],
+        input=lines,
+        capture_output=True,
+        text=True,
+        cwd=home,
+        env=environment,
+        check=True,
     )
     assert ended.stdout == ""
     assert not list(home.iterdir())
     return {line: rest for line, *rest in map(json.loads, ended.stderr.splitlines())}
 
 
-@pytest.mark.parametrize(("line", "answer"), [*MISTYPED, *CONTRADICTING], ids=lambda text: text[:40])
+@pytest.mark.parametrize(
+    ("line", "answer"), [*MISTYPED, *CONTRADICTING], ids=lambda text: text[:40]
+)
 def test_a_mistyped_line_is_answered_with_the_right_one(answers, line, answer):
     code, said, heavy = answers[line]
     assert (code, heavy) == (2, [])
@@ -138,7 +158,9 @@ def test_there_are_sixty_of_them():
     assert len({line for line, _ in MISTYPED}) >= 60
 
 
-@pytest.mark.parametrize("line", ["zzzz", "-x", "pretrain --zzzzzz 1", "runs zzzz", "pretrain zzzz"])
+@pytest.mark.parametrize(
+    "line", ["zzzz", "-x", "pretrain --zzzzzz 1", "runs zzzz", "pretrain zzzz"]
+)
 def test_where_nothing_is_near_nothing_is_suggested(ssl, line):
     said = ssl(*shlex.split(line)).err
     assert "did you mean" not in said
@@ -169,12 +191,19 @@ def test_help_may_be_asked_for_as_a_command(ssl, line):
 
 
 @pytest.mark.parametrize(
-    "words", [["--alpha", "0", "--alpha", "1"], ["--alpha", "0,1"], ["--alpha=0", "--alpha", "1"]], ids=lambda words: " ".join(words)
+    "words",
+    [["--alpha", "0", "--alpha", "1"], ["--alpha", "0,1"], ["--alpha=0", "--alpha", "1"]],
+    ids=lambda words: " ".join(words),
 )
 def test_a_list_that_is_said_in_parts_adds_up(ssl, monkeypatch, words):
     seen = []
-    monkeypatch.setattr("sslcli.cli.judging.check_translate_shift_line", lambda command, given: seen.append(given["alpha"]))
-    monkeypatch.setattr("sslcli.cli.actions.shifting.translate_shift_action", lambda command, given, screen: 0)
+    monkeypatch.setattr(
+        "sslcli.cli.judging.check_translate_shift_line",
+        lambda command, given: seen.append(given["alpha"]),
+    )
+    monkeypatch.setattr(
+        "sslcli.cli.actions.shifting.translate_shift_action", lambda command, given, screen: 0
+    )
     assert ssl("translate-shift", "apple", *words).code == 0
     assert seen == ["0,1"]
 
@@ -211,13 +240,23 @@ assert not {"torch", "numpy", "sslplugins"} & set(sys.modules)
 """
 
 
-@pytest.mark.parametrize(("line", "offered"), COMPLETIONS, ids=lambda text: text if isinstance(text, str) else "")
+@pytest.mark.parametrize(
+    ("line", "offered"), COMPLETIONS, ids=lambda text: text if isinstance(text, str) else ""
+)
 def test_a_shell_is_offered_what_fits_and_nothing_else_is_printed(tmp_path, line, offered):
     run = tmp_path / "runs" / "first"
     run.mkdir(parents=True)
-    (run / "run.json").write_text(json.dumps({"kind": "pretrain", "objective": "mlm", "status": "done", "started": "2026"}))
-    asked = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1), "_SSL_COMPLETE": "complete_bash"}
+    (run / "run.json").write_text(
+        json.dumps({"kind": "pretrain", "objective": "mlm", "status": "done", "started": "2026"})
+    )
+    asked = {
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(line.split(" ")) - 1),
+        "_SSL_COMPLETE": "complete_bash",
+    }
     environment = {**os.environ, **asked, "SSLCLI_RUNS_DIR": str(run.parent)}
-    ended = subprocess.run([sys.executable, "-c", ASKED], capture_output=True, text=True, env=environment, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", ASKED], capture_output=True, text=True, env=environment, check=False
+    )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert sorted(ended.stdout.split()) == sorted(offered)

@@ -1,4 +1,6 @@
-"""A package that `ssl plugins new` writes works as it is: its own tests pass, and so does the conformance kit."""
+"""A package that `ssl plugins new` writes works as it is: its own tests pass, and so does the
+conformance kit.
+"""
 
 import json
 import subprocess
@@ -13,13 +15,30 @@ from sslcli.testing import CHECKS, TASK_CHECKS
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
     folder = tmp_path_factory.mktemp("new") / "sslcli-jig-saw"
-    command = [sys.executable, "-m", "sslcli", "plugins", "new", "objective", "jig-saw", "--out", str(folder), "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "sslcli",
+        "plugins",
+        "new",
+        "objective",
+        "jig-saw",
+        "--out",
+        str(folder),
+        "--json",
+    ]
     subprocess.run(command, check=True, capture_output=True)
     return folder
 
 
 def test_its_own_tests_pass_unedited(package):
-    ended = subprocess.run([sys.executable, "-m", "pytest", "-q"], cwd=package, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q"],
+        cwd=package,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert ended.returncode == 0, ended.stdout
     assert f"{len(CHECKS) + 1} passed" in ended.stdout
 
@@ -38,8 +57,13 @@ def test_a_check_that_is_not_met_is_named_and_exits_with_3(package, ssl, monkeyp
     module = package / "sslcli_jig_saw.py"
     broken = tmp_path / "broken"
     broken.mkdir()
-    (broken / "pyproject.toml").write_text((package / "pyproject.toml").read_text().replace("sslcli_jig_saw", "broken_jig_saw"))
-    text = module.read_text().replace('rng.uniform("target", batch.sample_of, batch.positions)', "np.random.random(len(batch.tokens))")
+    (broken / "pyproject.toml").write_text(
+        (package / "pyproject.toml").read_text().replace("sslcli_jig_saw", "broken_jig_saw")
+    )
+    text = module.read_text().replace(
+        'rng.uniform("target", batch.sample_of, batch.positions)',
+        "np.random.random(len(batch.tokens))",
+    )
     (broken / "broken_jig_saw.py").write_text(text)
     ended = ssl("plugins", "check", str(broken))
     assert ended.code == 3
@@ -50,21 +74,44 @@ def test_a_check_that_is_not_met_is_named_and_exits_with_3(package, ssl, monkeyp
 @pytest.fixture(scope="module")
 def task_package(tmp_path_factory):
     folder = tmp_path_factory.mktemp("new-task") / "sslcli-irony-of-fate"
-    command = [sys.executable, "-m", "sslcli", "plugins", "new", "task", "irony-of-fate", "--out", str(folder), "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "sslcli",
+        "plugins",
+        "new",
+        "task",
+        "irony-of-fate",
+        "--out",
+        str(folder),
+        "--json",
+    ]
     subprocess.run(command, check=True, capture_output=True)
     return folder
 
 
 def test_a_tasks_own_tests_pass_unedited(task_package):
-    ended = subprocess.run([sys.executable, "-m", "pytest", "-q"], cwd=task_package, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q"],
+        cwd=task_package,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert ended.returncode == 0, ended.stdout
     assert f"{len(TASK_CHECKS) + 1} passed" in ended.stdout
 
 
-def test_a_task_is_checked_from_its_folder_on_its_own_data_and_a_defect_is_named(task_package, ssl, monkeypatch, tmp_path):
+def test_a_task_is_checked_from_its_folder_on_its_own_data_and_a_defect_is_named(
+    task_package, ssl, monkeypatch, tmp_path
+):
     monkeypatch.setattr(sys, "path", [*sys.path])
     data = tmp_path / "data.jsonl"
-    lines = [{"text": f"the {animal} sees the {other} .", "label": animal} for animal in ("cat", "dog") for other in ("bird", "fish") * 3]
+    lines = [
+        {"text": f"the {animal} sees the {other} .", "label": animal}
+        for animal in ("cat", "dog")
+        for other in ("bird", "fish") * 3
+    ]
     data.write_text("\n".join(map(json.dumps, lines)))
     ended = ssl("plugins", "check", str(task_package), "--data", str(data))
     assert ended.code == 0, ended.out + ended.err
@@ -73,8 +120,12 @@ def test_a_task_is_checked_from_its_folder_on_its_own_data_and_a_defect_is_named
     broken = tmp_path / "broken"
     broken.mkdir()
     names = ("sslcli_irony_of_fate", "broken_irony")
-    (broken / "pyproject.toml").write_text((task_package / "pyproject.toml").read_text().replace(*names))
-    (broken / "broken_irony.py").write_text(module.read_text().replace('reduction="sum"', 'reduction="mean"'))
+    (broken / "pyproject.toml").write_text(
+        (task_package / "pyproject.toml").read_text().replace(*names)
+    )
+    (broken / "broken_irony.py").write_text(
+        module.read_text().replace('reduction="sum"', 'reduction="mean"')
+    )
     ended = ssl("plugins", "check", str(broken), "--data", str(data))
     assert ended.code == 3
     assert "✘ micro-batches" in ended.out
@@ -84,7 +135,12 @@ def test_a_task_is_checked_from_its_folder_on_its_own_data_and_a_defect_is_named
 
 def test_both_kinds_are_written_alike(package, task_package):
     files = [
-        {path.name.replace("jig_saw", "irony_of_fate") for path in folder.iterdir() if path.is_file()} for folder in (package, task_package)
+        {
+            path.name.replace("jig_saw", "irony_of_fate")
+            for path in folder.iterdir()
+            if path.is_file()
+        }
+        for folder in (package, task_package)
     ]
     assert files[0] == files[1] >= {"pyproject.toml", "README.md", "sslcli_irony_of_fate.py"}
 
@@ -118,10 +174,19 @@ def test_the_folder_must_be_new_or_empty(package, ssl):
         ("project = 3\n", "no [project] table"),
         ("[project\n", "cannot be read"),
         ("[project]\nentry-points = 3\n", "no [project] table"),
-        ("[project.entry-points.'sslcli.objectives']\nx = 'nowhere_at_all:X'\n", "No module named 'nowhere_at_all'"),
+        (
+            "[project.entry-points.'sslcli.objectives']\nx = 'nowhere_at_all:X'\n",
+            "No module named 'nowhere_at_all'",
+        ),
         ("[project.entry-points.'sslcli.objectives']\nx = 'json'\n", "must name a class"),
-        ("[project.entry-points.'sslcli.tasks']\nx = 'sslcli.api:Objective'\n", "is no subclass of sslcli.api.Task"),
-        ("[project.entry-points]\n'sslcli.tasks' = 3\n", "names no objective, task, probe or shift"),
+        (
+            "[project.entry-points.'sslcli.tasks']\nx = 'sslcli.api:Objective'\n",
+            "is no subclass of sslcli.api.Task",
+        ),
+        (
+            "[project.entry-points]\n'sslcli.tasks' = 3\n",
+            "names no objective, task, probe or shift",
+        ),
         ("[project.entry-points.'sslcli.objectives']\nx = '::'\n", "cannot be loaded"),
     ],
 )

@@ -1,6 +1,8 @@
-"""Whatever a command is told to write, it writes aside: under a name of its own, which is gone in the end.
+"""Whatever a command is told to write, it writes aside: under a name of its own, which is gone in
+the end.
 
-So two processes that write one name never meet in one file, and a kill leaves no half of anything under that name.
+So two processes that write one name never meet in one file, and a kill leaves no half of anything
+under that name.
 """
 
 import os
@@ -11,7 +13,17 @@ import pytest
 from sslcli.asides import UNFINISHED
 from sslcli.cli.app import run
 
-QUICK = ["--max-steps", "2", "--batch-size", "8", "--no-plot", "--limit", "60", "-s", "data.reader_options.sentences=100"]
+QUICK = [
+    "--max-steps",
+    "2",
+    "--batch-size",
+    "8",
+    "--no-plot",
+    "--limit",
+    "60",
+    "-s",
+    "data.reader_options.sentences=100",
+]
 LINES = {
     "shards": ["tokenize", "--data", "text.txt", "--vocabulary", "60", "--out"],
     "said.jsonl": ["predict", "sentiment", "the apple is sweet", "--model", "moods", "--out"],
@@ -26,16 +38,25 @@ LINES = {
 
 
 class Watch:
-    """Remembers every file below a folder that this process opens for writing, while it is asked to; a hook is never removed."""
+    """Remembers every file below a folder that this process opens for writing, while it is asked
+    to; a hook is never removed.
+    """
 
     def __init__(self):
         self.folder, self.opened = None, []
         sys.addaudithook(self._hear)
 
     def _hear(self, event, arguments):
-        if self.folder is None or event != "open" or not isinstance(arguments[0], str | bytes | os.PathLike):
+        if (
+            self.folder is None
+            or event != "open"
+            or not isinstance(arguments[0], str | bytes | os.PathLike)
+        ):
             return
-        path, writes = os.path.abspath(os.fsdecode(arguments[0])), arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        path, writes = (
+            os.path.abspath(os.fsdecode(arguments[0])),
+            arguments[2] & (os.O_WRONLY | os.O_RDWR),
+        )
         if writes and path.startswith(f"{self.folder}{os.sep}"):
             self.opened.append(os.path.relpath(path, self.folder))
 
@@ -49,11 +70,15 @@ def watch():
 def place(tmp_path_factory, world_run, module_cache):
     """A folder with a pretrained run, one fine-tuned from it, and a text."""
     folder = tmp_path_factory.mktemp("outputs")
-    (folder / "text.txt").write_text("The cat sees the dog. A bird follows the cat.\n\n" * 40, encoding="utf-8")
+    (folder / "text.txt").write_text(
+        "The cat sees the dog. A bird follows the cat.\n\n" * 40, encoding="utf-8"
+    )
     (folder / "first").symlink_to(world_run)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        assert run(["finetune", "sentiment", "--model", "first", *QUICK, "--out", "moods", "-q"]) == 0
+        assert (
+            run(["finetune", "sentiment", "--model", "first", *QUICK, "--out", "moods", "-q"]) == 0
+        )
     return folder
 
 
@@ -75,6 +100,10 @@ def test_an_output_is_written_aside(name, stands, ssl, place, watch, tmp_path, m
     watch.folder = None
     assert ended.code == 0, ended.err
     assert watch.opened or name in ("model", "answers")
-    assert [path for path in watch.opened if not any(part.startswith(UNFINISHED) for part in path.split(os.sep))] == []
+    assert [
+        path
+        for path in watch.opened
+        if not any(part.startswith(UNFINISHED) for part in path.split(os.sep))
+    ] == []
     assert [path.name for path in out.parent.iterdir()] == [name]
     assert not list(out.parent.rglob(f"{UNFINISHED}*"))

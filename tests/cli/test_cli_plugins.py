@@ -1,4 +1,6 @@
-"""Plugins of strangers: found without an import, told apart by distribution, and harmless when they break."""
+"""Plugins of strangers: found without an import, told apart by distribution, and harmless when they
+break.
+"""
 
 import json
 import re
@@ -22,8 +24,15 @@ def by_owner(name):
 def test_a_strangers_plugin_is_listed_with_its_docstring_and_not_imported(install, ssl):
     install("ssl-electra", {GROUP: ["electra = ssl_electra:Plugin"]})
     ended = ssl("plugins", "--json")
-    found = next(plugin for plugin in json.loads(ended.out)["plugins"] if plugin["name"] == "electra")
-    assert (found["distribution"], found["version"], found["status"], found["summary"]) == ("ssl-electra", "1.2", "ok", "Of ssl-electra.")
+    found = next(
+        plugin for plugin in json.loads(ended.out)["plugins"] if plugin["name"] == "electra"
+    )
+    assert (found["distribution"], found["version"], found["status"], found["summary"]) == (
+        "ssl-electra",
+        "1.2",
+        "ok",
+        "Of ssl-electra.",
+    )
     assert "ssl_electra" not in sys.modules
 
 
@@ -83,14 +92,18 @@ BROKEN = {
     "value": "Plugin = 3",
     "foreign": "class Plugin: pass",
     "empty": "",
-    "abstract": "from sslcli.api import Config, Readout\nclass Plugin(Readout):\n    summary = ''\n",
+    "abstract": (
+        "from sslcli.api import Config, Readout\nclass Plugin(Readout):\n    summary = ''\n"
+    ),
 }
 
 
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_broken_plugin_is_named_with_its_distribution_and_breaks_nothing_else(install, ssl, how):
     name = f"ssl-broken-{how}"
-    install(name, {GROUP: [f"broken = {name.replace('-', '_')}:Plugin"]}, BROKEN[how], version="7.7")
+    install(
+        name, {GROUP: [f"broken = {name.replace('-', '_')}:Plugin"]}, BROKEN[how], version="7.7"
+    )
     with pytest.raises(PluginError) as caught:
         registry.load("objectives", "broken")
     assert name in caught.value.message
@@ -141,7 +154,11 @@ def test_a_task_of_the_first_version_is_told_what_to_change(install, ssl):
 
 def test_members_of_the_first_version_are_found_along_the_bases_and_are_no_names_of_now():
     for contract, members in MOVED.items():
-        known = next(vars(import_module(module)).get(contract) for module in registry.CONTRACTS if hasattr(import_module(module), contract))
+        known = next(
+            vars(import_module(module)).get(contract)
+            for module in registry.CONTRACTS
+            if hasattr(import_module(module), contract)
+        )
         assert not [name for name in members if hasattr(known, name)]
         for name in members:
             grandchild = type("Child", (type("Parent", (known,), {name: None}),), {})
@@ -162,11 +179,19 @@ def test_a_method_of_the_first_version_is_told_from_one_that_takes_whatever_it_i
 def test_a_name_that_the_api_had_is_told_too(install):
     for name, instead in GONE.items():
         assert not hasattr(api, name)
-        install(f"ssl-{name}", {"sslcli.shifts": [f"{name} = ssl_{name}:Shift"]}, f"from sslcli.api import Shift, {name}\n")
+        install(
+            f"ssl-{name}",
+            {"sslcli.shifts": [f"{name} = ssl_{name}:Shift"]},
+            f"from sslcli.api import Shift, {name}\n",
+        )
         with pytest.raises(PluginError, match=f"sslcli.api has no {name} any more") as caught:
             registry.load("shifts", name)
         assert caught.value.hint == instead
-    install("ssl-typo", {"sslcli.shifts": ["typo = ssl_typo:Shift"]}, "from sslcli.api import Shift, Mave\n")
+    install(
+        "ssl-typo",
+        {"sslcli.shifts": ["typo = ssl_typo:Shift"]},
+        "from sslcli.api import Shift, Mave\n",
+    )
     with pytest.raises(PluginError, match="cannot be loaded: ImportError"):
         registry.load("shifts", "typo")
 
@@ -183,28 +208,47 @@ def test_a_task_needs_a_scorer(install, how):
     source, problem = WITHOUT_SCORER[how]
     named = "    scorer = Halved\n" if source else "    pass\n"
     task = "class Task(ReadoutTask):\n" + named + ABSTRACT
-    install("ssl-bare", {"sslcli.tasks": ["bare = ssl_bare:Task"]}, f"from sslcli.api import ReadoutTask, Scorer\n{source}{task}")
+    install(
+        "ssl-bare",
+        {"sslcli.tasks": ["bare = ssl_bare:Task"]},
+        f"from sslcli.api import ReadoutTask, Scorer\n{source}{task}",
+    )
     with pytest.raises(PluginError, match=problem):
         registry.load("tasks", "bare")
 
 
-@pytest.mark.parametrize(("parameters", "words"), [("backbone", "first_batch"), ("backbone, first_batch", "has no")])
-def test_a_begin_that_takes_the_backbone_alone_is_told_what_it_takes_now(install, parameters, words):
-    source = f"from sslcli.api import Readout\nclass Plugin(Readout):\n    def begin(self, {parameters}): ...\n"
+@pytest.mark.parametrize(
+    ("parameters", "words"), [("backbone", "first_batch"), ("backbone, first_batch", "has no")]
+)
+def test_a_begin_that_takes_the_backbone_alone_is_told_what_it_takes_now(
+    install, parameters, words
+):
+    source = (
+        "from sslcli.api import Readout\nclass Plugin(Readout):\n "
+        f"   def begin(self, {parameters}): ...\n"
+    )
     install("ssl-begins", {GROUP: ["begins = ssl_begins:Plugin"]}, source)
     with pytest.raises(PluginError, match=words):
         registry.load("objectives", "begins")
 
 
 def test_what_a_plugin_prints_when_loaded_stays_off_stdout(install, ssl):
-    install("ssl-chatty", {GROUP: ["chatty = ssl_chatty:Plugin"]}, "print('hello there')\nPlugin = 3")
+    install(
+        "ssl-chatty", {GROUP: ["chatty = ssl_chatty:Plugin"]}, "print('hello there')\nPlugin = 3"
+    )
     ended = ssl("plugins", "show", "chatty")
     assert "hello there" not in ended.out
     assert "hello there" in ended.err
 
 
 @pytest.mark.parametrize(
-    "text", ["[sslcli.objectives]\nno equals sign\n", "[sslcli.objectives\n", "sslcli.objectives = 3\n", "\x00sslcli.objectives"]
+    "text",
+    [
+        "[sslcli.objectives]\nno equals sign\n",
+        "[sslcli.objectives\n",
+        "sslcli.objectives = 3\n",
+        "\x00sslcli.objectives",
+    ],
 )
 def test_damaged_metadata_stops_nobody(install, ssl, text):
     site = install("ssl-damaged", {GROUP: ["damaged = ssl_damaged:Plugin"]})
@@ -215,7 +259,9 @@ def test_damaged_metadata_stops_nobody(install, ssl, text):
 
 def test_an_impossible_name_is_broken_and_not_offered(install):
     install("ssl-odd", {GROUP: ["a+b = ssl_odd:Plugin", "c d = ssl_odd:Plugin"]})
-    assert {found.status for found in registry.everything() if found.distribution == "ssl-odd"} == {"broken"}
+    assert {found.status for found in registry.everything() if found.distribution == "ssl-odd"} == {
+        "broken"
+    }
     assert not {"a+b", "c d"} & set(registry.names("objectives"))
 
 

@@ -1,4 +1,6 @@
-"""`ssl probe` as typed: which model is meant, where the files go, and what it says where it cannot."""
+"""`ssl probe` as typed: which model is meant, where the files go, and what it says where it
+cannot.
+"""
 
 import json
 
@@ -24,9 +26,21 @@ def test_the_newest_run_is_looked_into_and_named(ssl, trained):
     assert ended.code == 0, ended.err
     assert "first (latest; choose with --model)" in ended.err
     assert "cosine of apple, layer 2" in ended.out
-    report = json.loads((trained / "probes/similarity-apple/report.json").read_text(encoding="utf-8"))
-    assert next(score for score in report["scores"] if score["name"] == "separation")["baselines"]["input embedding"] == 0
-    assert {path.suffix for path in (trained / "probes/similarity-apple").iterdir()} == {".json", ".csv", ".png", ".svg"}
+    report = json.loads(
+        (trained / "probes/similarity-apple/report.json").read_text(encoding="utf-8")
+    )
+    assert (
+        next(score for score in report["scores"] if score["name"] == "separation")["baselines"][
+            "input embedding"
+        ]
+        == 0
+    )
+    assert {path.suffix for path in (trained / "probes/similarity-apple").iterdir()} == {
+        ".json",
+        ".csv",
+        ".png",
+        ".svg",
+    }
 
 
 def test_another_question_leaves_the_answer_that_was_there(ssl, trained, monkeypatch):

@@ -1,4 +1,6 @@
-"""What a command says while it works: a first word before anything slow, then how far it is; never on stdout."""
+"""What a command says while it works: a first word before anything slow, then how far it is; never
+on stdout.
+"""
 
 import io
 import json
@@ -86,7 +88,13 @@ for name in {name for name in COMMANDS if name.replace("-", "_") not in LOADING}
 
 def test_off_a_terminal_a_line_at_once_and_then_now_and_then(clock, capfd):
     plain = Screen()
-    for seconds, text in ((0, "one"), (1, "two"), (SAID_SECONDS, "three"), (1, "four"), (SAID_SECONDS, "five")):
+    for seconds, text in (
+        (0, "one"),
+        (1, "two"),
+        (SAID_SECONDS, "three"),
+        (1, "four"),
+        (SAID_SECONDS, "five"),
+    ):
         clock.now += seconds
         plain.working(text)
     streams = capfd.readouterr()
@@ -143,17 +151,27 @@ def test_every_milestone_is_said_before_it_is_loaded(tmp_path, monkeypatch):
     events = []
     for step in (0, 1, 2):
         (tmp_path / "milestones" / f"step-{step:06d}").mkdir(parents=True)
-    last = SimpleNamespace(folder=tmp_path / "checkpoints" / "step-000003", tokenizer=lambda: TOKENIZER)
-    monkeypatch.setattr(frozen_model, "load_pretrained", lambda reference: events.append("load") or last)
+    last = SimpleNamespace(
+        folder=tmp_path / "checkpoints" / "step-000003", tokenizer=lambda: TOKENIZER
+    )
+    monkeypatch.setattr(
+        frozen_model, "load_pretrained", lambda reference: events.append("load") or last
+    )
     monkeypatch.setattr(frozen_model, "_subject", lambda *given, **how: None)
     with heard_by(events.append):
         stages = frozen_model._stages(tmp_path, None, None, TOKENIZER)
         assert len(list(stages)) == 4
     assert events[0] == "load"  # the last, of which no more than its step is known
-    assert events[1:] == [text for number in (1, 2, 3, 4) for text in (f"milestone {number} of 4, step {number - 1}", "load")]
+    assert events[1:] == [
+        text
+        for number in (1, 2, 3, 4)
+        for text in (f"milestone {number} of 4, step {number - 1}", "load")
+    ]
 
 
-def test_a_probe_says_what_it_does_and_only_beside_the_result(ssl, world_run, tmp_path, monkeypatch):
+def test_a_probe_says_what_it_does_and_only_beside_the_result(
+    ssl, world_run, tmp_path, monkeypatch
+):
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "first").symlink_to(world_run)
     monkeypatch.setattr(screen, "SAID_SECONDS", 0.0)

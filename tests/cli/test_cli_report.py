@@ -1,4 +1,6 @@
-"""`ssl report`: one page that holds everything, loads nothing, is never too large, and takes a run as it is."""
+"""`ssl report`: one page that holds everything, loads nothing, is never too large, and takes a run
+as it is.
+"""
 
 import base64
 import json
@@ -16,16 +18,24 @@ from sslcli.runs.catalogue import read_run
 from sslcli.workflows.report.page import Page, Picture, Section, page_of
 
 FACTS = {
-    "kind": "pretrain", "objective": "mlm", "command": ["/usr/bin/ssl", "pretrain", "--name", "a b"], "started": "2026-01-01T00:00:00",
-    "status": "done", "step": 20, "total_steps": 20, "python": "3.11.7", "packages": {"torch": "2.13.0"}, "parameters": 12345,
+    "kind": "pretrain", "objective": "mlm", "command": ["/usr/bin/ssl", "pretrain", "--name",
+    "a b"], "started": "2026-01-01T00:00:00",
+    "status": "done", "step": 20, "total_steps": 20, "python": "3.11.7",
+    "packages": {"torch": "2.13.0"}, "parameters": 12345,
     "floors": {"term": "mlm", "losses": {"unigram": 4.875}, "accuracies": {"unigram": 0.125}},
 }  # fmt: skip
 LINES = [
     {"step": 10, "split": "train", "loss": 3.5, "terms": {"mlm": 3.5}, "metrics": {}},
-    {"step": 20, "split": "eval", "loss": 2.25, "terms": {"mlm": 2.25}, "metrics": {"accuracy": 0.4375},
-     "counts": {"mlm": 2513, "accuracy": 2513}},
+    {
+        "step": 20,
+        "split": "eval",
+        "loss": 2.25,
+        "terms": {"mlm": 2.25},
+        "metrics": {"accuracy": 0.4375},
+        "counts": {"mlm": 2513, "accuracy": 2513},
+    },
     {"step": 20, "split": "sample", "examples": [["我 吃 [MASK] 。", "苹果 .90"]]},
-]  # fmt: skip
+]
 HOSTILE = '<script>alert(1)</script>\x1b[31m "x" \u202e & {{ 7*7 }}'
 TAMED = '<script>alert(1)</script>\\x1b[31m "x" \\u202e & {{ 7*7 }}'
 
@@ -48,7 +58,10 @@ class Reader(HTMLParser):
 
     def pictures(self):
         sources = [attributes["src"] for tag, attributes in self.tags if tag == "img"]
-        return [(source.partition(";")[0], base64.b64decode(source.partition("base64,")[2])) for source in sources]
+        return [
+            (source.partition(";")[0], base64.b64decode(source.partition("base64,")[2]))
+            for source in sources
+        ]
 
 
 def read_page(text):
@@ -110,9 +123,20 @@ def page_for(folder):
 def test_a_run_is_all_on_its_page(tmp_path):
     page = page_for(make_run(tmp_path / "world"))
     for text in (
-        "world · pretrain · mlm", "ssl pretrain --name 'a b'", "held-out loss 2.25 nats", "4.875", "0.4375", "0.125", "2,513", "12,345",
-        "我 吃 [MASK] 。", "苹果 .90", "training.seed 7 42", "torch 2.13.0", "3.11.7",
-    ):  # fmt: skip
+        "world · pretrain · mlm",
+        "ssl pretrain --name 'a b'",
+        "held-out loss 2.25 nats",
+        "4.875",
+        "0.4375",
+        "0.125",
+        "2,513",
+        "12,345",
+        "我 吃 [MASK] 。",
+        "苹果 .90",
+        "training.seed 7 42",
+        "torch 2.13.0",
+        "3.11.7",
+    ):
         assert text in page.text, text
     pictures = page.pictures()
     assert [kind for kind, _ in pictures] == ["data:image/svg+xml"] * 2
@@ -121,16 +145,27 @@ def test_a_run_is_all_on_its_page(tmp_path):
 
 def test_every_language_stands_on_the_page_beside_its_own_floors(tmp_path):
     def figures(loss, accuracy, count):
-        return {"loss": loss, "terms": {"mlm": loss}, "metrics": {"accuracy": accuracy}, "counts": {"mlm": count, "accuracy": count}}
+        return {
+            "loss": loss,
+            "terms": {"mlm": loss},
+            "metrics": {"accuracy": accuracy},
+            "counts": {"mlm": count, "accuracy": count},
+        }
 
     spoken = {"en": figures(1.75, 0.5625, 1713), "zh": figures(3.25, 0.1875, 800)}
-    floors = {**FACTS["floors"], "languages": {"zh": {"losses": {"unigram": 5.125}, "accuracies": {"unigram": 0.0625}}}}
+    floors = {
+        **FACTS["floors"],
+        "languages": {"zh": {"losses": {"unigram": 5.125}, "accuracies": {"unigram": 0.0625}}},
+    }
     lines = [{**line, "languages": spoken} if line["split"] == "eval" else line for line in LINES]
     page = page_for(make_run(tmp_path / "world", {**FACTS, "floors": floors}, lines))
     for text in (
-        "held-out loss 2.25 nats 4.875 2,513", "held-out loss en 1.75 nats", "held-out loss zh 3.25 nats 5.125 800",
-        "accuracy en 0.5625", "accuracy zh 0.1875 0.0625 800",
-    ):  # fmt: skip
+        "held-out loss 2.25 nats 4.875 2,513",
+        "held-out loss en 1.75 nats",
+        "held-out loss zh 3.25 nats 5.125 800",
+        "accuracy en 0.5625",
+        "accuracy zh 0.1875 0.0625 800",
+    ):
         assert text in page.text, text
     loss, losses, accuracies = (picture for _, picture in page.pictures())
     assert b"loss zh" not in loss
@@ -141,22 +176,44 @@ def test_every_language_stands_on_the_page_beside_its_own_floors(tmp_path):
 def test_probes_stand_on_the_page_with_pictures_tables_and_controls(tmp_path):
     run = make_run(tmp_path / "world")
     small = Matrix("Cosine of 苹果", ["a", "b"], ["a", "b"], [[1, 0.5], [0.5, 1]])
-    many = Scatter("points", list(range(2000)), [n * n % 97 for n in range(2000)], ["w"] * 2000, ["en", "zh"] * 1000)
+    many = Scatter(
+        "points",
+        list(range(2000)),
+        [n * n % 97 for n in range(2000)],
+        ["w"] * 2000,
+        ["en", "zh"] * 1000,
+    )
     report = Report(
-        "苹果 in two senses", [Score("gap", 0.3125, "", True, 20, (0.25, 0.375), {"static": 0.0, "shuffled": math.nan})],
-        [Table("words", ("word", "n"), [("水果", 3)])], matrices=[small], scatters=[many], notes=["not emerged: 0.01 of 0.15"],
+        "苹果 in two senses", [Score("gap", 0.3125, "", True, 20, (0.25, 0.375), {"static": 0.0,
+        "shuffled": math.nan})],
+        [Table("words", ("word", "n"), [("水果", 3)])], matrices=[small], scatters=[many],
+        notes=["not emerged: 0.01 of 0.15"],
     )  # fmt: skip
-    save_report(report, run / "probes" / "similarity-apple", "world · seed 42 · ssl probe similarity apple")
+    save_report(
+        report, run / "probes" / "similarity-apple", "world · seed 42 · ssl probe similarity apple"
+    )
     page = page_for(run)
-    for text in ("Probe: similarity apple", "苹果 in two senses", "0.3125", "0.25 to 0.375", "static", "水果", "not emerged: 0.01 of 0.15",
-                 "world · seed 42 · ssl probe similarity apple", "Cosine of 苹果"):  # fmt: skip
+    for text in (
+        "Probe: similarity apple",
+        "苹果 in two senses",
+        "0.3125",
+        "0.25 to 0.375",
+        "static",
+        "水果",
+        "not emerged: 0.01 of 0.15",
+        "world · seed 42 · ssl probe similarity apple",
+        "Cosine of 苹果",
+    ):
         assert text in page.text, text
     folder = run / "probes" / "similarity-apple"
     (_, cosines), (kind, points) = page.pictures()[2:]
     assert "苹果" in cosines.decode()
     files = {form: (folder / f"points.{form}").read_bytes() for form in ("svg", "png")}
     smaller = min(files, key=lambda form: len(files[form]))
-    assert (kind, points) == (f"data:image/{'svg+xml' if smaller == 'svg' else 'png'}", files[smaller])
+    assert (kind, points) == (
+        f"data:image/{'svg+xml' if smaller == 'svg' else 'png'}",
+        files[smaller],
+    )
 
 
 SPOKEN = {
@@ -229,7 +286,10 @@ def test_the_scores_beside_other_starts_are_the_main_ones(tmp_path):
     assert "F1 is 96.5; random reaches 23.25." in page.text
     shared, own = Table("shared", ("a",), [("twice",)]), Table("seeds", ("a",), [("once",)])
     write_report(Report("qa", tables=[shared], notes=["both"]), run)
-    write_report(Report("qa", beside, [own, shared], notes=["+73.25 f1 beside random", "both"]), run / "study")
+    write_report(
+        Report("qa", beside, [own, shared], notes=["+73.25 f1 beside random", "both"]),
+        run / "study",
+    )
     page = page_for(run)
     assert [page.text.count(word) for word in ("shared", "seeds", "both")] == [1, 1, 1]
     assert "score value random f1 96.5 23.25" in page.text
@@ -247,7 +307,12 @@ def test_without_a_figure_the_sentence_says_so(tmp_path):
 
 def test_what_is_fine_tuned_from_it_stands_beside_its_baselines(tmp_path):
     run = make_run(tmp_path / "world")
-    facts = {"kind": "finetune", "objective": "qa", "parent": str(run.resolve() / "checkpoints" / "step-20"), "start": "random"}
+    facts = {
+        "kind": "finetune",
+        "objective": "qa",
+        "parent": str(run.resolve() / "checkpoints" / "step-20"),
+        "start": "random",
+    }
     child = make_run(tmp_path / "world-qa", facts)
     write_scores([Score("f1", 96.5, "%", True, 1000, (95.25, 97.5), {"lead": 9.25})], child)
     make_run(tmp_path / "other", {**facts, "parent": str(tmp_path / "world-2")})
@@ -257,7 +322,10 @@ def test_what_is_fine_tuned_from_it_stands_beside_its_baselines(tmp_path):
     assert "world-nli nli random stopped" in page.text
     assert "other" not in page.text
     confused = Table("confusion", ("gold", "yes", "no"), [("yes", 17, 4)])
-    write_report(Report("answers", [Score("f1", 1.0)], tables=[confused], notes=["scored on other data"]), child)
+    write_report(
+        Report("answers", [Score("f1", 1.0)], tables=[confused], notes=["scored on other data"]),
+        child,
+    )
     page = page_for(child)
     assert "f1 96.5 % 95.25 to 97.5 9.25 1,000 higher" in page.text
     assert "confusion gold yes no yes 17 4" in page.text
@@ -272,8 +340,20 @@ def test_a_suite_shows_its_table_or_how_far_it_is(tmp_path):
     assert "task median cola 12.5" in page_for(suite).text
 
 
-@pytest.mark.parametrize("text", ["", "[", "[1]", '{"scores": 3}', '{"scores": [{"name": "x"}]}', '{"tables": [{"title": 1}]}', "{}]",
-                                  '{"pictures": [{"title": "t", "name": "../../run"}]}', '{"scores": [null]}'])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[",
+        "[1]",
+        '{"scores": 3}',
+        '{"scores": [{"name": "x"}]}',
+        '{"tables": [{"title": 1}]}',
+        "{}]",
+        '{"pictures": [{"title": "t", "name": "../../run"}]}',
+        '{"scores": [null]}',
+    ],
+)
 def test_a_damaged_report_is_said_and_not_fatal(tmp_path, text):
     run = make_run(tmp_path / "world")
     (run / "probes" / "layers").mkdir(parents=True)
@@ -296,7 +376,9 @@ def test_pictures_that_are_gone_are_named(tmp_path):
     assert f"by layer: its files are gone, {folder / 'by-layer'}.svg and .png" in page_for(run).text
 
 
-@pytest.mark.parametrize("metrics", [None, "", '{"step": 1, "split": "train", "lo', "[]\nnull\n3\n"])
+@pytest.mark.parametrize(
+    "metrics", [None, "", '{"step": 1, "split": "train", "lo', "[]\nnull\n3\n"]
+)
 def test_a_half_written_run_has_a_page(tmp_path, metrics):
     run = make_run(tmp_path / "half", {"status": "running"}, config="objective: [")
     (run / "metrics.jsonl").unlink()
@@ -324,7 +406,11 @@ def test_hostile_names_and_labels_are_texts(tmp_path):
     run = make_run(tmp_path / "world", {**FACTS, "objective": HOSTILE}, [*LINES, sample])
     table = Table(HOSTILE, (HOSTILE, "n"), [(HOSTILE, 1)])
     plot = Plot(HOSTILE, HOSTILE, HOSTILE, [Curve(HOSTILE, [0, 1], [0, 1])])
-    save_report(Report(HOSTILE, [Score(HOSTILE, 0.5)], [table], plots=[plot], notes=[HOSTILE]), run / "probes" / "x", HOSTILE)
+    save_report(
+        Report(HOSTILE, [Score(HOSTILE, 0.5)], [table], plots=[plot], notes=[HOSTILE]),
+        run / "probes" / "x",
+        HOSTILE,
+    )
     text = rendered(page_of(read_run(run)))
     assert "\x1b" not in text
     assert "\u202e" not in text
@@ -333,9 +419,17 @@ def test_hostile_names_and_labels_are_texts(tmp_path):
 
 
 def test_the_page_stays_small_whatever_there_is(tmp_path):
-    pictures = [Picture(f"picture {number}", "png", os.urandom(150_000 if number else 4_000_000), f"/x/{number}") for number in range(40)]
+    pictures = [
+        Picture(
+            f"picture {number}", "png", os.urandom(150_000 if number else 4_000_000), f"/x/{number}"
+        )
+        for number in range(40)
+    ]
     table = Table("t", ("a", "b"), [("x" * 500, number) for number in range(20_000)])
-    sections = [Section("one", Report(tables=[table], notes=["y" * 10_000_000]), pictures), *[Section("s", Report(tables=[table]))] * 20]
+    sections = [
+        Section("one", Report(tables=[table], notes=["y" * 10_000_000]), pictures),
+        *[Section("s", Report(tables=[table]))] * 20,
+    ]
     text = rendered(Page("title", "done", "key", "", sections))
     page = read_page(text)
     assert len(text.encode()) <= MOST_BYTES
@@ -362,13 +456,20 @@ def test_the_command_writes_beside_the_run_or_where_it_is_told(ssl, tmp_path):
     assert done.code == 0
     assert f"{run / 'report.html'} · 6 sections · " in done.out
     first = (run / "report.html").read_bytes()
-    assert json.loads(ssl("report", "--json", "--out", tmp_path / "page.html").out)["bytes"] == len(first)
-    assert (tmp_path / "page.html").read_bytes() == first  # also where an earlier page lies in the run
+    assert json.loads(ssl("report", "--json", "--out", tmp_path / "page.html").out)["bytes"] == len(
+        first
+    )
+    # also where an earlier page lies in the run
+    assert (tmp_path / "page.html").read_bytes() == first
 
 
 def test_a_page_that_has_no_place_is_a_sentence(ssl, tmp_path):
     make_run(tmp_path / "runs" / "world")
-    wrong = {"there is no run": ["nothing"], "is a folder": ["world", tmp_path], "no folder": ["world", tmp_path / "a" / "b"]}
+    wrong = {
+        "there is no run": ["nothing"],
+        "is a folder": ["world", tmp_path],
+        "no folder": ["world", tmp_path / "a" / "b"],
+    }
     for message, (run, *out) in wrong.items():
         failed = ssl("report", run, *(["--out", *out] if out else []))
         assert failed.code == 2

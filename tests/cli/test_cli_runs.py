@@ -17,10 +17,22 @@ def make_run(tmp_path):
     def make(name, config="optimizer: {rate: 0.1}\n", **facts):
         folder = tmp_path / "runs" / name
         folder.mkdir(parents=True)
-        facts = {"kind": "pretrain", "objective": "mlm", "started": f"2026-01-01T00:00:0{len(list(folder.parent.iterdir()))}", **facts}
-        (folder / "run.json").write_text(json.dumps({"status": "done", "step": 20, "total_steps": 20, "data": "d", **facts}))
-        lines = [{"step": step, "split": "train", "loss": loss + 1} for step, loss, _ in EVALUATIONS]
-        lines += [{"step": step, "split": "eval", "loss": loss, "metrics": {"accuracy": accuracy}} for step, loss, accuracy in EVALUATIONS]
+        facts = {
+            "kind": "pretrain",
+            "objective": "mlm",
+            "started": f"2026-01-01T00:00:0{len(list(folder.parent.iterdir()))}",
+            **facts,
+        }
+        (folder / "run.json").write_text(
+            json.dumps({"status": "done", "step": 20, "total_steps": 20, "data": "d", **facts})
+        )
+        lines = [
+            {"step": step, "split": "train", "loss": loss + 1} for step, loss, _ in EVALUATIONS
+        ]
+        lines += [
+            {"step": step, "split": "eval", "loss": loss, "metrics": {"accuracy": accuracy}}
+            for step, loss, accuracy in EVALUATIONS
+        ]
         (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
         (folder / "config.yaml").write_text(config)
         return folder
@@ -32,7 +44,9 @@ def test_the_list_shows_every_run_with_its_last_evaluation(make_run, ssl):
     make_run("first")
     make_run("second", objective="clm", status="stopped")
     document = json.loads(ssl("runs", "--json").out)
-    assert [(run["name"], run["status"], run["evaluation"]["loss"]) for run in document["runs"]] == [
+    assert [
+        (run["name"], run["status"], run["evaluation"]["loss"]) for run in document["runs"]
+    ] == [
         ("second", "stopped", 2.5),
         ("first", "done", 2.5),
     ]
@@ -47,10 +61,16 @@ def test_the_list_shows_every_run_with_its_last_evaluation(make_run, ssl):
     [
         ("run.json", ""),
         ("run.json", "[1, 2]"),
-        ("run.json", '{"status": 3, "step": "x", "objective": null, "started": 7, "seconds": "long"}'),
+        (
+            "run.json",
+            '{"status": 3, "step": "x", "objective": null, "started": 7, "seconds": "long"}',
+        ),
         ("run.json", "[" * 100_000),
         ("metrics.jsonl", '{"step": 1, "split": "eval", "loss": 1}\n{"step": 2, "sp'),
-        ("metrics.jsonl", 'null\n3\n{"step": "x"}\n{"step": 1, "split": "eval", "metrics": 3, "loss": "y"}\n'),
+        (
+            "metrics.jsonl",
+            'null\n3\n{"step": "x"}\n{"step": 1, "split": "eval", "metrics": 3, "loss": "y"}\n',
+        ),
         ("metrics.jsonl", "\x00\xff"),
         ("config.yaml", "a: [\n"),
         ("config.yaml", "- 1\n"),
@@ -59,7 +79,12 @@ def test_the_list_shows_every_run_with_its_last_evaluation(make_run, ssl):
 def test_a_torn_or_foreign_folder_is_shown_as_far_as_it_can_be(make_run, ssl, name, text):
     make_run("good")
     (make_run("odd") / name).write_text(text)
-    for line in (("runs",), ("runs", "--json"), ("runs", "show", "odd"), ("compare", "good", "odd")):
+    for line in (
+        ("runs",),
+        ("runs", "--json"),
+        ("runs", "show", "odd"),
+        ("compare", "good", "odd"),
+    ):
         ended = ssl(*line)
         assert (ended.code, "Traceback" in ended.err) == (0, False), ended.err
 
@@ -124,7 +149,14 @@ def test_settings_that_cannot_be_read_are_not_passed_over_in_silence(make_run, s
 def test_facts_are_shown_as_people_read_them(make_run, ssl):
     command = ["__main__.py", "pretrain", "--data", "my text.txt"]
     floors = {"term": "mlm", "losses": {"unigram": 2.5077494, "bigram": 1.25}}
-    make_run("first", command=command, packages={"torch": "2.13", "numpy": "2.4"}, floors=floors, parent=None, seconds=53.358)
+    make_run(
+        "first",
+        command=command,
+        packages={"torch": "2.13", "numpy": "2.4"},
+        floors=floors,
+        parent=None,
+        seconds=53.358,
+    )
     out = ssl("runs", "show", "first").out
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert "command ssl pretrain --data 'my text.txt'" in lines
@@ -141,7 +173,15 @@ def test_showing_says_how_to_go_on(make_run, ssl):
     assert "ssl pretrain --lr 1" in out
 
 
-@pytest.mark.parametrize("line", ["--json runs show first", "runs --json show first", "runs show --json first", "runs show first --json"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--json runs show first",
+        "runs --json show first",
+        "runs show --json first",
+        "runs show first --json",
+    ],
+)
 def test_a_global_flag_stands_anywhere(make_run, ssl, line):
     make_run("first")
     assert json.loads(ssl(*line.split()).out)["name"] == "first"

@@ -12,16 +12,38 @@ from rich.live import Live
 from sslcli.cli.drawing import BLOCKS, number, sparkline
 from sslcli.cli.progress import TerminalProgress, watching
 from sslcli.cli.screen import Screen
-from sslcli.engine.events import Evaluated, Finished, HeldOutMetrics, Noted, Sampled, Saved, Skipped, Started, Stepped
+from sslcli.engine.events import (
+    Evaluated,
+    Finished,
+    HeldOutMetrics,
+    Noted,
+    Sampled,
+    Saved,
+    Skipped,
+    Started,
+    Stepped,
+)
 from sslcli.reports import Curve, Passage, Report, Score, Span, Table
 
 REPORT = Report(
     "held-out",
-    scores=[Score("accuracy", 0.5, count=1234, interval=(0.4, 0.6), baselines={"unigram": 0.1}), Score("loss", 2.0, "nats", False, 7)],
+    scores=[
+        Score("accuracy", 0.5, count=1234, interval=(0.4, 0.6), baselines={"unigram": 0.1}),
+        Score("loss", 2.0, "nats", False, 7),
+    ],
     tables=[Table("table", ("name", "n"), [["[bold]x[/bold]", 12345], ["y", None]])],
     curves=[Curve("curve", [1, 2], [3.0, 1.0])],
     passages=[
-        Passage("p", [Span("the "), Span("[MASK]", "corrupted"), Span("cat", "target"), Span("ok", "correct"), Span("[SEP]", "special")])
+        Passage(
+            "p",
+            [
+                Span("the "),
+                Span("[MASK]", "corrupted"),
+                Span("cat", "target"),
+                Span("ok", "correct"),
+                Span("[SEP]", "special"),
+            ],
+        )
     ],
     notes=["a note"],
 )
@@ -50,7 +72,18 @@ def drawn(capfd):
 
 def test_every_part_of_a_report_is_drawn_and_roles_have_marks(drawn):
     out = drawn(REPORT)
-    for text in ("held-out", "0.5", "1,234", "0.4 to 0.6", "unigram", "lower", "12,345", "[bold]x[/bold]", "curve", "a note"):
+    for text in (
+        "held-out",
+        "0.5",
+        "1,234",
+        "0.4 to 0.6",
+        "unigram",
+        "lower",
+        "12,345",
+        "[bold]x[/bold]",
+        "curve",
+        "a note",
+    ):
         assert text in out
     assert "the ‹[MASK]›«cat»ok✓[SEP]" in out
     assert "\x1b" not in out
@@ -77,9 +110,16 @@ def test_samples_are_tamed_and_stand_one_a_line_off_a_terminal(capfd):
 
 def test_samples_are_tamed_on_a_terminal():
     stream = io.StringIO()
-    with Live(console=Console(file=stream, force_terminal=True, width=200, color_system=None), auto_refresh=False) as live:
+    with Live(
+        console=Console(file=stream, force_terminal=True, width=200, color_system=None),
+        auto_refresh=False,
+    ) as live:
         progress = TerminalProgress(live, "title")
-        for event in (Evaluated(50, 2.5, {}, {}, True), Sampled(50, [(HOSTILE, HOSTILE)]), Finished(50, "done", 50, 2.5, 1.0)):
+        for event in (
+            Evaluated(50, 2.5, {}, {}, True),
+            Sampled(50, [(HOSTILE, HOSTILE)]),
+            Finished(50, "done", 50, 2.5, 1.0),
+        ):
             progress(event)
     assert f"{TAMED}  →  {TAMED}" in stream.getvalue()
     assert "\x1b[31m" not in stream.getvalue()
@@ -88,17 +128,27 @@ def test_samples_are_tamed_on_a_terminal():
 @pytest.mark.parametrize("count", [2, 40])
 def test_losses_by_language_stand_below_their_row_within_the_width(count):
     stream = io.StringIO()
-    figures = {f"red{place}\x1b[31m": HeldOutMetrics(2.0 + place, {}, {}, {}) for place in range(count)}
+    figures = {
+        f"red{place}\x1b[31m": HeldOutMetrics(2.0 + place, {}, {}, {}) for place in range(count)
+    }
     metrics = {"accuracy": 0.5, "perplexity": 12.0}
-    with Live(console=Console(file=stream, force_terminal=True, width=200, color_system=None), auto_refresh=False) as live:
+    with Live(
+        console=Console(file=stream, force_terminal=True, width=200, color_system=None),
+        auto_refresh=False,
+    ) as live:
         progress = TerminalProgress(live, "title")
-        for event in (Evaluated(50, 2.5, {}, metrics, True, languages=figures), Finished(50, "done", 50, 2.5, 1.0)):
+        for event in (
+            Evaluated(50, 2.5, {}, metrics, True, languages=figures),
+            Finished(50, "done", 50, 2.5, 1.0),
+        ):
             progress(event)
     assert "\x1b[3" not in stream.getvalue()
     lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue()).splitlines()
     assert max(map(len, lines)) <= 100
     below = " ".join(line.split("eval loss of ")[1] for line in lines if "eval loss of " in line)
-    assert [float(found) for found in re.findall(r"red\S+ (\d+\.?\d*)", below)] == [2.0 + place for place in range(count)]
+    assert [float(found) for found in re.findall(r"red\S+ (\d+\.?\d*)", below)] == [
+        2.0 + place for place in range(count)
+    ]
 
 
 def test_a_figure_over_nothing_is_neither_good_nor_bad(drawn):
@@ -109,12 +159,19 @@ def test_a_figure_over_nothing_is_neither_good_nor_bad(drawn):
 
 
 def test_json_is_one_document_and_has_no_infinities(drawn):
-    document = json.loads(drawn(Report(scores=[Score("x", math.nan), Score("y", math.inf)], notes=["\udcff"]), json=True))
+    document = json.loads(
+        drawn(
+            Report(scores=[Score("x", math.nan), Score("y", math.inf)], notes=["\udcff"]), json=True
+        )
+    )
     assert [score["value"] for score in document["scores"]] == [None, None]
     assert json.loads(drawn(REPORT, json=True))["tables"][0]["rows"][0] == ["[bold]x[/bold]", 12345]
 
 
-@pytest.mark.parametrize("values", [[1.0], [1, 1, 1], list(range(1000)), [math.nan, 1.0, 2.0], [math.inf] * 3, [-5.0, 5.0]])
+@pytest.mark.parametrize(
+    "values",
+    [[1.0], [1, 1, 1], list(range(1000)), [math.nan, 1.0, 2.0], [math.inf] * 3, [-5.0, 5.0]],
+)
 def test_a_sparkline_has_at_most_its_width(values):
     line = sparkline(values, 10)
     assert len(line) == min(10, len(values))

@@ -1,4 +1,6 @@
-"""Run files, --set and flags: who wins, what is refused, and that every refusal is a sentence with the key and the place."""
+"""Run files, --set and flags: who wins, what is refused, and that every refusal is a sentence with
+the key and the place.
+"""
 
 import pytest
 from hypothesis import given
@@ -26,12 +28,22 @@ def problems(*assignments):
 
 
 def test_flags_win_over_set_and_set_over_files_and_later_files_over_earlier(tmp_path):
-    (tmp_path / "a.yaml").write_text("optimizer: {rate: 1e-1, clip: 0.1}\ntraining: {seed: 1, keep: 1, batch_size: 1}\n")
+    (tmp_path / "a.yaml").write_text(
+        "optimizer: {rate: 1e-1, clip: 0.1}\ntraining: {seed: 1, keep: 1, batch_size: 1}\n"
+    )
     (tmp_path / "b.toml").write_text("[training]\nseed = 2\nkeep = 2\nbatch_size = 2\n")
-    line = {"config": [str(tmp_path / "a.yaml"), str(tmp_path / "b.toml")], "set": ["training.keep=3", "training.batch_size=3"]}
+    line = {
+        "config": [str(tmp_path / "a.yaml"), str(tmp_path / "b.toml")],
+        "set": ["training.keep=3", "training.batch_size=3"],
+    }
     resolved = settings_of({**line, "training.batch_size": "4"})
     training = resolved.settings.training
-    assert (training.seed, training.keep, training.batch_size, resolved.settings.optimizer.rate) == (2, 3, 4, 0.1)
+    assert (
+        training.seed,
+        training.keep,
+        training.batch_size,
+        resolved.settings.optimizer.rate,
+    ) == (2, 3, 4, 0.1)
     assert resolved.settings.optimizer.clip == 0.1
     assert resolved.sources["optimizer.rate"] == f"{tmp_path / 'a.yaml'}:1"
     assert resolved.sources["training.keep"] == "--set"
@@ -47,7 +59,13 @@ def test_a_recommendation_yields_to_everything_that_was_said(tmp_path):
 @pytest.mark.parametrize("suffix", [".yaml", ".json"])
 def test_what_is_written_reads_back_equal(tmp_path, suffix):
     settings = settings_of(
-        {"set": ["optimizer.rate=1e-7", "data.train=[a b, '中', '2024-01-01', 'no', '1e-4', \"q'\"]", "options.mlm.x=[1, null]"]}
+        {
+            "set": [
+                "optimizer.rate=1e-7",
+                "data.train=[a b, '中', '2024-01-01', 'no', '1e-4', \"q'\"]",
+                "options.mlm.x=[1, null]",
+            ]
+        }
     )
     path = tmp_path / f"run{suffix}"
     if suffix == ".json":
@@ -63,7 +81,9 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 @hypothesis_settings(deadline=None, max_examples=50)
 @given(TEXT, st.floats(min_value=1e-300, max_value=1e12), st.lists(TEXT, min_size=1))
 def test_any_text_and_any_number_survive_a_run_file(tmp_path_factory, name, rate, data):
-    settings = PretrainSettings.model_validate({"run": {"name": name}, "optimizer": {"rate": rate}, "data": {"train": data}})
+    settings = PretrainSettings.model_validate(
+        {"run": {"name": name}, "optimizer": {"rate": rate}, "data": {"train": data}}
+    )
     path = tmp_path_factory.mktemp("any") / "run.yaml"
     path.write_text(write_yaml(settings), encoding="utf-8")
     assert resolve(PretrainSettings, read_layer(path)).settings == settings
@@ -83,7 +103,10 @@ def test_every_mistake_is_named_at_once_with_key_and_place(tmp_path):
 
 
 def test_a_mistake_is_not_hidden_by_a_later_layer():
-    layers = [parse_assignments([text]) for text in ("optimizer=3", "optimizer.rate=1e-3", "training.seed=x")]
+    layers = [
+        parse_assignments([text])
+        for text in ("optimizer=3", "optimizer.rate=1e-3", "training.seed=x")
+    ]
     with pytest.raises(ConfigError) as caught:
         resolve(PretrainSettings, *layers)
     assert len(caught.value.problems) == 2
@@ -98,7 +121,9 @@ def test_yaml_truth_is_neither_number_nor_text():
 
 def test_an_empty_group_says_nothing(tmp_path):
     (tmp_path / "run.yaml").write_text("training:\n  # max_steps: 3\nmodel:\n")
-    assert resolve(PretrainSettings, read_layer(tmp_path / "run.yaml")).settings == PretrainSettings()
+    assert (
+        resolve(PretrainSettings, read_layer(tmp_path / "run.yaml")).settings == PretrainSettings()
+    )
 
 
 class Units(Config):
@@ -106,12 +131,17 @@ class Units(Config):
     wait: Seconds = setting(1.0, "a time")
 
 
-@pytest.mark.parametrize(("text", "count"), [("10k", 10_000), ("1e6", 1_000_000), ("2.5M", 2_500_000), ("3", 3), ("1_000", 1000)])
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("10k", 10_000), ("1e6", 1_000_000), ("2.5M", 2_500_000), ("3", 3), ("1_000", 1000)],
+)
 def test_counts_are_written_as_people_write_them(text, count):
     assert Units(count=text).count == count
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("2h", 7200), ("1h30m", 5400), ("90", 90), ("0.5d", 43_200)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("2h", 7200), ("1h30m", 5400), ("90", 90), ("0.5d", 43_200)]
+)
 def test_times_are_written_as_people_write_them(text, seconds):
     assert Units(wait=text).wait == seconds
 
@@ -160,7 +190,10 @@ FILES = {
     "duplicate.yaml": "training: {seed: 1}\ntraining: {seed: 2}\n",
     "deep-duplicate.yaml": "training:\n  seed: 1\n  seed: 2\n",
     "alias.yaml": "a: &a [1]\nb: *a\n",
-    "bomb.yaml": "a: &a [x,x]\n" + "".join(f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)},*{chr(97 + i)}]\n" for i in range(20)),
+    "bomb.yaml": "a: &a [x,x]\n"
+    + "".join(
+        f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)},*{chr(97 + i)}]\n" for i in range(20)
+    ),
     "merge.yaml": "a: &a {x: 1}\nb:\n  <<: *a\n",
     "tag.yaml": "objective: !!python/object/apply:os.system ['true']\n",
     "local-tag.yaml": "objective: !mine 3\n",
@@ -203,7 +236,10 @@ def test_a_file_that_cannot_be_used_ends_in_a_sentence_that_names_it(tmp_path, n
     assert len(caught.value.message) < 1000
 
 
-@pytest.mark.parametrize("name", ["missing.yaml", "folder.yaml", "binary.yaml", "large.yaml", "utf16.yaml", "device.yaml"])
+@pytest.mark.parametrize(
+    "name",
+    ["missing.yaml", "folder.yaml", "binary.yaml", "large.yaml", "utf16.yaml", "device.yaml"],
+)
 def test_a_place_that_holds_no_run_file_is_named(tmp_path, name):
     path = tmp_path / name
     if name == "folder.yaml":
@@ -222,7 +258,20 @@ def test_a_place_that_holds_no_run_file_is_named(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    "text", ["x", "=1", "a..b=1", ".=1", "a.=1", "a=*b", "a=!!int 3", "a=[", "a={b: 1, b: 2}", "a=2: 3: 4", "." * 90 + "=1"]
+    "text",
+    [
+        "x",
+        "=1",
+        "a..b=1",
+        ".=1",
+        "a.=1",
+        "a=*b",
+        "a=!!int 3",
+        "a=[",
+        "a={b: 1, b: 2}",
+        "a=2: 3: 4",
+        "." * 90 + "=1",
+    ],
 )
 def test_an_assignment_that_is_none_is_quoted(text):
     with pytest.raises(ConfigError) as caught:
@@ -248,15 +297,33 @@ class Options(Config):
 
 def test_a_plugins_options_become_flags_below_its_key():
     flags = plugin_flags(Options, "own", "options.own", taken=set())
-    assert [flag.names for flag in flags] == [("--share",), ("--parts",), ("--names",), ("--fast/--no-fast",), ("--limit",)]
-    layer = layers_of({"options.own.parts": "0.5, 0.5", "options.own.fast": False, "options.own.names": ["a,b"]}, flags)[-1]
-    assert Options(**layer.values["options"]["own"]) == Options(parts=(0.5, 0.5), fast=False, names=("a,b",))
+    assert [flag.names for flag in flags] == [
+        ("--share",),
+        ("--parts",),
+        ("--names",),
+        ("--fast/--no-fast",),
+        ("--limit",),
+    ]
+    layer = layers_of(
+        {"options.own.parts": "0.5, 0.5", "options.own.fast": False, "options.own.names": ["a,b"]},
+        flags,
+    )[-1]
+    assert Options(**layer.values["options"]["own"]) == Options(
+        parts=(0.5, 0.5), fast=False, names=("a,b",)
+    )
 
 
 def test_a_name_that_is_taken_gives_way_and_joined_ones_have_both():
     flags = plugin_flags(Options, "dist:own", "options.own", taken={"--share", "--no-fast"})
-    assert {flag.names for flag in flags} >= {("--own-share",), ("--own-fast/--no-own-fast",), ("--limit",)}
-    assert plugin_flags(Options, "own", "options.own", set(), joined=True)[0].names == ("--share", "--own-share")
+    assert {flag.names for flag in flags} >= {
+        ("--own-share",),
+        ("--own-fast/--no-own-fast",),
+        ("--limit",),
+    }
+    assert plugin_flags(Options, "own", "options.own", set(), joined=True)[0].names == (
+        "--share",
+        "--own-share",
+    )
 
 
 def test_flags_that_are_not_on_the_line_override_no_file(tmp_path):

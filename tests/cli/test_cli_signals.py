@@ -8,8 +8,32 @@ import time
 
 import pytest
 
-LINE = ["pretrain", "--objective", "mlm", "--arch", "tiny", "--vocabulary", "120", "--seq-len", "32", "--batch-size", "16", "--no-plot"]
-LINE += ["--max-steps", "150", "--log-every", "2", "--save-every", "100", "--eval-every", "100", "-s", "data.held_out=0.1"]
+LINE = [
+    "pretrain",
+    "--objective",
+    "mlm",
+    "--arch",
+    "tiny",
+    "--vocabulary",
+    "120",
+    "--seq-len",
+    "32",
+    "--batch-size",
+    "16",
+    "--no-plot",
+]
+LINE += [
+    "--max-steps",
+    "150",
+    "--log-every",
+    "2",
+    "--save-every",
+    "100",
+    "--eval-every",
+    "100",
+    "-s",
+    "data.held_out=0.1",
+]
 PATIENCE_SECONDS = 120
 
 
@@ -19,10 +43,23 @@ def steps_logged(folder):
     return [json.loads(line)["step"] for line in lines if '"train"' in line]
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75), (signal.SIGUSR1, 75)])
-def test_a_signal_saves_and_exits_with_its_code(number, code, text_corpus, tmp_path, module_cache, ssl):
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75), (signal.SIGUSR1, 75)]
+)
+def test_a_signal_saves_and_exits_with_its_code(
+    number, code, text_corpus, tmp_path, module_cache, ssl
+):
     folder = tmp_path / "run"
-    command = [sys.executable, "-m", "sslcli", *LINE, "--data", str(text_corpus), "--out", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "sslcli",
+        *LINE,
+        "--data",
+        str(text_corpus),
+        "--out",
+        str(folder),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not steps_logged(folder) and process.poll() is None and time.monotonic() < deadline:

@@ -84,14 +84,22 @@ def test_a_word_that_is_longer_than_the_terminal_is_all_there():
 def test_a_word_stays_beside_its_number(width):
     read = "这个 .73  the .04  在 .02"
     cell = "accuracy 0.6267  macro f1 0.3852  recall 1"
-    text = " ".join(lines_of(Table("", ("en", "alpha 0", "alpha 1"), [("the", read, read), ("", cell, cell)]), width))
-    lines = lines_of(Table("", ("en", "alpha 0", "alpha 1"), [("the", read, read), ("", cell, cell)]), width)
+    text = " ".join(
+        lines_of(
+            Table("", ("en", "alpha 0", "alpha 1"), [("the", read, read), ("", cell, cell)]), width
+        )
+    )
+    lines = lines_of(
+        Table("", ("en", "alpha 0", "alpha 1"), [("the", read, read), ("", cell, cell)]), width
+    )
     for pair in (*read.split("  "), *cell.split("  ")):
         assert sum(line.count(pair) for line in lines) == 2, text
 
 
 def test_which_way_is_better_is_left_out_where_that_saves_a_block():
-    table = scores_table([Score("accuracy", 0.5, "", True, 1234, (0.4, 0.6), {"majority": 0.25, "by word": 0.75})])
+    table = scores_table(
+        [Score("accuracy", 0.5, "", True, 1234, (0.4, 0.6), {"majority": 0.25, "by word": 0.75})]
+    )
     seen = set()
     for width in range(34, 80):
         console = Console(file=io.StringIO(), width=width, color_system=None)
@@ -99,7 +107,10 @@ def test_which_way_is_better_is_left_out_where_that_saves_a_block():
         text = console.file.getvalue()
         assert max(map(cell_len, text.splitlines())) <= width
         assert "1,234" in text
-        blocks, without = (sum("score" in line for line in lines) for lines in (lines_of(table, width), text.splitlines()))
+        blocks, without = (
+            sum("score" in line for line in lines)
+            for lines in (lines_of(table, width), text.splitlines())
+        )
         assert ("better" in text, without < blocks) in ((True, False), (False, True)), width
         seen.add("better" in text)
     assert seen == {True, False}

@@ -11,8 +11,29 @@ import pytest
 from sslcli.cli.app import run
 from sslcli.contracts.abilities import Artifact
 
-SMALL = ["--arch", "tiny", "--vocabulary", "120", "--seq-len", "32", "--batch-size", "16", "--no-plot", "-s", "training.eval_samples=8"]
-SMALL += ["-s", "model.shape.width=32", "-s", "model.shape.heads=2", "-s", "model.shape.feedforward_width=64", "-s", "data.held_out=0.1"]
+SMALL = [
+    "--arch",
+    "tiny",
+    "--vocabulary",
+    "120",
+    "--seq-len",
+    "32",
+    "--batch-size",
+    "16",
+    "--no-plot",
+    "-s",
+    "training.eval_samples=8",
+]
+SMALL += [
+    "-s",
+    "model.shape.width=32",
+    "-s",
+    "model.shape.heads=2",
+    "-s",
+    "model.shape.feedforward_width=64",
+    "-s",
+    "data.held_out=0.1",
+]
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +43,18 @@ def place(tmp_path_factory, text_corpus, module_cache):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("SSLCLI_RUNS_DIR", "runs")
-        line = ["pretrain", "--objective", "mlm", "--data", str(text_corpus), *SMALL, "--mask-rate", "0.3", "--max-steps", "8"]
+        line = [
+            "pretrain",
+            "--objective",
+            "mlm",
+            "--data",
+            str(text_corpus),
+            *SMALL,
+            "--mask-rate",
+            "0.3",
+            "--max-steps",
+            "8",
+        ]
         assert run([*line, "--name", "first", "-q"]) == 0
     return folder
 
@@ -43,23 +75,49 @@ def test_the_run_file_holds_what_the_line_said(place, ssl):
 def test_the_run_file_replays_the_run_to_the_bit(ssl):
     ended = ssl("pretrain", "-c", "runs/first/config.yaml", "--name", "again", "--json")
     assert ended.code == 0, ended.err
-    compared = [json.loads(ssl("runs", "show", name, "--json").out)["evaluation"] for name in ("first", "again")]
+    compared = [
+        json.loads(ssl("runs", "show", name, "--json").out)["evaluation"]
+        for name in ("first", "again")
+    ]
     assert compared[0] == compared[1]
 
 
 def test_events_are_json_lines_and_the_last_says_where(ssl, text_corpus):
-    ended = ssl("pretrain", "--data", str(text_corpus), *SMALL, "--max-steps", "2", "--name", "lines", "--json")
+    ended = ssl(
+        "pretrain",
+        "--data",
+        str(text_corpus),
+        *SMALL,
+        "--max-steps",
+        "2",
+        "--name",
+        "lines",
+        "--json",
+    )
     lines = [json.loads(line) for line in ended.out.splitlines()]
     assert {line["schema"] for line in lines} == {"sslcli/1"}
-    assert (lines[0]["event"], lines[-1]["event"], lines[-1]["run"]) == ("started", "done", "runs/lines")
+    assert (lines[0]["event"], lines[-1]["event"], lines[-1]["run"]) == (
+        "started",
+        "done",
+        "runs/lines",
+    )
     assert ended.err == ""
 
 
 DOCUMENTS = (
-    "runs", "runs show first", "runs compare first first", "compare first first", "report first", "plugins", "plugins show mlm", "doctor",
-    "generate '[MASK] cat' --model first", "tokenize --tokenizer-from first --show cat",
-    "pretrain -c runs/first/config.yaml --dry-run", "pretrain -c runs/first/config.yaml --show-batch",
-)  # fmt: skip
+    "runs",
+    "runs show first",
+    "runs compare first first",
+    "compare first first",
+    "report first",
+    "plugins",
+    "plugins show mlm",
+    "doctor",
+    "generate '[MASK] cat' --model first",
+    "tokenize --tokenizer-from first --show cat",
+    "pretrain -c runs/first/config.yaml --dry-run",
+    "pretrain -c runs/first/config.yaml --show-batch",
+)
 
 
 @pytest.mark.parametrize("line", DOCUMENTS)
@@ -81,10 +139,23 @@ def test_the_tokenizer_of_a_run_is_taken_by_any_name_of_the_run(ssl, place, text
     ended = ssl("tokenize", "--tokenizer-from", name, "--show", "The cat")
     assert (ended.code, ended.out.splitlines()[-1].split()[0]) == (0, "pieces"), ended.err
     folder = f"as-{name.strip('@').replace('/', '-').replace(':', '-')}"
-    line = ["pretrain", "--data", str(text_corpus), *SMALL[:2], *SMALL[4:], "--max-steps", "1", "--tokenizer-from", name]
+    line = [
+        "pretrain",
+        "--data",
+        str(text_corpus),
+        *SMALL[:2],
+        *SMALL[4:],
+        "--max-steps",
+        "1",
+        "--tokenizer-from",
+        name,
+    ]
     ended = ssl(*line, "--out", folder, "-q")
     assert ended.code == 0, ended.err
-    hashes = [json.loads((place / run / "run.json").read_text())["tokenizer"] for run in ("runs/first", folder)]
+    hashes = [
+        json.loads((place / run / "run.json").read_text())["tokenizer"]
+        for run in ("runs/first", folder)
+    ]
     assert hashes[0] == hashes[1]
     kept = (place / folder / "config.yaml").read_text()
     assert "@latest" not in kept
@@ -110,8 +181,12 @@ def test_out_of_time_exits_with_75_and_resume_finishes(ssl, text_corpus):
     assert ended.code == 75, ended.err
     assert "stopped: " in ended.err
     assert json.loads(ssl("runs", "--json").out)["runs"][0]["status"] == "stopped"
-    said = [re.search("go on with: ssl (.*)", text)[1].split() for text in (ended.err, ssl("runs", "show", "stopped").out)]
-    assert ssl("pretrain", "--resume", "stopped").code == 75  # with the limit of the run, which no step comes before
+    said = [
+        re.search("go on with: ssl (.*)", text)[1].split()
+        for text in (ended.err, ssl("runs", "show", "stopped").out)
+    ]
+    # with the limit of the run, which no step comes before
+    assert ssl("pretrain", "--resume", "stopped").code == 75
     assert "--max-time" in said[1]
     ended = ssl(*said[0])  # as it is copied
     assert ended.code == 0, ended.err
@@ -119,7 +194,18 @@ def test_out_of_time_exits_with_75_and_resume_finishes(ssl, text_corpus):
 
 
 def test_resume_alone_begins_anew_where_the_name_is_new(ssl, text_corpus):
-    ended = ssl("pretrain", "--data", str(text_corpus), *SMALL, "--max-steps", "1", "--name", "requeued", "--resume", "-q")
+    ended = ssl(
+        "pretrain",
+        "--data",
+        str(text_corpus),
+        *SMALL,
+        "--max-steps",
+        "1",
+        "--name",
+        "requeued",
+        "--resume",
+        "-q",
+    )
     assert (ended.code, ended.out.strip()) == (0, "runs/requeued")
 
 
@@ -129,7 +215,10 @@ def test_resuming_with_other_settings_is_refused_by_key(ssl):
 
 
 def test_resuming_with_the_same_settings_in_other_words_is_no_change(ssl):
-    assert ssl("pretrain", "--resume", "first", "--mask-rate", "3e-1", "--max-steps", "8.0", "-q").code == 0
+    assert (
+        ssl("pretrain", "--resume", "first", "--mask-rate", "3e-1", "--max-steps", "8.0", "-q").code
+        == 0
+    )
 
 
 def test_a_resumed_line_knows_the_options_of_the_runs_objective(ssl):
@@ -165,10 +254,25 @@ def test_generate_says_which_model_answers_and_whether_it_fills_blanks(ssl, text
     named = ssl("generate", "The [MASK].", "--model", "first")
     assert "model  runs/first\n" in named.err
     assert "warning" not in named.err
-    line = ["pretrain", "--objective", "clm", "--data", str(text_corpus), *SMALL, "--max-steps", "1", "--name", "zero", "-q"]
+    line = [
+        "pretrain",
+        "--objective",
+        "clm",
+        "--data",
+        str(text_corpus),
+        *SMALL,
+        "--max-steps",
+        "1",
+        "--name",
+        "zero",
+        "-q",
+    ]
     assert ssl(*line).code == 0
     latest = ssl("generate", "The [MASK]")
-    assert (latest.code, "model  runs/zero (latest; choose with --model)" in latest.err) == (0, True), latest.err
+    assert (latest.code, "model  runs/zero (latest; choose with --model)" in latest.err) == (
+        0,
+        True,
+    ), latest.err
     assert "--model @latest:mlm" in latest.err
     assert len(latest.out.splitlines()) == 1
 
@@ -186,7 +290,9 @@ def test_generate_fills_the_blanks_as_asked(ssl):
 def test_export_writes_a_directory_that_generate_reads(ssl, place):
     ended = ssl("export", "first", "--to", "hf", "exported")
     assert ended.code == 0, ended.err
-    assert {"config.json", "model.safetensors", "tokenizer.json"} <= {path.name for path in (place / "exported").iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= {
+        path.name for path in (place / "exported").iterdir()
+    }
     line = ["generate", "The cat sees the [MASK].", "--json", "--model"]
     ours, theirs = (json.loads(ssl(*line, name).out)["artifacts"] for name in ("first", "exported"))
     assert [a["text"] for a in ours] == [a["text"] for a in theirs]
@@ -194,17 +300,36 @@ def test_export_writes_a_directory_that_generate_reads(ssl, place):
 
 
 def test_tokenize_writes_shards_that_pretrain_takes(ssl, text_corpus):
-    ended = ssl("tokenize", "--data", str(text_corpus), "--vocabulary", "120", "--out", "shards", "--json")
+    ended = ssl(
+        "tokenize", "--data", str(text_corpus), "--vocabulary", "120", "--out", "shards", "--json"
+    )
     assert ended.code == 0, ended.err
     assert json.loads(ended.out)["folder"] == "shards"
     assert ssl("tokenize", "--data", str(text_corpus), "--out", "shards").code == 2
-    assert "pieces" in ssl("tokenize", "--tokenizer-from", "shards/tokenizer", "--show", "The cat").out
-    assert ssl("pretrain", "--data", "shards", *SMALL, "--max-steps", "1", "--name", "from-shards", "-q").code == 0
+    assert (
+        "pieces" in ssl("tokenize", "--tokenizer-from", "shards/tokenizer", "--show", "The cat").out
+    )
+    assert (
+        ssl(
+            "pretrain",
+            "--data",
+            "shards",
+            *SMALL,
+            "--max-steps",
+            "1",
+            "--name",
+            "from-shards",
+            "-q",
+        ).code
+        == 0
+    )
 
 
 def test_a_pipe_that_closes_early_is_no_error(place):
     command = f"{sys.executable} -m sslcli runs show first | head -1"
-    ended = subprocess.run(command, shell=True, capture_output=True, text=True, check=True, cwd=place)
+    ended = subprocess.run(
+        command, shell=True, capture_output=True, text=True, check=True, cwd=place
+    )
     assert "Traceback" not in ended.stderr
     assert ended.stdout.startswith("first")
 

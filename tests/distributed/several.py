@@ -1,9 +1,10 @@
-"""Runs trainings one after the other as one rank of several: `several.py JOBS.json`, under torchrun.
+"""Runs trainings one after the other as one rank of several: `several.py JOBS.json`, under
+torchrun.
 
-Every job is {"settings", "resume", "stop_at", "record", "own", "double"}: `stop_at` [rank, step] asks that rank alone to
-stop when it comes to that step; `record` is a file to which each rank adds the samples that it takes, one line a step;
-`own` is {rank: other data for that rank alone}; `double` computes in float64 and writes the gradients of every step
-into that folder.
+Every job is {"settings", "resume", "stop_at", "record", "own", "double"}: `stop_at` [rank, step]
+asks that rank alone to stop when it comes to that step; `record` is a file to which each rank adds
+the samples that it takes, one line a step; `own` is {rank: other data for that rank alone};
+`double` computes in float64 and writes the gradients of every step into that folder.
 """
 
 import json
@@ -67,8 +68,15 @@ def double(folder):
     step, steps = Optimizer.step, count()
 
     def keeping(self, factor, norm):
-        found = {name: parameter.grad for name, parameter in self.parameters.items() if parameter.grad is not None}
-        whole = {name: value.full_tensor() if is_shard(value) else value.clone() for name, value in found.items()}
+        found = {
+            name: parameter.grad
+            for name, parameter in self.parameters.items()
+            if parameter.grad is not None
+        }
+        whole = {
+            name: value.full_tensor() if is_shard(value) else value.clone()
+            for name, value in found.items()
+        }
         number = next(steps)
         if RANK == 0:
             save_file(whole, Path(folder) / f"{number}.safetensors")
@@ -90,7 +98,9 @@ def run(job):
 
 
 def run_plainly(job):
-    stopper = StopAtStep(job["stop_at"][1]) if job.get("stop_at") and job["stop_at"][0] == RANK else None
+    stopper = (
+        StopAtStep(job["stop_at"][1]) if job.get("stop_at") and job["stop_at"][0] == RANK else None
+    )
     original = Loader._work
     if job.get("record"):
         Loader._work = recording(job["record"])

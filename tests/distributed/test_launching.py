@@ -14,7 +14,10 @@ import pytest
 from sslcli.engine.checkpoints.checkpoint import Checkpoints
 from sslcli.workflows.training import launch
 
-LINE = "pretrain --objective mlm --vocabulary 150 --arch tiny --batch-size 8 --seq-len 24 --log-every 5 --eval-every 1000 --save-every 10"
+LINE = (
+    "pretrain --objective mlm --vocabulary 150 --arch tiny --batch-size "
+    "8 --seq-len 24 --log-every 5 --eval-every 1000 --save-every 10"
+)
 LOSES_A_RANK = ("--max-steps", "60", "--timeout", "5s", "--", "--max-restarts", "2")
 PATIENCE_SECONDS, SECONDS_TO_END = 240, 40
 
@@ -83,7 +86,8 @@ def assert_came_to_its_end(started, ended):
 def stopped(text_corpus, tmp_path_factory, module_cache):
     """A run of which a rank is stopped, and its end to come.
 
-    Such a process does not answer to SIGTERM, and torchrun kills it after 30 seconds: it waits beside the other tests.
+    Such a process does not answer to SIGTERM, and torchrun kills it after 30 seconds: it waits
+    beside the other tests.
     """
     started = Started(tmp_path_factory.mktemp("stopped") / "run", text_corpus, *LOSES_A_RANK)
     with ThreadPoolExecutor(1) as pool:
@@ -91,7 +95,9 @@ def stopped(text_corpus, tmp_path_factory, module_cache):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
-def test_a_signal_to_the_launcher_saves_and_ends_with_its_code(number, code, text_corpus, tmp_path, module_cache):
+def test_a_signal_to_the_launcher_saves_and_ends_with_its_code(
+    number, code, text_corpus, tmp_path, module_cache
+):
     started = Started(tmp_path / "run", text_corpus, "--max-steps", "100000")
     started.until(r"step=5 ")
     started.process.send_signal(number)
@@ -104,20 +110,35 @@ def test_a_signal_to_the_launcher_saves_and_ends_with_its_code(number, code, tex
     assert started.ranks() == []
 
 
-def test_a_lost_rank_is_started_anew_and_the_run_comes_to_its_end(text_corpus, tmp_path, module_cache):
+def test_a_lost_rank_is_started_anew_and_the_run_comes_to_its_end(
+    text_corpus, tmp_path, module_cache
+):
     started = Started(tmp_path / "run", text_corpus, *LOSES_A_RANK)
     assert_came_to_its_end(started, lose_a_rank(started, signal.SIGKILL))
 
 
-def test_the_settings_of_a_line_that_cannot_run_are_refused_once(text_corpus, tmp_path, module_cache):
-    started = Started(tmp_path / "run", text_corpus, "--max-steps", "5", "--optimizer", "muon", "--parallel", "fsdp")
+def test_the_settings_of_a_line_that_cannot_run_are_refused_once(
+    text_corpus, tmp_path, module_cache
+):
+    started = Started(
+        tmp_path / "run",
+        text_corpus,
+        "--max-steps",
+        "5",
+        "--optimizer",
+        "muon",
+        "--parallel",
+        "fsdp",
+    )
     code, said = started.end()
     assert code == 2, said
     assert said.count("Muon needs whole matrices") == 1
 
 
 @pytest.mark.parametrize("by_torchrun", [True, False])
-def test_ranks_end_with_a_launcher_that_was_killed_and_save_before(by_torchrun, text_corpus, tmp_path, module_cache):
+def test_ranks_end_with_a_launcher_that_was_killed_and_save_before(
+    by_torchrun, text_corpus, tmp_path, module_cache
+):
     words = ["--max-steps", "100000", "--save-every", "100000"]
     started = Started(tmp_path / "run", text_corpus, *words, by_torchrun=by_torchrun)
     started.until(r"step=5 ")
@@ -133,8 +154,12 @@ def test_ranks_end_with_a_launcher_that_was_killed_and_save_before(by_torchrun, 
     assert Checkpoints(tmp_path / "run", 1, {}).newest()[0] is not None
 
 
-def test_what_lay_in_the_folder_before_says_nothing_about_a_run_that_was_stopped_before_it_began(tmp_path):
-    """A run that was done, and another one in its place whose ranks were stopped while they started."""
+def test_what_lay_in_the_folder_before_says_nothing_about_a_run_that_was_stopped_before_it_began(
+    tmp_path,
+):
+    """A run that was done, and another one in its place whose ranks were stopped while they
+    started.
+    """
     (tmp_path / "run.json").write_text(json.dumps({"status": "done", "started": "yesterday"}))
     assert launch._concluded(tmp_path, 75, "yesterday") == 75
     assert launch._concluded(tmp_path, 75, "the day before") == 0

@@ -17,7 +17,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from several import run
-from test_several_processes import PARTS, assert_equal_tensors, logged, settings_for, tensors, together
+from test_several_processes import (
+    PARTS,
+    assert_equal_tensors,
+    logged,
+    settings_for,
+    tensors,
+    together,
+)
 
 from sslcli import registry
 from sslcli.engine.checkpoints.tensor_files import load_tensors
@@ -46,13 +53,21 @@ def installed(tmp_path_factory):
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: rivals\nVersion: 1.0\n")
     groups = {"objectives": RIVALS, "readers": READERS}
-    lines = [line for kind, found in groups.items() for line in (f"[sslcli.{kind}]", *(f"{k} = {v}" for k, v in found.items()))]
+    lines = [
+        line
+        for kind, found in groups.items()
+        for line in (f"[sslcli.{kind}]", *(f"{k} = {v}" for k, v in found.items()))
+    ]
     (metadata / "entry_points.txt").write_text("\n".join(lines))
-    modules = {value.partition(":")[0] for value in RIVALS.values()} - sys.modules.keys()  # those of other tests stay
+    # those of other tests stay
+    modules = {value.partition(":")[0] for value in RIVALS.values()} - sys.modules.keys()
     with pytest.MonkeyPatch.context() as patch:
         for folder in (site, PLUGINS):
             patch.syspath_prepend(str(folder))
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(site), str(PLUGINS), os.environ.get("PYTHONPATH", "")]))
+        patch.setenv(
+            "PYTHONPATH",
+            os.pathsep.join([str(site), str(PLUGINS), os.environ.get("PYTHONPATH", "")]),
+        )
         yield
     for module in modules:
         sys.modules.pop(module, None)
@@ -61,10 +76,20 @@ def installed(tmp_path_factory):
 def training(objective, corpus, folder, parallel="ddp"):
     """The last batch of an evaluation has one sample, which two processes cannot share.
 
-    A line of the log is of one step: what is summed over several, a stop in between adds up in another order.
+    A line of the log is of one step: what is summed over several, a stop in between adds up in
+    another order.
     """
-    settings = settings_for(objective, DATA.get(objective, corpus), folder, parallel, max_steps=STEPS, eval_samples=23, log_every=1)
-    # With its own, Adam makes as much of the smallest gradients, which are rounding alone, as of the largest.
+    settings = settings_for(
+        objective,
+        DATA.get(objective, corpus),
+        folder,
+        parallel,
+        max_steps=STEPS,
+        eval_samples=23,
+        log_every=1,
+    )
+    # With its own, Adam makes as much of the smallest gradients, which are rounding alone, as of
+    # the largest.
     settings["optimizer"] = {"rate": 1e-2, "epsilon": 1e-3}
     return {"settings": settings, "double": f"{folder}.gradients"}
 
@@ -88,7 +113,9 @@ def two(alone, text_corpus, tmp_path_factory):
             cut = training(name, text_corpus, folder / f"{key}-cut", parallel)
             jobs[f"{key}-cut"] = {**cut, "stop_at": [1, 6]}
             jobs[f"{key}-resumed"] = {**cut, "resume": str(folder / f"{key}-cut")}
-        jobs[f"mlm+two-views-{parallel}"] = training("mlm+two-views", text_corpus, folder / f"mlm+two-views-{parallel}", parallel)
+        jobs[f"mlm+two-views-{parallel}"] = training(
+            "mlm+two-views", text_corpus, folder / f"mlm+two-views-{parallel}", parallel
+        )
     return folder, together(2, jobs, folder)
 
 
@@ -99,24 +126,41 @@ def test_two_processes_train_what_one_does(alone, two, name, parallel):
     folder, answers = two
     key = f"{name}-{parallel}"
     assert answers[key] == ({"reason": "done", "step": STEPS},) * 2
-    lines, others = ([line for line in logged(where) if line["split"] != "sample"] for where in (alone / name, folder / key))
+    lines, others = (
+        [line for line in logged(where) if line["split"] != "sample"]
+        for where in (alone / name, folder / key)
+    )
     assert len(lines) == len(others) > STEPS
     for line, other in zip(lines, others, strict=True):
         for kind in ("terms", "metrics"):
             assert other[kind] == pytest.approx(line[kind], rel=CLOSE)
     for step in range(STEPS):
-        expected, found = (load_file(f"{where}.gradients/{step}.safetensors") for where in (alone / name, folder / key))
+        expected, found = (
+            load_file(f"{where}.gradients/{step}.safetensors")
+            for where in (alone / name, folder / key)
+        )
         assert_close(expected, found)
-    for expected, found in zip(tensors(alone / name, STEPS).values(), tensors(folder / key, STEPS).values(), strict=True):
+    for expected, found in zip(
+        tensors(alone / name, STEPS).values(), tensors(folder / key, STEPS).values(), strict=True
+    ):
         assert_close(expected, found)
 
 
 def assert_close(expected, found):
-    """Each tensor within CLOSE of its largest number; the smallest gradients are sums of far larger ones."""
+    """Each tensor within CLOSE of its largest number; the smallest gradients are sums of far larger
+    ones.
+    """
     assert expected.keys() == found.keys()
-    largest = max((float(value.abs().max()) for value in expected.values()), default=0.0)  # a tied head alone has no tensor
+    # a tied head alone has no tensor
+    largest = max((float(value.abs().max()) for value in expected.values()), default=0.0)
     for name, value in expected.items():
-        torch.testing.assert_close(found[name], value, rtol=CLOSE, atol=CLOSE * largest, msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(
+            found[name],
+            value,
+            rtol=CLOSE,
+            atol=CLOSE * largest,
+            msg=lambda text, name=name: f"{name}: {text}",
+        )
 
 
 @pytest.mark.parametrize("parallel", KINDS)
@@ -143,7 +187,9 @@ def test_a_teacher_follows_from_milestone_to_milestone(alone, two, parallel):
         momentum = 0.95 - 0.05 * math.cos(math.pi * (step - 1) / STEPS)
         for name, value in backbones[step].items():
             expected = momentum * learnables[step - 1][f"teacher.{name}"] + (1 - momentum) * value
-            torch.testing.assert_close(learnables[step][f"teacher.{name}"], expected, rtol=1e-12, atol=1e-12)
+            torch.testing.assert_close(
+                learnables[step][f"teacher.{name}"], expected, rtol=1e-12, atol=1e-12
+            )
             assert value.numel() < 2 or not torch.equal(learnables[step][f"teacher.{name}"], value)
 
 
@@ -152,7 +198,9 @@ def test_no_export_holds_the_teacher(alone, tmp_path):
     (exported,) = (tmp_path / "exported").glob("*.safetensors")
     names = list(load_file(exported))
     assert not [name for name in names if "teacher" in name]
-    assert len(names) >= len(load_tensors(alone / "student" / "checkpoints" / f"step-{STEPS:06d}" / PARTS[0]))
+    assert len(names) >= len(
+        load_tensors(alone / "student" / "checkpoints" / f"step-{STEPS:06d}" / PARTS[0])
+    )
 
 
 def test_a_step_that_is_skipped_moves_no_teacher(installed, text_corpus, tmp_path, module_cache):
@@ -170,8 +218,16 @@ def test_a_step_that_is_skipped_moves_no_teacher(installed, text_corpus, tmp_pat
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(student, "forward", poisoned)
         assert run(job) == {"reason": "done", "step": 4}
-    parts = [[load_tensors(tmp_path / "run" / "milestones" / f"step-{step:06d}" / part) for part in PARTS] for step in (1, 2, 4)]
+    parts = [
+        [
+            load_tensors(tmp_path / "run" / "milestones" / f"step-{step:06d}" / part)
+            for part in PARTS
+        ]
+        for step in (1, 2, 4)
+    ]
     before, skipped, after = ({**backbone, **learnable} for backbone, learnable in parts)
     assert before.keys() >= {"teacher.inputs.token.weight", "inputs.token.weight"}
     assert all(torch.equal(value, skipped[name]) for name, value in before.items())
-    assert not torch.equal(skipped["teacher.inputs.token.weight"], after["teacher.inputs.token.weight"])
+    assert not torch.equal(
+        skipped["teacher.inputs.token.weight"], after["teacher.inputs.token.weight"]
+    )

@@ -1,4 +1,6 @@
-"""Several processes train what one does: the same samples, the same losses, and any number of them goes on where another stopped."""
+"""Several processes train what one does: the same samples, the same losses, and any number of them
+goes on where another stopped.
+"""
 
 import json
 import os
@@ -21,7 +23,15 @@ PARTS = ("backbone.safetensors", "learnable.safetensors")
 
 
 def settings_for(objective, corpus, folder, parallel="ddp", **training):
-    trained = {"max_steps": STEPS, "batch_size": 22, "micro_batch_size": 5, "log_every": 3, "eval_every": 4, "eval_samples": 21, "keep": 9}
+    trained = {
+        "max_steps": STEPS,
+        "batch_size": 22,
+        "micro_batch_size": 5,
+        "log_every": 3,
+        "eval_every": 4,
+        "eval_samples": 21,
+        "keep": 9,
+    }
     shape = {"width": 16, "heads": 2, "feedforward_width": 32, "dropout": 0.0}
     return {
         "objective": objective,
@@ -38,10 +48,25 @@ def together(processes, jobs, folder):
     """{name: what each rank answered}, of all jobs in one start of so many processes."""
     file = folder / f"jobs-{processes}.json"
     file.write_text(json.dumps(list(jobs.values())))
-    words = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "TORCH_CPP_LOG_LEVEL": "ERROR"}
+    words = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        f"--nproc-per-node={processes}",
+    ]
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "TORCH_CPP_LOG_LEVEL": "ERROR",
+    }
     done = subprocess.run(
-        [*words, str(Path(__file__).with_name("several.py")), str(file)], capture_output=True, text=True, timeout=300, env=environment
+        [*words, str(Path(__file__).with_name("several.py")), str(file)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=environment,
     )
     assert done.returncode == 0, done.stderr[-4000:]
     ranks = [json.loads(Path(f"{file}.{rank}").read_text()) for rank in range(processes)]
@@ -50,13 +75,18 @@ def together(processes, jobs, folder):
 
 def logged(folder):
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key not in ("seconds", "tokens_per_second")} for line in lines]
+    return [
+        {key: value for key, value in line.items() if key not in ("seconds", "tokens_per_second")}
+        for line in lines
+    ]
 
 
 def assert_same_course(one, other):
     """The same lines, and every number in them within 1e-5 of its size."""
     lines, others = logged(one), logged(other)
-    assert [(line["step"], line["split"]) for line in lines] == [(line["step"], line["split"]) for line in others]
+    assert [(line["step"], line["split"]) for line in lines] == [
+        (line["step"], line["split"]) for line in others
+    ]
     assert lines
     for line, theirs in zip(lines, others, strict=True):
         if line["split"] == "sample":
@@ -69,7 +99,9 @@ def assert_same_course(one, other):
         for language, figures in line.get("languages", {}).items():
             own = theirs["languages"][language]
             assert own["counts"] == figures["counts"]
-            assert {**own["terms"], **own["metrics"]} == pytest.approx({**figures["terms"], **figures["metrics"]}, rel=1e-5)
+            assert {**own["terms"], **own["metrics"]} == pytest.approx(
+                {**figures["terms"], **figures["metrics"]}, rel=1e-5
+            )
 
 
 def samples_by_position(path, processes):
@@ -89,7 +121,9 @@ def assert_same_samples(one, several, processes):
 
 
 def tensors(folder, step=STEPS):
-    return {part: load_tensors(folder / "checkpoints" / f"step-{step:06d}" / part) for part in PARTS}
+    return {
+        part: load_tensors(folder / "checkpoints" / f"step-{step:06d}" / part) for part in PARTS
+    }
 
 
 def assert_equal_tensors(one, other):
@@ -109,7 +143,13 @@ def finetuning(source, folder, parallel):
             "adapters": {"rank": 2},
             "data": {"reader_options": {"sentences": 100}, "limit": 60},
             "optimizer": {"rate": 1e-2},
-            "training": {"max_steps": STEPS, "batch_size": 11, "micro_batch_size": 3, "log_every": 3, "eval_every": 4},
+            "training": {
+                "max_steps": STEPS,
+                "batch_size": 11,
+                "micro_batch_size": 3,
+                "log_every": 3,
+                "eval_every": 4,
+            },
             "hardware": {"device": "cpu", "parallel": parallel},
             "run": {"folder": str(folder), "plot": False},
         }
@@ -117,11 +157,16 @@ def finetuning(source, folder, parallel):
 
 
 def training(objective, corpus, folder, parallel):
-    return {"settings": settings_for(objective, corpus, folder, parallel), "record": f"{folder}.samples"}
+    return {
+        "settings": settings_for(objective, corpus, folder, parallel),
+        "record": f"{folder}.samples",
+    }
 
 
 def mixed(corpora, folder, parallel):
-    """Two languages of unequal size; of the smaller one an evaluation has fewer samples than there are ranks."""
+    """Two languages of unequal size; of the smaller one an evaluation has fewer samples than there
+    are ranks.
+    """
     job = training("mlm+nsp", "", folder, parallel)
     job["settings"]["data"]["train"] = corpora
     return job
@@ -138,7 +183,9 @@ def cut_and_whole(corpus, folder, parallel, last_rank):
     """One run, and the same one stopped by its last rank and resumed, with dropout."""
     jobs = {}
     for name in ("whole", "cut"):
-        jobs[name] = {"settings": settings_for("mlm+sop", corpus, folder / f"{parallel}-{name}", parallel)}
+        jobs[name] = {
+            "settings": settings_for("mlm+sop", corpus, folder / f"{parallel}-{name}", parallel)
+        }
         jobs[name]["settings"]["model"]["shape"]["dropout"] = 0.1
     jobs["resumed"] = {**jobs["cut"], "resume": str(folder / f"{parallel}-cut")}
     jobs["cut"] = {**jobs["cut"], "stop_at": [last_rank, 7]}
@@ -149,7 +196,9 @@ def cut_and_whole(corpus, folder, parallel, last_rank):
 def two_languages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("languages")
     for name, count in (("en", 100), ("fr", 12)):
-        (folder / f"{name}.txt").write_text("\n\n".join(generated_paragraphs(count, seed=len(name) + count)) + "\n")
+        (folder / f"{name}.txt").write_text(
+            "\n\n".join(generated_paragraphs(count, seed=len(name) + count)) + "\n"
+        )
     return [f"{name}={folder / name}.txt" for name in ("en", "fr")]
 
 
@@ -158,10 +207,22 @@ def alone(text_corpus, two_languages, tmp_path_factory, module_cache):
     """A folder with each objective trained by one process, and the samples it took."""
     folder = tmp_path_factory.mktemp("alone")
     for objective in OBJECTIVES:
-        assert run(training(objective, text_corpus, folder / objective, "ddp")) == {"reason": "done", "step": STEPS}
-    assert run(finetuning(folder / "mlm", folder / "answers", "ddp")) == {"reason": "done", "step": STEPS}
-    assert run(mixed(two_languages, folder / "languages", "ddp")) == {"reason": "done", "step": STEPS}
-    assert run(reading(folder / "mlm", text_corpus, folder / "head", "ddp")) == {"reason": "done", "step": STEPS}
+        assert run(training(objective, text_corpus, folder / objective, "ddp")) == {
+            "reason": "done",
+            "step": STEPS,
+        }
+    assert run(finetuning(folder / "mlm", folder / "answers", "ddp")) == {
+        "reason": "done",
+        "step": STEPS,
+    }
+    assert run(mixed(two_languages, folder / "languages", "ddp")) == {
+        "reason": "done",
+        "step": STEPS,
+    }
+    assert run(reading(folder / "mlm", text_corpus, folder / "head", "ddp")) == {
+        "reason": "done",
+        "step": STEPS,
+    }
     return folder
 
 
@@ -171,23 +232,50 @@ def two(alone, text_corpus, two_languages, tmp_path_factory):
     folder = tmp_path_factory.mktemp("two")
     (folder / "taken").mkdir()
     (folder / "taken" / "a file of somebody").write_text("")
-    jobs = {f"{objective}-ddp": training(objective, text_corpus, folder / f"{objective}-ddp", "ddp") for objective in OBJECTIVES}
+    jobs = {
+        f"{objective}-ddp": training(objective, text_corpus, folder / f"{objective}-ddp", "ddp")
+        for objective in OBJECTIVES
+    }
     jobs |= {
-        f"{objective}-fsdp": training(objective, text_corpus, folder / f"{objective}-fsdp", "fsdp") for objective in ("mlm", "mlm+nsp")
+        f"{objective}-fsdp": training(objective, text_corpus, folder / f"{objective}-fsdp", "fsdp")
+        for objective in ("mlm", "mlm+nsp")
     }
     for parallel in ("ddp", "fsdp"):
-        # Evaluation asks as well, so this falls into the evaluation after the fourth step, with a tally of one step open.
-        jobs[f"relay-{parallel}"] = {**training("mlm+nsp", text_corpus, folder / f"relay-{parallel}", parallel), "stop_at": [1, 5]}
+        # Evaluation asks as well, so this falls into the evaluation after the fourth step, with a
+        # tally of one step open.
+        jobs[f"relay-{parallel}"] = {
+            **training("mlm+nsp", text_corpus, folder / f"relay-{parallel}", parallel),
+            "stop_at": [1, 5],
+        }
         jobs |= cut_and_whole(text_corpus, folder, parallel, last_rank=1)
-    jobs |= {f"answers-{parallel}": finetuning(alone / "mlm", folder / f"answers-{parallel}", parallel) for parallel in ("ddp", "fsdp")}
-    jobs |= {f"languages-{parallel}": mixed(two_languages, folder / f"languages-{parallel}", parallel) for parallel in ("ddp", "fsdp")}
-    jobs |= {f"head-{parallel}": reading(alone / "mlm", text_corpus, folder / f"head-{parallel}", parallel) for parallel in ("ddp", "fsdp")}
+    jobs |= {
+        f"answers-{parallel}": finetuning(alone / "mlm", folder / f"answers-{parallel}", parallel)
+        for parallel in ("ddp", "fsdp")
+    }
+    jobs |= {
+        f"languages-{parallel}": mixed(two_languages, folder / f"languages-{parallel}", parallel)
+        for parallel in ("ddp", "fsdp")
+    }
+    jobs |= {
+        f"head-{parallel}": reading(
+            alone / "mlm", text_corpus, folder / f"head-{parallel}", parallel
+        )
+        for parallel in ("ddp", "fsdp")
+    }
     for parallel in ("ddp", "fsdp"):
-        jobs[f"diverged-{parallel}"] = training("mlm", text_corpus, folder / f"diverged-{parallel}", parallel)
+        jobs[f"diverged-{parallel}"] = training(
+            "mlm", text_corpus, folder / f"diverged-{parallel}", parallel
+        )
         jobs[f"diverged-{parallel}"]["settings"]["optimizer"] = {"rate": 1e12}
     (folder / "other.txt").write_text(text_corpus.read_text() * 2)
-    jobs["missing"] = {**training("mlm", text_corpus, folder / "missing", "ddp"), "own": {"1": str(folder / "nowhere.txt")}}
-    jobs["other"] = {**training("mlm", text_corpus, folder / "other", "ddp"), "own": {"1": str(folder / "other.txt")}}
+    jobs["missing"] = {
+        **training("mlm", text_corpus, folder / "missing", "ddp"),
+        "own": {"1": str(folder / "nowhere.txt")},
+    }
+    jobs["other"] = {
+        **training("mlm", text_corpus, folder / "other", "ddp"),
+        "own": {"1": str(folder / "other.txt")},
+    }
     jobs["taken"] = training("mlm", text_corpus, folder / "taken", "ddp")
     return folder, together(2, jobs, folder)
 
@@ -222,7 +310,10 @@ def test_two_processes_fine_tune_as_one_does(alone, two, parallel):
     folder, answers = two
     assert answers[f"answers-{parallel}"] == ({"reason": "done", "step": STEPS},) * 2
     assert_same_course(alone / "answers", folder / f"answers-{parallel}")
-    predicted = [(each / "predictions.jsonl").read_text().splitlines() for each in (alone / "answers", folder / f"answers-{parallel}")]
+    predicted = [
+        (each / "predictions.jsonl").read_text().splitlines()
+        for each in (alone / "answers", folder / f"answers-{parallel}")
+    ]
     texts = [[json.loads(line)["prediction"] for line in lines] for lines in predicted]
     assert texts[0] == texts[1]
     assert texts[0]
@@ -234,7 +325,11 @@ def test_languages_are_drawn_and_judged_alike_by_two_processes(alone, two, paral
     assert answers[f"languages-{parallel}"] == ({"reason": "done", "step": STEPS},) * 2
     assert_same_course(alone / "languages", folder / f"languages-{parallel}")
     assert_same_samples(alone / "languages.samples", folder / f"languages-{parallel}.samples", 2)
-    assert [set(line["languages"]) for line in logged(folder / f"languages-{parallel}") if line["split"] == "eval"] == [{"en", "fr"}] * 3
+    assert [
+        set(line["languages"])
+        for line in logged(folder / f"languages-{parallel}")
+        if line["split"] == "eval"
+    ] == [{"en", "fr"}] * 3
 
 
 @pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
@@ -266,7 +361,10 @@ def test_two_stop_and_one_goes_on_and_four_end_it(alone, two, four, parallel):
 @pytest.mark.parametrize("processes", [2, 4])
 def test_the_same_number_of_processes_goes_on_to_the_bit(two, four, processes, parallel):
     folder, answers = (two[0], two[1]) if processes == 2 else (four[0], four[2])
-    reasons = [[answer["reason"] for answer in answers[f"{parallel}-{name}"]] for name in ("whole", "cut", "resumed")]
+    reasons = [
+        [answer["reason"] for answer in answers[f"{parallel}-{name}"]]
+        for name in ("whole", "cut", "resumed")
+    ]
     assert reasons == [["done"] * processes, ["preempted"] * processes, ["done"] * processes]
     whole, cut = folder / f"{parallel}-whole", folder / f"{parallel}-cut"
     assert logged(whole) == logged(cut)
@@ -295,7 +393,10 @@ def test_a_sharded_checkpoint_is_gathered_at_export(alone, two, tmp_path):
             torch.testing.assert_close(gathered[part][name], value, rtol=1e-4, atol=1e-6)
     export(str(folder), tmp_path / "exported")
     (exported,) = (tmp_path / "exported").glob("*.safetensors")
-    assert any(torch.equal(value, gathered[PARTS[0]]["inputs.token.weight"]) for value in load_file(exported).values())
+    assert any(
+        torch.equal(value, gathered[PARTS[0]]["inputs.token.weight"])
+        for value in load_file(exported).values()
+    )
 
 
 def test_a_rank_that_cannot_begin_says_so_and_ends_all_of_them(two):

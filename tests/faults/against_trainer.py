@@ -1,12 +1,14 @@
-"""The same cuts and damages in Hugging Face's Trainer: what its `get_last_checkpoint` and `resume_from_checkpoint` make of them.
+"""The same cuts and damages in Hugging Face's Trainer: what its `get_last_checkpoint` and
+`resume_from_checkpoint` make of them.
 
     pip install accelerate        # which the Trainer architectures, and nothing else here
     python tests/faults/against_trainer.py
 
-A tiny BERT trains 20 updates on the CPU and keeps its checkpoints of the steps 6, 12 and 18. Cuts: each of the files of checkpoint-18,
-in the order in which they are written, is missing with all after it, or half there; checkpoint-12 is whole. Damages: one file of
-checkpoint-18 deleted, exchanged with that of checkpoint-12, or with one bit flipped. Recovered: the resumed run ends with the weights of
-the undisturbed one. Silent: it ends without an error and with others.
+A tiny BERT trains 20 updates on the CPU and keeps its checkpoints of the steps 6, 12 and 18. Cuts:
+each of the files of checkpoint-18, in the order in which they are written, is missing with all
+after it, or half there; checkpoint-12 is whole. Damages: one file of checkpoint-18 deleted,
+exchanged with that of checkpoint-12, or with one bit flipped. Recovered: the resumed run ends with
+the weights of the undisturbed one. Silent: it ends without an error and with others.
 """
 
 import argparse
@@ -24,14 +26,22 @@ import torch
 from damages import flip
 from torch import Tensor
 from torch.utils.data import Dataset
-from transformers import BertConfig, BertForMaskedLM, PrinterCallback, Trainer, TrainingArguments, set_seed
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    PrinterCallback,
+    Trainer,
+    TrainingArguments,
+    set_seed,
+)
 from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging
 
 STEPS, EVERY, ROWS, LENGTH, VOCABULARY = 20, 6, 64, 16, 100
 NEWEST, OLDER = "checkpoint-18", "checkpoint-12"
 WRITTEN = (
-    "config.json", "model.safetensors", "training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json",
+    "config.json", "model.safetensors", "training_args.bin", "optimizer.pt", "scheduler.pt",
+    "rng_state.pth", "trainer_state.json",
 )  # fmt: skip
 
 
@@ -39,7 +49,9 @@ class Rows(Dataset[dict[str, Tensor]]):
     """Random tokens, each its own target: enough to make weights move."""
 
     def __init__(self) -> None:
-        self.tokens = torch.randint(5, VOCABULARY, (ROWS, LENGTH), generator=torch.Generator().manual_seed(0))
+        self.tokens = torch.randint(
+            5, VOCABULARY, (ROWS, LENGTH), generator=torch.Generator().manual_seed(0)
+        )
 
     def __len__(self) -> int:
         return ROWS
@@ -59,16 +71,29 @@ class PeerFigures:
 
     @property
     def describe(self) -> str:
-        return f"Trainer: cuts {self.recovered}/{self.cuts} recovered, damages {self.silent}/{self.damages} silent"
+        return (
+            f"Trainer: cuts {self.recovered}/{self.cuts} "
+            f"recovered, damages {self.silent}/{self.damages} silent"
+        )
 
 
 def train(folder: Path, resume: bool = False) -> dict[str, Tensor]:
-    """The weights after the last update, from the newest checkpoint that the peer itself finds where `resume`."""
+    """The weights after the last update, from the newest checkpoint that the peer itself finds
+    where `resume`.
+    """
     set_seed(0)
-    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
-    model = BertForMaskedLM(BertConfig(vocab_size=VOCABULARY, max_position_embeddings=LENGTH, **shape))
+    shape = {
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+    }
+    model = BertForMaskedLM(
+        BertConfig(vocab_size=VOCABULARY, max_position_embeddings=LENGTH, **shape)
+    )
     arguments = TrainingArguments(
-        str(folder), max_steps=STEPS, save_steps=EVERY, per_device_train_batch_size=8, learning_rate=1e-2, seed=0,
+        str(folder), max_steps=STEPS, save_steps=EVERY, per_device_train_batch_size=8,
+        learning_rate=1e-2, seed=0,
         report_to=[], disable_tqdm=True, use_cpu=True, logging_strategy="no",
     )  # fmt: skip
     trainer = Trainer(model, arguments, train_dataset=Rows())
@@ -102,7 +127,9 @@ def damages() -> dict[str, Callable[[Path], None]]:
         for share in (1 / 2, 2 / 3):
             found[f"a bit of {file} at {share:.0%}"] = partial(_flipped, file, share)
     found["a bit of rng_state.pth at 50%"] = partial(_flipped, "rng_state.pth", 0.5)
-    found["marked as incomplete"] = lambda run: (run / NEWEST / "checkpoint-is-incomplete.txt").write_text("")
+    found["marked as incomplete"] = lambda run: (
+        run / NEWEST / "checkpoint-is-incomplete.txt"
+    ).write_text("")
     return found
 
 
@@ -130,7 +157,11 @@ def outcome(stopped: Path, whole: dict[str, Tensor], damage: Callable[[Path], No
         weights = train(run, resume=True)
     except Exception as error:  # whatever it raises is its answer
         return f"{type(error).__name__}: {str(error).splitlines()[0][:80] if str(error) else ''}"
-    return "recovered" if all(torch.equal(value, weights[name]) for name, value in whole.items()) else "silent"
+    return (
+        "recovered"
+        if all(torch.equal(value, weights[name]) for name, value in whole.items())
+        else "silent"
+    )
 
 
 def measure(say: Callable[[str], None] = lambda line: None, most: int | None = None) -> PeerFigures:
@@ -143,10 +174,18 @@ def measure(say: Callable[[str], None] = lambda line: None, most: int | None = N
         whole = train(stopped)
         shutil.rmtree(stopped / f"checkpoint-{STEPS}", ignore_errors=True)
         files = {path.name for path in (stopped / NEWEST).iterdir()}
-        assert files == set(WRITTEN), f"this version writes other files: {sorted(files ^ set(WRITTEN))}"
-        assert outcome(stopped, whole, lambda run: None) == "recovered", "even without damage a resume gives other weights"
+        assert files == set(WRITTEN), (
+            f"this version writes other files: {sorted(files ^ set(WRITTEN))}"
+        )
+        assert outcome(stopped, whole, lambda run: None) == "recovered", (
+            "even without damage a resume gives other weights"
+        )
         found = {
-            kind: {name: outcome(stopped, whole, change) for name, change in islice(cases.items(), most)} for kind, cases in _CASES.items()
+            kind: {
+                name: outcome(stopped, whole, change)
+                for name, change in islice(cases.items(), most)
+            }
+            for kind, cases in _CASES.items()
         }
     for cases in found.values():
         for name, result in cases.items():
@@ -160,8 +199,14 @@ _CASES = {"cuts": cuts(), "damages": damages()}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rehearse", action="store_true", help="one cut and one damage: shows mistakes of the script")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--rehearse",
+        action="store_true",
+        help="one cut and one damage: shows mistakes of the script",
+    )
     figures = measure(print, most=1 if parser.parse_args().rehearse else None)
     print(figures.describe)
     return 0

@@ -18,5 +18,7 @@ def whole(bench):
 
 @pytest.fixture(scope="session")
 def commands(bench):
-    """A pretrained and a fine-tuned run, data, and what every command writes that nobody disturbs."""
+    """A pretrained and a fine-tuned run, data, and what every command writes that nobody
+    disturbs.
+    """
     return Commands(bench)

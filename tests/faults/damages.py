@@ -1,7 +1,9 @@
-"""Named damages of a run folder that was killed at step 15 of 16, with whole checkpoints of the steps 5, 10 and 15.
+"""Named damages of a run folder that was killed at step 15 of 16, with whole checkpoints of the
+steps 5, 10 and 15.
 
-`CUTS` are what a crash or a full disk leaves of the newest checkpoint; `SPOILT` what a bad disk, a careless copy or a hasty hand makes of
-any file. A case of `heard` damage has to be said aloud; the others only may not change what the run learns.
+`CUTS` are what a crash or a full disk leaves of the newest checkpoint; `SPOILT` what a bad disk, a
+careless copy or a hasty hand makes of any file. A case of `heard` damage has to be said aloud; the
+others only may not change what the run learns.
 """
 
 import json
@@ -15,7 +17,13 @@ from pathlib import Path
 from typing import Any
 
 NEWEST, OLDER = "checkpoints/step-000015", "checkpoints/step-000010"
-WRITTEN = ("backbone.safetensors", "learnable.safetensors", "optimizer.safetensors", "state.json", "manifest.json")
+WRITTEN = (
+    "backbone.safetensors",
+    "learnable.safetensors",
+    "optimizer.safetensors",
+    "state.json",
+    "manifest.json",
+)
 Change = Callable[[Path], None]
 
 
@@ -72,7 +80,12 @@ def _flip_at(share: float, path: Path) -> None:
     flip(path, int(share * 8 * path.stat().st_size))
 
 
-FILE_CHANGES: dict[str, Change] = {"absent": _absent, "half": _half, "zero-filled": _zeros, "longer": _longer}
+FILE_CHANGES: dict[str, Change] = {
+    "absent": _absent,
+    "half": _half,
+    "zero-filled": _zeros,
+    "longer": _longer,
+}
 MORE_FILE_CHANGES: dict[str, Change] = {
     "empty": _empty,
     "noise": _noise,
@@ -85,10 +98,14 @@ MORE_FILE_CHANGES: dict[str, Change] = {
 
 
 def cuts() -> Iterator[Damage]:
-    """Each file of the newest checkpoint spoilt by itself; then the files written so far, in the order of writing."""
+    """Each file of the newest checkpoint spoilt by itself; then the files written so far, in the
+    order of writing.
+    """
     for file in WRITTEN:
         for what, change in FILE_CHANGES.items():
-            yield Damage(f"{file} {what}", partial(_changed, f"{NEWEST}/{file}", change), heard=True)
+            yield Damage(
+                f"{file} {what}", partial(_changed, f"{NEWEST}/{file}", change), heard=True
+            )
     for count, file in enumerate(WRITTEN):
         yield Damage(f"cut before {file}", partial(_cut, count, False), heard=True)
         yield Damage(f"cut inside {file}", partial(_cut, count, True), heard=True)
@@ -116,11 +133,32 @@ def spoilt() -> Iterator[Damage]:
 def _spoilt_files() -> Iterator[Damage]:
     for file in WRITTEN:
         for what, change in MORE_FILE_CHANGES.items():
-            yield Damage(f"{file}: {what}", partial(_changed, f"{NEWEST}/{file}", change), heard=True)
-        yield Damage(f"{file} of the step before", partial(_copied, f"{OLDER}/{file}", f"{NEWEST}/{file}"), heard=True)
-    yield Damage("weights and head exchanged", partial(_exchanged, f"{NEWEST}/{WRITTEN[0]}", f"{NEWEST}/{WRITTEN[1]}"), heard=True)
-    for key, value in {"step": 14, "position": 0, "best_loss": None, "saved_step": -1, "evaluated_step": 0, "skipped": 3}.items():
-        yield Damage(f"state.json: {key} {value}", partial(_edited, f"{NEWEST}/state.json", partial(_set, key, value)), heard=True)
+            yield Damage(
+                f"{file}: {what}", partial(_changed, f"{NEWEST}/{file}", change), heard=True
+            )
+        yield Damage(
+            f"{file} of the step before",
+            partial(_copied, f"{OLDER}/{file}", f"{NEWEST}/{file}"),
+            heard=True,
+        )
+    yield Damage(
+        "weights and head exchanged",
+        partial(_exchanged, f"{NEWEST}/{WRITTEN[0]}", f"{NEWEST}/{WRITTEN[1]}"),
+        heard=True,
+    )
+    for key, value in {
+        "step": 14,
+        "position": 0,
+        "best_loss": None,
+        "saved_step": -1,
+        "evaluated_step": 0,
+        "skipped": 3,
+    }.items():
+        yield Damage(
+            f"state.json: {key} {value}",
+            partial(_edited, f"{NEWEST}/state.json", partial(_set, key, value)),
+            heard=True,
+        )
 
 
 def _copied(source: str, target: str, run: Path) -> None:
@@ -135,7 +173,9 @@ def _exchanged(one: str, other: str, run: Path) -> None:
 
 
 def _edited(name: str, edit: Callable[[Any], Any], run: Path) -> None:
-    """A text of JSON, read, edited and written again; `edit` changes in place or gives what is written instead."""
+    """A text of JSON, read, edited and written again; `edit` changes in place or gives what is
+    written instead.
+    """
     tree = json.loads((run / name).read_text(encoding="utf-8"))
     edited = edit(tree)
     (run / name).write_text(json.dumps(tree if edited is None else edited), encoding="utf-8")
@@ -158,15 +198,23 @@ def _spoilt_manifests() -> Iterator[Damage]:
         "a list": lambda tree: [tree],
         "a number": lambda tree: 3,
         "no seal": lambda tree: tree.pop("seal") and None,
-        "a path that climbs": lambda tree: tree["files"].update({"../../config.yaml": tree["files"]["state.json"]}),
+        "a path that climbs": lambda tree: tree["files"].update(
+            {"../../config.yaml": tree["files"]["state.json"]}
+        ),
         **{f"without {file}": partial(_without, file) for file in WRITTEN[:-1]},
         **{f"size of {file} less one": partial(_shortened, file) for file in WRITTEN[:-1]},
         "hashes exchanged": _hashes_exchanged,
         "a size in words": lambda tree: tree["files"]["state.json"].update(bytes="many"),
     }
     for what, edit in edits.items():
-        yield Damage(f"manifest with {what}", partial(_edited, f"{NEWEST}/manifest.json", edit), heard=True)
-    yield Damage("manifest nested 100,000 deep", partial(_written, f"{NEWEST}/manifest.json", "[" * 100_000), heard=True)
+        yield Damage(
+            f"manifest with {what}", partial(_edited, f"{NEWEST}/manifest.json", edit), heard=True
+        )
+    yield Damage(
+        "manifest nested 100,000 deep",
+        partial(_written, f"{NEWEST}/manifest.json", "[" * 100_000),
+        heard=True,
+    )
     yield Damage("weights left out of the manifest and spoilt", _unlisted_and_spoilt, heard=True)
 
 
@@ -193,15 +241,32 @@ def _written(name: str, text: str, run: Path) -> None:
 
 
 def _spoilt_folders() -> Iterator[Damage]:
-    yield Damage("newest checkpoint without files", lambda run: (shutil.rmtree(run / NEWEST), (run / NEWEST).mkdir()), heard=True)
-    yield Damage("newest checkpoint is a file", lambda run: (shutil.rmtree(run / NEWEST), _written(NEWEST, "", run)), heard=True)
+    yield Damage(
+        "newest checkpoint without files",
+        lambda run: (shutil.rmtree(run / NEWEST), (run / NEWEST).mkdir()),
+        heard=True,
+    )
+    yield Damage(
+        "newest checkpoint is a file",
+        lambda run: (shutil.rmtree(run / NEWEST), _written(NEWEST, "", run)),
+        heard=True,
+    )
     yield Damage("newest checkpoint is gone", lambda run: shutil.rmtree(run / NEWEST))
     yield Damage("all checkpoints are gone", lambda run: shutil.rmtree(run / "checkpoints"))
-    yield Damage("names of two checkpoints exchanged", partial(_exchanged, NEWEST, OLDER), heard=True)
-    yield Damage("the older checkpoint under the newest name", _older_as_newest, heard=True)
-    yield Damage("a checkpoint under a name beyond the end", lambda run: (run / NEWEST).rename(run / "checkpoints/step-000030"), heard=True)
     yield Damage(
-        "an unfinished folder left", lambda run: shutil.copytree(run / NEWEST, run / "checkpoints/.unfinished-step-000016-ab12cd34")
+        "names of two checkpoints exchanged", partial(_exchanged, NEWEST, OLDER), heard=True
+    )
+    yield Damage("the older checkpoint under the newest name", _older_as_newest, heard=True)
+    yield Damage(
+        "a checkpoint under a name beyond the end",
+        lambda run: (run / NEWEST).rename(run / "checkpoints/step-000030"),
+        heard=True,
+    )
+    yield Damage(
+        "an unfinished folder left",
+        lambda run: shutil.copytree(
+            run / NEWEST, run / "checkpoints/.unfinished-step-000016-ab12cd34"
+        ),
     )
     yield Damage("every checkpoint spoilt", _every_checkpoint_spoilt, heard=True)
 
@@ -218,15 +283,34 @@ def _every_checkpoint_spoilt(run: Path) -> None:
 
 def _spoilt_settings() -> Iterator[Damage]:
     """What a run was started with; it is refused, or harmless."""
-    for file in ("config.yaml", "run.json", "tokenizer/tokenizer.json", "tokenizer/tokenizer_config.json"):
+    for file in (
+        "config.yaml",
+        "run.json",
+        "tokenizer/tokenizer.json",
+        "tokenizer/tokenizer_config.json",
+    ):
         for what, change in {**FILE_CHANGES, "empty": _empty, "noise": _noise}.items():
             yield Damage(f"{file} {what}", partial(_changed, file, change))
-    replacements = {"rate: 0.003": "rate: 0.005", "seed: 42": "seed: 43", "batch_size: 8": "batch_size: 4", "dropout: 0.1": "dropout: 0.2"}
-    replacements |= {"max_steps: 16": "max_steps: 25", "weight_decay: 0.01": "weight_decay: 0.1", "mask_rate: 0.15": "mask_rate: 0.4"}
+    replacements = {
+        "rate: 0.003": "rate: 0.005",
+        "seed: 42": "seed: 43",
+        "batch_size: 8": "batch_size: 4",
+        "dropout: 0.1": "dropout: 0.2",
+    }
+    replacements |= {
+        "max_steps: 16": "max_steps: 25",
+        "weight_decay: 0.01": "weight_decay: 0.1",
+        "mask_rate: 0.15": "mask_rate: 0.4",
+    }
     for before, after in replacements.items():
         yield Damage(f"config.yaml with {after}", partial(_replaced, "config.yaml", before, after))
-    yield Damage("run.json with other data", partial(_edited, "run.json", partial(_set, "data", "0" * 32)))
-    yield Damage("run.json with another tokenizer", partial(_edited, "run.json", partial(_set, "tokenizer", "0" * 32)))
+    yield Damage(
+        "run.json with other data", partial(_edited, "run.json", partial(_set, "data", "0" * 32))
+    )
+    yield Damage(
+        "run.json with another tokenizer",
+        partial(_edited, "run.json", partial(_set, "tokenizer", "0" * 32)),
+    )
     yield Damage("two pieces of the tokenizer exchanged", _pieces_exchanged)
 
 
@@ -260,7 +344,9 @@ def _spoilt_records() -> Iterator[Damage]:
 def random_flips(run: Path, count: int, seed: int) -> Iterator[Damage]:
     """One bit of one file, each file as likely as another and each of its bits likewise."""
     numbers = random.Random(seed)
-    files = sorted(path.relative_to(run) for path in run.rglob("*") if path.is_file() and path.stat().st_size)
+    files = sorted(
+        path.relative_to(run) for path in run.rglob("*") if path.is_file() and path.stat().st_size
+    )
     for _ in range(count):
         file = numbers.choice(files)
         bit = numbers.randrange(8 * os.path.getsize(run / file))

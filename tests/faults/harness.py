@@ -1,7 +1,9 @@
-"""Tiny trainings in processes that may be killed, and whether what they leave equals what a whole run leaves.
+"""Tiny trainings in processes that may be killed, and whether what they leave equals what a whole
+run leaves.
 
-A fork server has torch loaded before it forks, so a training of 60 steps takes about a second from its first line to its last.
-The product is seen from outside only: its command line, its exit code, what it says, and its run folder.
+A fork server has torch loaded before it forks, so a training of 60 steps takes about a second from
+its first line to its last. The product is seen from outside only: its command line, its exit code,
+what it says, and its run folder.
 """
 
 import hashlib
@@ -29,10 +31,25 @@ PATIENCE_SECONDS = 120
 CLOCKS = ("seconds", "tokens_per_second")
 SHAPE = {"depth": 1, "width": 16, "heads": 2, "feedforward_width": 32, "dropout": 0.1}
 _ACTIONS = [
-    f"sslcli.cli.actions.{name}" for name in ("pretraining", "finetuning", "predicting", "evaluating", "probing", "exporting", "tokenizing")
+    f"sslcli.cli.actions.{name}"
+    for name in (
+        "pretraining",
+        "finetuning",
+        "predicting",
+        "evaluating",
+        "probing",
+        "exporting",
+        "tokenizing",
+    )
 ]
-_PRELOADED = (*_ACTIONS, "sslcli.cli.progress", "sslplugins.objectives.mlm", "sslplugins.readers.txt")
-_BY_TRAINING = ("torch._dynamo", "sslcli.cli.commands.pretrain")  # torch imports the first one with an optimizer, for a second
+_PRELOADED = (
+    *_ACTIONS,
+    "sslcli.cli.progress",
+    "sslplugins.objectives.mlm",
+    "sslplugins.readers.txt",
+)
+# torch imports the first one with an optimizer, for a second
+_BY_TRAINING = ("torch._dynamo", "sslcli.cli.commands.pretrain")
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload([*_PRELOADED, "sslplugins.tokenizers.wordpiece", *_BY_TRAINING])
 
@@ -48,7 +65,11 @@ class Ended:
     @property
     def is_clean(self) -> bool:
         """It ended by itself, with a code of the table, a sentence and no traceback."""
-        ended_well = self.code in (0, 1, 2, 3, 75, 130) and "Traceback" not in self.said and "should not have happened" not in self.said
+        ended_well = (
+            self.code in (0, 1, 2, 3, 75, 130)
+            and "Traceback" not in self.said
+            and "should not have happened" not in self.said
+        )
         return ended_well and (self.code == 0 or "error:" in self.said or "stopped:" in self.said)
 
 
@@ -65,12 +86,17 @@ class Child:
         self.process.join(seconds)
         if self.process.exitcode is None:
             self.process.kill()
-            raise TimeoutError(f"still running after {seconds} s: {self.said_in.read_text(errors='replace')[-500:]}")
+            raise TimeoutError(
+                f"still running after {seconds} s: "
+                f"{self.said_in.read_text(errors='replace')[-500:]}"
+            )
         said = self.said_in.read_text(encoding="utf-8", errors="replace")
         return Ended(self._code(), said, time.monotonic() - self.started)
 
     def _code(self) -> int:
-        """multiprocessing gives 255 where two threads ask for the end of one process; then what the child itself wrote down."""
+        """multiprocessing gives 255 where two threads ask for the end of one process; then what the
+        child itself wrote down.
+        """
         written = _code_file(self.said_in)
         code = int(written.read_text()) if written.is_file() else self.process.exitcode
         written.unlink(missing_ok=True)
@@ -82,31 +108,70 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.corpus = folder, folder / "animals.txt"
-        self.environment = {"SSLCLI_CACHE_DIR": str(folder / "cache"), "SSLCLI_RUNS_DIR": str(folder / "runs")}
+        self.environment = {
+            "SSLCLI_CACHE_DIR": str(folder / "cache"),
+            "SSLCLI_RUNS_DIR": str(folder / "runs"),
+        }
         folder.mkdir(parents=True, exist_ok=True)
         self.corpus.write_text("\n\n".join(_paragraphs(120)) + "\n", encoding="utf-8")
         self._count = 0
 
     def words(self, run: Path, *more: str, **training: Any) -> list[str]:
-        """The command line of the tiny training in the folder `run`; said again with --resume, it goes on with it."""
-        trained = {"max_steps": STEPS, "save_every": SAVE_EVERY, "eval_every": 20, "log_every": 1, "batch_size": 8, "eval_samples": 8}
+        """The command line of the tiny training in the folder `run`; said again with --resume, it
+        goes on with it.
+        """
+        trained = {
+            "max_steps": STEPS,
+            "save_every": SAVE_EVERY,
+            "eval_every": 20,
+            "log_every": 1,
+            "batch_size": 8,
+            "eval_samples": 8,
+        }
         settings = {f"training.{key}": value for key, value in {**trained, **training}.items()}
         settings |= {f"model.shape.{key}": value for key, value in SHAPE.items()}
-        settings |= {"data.held_out": 0.1, "data.sequence_tokens": 24, "tokenizer.vocabulary": 120, "optimizer.rate": 0.003}
-        line = ["pretrain", "--objective", "mlm", "--arch", "tiny", "--no-plot", "--data", str(self.corpus), "--out", str(run)]
-        return [*line, *(word for key, value in settings.items() for word in ("--set", f"{key}={value}")), *more]
+        settings |= {
+            "data.held_out": 0.1,
+            "data.sequence_tokens": 24,
+            "tokenizer.vocabulary": 120,
+            "optimizer.rate": 0.003,
+        }
+        line = [
+            "pretrain",
+            "--objective",
+            "mlm",
+            "--arch",
+            "tiny",
+            "--no-plot",
+            "--data",
+            str(self.corpus),
+            "--out",
+            str(run),
+        ]
+        return [
+            *line,
+            *(word for key, value in settings.items() for word in ("--set", f"{key}={value}")),
+            *more,
+        ]
 
-    def start(self, words: Sequence[str], fault: Callable[[], None] | None = None, **environment: str) -> Child:
+    def start(
+        self, words: Sequence[str], fault: Callable[[], None] | None = None, **environment: str
+    ) -> Child:
         """`fault` is called in the child before the command; it can be pickled."""
         self._count += 1
         said_in = self.folder / f"said-{os.getpid()}-{self._count:05d}.txt"
         said_in.touch()  # a child may be killed before it writes a word
-        process = _SERVER.Process(target=_child, args=(list(words), {**self.environment, **environment}, str(said_in), fault))
+        process = _SERVER.Process(
+            target=_child,
+            args=(list(words), {**self.environment, **environment}, str(said_in), fault),
+        )
         started = time.monotonic()
         process.start()
         return Child(process, said_in, started)
 
-    def run(self, words: Sequence[str], fault: Callable[[], None] | None = None, **environment: str) -> Ended:
+    def run(
+        self, words: Sequence[str], fault: Callable[[], None] | None = None, **environment: str
+    ) -> Ended:
         child = self.start(words, fault, **environment)
         ended = child.wait()
         child.said_in.unlink(missing_ok=True)
@@ -115,8 +180,12 @@ class Bench:
     def here(self, words: Sequence[str]) -> Ended:
         """The same command inside this process: a fifth of the time, and no way to kill it."""
         said = io.StringIO()
-        threads, before = torch.get_num_threads(), {name: os.environ.get(name) for name in self.environment}
-        torch.set_num_threads(1)  # as in a child: sums over another number of threads have other last bits
+        threads, before = (
+            torch.get_num_threads(),
+            {name: os.environ.get(name) for name in self.environment},
+        )
+        # as in a child: sums over another number of threads have other last bits
+        torch.set_num_threads(1)
         os.environ.update(self.environment)
         started = time.monotonic()
         try:
@@ -129,8 +198,12 @@ class Bench:
         return Ended(code, said.getvalue(), time.monotonic() - started)
 
     def whole(self, **training: Any) -> Path:
-        """The folder of the uninterrupted run with these settings, which others are compared with; made once."""
-        folder = self.folder / "-".join(["whole", *(f"{key}={value}" for key, value in sorted(training.items()))])
+        """The folder of the uninterrupted run with these settings, which others are compared with;
+        made once.
+        """
+        folder = self.folder / "-".join(
+            ["whole", *(f"{key}={value}" for key, value in sorted(training.items()))]
+        )
         if not (folder / "run.json").is_file():
             ended = self.run(self.words(folder, **training))
             assert ended.code == 0, ended.said
@@ -141,7 +214,9 @@ class Bench:
         return Path(shutil.copytree(whole, self.folder / name, symlinks=True))
 
 
-def _child(words: list[str], environment: dict[str, str], said_in: str, fault: Callable[[], None] | None) -> None:
+def _child(
+    words: list[str], environment: dict[str, str], said_in: str, fault: Callable[[], None] | None
+) -> None:
     os.environ.update(environment)
     handle = os.open(said_in, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(handle, 1)
@@ -161,17 +236,26 @@ def _code_file(said_in: Path) -> Path:
 
 def _paragraphs(count: int) -> list[str]:
     """Small paragraphs in which what an animal does depends on what it is."""
-    animals, verbs, places = ["cat", "dog", "bird", "fish", "horse", "mouse"], ["sees", "likes", "follows"], ["garden", "house", "river"]
+    animals, verbs, places = (
+        ["cat", "dog", "bird", "fish", "horse", "mouse"],
+        ["sees", "likes", "follows"],
+        ["garden", "house", "river"],
+    )
 
     def sentence(animal: int, number: int) -> str:
         other, place = animals[(animal + number) % 6], places[(animal + number) % 3]
         return f"The {animals[animal]} {verbs[animal % 3]} the {other} in the {place}."
 
-    return [" ".join(sentence(number * 7 % 6, place + number) for place in range(3 + number * 5 % 4)) for number in range(count)]
+    return [
+        " ".join(sentence(number * 7 % 6, place + number) for place in range(3 + number * 5 % 4))
+        for number in range(count)
+    ]
 
 
 def whole_checkpoints(run: Path) -> list[int]:
-    """The steps of the checkpoints whose every file has the size and the hash of its manifest, in order."""
+    """The steps of the checkpoints whose every file has the size and the hash of its manifest, in
+    order.
+    """
     steps = []
     for path in (run / "checkpoints").glob("step-*"):
         try:
@@ -188,24 +272,31 @@ def step_reached(run: Path) -> int:
 
 
 def metrics(run: Path) -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl without what a clock decides; a last line that was cut off is left out."""
+    """The lines of metrics.jsonl without what a clock decides; a last line that was cut off is left
+    out.
+    """
     path, lines = run / "metrics.jsonl", []
     for text in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
         try:
-            lines.append({key: value for key, value in json.loads(text).items() if key not in CLOCKS})
+            lines.append(
+                {key: value for key, value in json.loads(text).items() if key not in CLOCKS}
+            )
         except ValueError:
             continue
     return lines
 
 
 def differences(whole: Path, other: Path, below: str = "") -> list[str]:
-    """What a run left otherwise than the uninterrupted one: weights, optimizer, position, logged numbers, files. Empty: equal bits.
+    """What a run left otherwise than the uninterrupted one: weights, optimizer, position, logged
+    numbers, files. Empty: equal bits.
 
     `below`: only what has a name that begins so.
     """
     one, two = _contents(whole, below), _contents(other, below)
     found = [f"{name} is only in one of them" for name in sorted(one.keys() ^ two.keys())]
-    return found + [f"{name} differs" for name in sorted(one.keys() & two.keys()) if one[name] != two[name]]
+    return found + [
+        f"{name} differs" for name in sorted(one.keys() & two.keys()) if one[name] != two[name]
+    ]
 
 
 def _contents(run: Path, below: str) -> dict[str, Any]:
@@ -217,8 +308,15 @@ def _contents(run: Path, below: str) -> dict[str, Any]:
             continue
         if path.name == "state.json":
             contents[name] = _without_clocks(json.loads(path.read_text(encoding="utf-8")))
-        elif path.suffix == ".safetensors" or name == "best" or ".unfinished-" in name or ".replaced-" in name:
-            contents[name] = hashlib.blake2b(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+        elif (
+            path.suffix == ".safetensors"
+            or name == "best"
+            or ".unfinished-" in name
+            or ".replaced-" in name
+        ):
+            contents[name] = (
+                hashlib.blake2b(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+            )
     return contents
 
 

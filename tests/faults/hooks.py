@@ -1,7 +1,9 @@
-"""Faults at a chosen file-system call, put into the process under test; the product knows nothing of them.
+"""Faults at a chosen file-system call, put into the process under test; the product knows nothing
+of them.
 
-Python reports what it opens, renames, makes and removes to audit hooks, and an exception raised there comes out of that very call.
-Syncs, whole texts and tensor files are wrapped, so that a fault also falls into the middle of a file.
+Python reports what it opens, renames, makes and removes to audit hooks, and an exception raised
+there comes out of that very call. Syncs, whole texts and tensor files are wrapped, so that a fault
+also falls into the middle of a file.
 """
 
 import errno
@@ -25,10 +27,12 @@ WRITES = ("open", "os.mkdir", "fsync", "half", "tensors")
 
 @dataclass(frozen=True)
 class FaultAt:
-    """At the `call`-th file-system call below `folder` (the first is 1): a signal, or an error of the disk.
+    """At the `call`-th file-system call below `folder` (the first is 1): a signal, or an error of
+    the disk.
 
-    Calls count from the first one whose path holds `since` until one holds `until`. `lasting`: every write from there on fails too.
-    `kind` count does nothing but note each call as a line in the file `noted`.
+    Calls count from the first one whose path holds `since` until one holds `until`. `lasting`:
+    every write from there on fails too. `kind` count does nothing but note each call as a line in
+    the file `noted`.
     """
 
     folder: str
@@ -45,7 +49,13 @@ class FaultAt:
 
 class _Hook:
     def __init__(self, fault: FaultAt) -> None:
-        self.fault, self.count, self.begun, self.over, self.busy = fault, 0, not fault.since, False, False
+        self.fault, self.count, self.begun, self.over, self.busy = (
+            fault,
+            0,
+            not fault.since,
+            False,
+            False,
+        )
 
     def install(self) -> None:
         sys.addaudithook(self._audit)
@@ -58,7 +68,9 @@ class _Hook:
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
             path, mode, flags = arguments
-            writes = flags & (os.O_WRONLY | os.O_RDWR) or any(letter in (mode or "") for letter in "wax+")
+            writes = flags & (os.O_WRONLY | os.O_RDWR) or any(
+                letter in (mode or "") for letter in "wax+"
+            )
             self._meet("open" if writes else "read", path)
         elif event in ("os.mkdir", "os.remove", "os.rmdir"):
             self._meet(event, _below(arguments[-1], arguments[0]))
@@ -97,19 +109,25 @@ class _Hook:
             self._strike(path, tensors)
 
     def _is_due(self, what: str, path: Any) -> bool:
-        """Counts the call where it is one of those that count, and says whether the fault strikes here."""
+        """Counts the call where it is one of those that count, and says whether the fault strikes
+        here.
+        """
         place = _path_of(path)
         if self.busy or not place.startswith(self.fault.folder):
             return False
         self.begun = self.begun or self.fault.since in place
-        self.over = self.over or (self.begun and bool(self.fault.until) and self.fault.until in place)
+        self.over = self.over or (
+            self.begun and bool(self.fault.until) and self.fault.until in place
+        )
         if not self.begun or self.over:
             return False
         self.count += 1
         if self.fault.kind == "count":
             self._note(what, place)
             return False
-        return self.count == self.fault.call or (self.fault.lasting and self.count > self.fault.call and what in WRITES)
+        return self.count == self.fault.call or (
+            self.fault.lasting and self.count > self.fault.call and what in WRITES
+        )
 
     def _note(self, what: str, place: str) -> None:
         self.busy = True
@@ -123,7 +141,9 @@ class _Hook:
             return
         number = ERRORS[self.fault.kind]
         if tensors:
-            raise SafetensorError(f"Error while serializing: I/O error: {os.strerror(number)} (os error {number})")
+            raise SafetensorError(
+                f"Error while serializing: I/O error: {os.strerror(number)} (os error {number})"
+            )
         raise OSError(number, os.strerror(number), _path_of(path))
 
 
@@ -139,6 +159,11 @@ def _path_of(path: Any) -> str:
 
 def _below(folder_handle: Any, name: Any) -> Any:
     """A name as it is meant where the call was given the open folder it lies in."""
-    if isinstance(folder_handle, int) and folder_handle >= 0 and isinstance(name, str) and not name.startswith("/"):
+    if (
+        isinstance(folder_handle, int)
+        and folder_handle >= 0
+        and isinstance(name, str)
+        and not name.startswith("/")
+    ):
         return f"{_path_of(folder_handle)}/{name}"
     return name

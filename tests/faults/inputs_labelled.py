@@ -1,9 +1,10 @@
-"""Labelled files that are wrong in every way: file, record and field named in one sentence, exit code 2, and nothing left behind.
+"""Labelled files that are wrong in every way: file, record and field named in one sentence, exit
+code 2, and nothing left behind.
 
     python tests/faults/inputs_labelled.py --cases 1000
 
-Each case is a line of `ssl finetune TASK --check`, of a training of one step, of `ssl evaluate` or of `ssl predict` with a tiny model.
-Files that only look wrong are among them, and must work.
+Each case is a line of `ssl finetune TASK --check`, of a training of one step, of `ssl evaluate` or
+of `ssl predict` with a tiny model. Files that only look wrong are among them, and must work.
 """
 
 import contextlib
@@ -30,10 +31,17 @@ from sslcli import registry
 from sslcli.data import files
 
 FAMILIES = (
-    sound_cases, spoilt_cases, field_cases, broken_json_cases, several_cases, table_cases, answer_cases, shape_cases, other_cases,
+    sound_cases, spoilt_cases, field_cases, broken_json_cases, several_cases, table_cases,
+    answer_cases, shape_cases, other_cases,
     set_cases, tag_cases, symbol_cases, terminal_cases,
 )  # fmt: skip
-FINETUNED = {"classify": "texts.jsonl", "pairs": "mnli.tsv", "tag": "words.jsonl", "qa": "flat.jsonl", "remap": "genes.jsonl"}
+FINETUNED = {
+    "classify": "texts.jsonl",
+    "pairs": "mnli.tsv",
+    "tag": "words.jsonl",
+    "qa": "flat.jsonl",
+    "remap": "genes.jsonl",
+}
 COMMANDING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 PATIENCE_SECONDS = 0.2
 
@@ -43,7 +51,9 @@ def all_cases() -> list[Case]:
 
 
 class Workplace:
-    """A folder with a tiny model, runs that were fine-tuned from it as they are needed, and one case's files at a time."""
+    """A folder with a tiny model, runs that were fine-tuned from it as they are needed, and one
+    case's files at a time.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.model, self.runs = folder, folder / "model", folder / "runs"
@@ -68,12 +78,45 @@ class Workplace:
     def _line(self, case: Case, path: Path, out: Path) -> list[str]:
         flags = [flag.replace("{folder}", str(path.parent)) for flag in case.flags]
         if case.way == "check":
-            return ["finetune", case.task, "--data", str(path), "--model", str(self.model), "--check", *flags]
+            return [
+                "finetune",
+                case.task,
+                "--data",
+                str(path),
+                "--model",
+                str(self.model),
+                "--check",
+                *flags,
+            ]
         if case.way == "train":
-            line = ["finetune", case.task, "--data", str(path), "--model", str(self.model), "--max-steps", "1", "--no-plot"]
+            line = [
+                "finetune",
+                case.task,
+                "--data",
+                str(path),
+                "--model",
+                str(self.model),
+                "--max-steps",
+                "1",
+                "--no-plot",
+            ]
             return [*line, "--out", str(out), *flags]
-        file = "numbers.jsonl" if case.file.startswith("numbers") else "several.jsonl" if case.file.startswith("several") else None
-        return [case.way, case.task, "--model", str(self.finetuned(case.task, file)), "--data", str(path), *flags]
+        file = (
+            "numbers.jsonl"
+            if case.file.startswith("numbers")
+            else "several.jsonl"
+            if case.file.startswith("several")
+            else None
+        )
+        return [
+            case.way,
+            case.task,
+            "--model",
+            str(self.finetuned(case.task, file)),
+            "--data",
+            str(path),
+            *flags,
+        ]
 
     def finetuned(self, task: str, file: str | None = None) -> Path:
         """A run of one step on a sound file of the task, made once."""
@@ -82,7 +125,19 @@ class Workplace:
         if not (run / "run.json").is_file():
             data = self.folder / file
             data.write_text(SOUND[task, file], encoding="utf-8")
-            line = ["finetune", task, "--data", str(data), "--model", str(self.model), "--max-steps", "1", "--no-plot", "--out", str(run)]
+            line = [
+                "finetune",
+                task,
+                "--data",
+                str(data),
+                "--model",
+                str(self.model),
+                "--max-steps",
+                "1",
+                "--no-plot",
+                "--out",
+                str(run),
+            ]
             code, _, told = ran(line)
             assert code == 0, told
         return run
@@ -99,33 +154,47 @@ def _fault_of_working(case: Case, code: int, said: str, told: str) -> str:
     if raw := COMMANDING.search(said + told):
         return f"{raw[0]!r} reaches the terminal"
     everything = " ".join((said + told).split())
-    return "".join(f"does not say '{words}': {everything}" for words in case.says if words not in everything)
+    return "".join(
+        f"does not say '{words}': {everything}" for words in case.says if words not in everything
+    )
 
 
 def _is_progress(line: str) -> bool:
     """Whether it says what is being done, which is no part of a refusal."""
-    return " reading /" in line or (line.endswith(" ...") and not line.startswith(("error:", "hint:")))
+    return " reading /" in line or (
+        line.endswith(" ...") and not line.startswith(("error:", "hint:"))
+    )
 
 
 def _fault_of_refusal(case: Case, code: int, said: str, told: str) -> str:
-    error = [line.removeprefix("error: ") for line in told.splitlines() if line.startswith("error: ")]
+    error = [
+        line.removeprefix("error: ") for line in told.splitlines() if line.startswith("error: ")
+    ]
     hint = [line for line in told.splitlines() if line.startswith("hint:  ")]
     lines = [line for line in told.splitlines() if not _is_progress(line)]
     if code != case.code or len(error) != 1 or len(hint) != 1 - case.is_of_flag:
         return f"exit code {code}, {len(error)} sentences, {len(hint)} hints: {said}{told}"
     listed = lines[1 : len(lines) - len(hint)]
-    if lines != [f"error: {error[0]}", *listed, *hint] or len(listed) != (case.wrong if case.wrong > 1 else 0):
+    if lines != [f"error: {error[0]}", *listed, *hint] or len(listed) != (
+        case.wrong if case.wrong > 1 else 0
+    ):
         return f"not {case.wrong} sentences and a hint: {told}"
     if raw := COMMANDING.search(said + told):
         return f"{raw[0]!r} reaches the terminal"
     names = (case.file,) if case.names_file else ()
     sentences = " ".join(map(str.strip, [error[0], *listed]))
-    return "; ".join(f"does not say '{words}': {sentences}" for words in (*names, *case.says) if words not in sentences)
+    return "; ".join(
+        f"does not say '{words}': {sentences}"
+        for words in (*names, *case.says)
+        if words not in sentences
+    )
 
 
 @contextlib.contextmanager
 def workplace() -> Iterator[Workplace]:
-    """With runs and caches of its own; what is installed does not change meanwhile, and is looked up once."""
+    """With runs and caches of its own; what is installed does not change meanwhile, and is looked
+    up once.
+    """
     known: dict[str, Sequence[registry.Found]] = {}
     look_up = registry._entries
 
@@ -134,7 +203,10 @@ def workplace() -> Iterator[Workplace]:
 
     with tempfile.TemporaryDirectory() as name, mock.patch.object(registry, "_entries", entries):
         own = {"SSLCLI_RUNS_DIR": f"{name}/runs", "SSLCLI_CACHE_DIR": f"{name}/cache"}
-        with mock.patch.dict(os.environ, own), mock.patch.object(files, "PATIENCE_SECONDS", PATIENCE_SECONDS):
+        with (
+            mock.patch.dict(os.environ, own),
+            mock.patch.object(files, "PATIENCE_SECONDS", PATIENCE_SECONDS),
+        ):
             yield Workplace(Path(name))
 
 
@@ -144,7 +216,11 @@ def sweep(cases: int) -> Tally:
     step = max(1, -(-len(everything) // cases))
     with workplace() as place:
         for case in everything[::step]:
-            trial.attempt(f"{case.name} ({case.way})", lambda case=case: place.fault_of(case), wrong=lambda fault: fault)
+            trial.attempt(
+                f"{case.name} ({case.way})",
+                lambda case=case: place.fault_of(case),
+                wrong=lambda fault: fault,
+            )
     return trial.tally
 
 

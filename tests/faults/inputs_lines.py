@@ -1,8 +1,10 @@
-"""Command lines put together at random from our own words: every one ends, with a code of the table and a sentence.
+"""Command lines put together at random from our own words: every one ends, with a code of the table
+and a sentence.
 
     python tests/faults/inputs_lines.py --cases 2000
 
-Lines that would train only say what they would do, on a few sentences; they run in a folder of their own, with no run to go on with.
+Lines that would train only say what they would do, on a few sentences; they run in a folder of
+their own, with no run to go on with.
 """
 
 import contextlib
@@ -22,13 +24,31 @@ from sslcli.cli.mistyped import FOREIGN_FLAGS
 from sslcli.cli.options import GLOBALS, CommandGroup, spellings
 
 CORPUS = "corpus.txt"
-SHORT = ("--data", CORPUS, "--arch", "tiny", "--set", "data.held_out=0.2", "--seq-len", "16", "--batch-size", "2", "--vocabulary", "50")
+SHORT = (
+    "--data",
+    CORPUS,
+    "--arch",
+    "tiny",
+    "--set",
+    "data.held_out=0.2",
+    "--seq-len",
+    "16",
+    "--batch-size",
+    "2",
+    "--vocabulary",
+    "50",
+)
 VALUES = (
-    "", " ", "-", "--", "=", "0", "1", "-1", "3", "1.5", "1e3", "10k", "1e400", "nan", "inf", "2h", "yes", "no", "null", "[]", "{}",
-    "[1, 2]", "*a", "!!x", "a.b=1", "training.seed=3", "optimizer.rate=1e-4", "model.shape.depth=1", "data.limit=3", "x=", "mlm", "clm",
-    "mlm+nsp", "mml", "tiny", "mini", "bf16", "fp32", "cpu", "cuda", "adamw", "linear", "bpe", "words", "txt", "jsonl", "demo:world",
-    "no:thing", CORPUS, "missing.txt", "folder", ".", "missing/../folder", "/dev/null", "/proc/self/mem", "a/b/c", "~", "@latest",
-    "@best", "@best:mlm", "@latest:mlm", "runs/first", "x:step-1", "auto", "名", "\udcff", "a\nb", "\x1b[2J", "%s", "x" * 300,
+    "", " ", "-", "--", "=", "0", "1", "-1", "3", "1.5", "1e3", "10k", "1e400", "nan", "inf", "2h",
+    "yes", "no", "null", "[]", "{}",
+    "[1, 2]", "*a", "!!x", "a.b=1", "training.seed=3", "optimizer.rate=1e-4", "model.shape.depth=1",
+    "data.limit=3", "x=", "mlm", "clm",
+    "mlm+nsp", "mml", "tiny", "mini", "bf16", "fp32", "cpu", "cuda", "adamw", "linear", "bpe",
+    "words", "txt", "jsonl", "demo:world",
+    "no:thing", CORPUS, "missing.txt", "folder", ".", "missing/../folder", "/dev/null",
+    "/proc/self/mem", "a/b/c", "~", "@latest",
+    "@best", "@best:mlm", "@latest:mlm", "runs/first", "x:step-1", "auto", "名", "\udcff", "a\nb",
+    "\x1b[2J", "%s", "x" * 300,
     "x" * 5_000,
 )  # fmt: skip
 # Never together with places that are not below the folder of the line.
@@ -41,17 +61,25 @@ def words_of(command: str) -> list[str]:
     built = built_command(command, words)
     commands = built.commands if isinstance(built, CommandGroup) else [built]
     flags = spellings([*(flag for each in commands for flag in each.flags), *GLOBALS])
-    return sorted({*flags, *(each.name for each in commands if isinstance(built, CommandGroup))} - {REPLACING})
+    return sorted(
+        {*flags, *(each.name for each in commands if isinstance(built, CommandGroup))} - {REPLACING}
+    )
 
 
 def line_of(draw: random.Random) -> list[str]:
-    """One line: a command, mostly flags that it has, mostly with a value, and now and then anything else."""
+    """One line: a command, mostly flags that it has, mostly with a value, and now and then anything
+    else.
+    """
     command = draw.choice(list(COMMANDS))
     known, line = words_of(command), [command] if draw.random() < 0.95 else []
     for _ in range(draw.randint(0, 5)):
         chance = draw.random()
         word = (
-            draw.choice(known) if chance < 0.8 else draw.choice((*FOREIGN_FLAGS, *COMMANDS, "--nothing", "-x", "-", "--", "---", *VALUES))
+            draw.choice(known)
+            if chance < 0.8
+            else draw.choice(
+                (*FOREIGN_FLAGS, *COMMANDS, "--nothing", "-x", "-", "--", "---", *VALUES)
+            )
         )
         value = draw.choice(VALUES)
         line += [f"{word}={value}"] if chance < 0.2 else [word, value] if chance < 0.7 else [word]
@@ -82,12 +110,19 @@ def _ended(line: Sequence[str]) -> str:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """A folder of its own to stand in, with runs and caches, no standard input, and the environment as it was afterwards."""
+    """A folder of its own to stand in, with runs and caches, no standard input, and the environment
+    as it was afterwards.
+    """
     before, place, standard_input = dict(os.environ), Path.cwd(), os.dup(0)
     work = folder / "work"
     (work / "folder").mkdir(parents=True)
-    (work / CORPUS).write_text("\n".join(f"The cat number {number} sees the dog." for number in range(40)), encoding="utf-8")
-    os.environ.update(SSLCLI_RUNS_DIR=str(work / "runs"), SSLCLI_CACHE_DIR=str(folder / "cache"), HOME=str(folder))
+    (work / CORPUS).write_text(
+        "\n".join(f"The cat number {number} sees the dog." for number in range(40)),
+        encoding="utf-8",
+    )
+    os.environ.update(
+        SSLCLI_RUNS_DIR=str(work / "runs"), SSLCLI_CACHE_DIR=str(folder / "cache"), HOME=str(folder)
+    )
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.chdir(work)

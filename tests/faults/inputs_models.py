@@ -15,7 +15,8 @@ from sslcli.models.weights import Pretrained, expected_shapes, part_of
 TEXTS = ["The cat sees the dog in the garden.", "苹果很好吃。", "one two three [x]"] * 5
 SIZES = {"width": 8, "depth": 1, "heads": 2, "feedforward_width": 16, "longest_tokens": 16}
 LLAMA = {
-    "norm": "rms", "norm_place": "pre", "norm_epsilon": 1e-6, "biases": "none", "feedforward": "gated", "positions": "rotary",
+    "norm": "rms", "norm_place": "pre", "norm_epsilon": 1e-6, "biases": "none",
+    "feedforward": "gated", "positions": "rotary",
     "activation": "silu", "dropout": 0.0, "tied": False,
 }  # fmt: skip
 # Family -> preset, architecture, and how its shape differs.
@@ -38,7 +39,15 @@ def write_tiny_model(folder: Path, family: str = "bert") -> None:
     tokenizer = tiny_tokenizer()
     settings = preset(name, architecture, tokenizer.size, **{**SIZES, **differences})
     generator = torch.Generator().manual_seed(1)
-    shapes = {name: shape for name, shape in expected_shapes(settings).items() if name != "head.weight" or not settings.tied}
+    shapes = {
+        name: shape
+        for name, shape in expected_shapes(settings).items()
+        if name != "head.weight" or not settings.tied
+    }
     tensors = {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
     folder.mkdir(parents=True, exist_ok=True)
-    write_directory(Pretrained(settings, folder, part_of(tensors, "backbone."), part_of(tensors, "head.")), folder, tokenizer)
+    write_directory(
+        Pretrained(settings, folder, part_of(tensors, "backbone."), part_of(tensors, "head.")),
+        folder,
+        tokenizer,
+    )

@@ -28,8 +28,10 @@ from sslcli.models.hf_tensors import SINGLE
 from sslcli.models.loading import load_pretrained
 
 NAMES = (
-    SINGLE, "pytorch_model.bin", "model.pt", "model.pth", "model.pkl", "model.ckpt", "adapter.safetensors", "training_args.bin",
-    "optimizer.pt", "model.7z", "model.zip", "model.tar.gz", "model.npy", "tokenizer.pkl", "model.safetensors.index.json",
+    SINGLE, "pytorch_model.bin", "model.pt", "model.pth", "model.pkl", "model.ckpt",
+    "adapter.safetensors", "training_args.bin",
+    "optimizer.pt", "model.7z", "model.zip", "model.tar.gz", "model.npy", "tokenizer.pkl",
+    "model.safetensors.index.json",
 )  # fmt: skip
 DATA_NAMES = (
     "corpus.zip",
@@ -55,17 +57,30 @@ class Payload:
 
 
 def payloads(marker: Path) -> Mapping[str, bytes]:
-    """Name -> bytes: pickles of every protocol, alone and in what frameworks and packers put around them."""
-    pickles = {f"a pickle of protocol {number}": pickle.dumps(Payload(marker), number) for number in range(pickle.HIGHEST_PROTOCOL + 1)}
+    """Name -> bytes: pickles of every protocol, alone and in what frameworks and packers put around
+    them.
+    """
+    pickles = {
+        f"a pickle of protocol {number}": pickle.dumps(Payload(marker), number)
+        for number in range(pickle.HIGHEST_PROTOCOL + 1)
+    }
     newest = pickles["a pickle of protocol 5"]
     zipped, saved, old, tarred = io.BytesIO(), io.BytesIO(), io.BytesIO(), io.BytesIO()
     with zipfile.ZipFile(zipped, "w") as archive:
         archive.writestr("archive/data.pkl", newest)
         archive.writestr(f"../../../../../../../..{marker}", "out of the folder")
     torch.save({"weight": torch.ones(2), "payload": Payload(marker)}, saved)
-    torch.save({"weight": torch.ones(2), "payload": Payload(marker)}, old, _use_new_zipfile_serialization=False)
+    torch.save(
+        {"weight": torch.ones(2), "payload": Payload(marker)},
+        old,
+        _use_new_zipfile_serialization=False,
+    )
     with tarfile.open(fileobj=tarred, mode="w:gz") as archive:
-        for name, kind in ((str(marker), tarfile.REGTYPE), (f"../../..{marker}", tarfile.REGTYPE), ("device", tarfile.CHRTYPE)):
+        for name, kind in (
+            (str(marker), tarfile.REGTYPE),
+            (f"../../..{marker}", tarfile.REGTYPE),
+            ("device", tarfile.CHRTYPE),
+        ):
             entry = tarfile.TarInfo(name)
             entry.type = kind
             archive.addfile(entry)
@@ -89,7 +104,9 @@ def payloads(marker: Path) -> Mapping[str, bytes]:
 
 
 def sweep(cases: int) -> Tally:
-    """Payloads under every name, in the place of the weights and as data; then random mixtures of their bytes."""
+    """Payloads under every name, in the place of the weights and as data; then random mixtures of
+    their bytes.
+    """
     trial = Trial("pickles and archives")
     with tempfile.TemporaryDirectory() as name:
         folder, marker = Path(name).resolve() / "in", Path(name).resolve() / "ran"
@@ -112,11 +129,17 @@ def _named(contents: Mapping[str, bytes], folder: Path) -> Iterator[tuple[str, P
             yield f"{what} as {name}", folder / name, content
 
 
-def _mixture(draw: random.Random, contents: Mapping[str, bytes], folder: Path) -> tuple[str, Path, bytes]:
+def _mixture(
+    draw: random.Random, contents: Mapping[str, bytes], folder: Path
+) -> tuple[str, Path, bytes]:
     first, second = draw.choices(list(contents.values()), k=2)
     mixed = first[: draw.randrange(len(first))] + second[draw.randrange(len(second)) :]
     name = draw.choice((*NAMES, *DATA_NAMES))
-    return f"a mixture as {name}", folder / ("model" if name in NAMES else "") / name, mixed[:100_000]
+    return (
+        f"a mixture as {name}",
+        folder / ("model" if name in NAMES else "") / name,
+        mixed[:100_000],
+    )
 
 
 def _attempt(trial: Trial, case: str, path: Path, content: bytes, marker: Path) -> None:

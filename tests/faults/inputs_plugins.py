@@ -1,4 +1,5 @@
-"""Distributions whose plugins raise, exit, print, or are none: named where they are asked for, and nobody else's trouble.
+"""Distributions whose plugins raise, exit, print, or are none: named where they are asked for, and
+nobody else's trouble.
 
 python tests/faults/inputs_plugins.py --cases 500
 """
@@ -39,9 +40,12 @@ class Plugin(Readout):
         return Report()
 '''
 RAISED = (
-    "Exception", "BaseException", "SystemExit(0)", "SystemExit('no')", "GeneratorExit", "MemoryError", "RecursionError", "StopIteration",
-    "OSError(28, 'No space left')", "UnicodeDecodeError('utf-8', b'', 0, 1, 'x')", "ValueError('a\\nb\\x1b[2J')", "ImportError", "KeyError",
-    "AssertionError", "ExceptionGroup('g', [ValueError()])", "type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})",
+    "Exception", "BaseException", "SystemExit(0)", "SystemExit('no')", "GeneratorExit",
+    "MemoryError", "RecursionError", "StopIteration",
+    "OSError(28, 'No space left')", "UnicodeDecodeError('utf-8', b'', 0, 1, 'x')",
+    "ValueError('a\\nb\\x1b[2J')", "ImportError", "KeyError",
+    "AssertionError", "ExceptionGroup('g', [ValueError()])",
+    "type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})",
 )  # fmt: skip
 SOURCES: Mapping[str, str | bytes] = {
     **{f"raises {what}": f"raise {what}" for what in RAISED},
@@ -53,10 +57,12 @@ SOURCES: Mapping[str, str | bytes] = {
     "needs what is not there": "import a_module_that_is_not_there",
     "needs itself": "import {module}\n{module}.Plugin",
     "is empty": "",
-    **{f"names {what}": f"Plugin = {what}" for what in ("3", "None", "print", "int", "__import__('os')", "[]", "type('P', (), {})")},
+    **{f"names {what}": f"Plugin = {what}" for what in ("3", "None", "print", "int",
+    "__import__('os')", "[]", "type('P', (), {})")},
     "is a class of another kind": SOUND.replace("Readout", "Reader"),
     "is abstract": "from sslcli.api import Readout\nclass Plugin(Readout): summary = ''\n",
-    "has no options": SOUND.replace("    class Options(Config):\n        pass\n", "    Options = None\n"),
+    "has no options": SOUND.replace("    class Options(Config):\n        pass\n",
+    "    Options = None\n"),
     "has options of another kind": SOUND.replace("class Options(Config)", "class Options"),
     "has options that cannot be": SOUND.replace("        pass\n", "        wrong: 'Nowhere' = 3\n"),
     "has no summary": SOUND.replace('    summary = "sound"\n', ""),
@@ -81,26 +87,41 @@ VALUES = (
     "os:system",
 )
 LINES: Sequence[Sequence[str]] = (
-    ("plugins", "list"), ("plugins", "--json"), ("plugins", "show", "strange"), ("plugins", "check", "strange"),
-    ("pretrain", "--objective", "strange", "--lr", "x"), ("pretrain", "--objective", "strange", "--help"),
+    ("plugins", "list"), ("plugins", "--json"), ("plugins", "show", "strange"), ("plugins", "check",
+    "strange"),
+    ("pretrain", "--objective", "strange", "--lr", "x"), ("pretrain", "--objective", "strange",
+    "--help"),
     ("pretrain", "--objective", "mlm", "--help"),
     ("plugins", "show", "mlm", "--json"),
 )  # fmt: skip
 
 
 def sweep(cases: int) -> Tally:
-    """Every kind of source asked for by every line, then other entry points of other kinds at random."""
+    """Every kind of source asked for by every line, then other entry points of other kinds at
+    random.
+    """
     trial, draw = Trial("plugins"), random.Random(13)
     named = [(what, VALUES[0], "objectives", line) for what in SOURCES for line in LINES]
     chosen = draw.sample(named, min(cases, len(named)))
     while len(chosen) < cases:
-        chosen.append((draw.choice(list(SOURCES)), draw.choice(VALUES), draw.choice(list(KINDS)), draw.choice(LINES)))
+        chosen.append(
+            (
+                draw.choice(list(SOURCES)),
+                draw.choice(VALUES),
+                draw.choice(list(KINDS)),
+                draw.choice(LINES),
+            )
+        )
     with tempfile.TemporaryDirectory() as name, _on_path(name):
         for number, (what, value, kind, line) in enumerate(chosen):
             module = f"strange_module_{number}"
             write_distribution(Path(name), module, kind, value.format(module=module), SOURCES[what])
             case = f"{what}, {value}, {kind}: ssl {' '.join(line)}"
-            trial.attempt(case, lambda line=line: ran(line), wrong=lambda ended, line=line: _fault(line, *ended))
+            trial.attempt(
+                case,
+                lambda line=line: ran(line),
+                wrong=lambda ended, line=line: _fault(line, *ended),
+            )
             sys.modules.pop(module, None)
     return trial.tally
 
@@ -116,14 +137,19 @@ def write_distribution(site: Path, module: str, kind: str, value: str, source: s
 
 
 def ran(line: Sequence[str]) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of one line in this process, down to what is written past Python."""
+    """Exit code, stdout and stderr of one line in this process, down to what is written past
+    Python.
+    """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         kept = os.dup(1), os.dup(2)
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         os.dup2(out.fileno(), 1)
         os.dup2(err.fileno(), 2)
-        streams = io.TextIOWrapper(os.fdopen(os.dup(1), "wb")), io.TextIOWrapper(os.fdopen(os.dup(2), "wb"))
+        streams = (
+            io.TextIOWrapper(os.fdopen(os.dup(1), "wb")),
+            io.TextIOWrapper(os.fdopen(os.dup(2), "wb")),
+        )
         try:
             with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
                 code = run(line)
@@ -159,7 +185,9 @@ def fault_of_line(code: int, out: str, err: str) -> str:
         return f"exit code {code}: {err}"
     if "Traceback" in err or "this should not have happened" in err:
         return err
-    return "" if code in (0, 3) or "error: " in err or "stopped: " in err else f"says nothing: {err}"
+    return (
+        "" if code in (0, 3) or "error: " in err or "stopped: " in err else f"says nothing: {err}"
+    )
 
 
 @contextlib.contextmanager

@@ -2,8 +2,9 @@
 
     python tests/faults/inputs_safetensors.py --cases 100000
 
-What is read must be what a slow reader of the published format (a length in 8 bytes, a JSON header, one buffer without holes) finds
-in the file; a file that it calls unsound must be refused, and no case may take more than twice the memory of its file.
+What is read must be what a slow reader of the published format (a length in 8 bytes, a JSON header,
+one buffer without holes) finds in the file; a file that it calls unsound must be refused, and no
+case may take more than twice the memory of its file.
 """
 
 import json
@@ -26,7 +27,20 @@ from sslcli.models.hf_tensors import SINGLE, Read, find_tensors, read_tensors
 from sslcli.models.weights import expected_shapes
 
 SPARE_BYTES = 128_000_000  # the first use of a library, and a kilobyte for each of 100000 tensors
-ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1, "F8_E4M3": 1, "U64": 8}
+ITEM_BYTES = {
+    "F64": 8,
+    "F32": 4,
+    "F16": 2,
+    "BF16": 2,
+    "I64": 8,
+    "I32": 4,
+    "I16": 2,
+    "I8": 1,
+    "U8": 1,
+    "BOOL": 1,
+    "F8_E4M3": 1,
+    "U64": 8,
+}
 Header = dict[str, Any]
 
 
@@ -42,18 +56,25 @@ def joined(header: Header | str | bytes, buffer: bytes) -> bytes:
 
 
 def unsound(data: bytes) -> str:
-    """Why a file is not of the format; by the letter of its specification, with no care for speed."""
+    """Why a file is not of the format; by the letter of its specification, with no care for
+    speed.
+    """
     if len(data) < 8 or 8 + (length := struct.unpack("<Q", data[:8])[0]) > len(data):
         return "the header is longer than the file"
     try:
         header = json.loads(data[8 : 8 + length].decode("utf-8"), object_pairs_hook=_told_once)
         entries = [entry for name, entry in header.items() if name != "__metadata__"]
-        spans = sorted((*entry["data_offsets"], entry["dtype"], entry["shape"]) for entry in entries)
+        spans = sorted(
+            (*entry["data_offsets"], entry["dtype"], entry["shape"]) for entry in entries
+        )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         return f"the header is none: {error}"
     place = 0
     for begin, end, dtype, shape in spans:
-        if not all(type(size) is int and size >= 0 for size in (begin, end, *shape)) or dtype not in ITEM_BYTES:
+        if (
+            not all(type(size) is int and size >= 0 for size in (begin, end, *shape))
+            or dtype not in ITEM_BYTES
+        ):
             return "an entry is none"
         if begin != place or end - begin != ITEM_BYTES[dtype] * math.prod(shape):
             return "an entry does not begin where the last one ends, or is not as long as its shape"
@@ -78,11 +99,18 @@ def _first(change: Callable[[Header], object]) -> Callable[[Header, bytes], byte
 
 
 def _by_place(header: Header) -> list[Header]:
-    return sorted((entry for name, entry in header.items() if name != "__metadata__"), key=lambda entry: entry["data_offsets"])
+    return sorted(
+        (entry for name, entry in header.items() if name != "__metadata__"),
+        key=lambda entry: entry["data_offsets"],
+    )
 
 
 def _whole_entries(header: Header) -> list[Header]:
-    return [entry for entry in header.values() if isinstance(entry, dict) and {"dtype", "shape", "data_offsets"} <= set(entry)]
+    return [
+        entry
+        for entry in header.values()
+        if isinstance(entry, dict) and {"dtype", "shape", "data_offsets"} <= set(entry)
+    ]
 
 
 def _length(number: int) -> Callable[[Header, bytes], bytes]:
@@ -99,7 +127,9 @@ def _more(entries: Callable[[int], Header]) -> Callable[[Header, bytes], bytes]:
 
 
 def _numbers(value: float, item: str) -> Callable[[Header, bytes], bytes]:
-    return lambda header, buffer: joined(header, struct.pack(item, value) + buffer[struct.calcsize(item) :])
+    return lambda header, buffer: joined(
+        header, struct.pack(item, value) + buffer[struct.calcsize(item) :]
+    )
 
 
 def _entry(begin: int, end: int, shape: Sequence[int] = (0,), dtype: str = "F32") -> Header:
@@ -111,25 +141,40 @@ NAMED: Mapping[str, Callable[[Header, bytes], bytes]] = {
     "nothing": lambda header, buffer: b"",
     "seven bytes": lambda header, buffer: bytes(7),
     "zeros": lambda header, buffer: bytes(4096),
-    **{f"a header of {number} bytes": _length(number) for number in (0, 1, 2, 2**20, 2**31, 2**32, 2**62, 2**63 - 1, 2**63, 2**64 - 1)},
+    **{
+        f"a header of {number} bytes": _length(number)
+        for number in (0, 1, 2, 2**20, 2**31, 2**32, 2**62, 2**63 - 1, 2**63, 2**64 - 1)
+    },
     "a header of 100 MB": _text(lambda text: text + " " * (100_000_000 - len(text))),
     "a header of more than 100 MB": _text(lambda text: text + " " * 100_000_001),
     "a header that is a list": _text(lambda text: f"[{text}]"),
     "a header that is empty": _text(lambda text: "{}"),
     "a header of great depth": _text(lambda text: "[" * 100_000),
-    "a header of great depth in an entry": _text(lambda text: text[:-1] + ', "x": ' + "[" * 100_000 + "]" * 100_000 + "}"),
-    "a header that is no UTF-8": _text(lambda text: text.encode().replace(b"bert", b"\xff\xfe\xfd\xfc", 1)),
+    "a header of great depth in an entry": _text(
+        lambda text: text[:-1] + ', "x": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    ),
+    "a header that is no UTF-8": _text(
+        lambda text: text.encode().replace(b"bert", b"\xff\xfe\xfd\xfc", 1)
+    ),
     "a header in UTF-16": _text(lambda text: text.encode("utf-16")),
     "a header after a space": _text(lambda text: f" {text}"),
     "a header before a NUL": _text(lambda text: f"{text}\0"),
     "100000 tensors": _more(lambda size: {f"t{number}": _entry(0, 0) for number in range(100_000)}),
-    "100000 tensors on one place": _more(lambda size: {f"t{number}": _entry(0, size) for number in range(100_000)}),
+    "100000 tensors on one place": _more(
+        lambda size: {f"t{number}": _entry(0, size) for number in range(100_000)}
+    ),
     "a name of a megabyte": _more(lambda size: {"n" * 1_000_000: _entry(0, 0)}),
-    "names that command terminals": _more(lambda size: {"a\n\x1b[2Jb": _entry(0, 0), "\u202e": _entry(0, 0), "": _entry(0, 0)}),
+    "names that command terminals": _more(
+        lambda size: {"a\n\x1b[2Jb": _entry(0, 0), "\u202e": _entry(0, 0), "": _entry(0, 0)}
+    ),
     "half a character in a name": _more(lambda size: {"\ud800": _entry(0, 0)}),
     "metadata that are numbers": _more(lambda size: {"__metadata__": {"format": 3}}),
-    "an overlap": _first(lambda entry: entry["data_offsets"].__setitem__(1, entry["data_offsets"][1] + 4)),
-    "a hole": lambda header, buffer: joined(_by_place(header)[0].update(data_offsets=[4, 4], shape=[0]) or header, buffer),
+    "an overlap": _first(
+        lambda entry: entry["data_offsets"].__setitem__(1, entry["data_offsets"][1] + 4)
+    ),
+    "a hole": lambda header, buffer: joined(
+        _by_place(header)[0].update(data_offsets=[4, 4], shape=[0]) or header, buffer
+    ),
     "trailing bytes": lambda header, buffer: joined(header, buffer + b"more"),
     "missing bytes": lambda header, buffer: joined(header, buffer[:-1]),
     "an unknown dtype": _first(lambda entry: entry.update(dtype="F31")),
@@ -152,20 +197,28 @@ NAMED: Mapping[str, Callable[[Header, bytes], bytes]] = {
     "no offsets": _first(lambda entry: entry.pop("data_offsets")),
     "an unknown key in an entry": _first(lambda entry: entry.update(stride=[1])),
     "one name twice": _text(lambda text: text[:-1] + "," + text[1:]),
-    "one name twice, the first a lie": _text(lambda text: text.replace("{", '{"bert.embeddings.word_embeddings.weight": {}, ', 1)),
+    "one name twice, the first a lie": _text(
+        lambda text: text.replace("{", '{"bert.embeddings.word_embeddings.weight": {}, ', 1)
+    ),
     "not a number": _numbers(math.nan, "<f"),
     "infinite": _numbers(math.inf, "<f"),
     "infinite below": _numbers(-math.inf, "<f"),
-}  # fmt: skip
+}
 EDITS: Sequence[Callable[[random.Random, Header, Header], object]] = (
     lambda draw, header, entry: entry.update(dtype=draw.choice([*ITEM_BYTES, "F4", "", None])),
-    lambda draw, header, entry: entry.update(shape=[draw.choice((0, 1, 2, 8, 16, 80, 2**31, 2**63)) for _ in range(draw.randint(0, 4))]),
+    lambda draw, header, entry: entry.update(
+        shape=[draw.choice((0, 1, 2, 8, 16, 80, 2**31, 2**63)) for _ in range(draw.randint(0, 4))]
+    ),
     lambda draw, header, entry: entry["shape"].append(draw.choice((0, 1, 2, -1, 2**63))),
-    lambda draw, header, entry: entry["data_offsets"].__setitem__(draw.randint(0, 1), draw.choice((0, 4, 64, 1024, -4, 2**63, 2**64))),
+    lambda draw, header, entry: entry["data_offsets"].__setitem__(
+        draw.randint(0, 1), draw.choice((0, 4, 64, 1024, -4, 2**63, 2**64))
+    ),
     lambda draw, header, entry: entry.pop(draw.choice(("dtype", "shape", "data_offsets"))),
     lambda draw, header, entry: entry.update(draw.choice(_whole_entries(header))),
     lambda draw, header, entry: header.pop(draw.choice(list(header))),
-    lambda draw, header, entry: header.update({draw.choice(("x", "", "bert", "__metadata__")): draw.choice((entry, {}, [], 3, None))}),
+    lambda draw, header, entry: header.update(
+        {draw.choice(("x", "", "bert", "__metadata__")): draw.choice((entry, {}, [], 3, None))}
+    ),
 )
 
 
@@ -201,24 +254,36 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         self.folder, self.path = folder, folder / SINGLE
         self.settings = read_directory(folder).settings
-        self.keys = next(family for family in families() if family.summary == "BERT").keys(self.settings)
+        self.keys = next(family for family in families() if family.summary == "BERT").keys(
+            self.settings
+        )
         self.shapes = expected_shapes(self.settings)
 
     def read(self) -> Read:
         stored = find_tensors(self.folder)
-        return read_tensors(stored, self.keys, self.shapes, depth=self.settings.depth, spare=("head.weight",))
+        return read_tensors(
+            stored, self.keys, self.shapes, depth=self.settings.depth, spare=("head.weight",)
+        )
 
     def attempt(self, trial: Trial, case: str, data: bytes) -> None:
         self.path.write_bytes(data)
         with PeakMemory() as peak:
-            trial.attempt(case, self.read, wrong=lambda read: unsound(data) or self._differs(read, data))
+            trial.attempt(
+                case, self.read, wrong=lambda read: unsound(data) or self._differs(read, data)
+            )
         if peak.bytes > 2 * len(data) + SPARE_BYTES:
-            trial.fault(case, f"took {peak.bytes / 1e6:.0f} MB for a file of {len(data) / 1e6:.1f} MB")
+            trial.fault(
+                case, f"took {peak.bytes / 1e6:.0f} MB for a file of {len(data) / 1e6:.1f} MB"
+            )
 
     def _differs(self, read: Read, data: bytes) -> str:
         """What of ours is not what the file says, read as plain bytes."""
         header, buffer = split(data)
-        stacked = {name: array for name, entry in header.items() if (array := _array(entry, buffer)) is not None}
+        stacked = {
+            name: array
+            for name, entry in header.items()
+            if (array := _array(entry, buffer)) is not None
+        }
         held = [array.tobytes() for array in stacked.values()]
         for name, tensor in read.tensors.items():
             if tuple(tensor.shape) != self.shapes[name]:
@@ -235,7 +300,9 @@ def _array(entry: Any, buffer: bytes) -> np.ndarray | None:
     raw = buffer[slice(*entry["data_offsets"])]
     if entry["dtype"] == "BF16":
         return (np.frombuffer(raw, "<u2").astype("<u4") << 16).view("<f4")
-    return np.frombuffer(raw, {"F64": "<f8", "F32": "<f4", "F16": "<f2"}[entry["dtype"]]).astype("<f4")
+    return np.frombuffer(raw, {"F64": "<f8", "F32": "<f4", "F16": "<f2"}[entry["dtype"]]).astype(
+        "<f4"
+    )
 
 
 def sweep(cases: int) -> Tally:

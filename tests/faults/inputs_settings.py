@@ -2,7 +2,8 @@
 
     python tests/faults/inputs_settings.py --cases 100000
 
-Every field is tried with every bad value, as a file and as --set; random pairs of fields follow until there are enough cases.
+Every field is tried with every bad value, as a file and as --set; random pairs of fields follow
+until there are enough cases.
 """
 
 import json
@@ -64,7 +65,9 @@ LARGEST_MEANT = 10**12
 def fields() -> dict[str, FieldInfo]:
     """Dotted key -> field, of everything that a run file may hold, options of plugins too."""
     found = dict(leaves(PretrainSettings))
-    found |= {f"model.shape.{name}": field for name, field in TransformerSettings.model_fields.items()}
+    found |= {
+        f"model.shape.{name}": field for name, field in TransformerSettings.model_fields.items()
+    }
     for name in registry.names("objectives"):
         found |= dict(leaves(registry.load("objectives", name).Options, f"options.{name}."))
     return found
@@ -72,13 +75,27 @@ def fields() -> dict[str, FieldInfo]:
 
 DEEP = 100_000
 # Where 0 turns something off, is a share or is a place; everywhere else it is a mistake.
-ZERO_IS_MEANT = frozenset({
-    "data.language_exponent",
-    "optimizer.weight_decay", "optimizer.clip", "optimizer.beta1", "optimizer.beta2", "optimizer.momentum", "schedule.warmup",
-    "schedule.final", "training.seed", "model.shape.vocabulary", "model.shape.row_features",
-    "model.shape.position_offset", "model.shape.global_every",
-    "model.shape.segments", "model.shape.dropout", "options.mlm.mask_share", "options.mlm.random_share",
-})  # fmt: skip
+ZERO_IS_MEANT = frozenset(
+    {
+        "data.language_exponent",
+        "optimizer.weight_decay",
+        "optimizer.clip",
+        "optimizer.beta1",
+        "optimizer.beta2",
+        "optimizer.momentum",
+        "schedule.warmup",
+        "schedule.final",
+        "training.seed",
+        "model.shape.vocabulary",
+        "model.shape.row_features",
+        "model.shape.position_offset",
+        "model.shape.global_every",
+        "model.shape.segments",
+        "model.shape.dropout",
+        "options.mlm.mask_share",
+        "options.mlm.random_share",
+    }
+)
 
 
 def sweep(cases: int) -> Tally:
@@ -99,9 +116,16 @@ def _values() -> Iterator[Case]:
     for key in fields():
         for name, value in BAD_VALUES.items():
 
-            def case(trial: Trial, folder: Path, key: str = key, name: str = name, value: Any = value) -> None:
+            def case(
+                trial: Trial, folder: Path, key: str = key, name: str = name, value: Any = value
+            ) -> None:
                 layer = dotted_layer({key: value}, "here")
-                trial.attempt(f"{key} is {name}", lambda: held_at(key, layer), wrong=lambda held: unmeant(key, value, held), says=key)
+                trial.attempt(
+                    f"{key} is {name}",
+                    lambda: held_at(key, layer),
+                    wrong=lambda held: unmeant(key, value, held),
+                    says=key,
+                )
 
             yield case
 
@@ -110,10 +134,14 @@ def _files() -> Iterator[Case]:
     """Every file that is to be refused."""
     for file, key, content in files():
 
-        def case(trial: Trial, folder: Path, file: str = file, key: str = key, content: str = content) -> None:
+        def case(
+            trial: Trial, folder: Path, file: str = file, key: str = key, content: str = content
+        ) -> None:
             path = folder / file
             path.write_text(content, encoding="utf-8")
-            trial.attempt(file, lambda: held_at(key, read_layer(path)), wrong=lambda held: "was taken")
+            trial.attempt(
+                file, lambda: held_at(key, read_layer(path)), wrong=lambda held: "was taken"
+            )
 
         yield case
 
@@ -126,7 +154,9 @@ def held_at(key: str, layer: Layer) -> Any:
     if not key.startswith("options."):
         return at(settings.model_dump(), key)
     _, name, option = key.split(".", 2)
-    return at(objective_options(objective_classes(name), settings.options)[name].model_dump(), option)
+    return at(
+        objective_options(objective_classes(name), settings.options)[name].model_dump(), option
+    )
 
 
 def at(tree: Mapping[str, Any], key: str) -> Any:
@@ -136,7 +166,9 @@ def at(tree: Mapping[str, Any], key: str) -> Any:
 
 
 def unmeant(key: str, value: Any, held: Any) -> str:
-    """Why a value should not have been taken for this field; judged by what is held, not by what the field declares."""
+    """Why a value should not have been taken for this field; judged by what is held, not by what
+    the field declares.
+    """
     annotation = _optional(fields()[key].annotation)
     if held is None:
         return "" if annotation is not fields()[key].annotation else "nothing is held"
@@ -147,7 +179,12 @@ def unmeant(key: str, value: Any, held: Any) -> str:
         return "" if held == value or value is None else f"holds {held!r:.80}"
     if not _fits(held, annotation):
         return f"holds {held!r:.80}"
-    if value == 0 and not isinstance(value, bool) and annotation in (int, float) and key not in ZERO_IS_MEANT:
+    if (
+        value == 0
+        and not isinstance(value, bool)
+        and annotation in (int, float)
+        and key not in ZERO_IS_MEANT
+    ):
         return "takes 0"
     return ""
 
@@ -171,7 +208,9 @@ def _optional(annotation: Any) -> Any:
 
 
 def files() -> Iterator[tuple[str, str, str]]:
-    """Name, field and content of run files: in the place of a field stands what no file may hold."""
+    """Name, field and content of run files: in the place of a field stands what no file may
+    hold.
+    """
     for key in fields():
         *groups, last = key.split(".")
         yield f"{key} with a letter more.json", key, json.dumps(nested(f"{key}x", 1))
@@ -186,7 +225,11 @@ def files() -> Iterator[tuple[str, str, str]]:
         yield f"{key} of great depth.json", key, _within(groups, f'{{"{last}": {depth}}}')
         yield f"{key} of great depth.yaml", key, _within(groups, f"{{{last}: {depth}}}")
         yield f"{key} of great depth.toml", key, f"{key} = {depth}"
-        yield f"{key} of aliases.yaml", key, f"bomb: &a0 [x, x]\n{_aliases(30)}{_within(groups, f'{{{last}: *a29}}')[1:-1]}\n"
+        yield (
+            f"{key} of aliases.yaml",
+            key,
+            f"bomb: &a0 [x, x]\n{_aliases(30)}{_within(groups, f'{{{last}: *a29}}')[1:-1]}\n",
+        )
 
 
 def _within(groups: Sequence[str], text: str) -> str:
@@ -197,21 +240,30 @@ def _within(groups: Sequence[str], text: str) -> str:
 
 def _aliases(count: int) -> str:
     """Each twice the one before: a billion texts out of a few lines, were they ever unfolded."""
-    return "".join(f"bomb{number}: &a{number} [*a{number - 1}, *a{number - 1}]\n" for number in range(1, count))
+    return "".join(
+        f"bomb{number}: &a{number} [*a{number - 1}, *a{number - 1}]\n" for number in range(1, count)
+    )
 
 
 def _at_random(trial: Trial, cases: int, folder: Path) -> None:
     """Several fields at once, most of them bad, in every format and as --set."""
     random_of = random.Random(3)
     for number in range(cases):
-        chosen = {key: random_of.choice(list(BAD_VALUES.values())) for key in random_of.sample(list(fields()), random_of.randint(1, 4))}
+        chosen = {
+            key: random_of.choice(list(BAD_VALUES.values()))
+            for key in random_of.sample(list(fields()), random_of.randint(1, 4))
+        }
         if number % 2:
             assignments = [f"{key}={json.dumps(value)}" for key, value in chosen.items()]
-            trial.attempt(str(assignments), lambda said=assignments: _resolved(parse_assignments(said)))
+            trial.attempt(
+                str(assignments), lambda said=assignments: _resolved(parse_assignments(said))
+            )
             continue
         path = folder / f"random.{('json', 'yaml')[number // 2 % 2]}"
         path.write_text(json.dumps(_tree(chosen)), encoding="utf-8")
-        trial.attempt(path.read_text(encoding="utf-8"), lambda path=path: _resolved(read_layer(path)))
+        trial.attempt(
+            path.read_text(encoding="utf-8"), lambda path=path: _resolved(read_layer(path))
+        )
 
 
 def _tree(values: Mapping[str, Any]) -> Any:

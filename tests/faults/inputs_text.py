@@ -1,11 +1,13 @@
-"""Texts that are none, or strange ones: what is read is read whole, and what is refused is refused in one sentence.
+"""Texts that are none, or strange ones: what is read is read whole, and what is refused is refused
+in one sentence.
 
     python tests/faults/inputs_text.py --cases 600
 
-Each case is a file that is cut into shards with byte pieces, which lose nothing: where nothing is refused, the shards must give back
-the texts that the file holds. Contents come plain and packed, as text and as JSON Lines, whole, cut and with a bit flipped. The sweep
-ends with what is no file: pipes with and without a writer, devices, folders, links into nothing, and archives that unfold to a hundred
-times their size.
+Each case is a file that is cut into shards with byte pieces, which lose nothing: where nothing is
+refused, the shards must give back the texts that the file holds. Contents come plain and packed, as
+text and as JSON Lines, whole, cut and with a bit flipped. The sweep ends with what is no file:
+pipes with and without a writer, devices, folders, links into nothing, and archives that unfold to a
+hundred times their size.
 """
 
 import gzip
@@ -75,13 +77,22 @@ BYTES = {
     "one line of 50 MB": b"x" * 50_000_000,
 }
 RECORDS = [
-    b'{"text": "\\ud800"}', b'{"text": "a\\u0000b"}', b'{"text": ""}', b'{"text": null}', b'{"text": ["a"]}', b'{"text": {"text": "a"}}',
-    b'{"text": 1e999}', b'{"text": "a"', b'{"text": "a"}}', b'{"text": "a"}{"text": "b"}', b"{}", b"[]", b"null", b"NaN", b"1", b'"text"',
-    b'{"text": "a", "text": "b"}', b'{"TEXT": "a"}', b'{"text": "a", "language": 5}', b'{"text": "a", "language": "\\ud800"}',
-    b"[" * 100_000, b'{"a":' * 100_000, b'{"text": "\x01"}', b"{'text': 'a'}", b'{"text": "\\x41"}', b'\xef\xbb\xbf{"text": "a"}',
-    b'{"text": ' + b"9" * 10_000 + b"}", b'{"text": "' + b"\\u0301" * 100_000 + b'"}', b'{"language": "zh"}', b"// no comment",
+    b'{"text": "\\ud800"}', b'{"text": "a\\u0000b"}', b'{"text": ""}', b'{"text": null}',
+    b'{"text": ["a"]}', b'{"text": {"text": "a"}}',
+    b'{"text": 1e999}', b'{"text": "a"', b'{"text": "a"}}', b'{"text": "a"}{"text": "b"}', b"{}",
+    b"[]", b"null", b"NaN", b"1", b'"text"',
+    b'{"text": "a", "text": "b"}', b'{"TEXT": "a"}', b'{"text": "a", "language": 5}',
+    b'{"text": "a", "language": "\\ud800"}',
+    b"[" * 100_000, b'{"a":' * 100_000, b'{"text": "\x01"}', b"{'text': 'a'}", b'{"text": "\\x41"}',
+    b'\xef\xbb\xbf{"text": "a"}',
+    b'{"text": ' + b"9" * 10_000 + b"}", b'{"text": "' + b"\\u0301" * 100_000 + b'"}',
+    b'{"language": "zh"}', b"// no comment",
 ]  # fmt: skip
-PACKING: dict[str, Callable[[bytes], bytes]] = {"": bytes, ".gz": gzip.compress, ".zst": zstd.compress}
+PACKING: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    ".gz": gzip.compress,
+    ".zst": zstd.compress,
+}
 
 
 def sweep(cases: int) -> Tally:
@@ -89,7 +100,9 @@ def sweep(cases: int) -> Tally:
     trial, draw = Trial("texts"), random.Random(0)
     with tempfile.TemporaryDirectory() as folder:
         bench = _Bench(Path(folder))
-        for name, content, options in islice(_files(draw), 0, MOST_FILES, (shrink := max(MOST_FILES // cases, 1))):
+        for name, content, options in islice(
+            _files(draw), 0, MOST_FILES, (shrink := max(MOST_FILES // cases, 1))
+        ):
             bench.attempt(trial, name, content, options)
         for case, path in _strange(Path(folder), shrink):
             with PeakMemory() as memory:
@@ -110,20 +123,34 @@ class _Bench:
     def attempt(self, trial: Trial, name: str, content: bytes, options: dict[str, str]) -> None:
         path = self.folder / name.rpartition(" ")[2]
         path.write_bytes(content)
-        trial.attempt(f"{name} {options}", lambda: self.cut(path, options), wrong=lambda texts: self.lost(path, options, texts))
+        trial.attempt(
+            f"{name} {options}",
+            lambda: self.cut(path, options),
+            wrong=lambda texts: self.lost(path, options, texts),
+        )
         path.unlink()
 
     def cut(self, path: Path, options: dict[str, str]) -> list[str]:
         """The texts as the shards give them back."""
-        data = DataSettings(train=(str(path),), reader="txt" if path.suffix == "" else None, reader_options=options)
-        made = tokenize(data, TokenizerSettings(source=str(self.folder / "pieces")), self.folder / "shards")
+        data = DataSettings(
+            train=(str(path),), reader="txt" if path.suffix == "" else None, reader_options=options
+        )
+        made = tokenize(
+            data, TokenizerSettings(source=str(self.folder / "pieces")), self.folder / "shards"
+        )
         corpus = Corpus.open(made.folder, 32)
         bounds = corpus.sentences[corpus.documents].tolist()
-        return [made.tokenizer.decode(corpus.tokens(start, stop)) for start, stop in pairwise(bounds)]
+        return [
+            made.tokenizer.decode(corpus.tokens(start, stop)) for start, stop in pairwise(bounds)
+        ]
 
     def lost(self, path: Path, options: dict[str, str], texts: list[str]) -> str:
         data = DataSettings(train=(str(path),), reader_options=options)
-        expected = [document.text for document in documents(expand(data.train, None), data) if document.text.strip()]
+        expected = [
+            document.text
+            for document in documents(expand(data.train, None), data)
+            if document.text.strip()
+        ]
         return "" if texts == expected else "the shards do not give back the text"
 
 
@@ -133,8 +160,16 @@ def _files(draw: random.Random) -> Iterator[tuple[str, bytes, dict[str, str]]]:
     for name, content in contents.items():
         for packing, pack in PACKING.items():
             yield f"{name} c.txt{packing}", pack(content), {}
-        yield f"{name} c.txt", content, {"errors": "replace", "documents_by": draw.choice(["line", "file", "blank-line"])}
-        yield f"{name} in JSON c.jsonl", json.dumps({"text": content.decode(errors="replace")}).encode(), {}
+        yield (
+            f"{name} c.txt",
+            content,
+            {"errors": "replace", "documents_by": draw.choice(["line", "file", "blank-line"])},
+        )
+        yield (
+            f"{name} in JSON c.jsonl",
+            json.dumps({"text": content.decode(errors="replace")}).encode(),
+            {},
+        )
     for number, record in enumerate(RECORDS):
         yield f"record {number} c.jsonl", b'{"text": "whole"}\n' + record, {}
         yield f"record {number} c.jsonl.zst", zstd.compress(record), {"errors": "replace"}
@@ -144,7 +179,11 @@ def _files(draw: random.Random) -> Iterator[tuple[str, bytes, dict[str, str]]]:
         if kind == "one byte":
             yield f"{kind} c.txt", bytes([draw.randrange(256)]), {}
         elif kind == "a mixture":
-            yield f"{kind} c.txt", "".join(draw.choices(ALPHABET, k=draw.randrange(200))).encode(), {}
+            yield (
+                f"{kind} c.txt",
+                "".join(draw.choices(ALPHABET, k=draw.randrange(200))).encode(),
+                {},
+            )
         else:
             packed = bytearray(PACKING[packing](draw.choice(small) * draw.randrange(1, 50)))
             place = draw.randrange(len(packed))
@@ -156,7 +195,9 @@ def _files(draw: random.Random) -> Iterator[tuple[str, bytes, dict[str, str]]]:
 
 
 def _strange(folder: Path, shrink: int) -> Iterator[tuple[str, Path]]:
-    """What is no plain file, and what is far larger than it looks, by so many times less as `shrink` says."""
+    """What is no plain file, and what is far larger than it looks, by so many times less as
+    `shrink` says.
+    """
     for device in ("/dev/zero", "/dev/null", "/dev/urandom", "/dev/full", "/proc/self/mem"):
         yield device, Path(device)
     (folder / "folder.txt").mkdir()
@@ -167,7 +208,9 @@ def _strange(folder: Path, shrink: int) -> Iterator[tuple[str, Path]]:
     os.mkfifo(folder / "silent")
     yield "a pipe without a writer", folder / "silent"
     os.mkfifo(folder / "pipe")
-    threading.Thread(target=(folder / "pipe").write_bytes, args=(b"some text\n" * 10_000,), daemon=True).start()
+    threading.Thread(
+        target=(folder / "pipe").write_bytes, args=(b"some text\n" * 10_000,), daemon=True
+    ).start()
     yield "a pipe with a writer", folder / "pipe"
     for name, (unit, size) in BOMBS.items():
         for packing, opened in ((".gz", gzip.open), (".zst", zstd.open)):

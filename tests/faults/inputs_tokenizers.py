@@ -1,4 +1,5 @@
-"""Tokenizer files with random edits: refused, or sound enough for any text, of which none becomes a special token.
+"""Tokenizer files with random edits: refused, or sound enough for any text, of which none becomes a
+special token.
 
 python tests/faults/inputs_tokenizers.py --cases 20000
 """
@@ -20,16 +21,20 @@ from sslcli.data.text.tokenizer import FILE, Tokenizer
 
 KINDS = ("wordpiece", "bpe", "unigram", "words")
 TEXTS = (
-    "", " ", "The cat.", "[MASK] <mask> [CLS]<s></s>[SEP] <|endoftext|>[PAD]<pad>", "苹果很好吃。", "a\u0301" * 300,
+    "", " ", "The cat.", "[MASK] <mask> [CLS]<s></s>[SEP] <|endoftext|>[PAD]<pad>", "苹果很好吃。",
+    "a\u0301" * 300,
     "\u202e\x01\x00 x", "🙂" * 50, "x" * 2_000,
 )  # fmt: skip
 JUNK = (
-    None, True, -1, 0, 1, 2**31, 2**32, 2**63, 2**70, 0.5, float("nan"), "", "a", "[MASK]", "##", "\0", "x" * 10_000, "(a+)+$", "(",
-    "\ud800", [], [[]], [1, 2], ["a", "b"], {}, {"type": "Sequence"}, {"Regex": "("}, {"String": ""}, {"type": "ByteLevel"},
+    None, True, -1, 0, 1, 2**31, 2**32, 2**63, 2**70, 0.5, float("nan"), "", "a", "[MASK]", "##",
+    "\0", "x" * 10_000, "(a+)+$", "(",
+    "\ud800", [], [[]], [1, 2], ["a", "b"], {}, {"type": "Sequence"}, {"Regex": "("},
+    {"String": ""}, {"type": "ByteLevel"},
     {"type": "Split"}, {"type": "Replace", "pattern": {"Regex": "(a*)*b"}, "content": ""},
     {"type": "Precompiled", "precompiled_charsmap": "AAAA"}, {"type": "BPE"}, {"type": "Fuse"},
     {"type": "Strip", "content": " ", "start": 2**40, "stop": 2**40},
-    {"type": "TemplateProcessing", "single": [], "pair": [], "special_tokens": {}}, {"type": "Metaspace", "replacement": "ab"},
+    {"type": "TemplateProcessing", "single": [], "pair": [], "special_tokens": {}},
+    {"type": "Metaspace", "replacement": "ab"},
 )  # fmt: skip
 
 
@@ -39,13 +44,22 @@ def sweep(cases: int) -> Tally:
         originals = []
         for kind in KINDS:
             tiny_tokenizer(kind).save(Path(name) / kind)
-            originals.append((Path(name) / kind, json.loads((Path(name) / kind / FILE).read_text(encoding="utf-8"))))
+            originals.append(
+                (
+                    Path(name) / kind,
+                    json.loads((Path(name) / kind / FILE).read_text(encoding="utf-8")),
+                )
+            )
         for number in range(cases):
             folder, original = draw.choice(originals)
             description = copy.deepcopy(original)
             edits = [edited(draw, description) for _ in range(draw.randint(1, 3))]
             (folder / FILE).write_text(json.dumps(description), encoding="utf-8")
-            trial.attempt(f"{number}: {edits!r}", lambda folder=folder: used(folder), wrong=lambda fault: fault)
+            trial.attempt(
+                f"{number}: {edits!r}",
+                lambda folder=folder: used(folder),
+                wrong=lambda fault: fault,
+            )
     return trial.tally
 
 
@@ -57,10 +71,16 @@ def edited(draw: random.Random, description: dict[str, Any]) -> str:
     if kind == 0:
         del holder[key]
     elif kind == 1 and isinstance(holder, dict):
-        holder[draw.choice(("", "x", "type", "[MASK]", "vocab", "merges"))] = copy.deepcopy(holder[key])
+        holder[draw.choice(("", "x", "type", "[MASK]", "vocab", "merges"))] = copy.deepcopy(
+            holder[key]
+        )
     elif kind == 2:
         other, other_key, _ = draw.choice(places)
-        holder[key] = copy.deepcopy(other[other_key]) if other_key in other or isinstance(other, list) else None
+        holder[key] = (
+            copy.deepcopy(other[other_key])
+            if other_key in other or isinstance(other, list)
+            else None
+        )
     else:
         holder[key] = copy.deepcopy(draw.choice(JUNK))  # a later edit may fall inside it
     return f"{path} {kind}"

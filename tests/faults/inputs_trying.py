@@ -1,4 +1,6 @@
-"""Bad inputs, one after the other in this process: what came of each, within its time and its memory."""
+"""Bad inputs, one after the other in this process: what came of each, within its time and its
+memory.
+"""
 
 import argparse
 import signal
@@ -13,14 +15,17 @@ from tallies import Tally
 
 from sslcli.errors import SslError
 
-# Of work, and by the clock, which other processes slow down. The longest case, a file of 100000 tensors, is some 6 s of work.
+# Of work, and by the clock, which other processes slow down. The longest case, a file of 100000
+# tensors, is some 6 s of work.
 LONGEST_SECONDS, LONGEST_WAIT_SECONDS = 20, 60
 LONGEST_SENTENCE = 2_000
 CODES = frozenset({0, 1, 2, 3, 75, 130})
 
 
 class Hung(BaseException):
-    """Raised into a case that takes too long; no handler of `Exception` may take it for an answer."""
+    """Raised into a case that takes too long; no handler of `Exception` may take it for an
+    answer.
+    """
 
 
 class Trial:
@@ -30,8 +35,17 @@ class Trial:
         self.name = name
         self.tried = self.clean = self.tracebacks = self.hangs = self.silent = 0
 
-    def attempt(self, case: str, action: Callable[[], Any], *, wrong: Callable[[Any], str] = lambda result: "", says: str = "") -> None:
-        """One case. A refusal must be of our errors, short, and hold `says`; `wrong` tells why a result should not be there."""
+    def attempt(
+        self,
+        case: str,
+        action: Callable[[], Any],
+        *,
+        wrong: Callable[[Any], str] = lambda result: "",
+        says: str = "",
+    ) -> None:
+        """One case. A refusal must be of our errors, short, and hold `says`; `wrong` tells why a
+        result should not be there.
+        """
         self.tried += 1
         start = time.process_time()
         try:
@@ -97,7 +111,9 @@ def _at_most(seconds: float) -> Iterator[None]:
 
 
 class PeakMemory:
-    """How far the memory of this process rises above where it stood, in bytes; Linux forgets the old peak when asked to."""
+    """How far the memory of this process rises above where it stood, in bytes; Linux forgets the
+    old peak when asked to.
+    """
 
     def __enter__(self) -> "PeakMemory":
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
@@ -117,7 +133,9 @@ def by_hand(sweep: Callable[[int], Tally], cases: int, rehearsed: int = 4) -> No
     """The command line of a sweep: one line of figures, and exit code 1 where a case went wrong."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--cases", type=int, default=cases)
-    parser.add_argument("--rehearse", action="store_true", help=f"{rehearsed} cases: shows mistakes of the sweep")
+    parser.add_argument(
+        "--rehearse", action="store_true", help=f"{rehearsed} cases: shows mistakes of the sweep"
+    )
     asked = parser.parse_args()
     tally = sweep(rehearsed if asked.rehearse else asked.cases)
     print(tally.describe)

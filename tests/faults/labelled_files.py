@@ -1,4 +1,6 @@
-"""Sound labelled files of every task and format, and the ways in which the bytes of any of them can be wrong, or only look it."""
+"""Sound labelled files of every task and format, and the ways in which the bytes of any of them can
+be wrong, or only look it.
+"""
 
 import gzip
 import json
@@ -15,8 +17,10 @@ Content = bytes | Callable[[Path], None]
 
 @dataclass(frozen=True)
 class Case:
-    """One line of `way` over one file. `says`: what its sentence must hold besides the file's name, or, of a line that works, what
-    it says. `beside`: other files of the folder, which `flags` name as in {folder}/test.jsonl."""
+    """One line of `way` over one file. `says`: what its sentence must hold besides the file's name,
+    or, of a line that works, what it says. `beside`: other files of the folder, which `flags` name
+    as in {folder}/test.jsonl.
+    """
 
     name: str
     task: str
@@ -41,31 +45,66 @@ def in_list(records: Sequence[Any]) -> str:
 
 
 def in_table(records: Sequence[Mapping[str, Any]], separator: str) -> str:
-    return "".join(f"{separator.join(map(str, row))}\n" for row in [list(records[0]), *(record.values() for record in records)])
+    return "".join(
+        f"{separator.join(map(str, row))}\n"
+        for row in [list(records[0]), *(record.values() for record in records)]
+    )
 
 
 COUNT = 8
 ANIMALS = ("cat", "dog")
-TEXTS = [{"id": f"c{n}", "text": f"the {ANIMALS[n % 2]} sees {n}", "label": ("yes", "no")[n % 2]} for n in range(1, COUNT + 1)]
+TEXTS = [
+    {"id": f"c{n}", "text": f"the {ANIMALS[n % 2]} sees {n}", "label": ("yes", "no")[n % 2]}
+    for n in range(1, COUNT + 1)
+]
 SEVERAL = [{**record, "label": [["a"], ["a", "b"], []][n % 3]} for n, record in enumerate(TEXTS)]
 NUMBERS = [{**record, "label": n + 0.5} for n, record in enumerate(TEXTS)]
 PAIRS = [
-    {"id": f"p{n}", "premise": f"the {ANIMALS[n % 2]} sees {n}", "hypothesis": f"the dog {n}", "label": ("entailment", "neutral")[n % 2]}
+    {
+        "id": f"p{n}",
+        "premise": f"the {ANIMALS[n % 2]} sees {n}",
+        "hypothesis": f"the dog {n}",
+        "label": ("entailment", "neutral")[n % 2],
+    }
     for n in range(1, COUNT + 1)
 ]
 MNLI = [
-    {"index": n, "genre": "news", "sentence1": pair["premise"], "sentence2": pair["hypothesis"], "label1": "neutral", "gold_label": gold}
-    for n, (pair, gold) in enumerate(zip(PAIRS, ["entailment", "neutral", "-", "contradiction"] * 2, strict=True))
+    {
+        "index": n,
+        "genre": "news",
+        "sentence1": pair["premise"],
+        "sentence2": pair["hypothesis"],
+        "label1": "neutral",
+        "gold_label": gold,
+    }
+    for n, (pair, gold) in enumerate(
+        zip(PAIRS, ["entailment", "neutral", "-", "contradiction"] * 2, strict=True)
+    )
 ]
 XNLI = [
-    {"language": ("en", "zh")[n // 4], "gold_label": pair["label"], "sentence1": pair["premise"], "sentence2": pair["hypothesis"]}
+    {
+        "language": ("en", "zh")[n // 4],
+        "gold_label": pair["label"],
+        "sentence1": pair["premise"],
+        "sentence2": pair["hypothesis"],
+    }
     for n, pair in enumerate(PAIRS)
 ]
 XNLI_TRAIN = [
-    {"premise": pair["premise"], "hypo": pair["hypothesis"], "label": pair["label"].replace("neutral", "contradictory")} for pair in PAIRS
+    {
+        "premise": pair["premise"],
+        "hypo": pair["hypothesis"],
+        "label": pair["label"].replace("neutral", "contradictory"),
+    }
+    for pair in PAIRS
 ]
 WORDS = [
-    {"id": f"w{n}", "tokens": ["the", ANIMALS[n % 2], "sees", str(n)], "tags": ["DET", "NOUN", "VERB", "NUM"]} for n in range(1, COUNT + 1)
+    {
+        "id": f"w{n}",
+        "tokens": ["the", ANIMALS[n % 2], "sees", str(n)],
+        "tags": ["DET", "NOUN", "VERB", "NUM"],
+    }
+    for n in range(1, COUNT + 1)
 ]
 CONLLU = "".join(
     f"# sent_id = w{n}\n# text = the {ANIMALS[n % 2]} sees\n1\tthe\tthe\tDET\tDT\t_\t2\tdet\t_\t_\n"
@@ -73,12 +112,18 @@ CONLLU = "".join(
     for n in range(1, COUNT + 1)
 )
 COLUMNS = "-DOCSTART- -X- -X- O\n\n" + "".join(
-    f"the DT B-NP O\n{ANIMALS[n % 2]} NN I-NP B-PER\nsees VBZ B-VP O\n\n" for n in range(1, COUNT + 1)
+    f"the DT B-NP O\n{ANIMALS[n % 2]} NN I-NP B-PER\nsees VBZ B-VP O\n\n"
+    for n in range(1, COUNT + 1)
 )
 PASSAGE = "the cat sees the dog in garden {}"
 ANSWER = {"text": "dog", "answer_start": 17}
 QUESTIONS = [
-    {"id": f"q{n}", "context": PASSAGE.format(n), "question": "who", "answers": {"text": ["dog"], "answer_start": [17]}}
+    {
+        "id": f"q{n}",
+        "context": PASSAGE.format(n),
+        "question": "who",
+        "answers": {"text": ["dog"], "answer_start": [17]},
+    }
     for n in range(1, COUNT + 1)
 ]
 SQUAD: dict[str, Any] = {
@@ -87,7 +132,10 @@ SQUAD: dict[str, Any] = {
         {
             "title": "animals",
             "paragraphs": [
-                {"context": PASSAGE.format(n), "qas": [{"id": f"q{n}", "question": "who", "answers": [dict(ANSWER)]}]}
+                {
+                    "context": PASSAGE.format(n),
+                    "qas": [{"id": f"q{n}", "question": "who", "answers": [dict(ANSWER)]}],
+                }
                 for n in range(1, COUNT + 1)
             ],
         }
@@ -102,8 +150,19 @@ SQUAD_2: dict[str, Any] = {
                 {
                     "context": PASSAGE.format(n),
                     "qas": [
-                        {"id": f"q{n}", "question": "who", "answers": [dict(ANSWER)], "is_impossible": False},
-                        {"id": f"q{n}-none", "question": "why", "answers": [], "plausible_answers": [dict(ANSWER)], "is_impossible": True},
+                        {
+                            "id": f"q{n}",
+                            "question": "who",
+                            "answers": [dict(ANSWER)],
+                            "is_impossible": False,
+                        },
+                        {
+                            "id": f"q{n}-none",
+                            "question": "why",
+                            "answers": [],
+                            "plausible_answers": [dict(ANSWER)],
+                            "is_impossible": True,
+                        },
                     ],
                 }
                 for n in range(1, COUNT + 1)
@@ -113,12 +172,22 @@ SQUAD_2: dict[str, Any] = {
 }
 COURSE: dict[str, Any] = {
     "questions": [
-        {"id": n, "paragraph_id": n, "question_text": "who", "answer_text": "dog", "answer_start": 17, "answer_end": 19}
+        {
+            "id": n,
+            "paragraph_id": n,
+            "question_text": "who",
+            "answer_text": "dog",
+            "answer_start": 17,
+            "answer_end": 19,
+        }
         for n in range(COUNT)
     ],
     "paragraphs": [PASSAGE.format(n) for n in range(COUNT)],
 }
-GENES = [{"id": f"g{n}", "sequence": "ACGT" * 2 + "ACGTT"[n % 5], "label": ("in", "out")[n % 2]} for n in range(1, COUNT + 1)]
+GENES = [
+    {"id": f"g{n}", "sequence": "ACGT" * 2 + "ACGTT"[n % 5], "label": ("in", "out")[n % 2]}
+    for n in range(1, COUNT + 1)
+]
 
 # (task, file) -> the sound text of it. The task's own examples are COUNT, or twice as many.
 SOUND: Mapping[tuple[str, str], str] = {
@@ -142,8 +211,12 @@ SOUND: Mapping[tuple[str, str], str] = {
     ("qa", "course.json"): json.dumps(COURSE),
     ("qa", "flat.jsonl"): in_lines(QUESTIONS),
     ("qa", "flat.json"): json.dumps({"data": QUESTIONS}, indent=1),
-    ("remap", "genes.fasta"): "".join(f">{g['id']} label={g['label']}\n{g['sequence'][:5]}\n{g['sequence'][5:]}\n" for g in GENES),
-    ("remap", "genes.fastq"): "".join(f"@{g['id']} {g['label']}\n{g['sequence']}\n+\n{'I' * 9}\n" for g in GENES),
+    ("remap", "genes.fasta"): "".join(
+        f">{g['id']} label={g['label']}\n{g['sequence'][:5]}\n{g['sequence'][5:]}\n" for g in GENES
+    ),
+    ("remap", "genes.fastq"): "".join(
+        f"@{g['id']} {g['label']}\n{g['sequence']}\n+\n{'I' * 9}\n" for g in GENES
+    ),
     ("remap", "genes.txt"): "".join(f"{g['sequence']}\t{g['label']}\n" for g in GENES),
     ("remap", "genes.jsonl"): in_lines(GENES),
 }
@@ -151,7 +224,9 @@ WAYS = ("check", "evaluate", "predict", "train")
 
 
 def sound_cases() -> Iterator[Case]:
-    """What must work: the files as they are, and all that other systems and archives make of them."""
+    """What must work: the files as they are, and all that other systems and archives make of
+    them.
+    """
     looks: Mapping[str, tuple[str, Callable[[bytes], bytes]]] = {
         "as it is": ("", lambda content: content),
         "lines that end in CRLF": ("", lambda content: content.replace(b"\n", b"\r\n")),
@@ -161,13 +236,23 @@ def sound_cases() -> Iterator[Case]:
         "no end of the last line": ("", lambda content: content.rstrip(b"\n")),
         "empty lines at its end": ("", lambda content: content + b"\n\n\n"),
         "gzip": (".gz", gzip.compress),
-        "gzip of two members": (".gz", lambda content: gzip.compress(content[:40]) + gzip.compress(content[40:])),
+        "gzip of two members": (
+            ".gz",
+            lambda content: gzip.compress(content[:40]) + gzip.compress(content[40:]),
+        ),
         "zstandard": (".zst", zstd.compress),
     }
     for number, ((task, file), text) in enumerate(SOUND.items()):
         for place, (name, (suffix, made)) in enumerate(looks.items()):
             if name == "as it is" or (place + number) % 3 == 0:  # every look at every third file
-                yield Case(f"{file}: {name}", task, file + suffix, made(text.encode()), code=0, way=WAYS[(place + number) % 4])
+                yield Case(
+                    f"{file}: {name}",
+                    task,
+                    file + suffix,
+                    made(text.encode()),
+                    code=0,
+                    way=WAYS[(place + number) % 4],
+                )
 
 
 def spoilt_cases() -> Iterator[Case]:
@@ -176,7 +261,9 @@ def spoilt_cases() -> Iterator[Case]:
         content, lines = text.encode(), text.encode().split(b"\n")
         middle = len(lines) // 2
 
-        def at_middle(inserted: bytes, lines: Sequence[bytes] = lines, middle: int = middle) -> bytes:
+        def at_middle(
+            inserted: bytes, lines: Sequence[bytes] = lines, middle: int = middle
+        ) -> bytes:
             return b"\n".join([*lines[:middle], lines[middle] + inserted, *lines[middle + 1 :]])
 
         place = "line" if file.rpartition(".")[2] != "json" else ""
@@ -188,21 +275,52 @@ def spoilt_cases() -> Iterator[Case]:
             ("a byte that is no UTF-8", "", at_middle(b"\xff"), (place, "UTF-8")),
             ("half a character at the end", "", content + b"\xe4\xbb", ("UTF-8",)),
             ("UTF-16 without a mark", "", text.encode("utf-16-le"), ()),
-            ("gzip that is cut off", ".gz", gzip.compress(content)[:-12], ("cannot be read to its end",)),
-            ("gzip with a bit turned", ".gz", _turned(gzip.compress(content)), ("cannot be read to its end",)),
+            (
+                "gzip that is cut off",
+                ".gz",
+                gzip.compress(content)[:-12],
+                ("cannot be read to its end",),
+            ),
+            (
+                "gzip with a bit turned",
+                ".gz",
+                _turned(gzip.compress(content)),
+                ("cannot be read to its end",),
+            ),
             ("text that is called gzip", ".gz", content, ("cannot be read to its end",)),
-            ("zstandard that is cut off", ".zst", zstd.compress(content)[:-9], ("cannot be read to its end",)),
-            ("gzip that is called zstandard", ".zst", gzip.compress(content), ("cannot be read to its end",)),
+            (
+                "zstandard that is cut off",
+                ".zst",
+                zstd.compress(content)[:-9],
+                ("cannot be read to its end",),
+            ),
+            (
+                "gzip that is called zstandard",
+                ".zst",
+                gzip.compress(content),
+                ("cannot be read to its end",),
+            ),
             ("gzip without a word of it", "", gzip.compress(content), ()),
             ("a folder", "", lambda path: path.mkdir(), ("is a folder",)),
             ("no file at all", "", lambda path: None, ("No such file",)),
             ("a link into nothing", "", lambda path: path.symlink_to("nowhere"), ("No such file",)),
-            ("a link to itself", "", lambda path: path.symlink_to(path.name), ("cannot be opened",)),
-            ("what cannot be read", "", lambda path: path.symlink_to("/proc/self/mem"), ("cannot be read to its end",)),
+            (
+                "a link to itself",
+                "",
+                lambda path: path.symlink_to(path.name),
+                ("cannot be opened",),
+            ),
+            (
+                "what cannot be read",
+                "",
+                lambda path: path.symlink_to("/proc/self/mem"),
+                ("cannot be read to its end",),
+            ),
             ("a pipe into which nobody writes", "", os.mkfifo, ("nobody writes into the pipe",)),
         ]
         for order, (name, suffix, made, says) in enumerate(spoils):
-            if (order + number) % 3 == 0 or number in (0, 11, 15):  # every spoil of every third file; of lines, sentences and SQuAD all
+            # every spoil of every third file; of lines, sentences and SQuAD all
+            if (order + number) % 3 == 0 or number in (0, 11, 15):
                 way = WAYS[(order + number // 3) % 4]
                 # An error of the disk, of which --check tells as of any other fault of the data.
                 code = 1 if name == "what cannot be read" and way != "check" else 2

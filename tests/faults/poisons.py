@@ -1,6 +1,8 @@
-"""Numbers that are none, and memory that is not there, put into the objective of a process under test.
+"""Numbers that are none, and memory that is not there, put into the objective of a process under
+test.
 
-One call of `read` with gradients is one micro-batch of training; with whole batches it is one update.
+One call of `read` with gradients is one micro-batch of training; with whole batches it is one
+update.
 """
 
 import os
@@ -19,9 +21,11 @@ Read = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Poison:
-    """At the given updates (the first is 0) one number becomes `value`: of the loss, of a gradient, of what the model reads.
+    """At the given updates (the first is 0) one number becomes `value`: of the loss, of a gradient,
+    of what the model reads.
 
-    A poisoned weight stays so, as after a fault of the memory; all other poison is gone with its update.
+    A poisoned weight stays so, as after a fault of the memory; all other poison is gone with its
+    update.
     """
 
     kind: Kind
@@ -49,12 +53,16 @@ class Poison:
             with torch.no_grad():
                 next(objective.parameters()).view(-1)[0] = self.value
         if self.kind == "input":
-            hidden = replace(hidden, last_TD=hidden.last_TD.index_fill(0, batch.places_N[:1], self.value))
+            hidden = replace(
+                hidden, last_TD=hidden.last_TD.index_fill(0, batch.places_N[:1], self.value)
+            )
         if self.kind == "gradient":
             hidden.last_TD.register_hook(lambda gradient: torch.full_like(gradient, self.value))
         loss = read(objective, hidden, batch, backbone)
         if self.kind == "loss":
-            loss = replace(loss, sums={name: total * self.value for name, total in loss.sums.items()})
+            loss = replace(
+                loss, sums={name: total * self.value for name, total in loss.sums.items()}
+            )
         return loss
 
 
@@ -66,7 +74,10 @@ class OutOfMemoryAbove:
     couples: bool = False
 
     def __call__(self) -> None:
-        MaskedLanguageModel.read, MaskedLanguageModel.couples = self._limited(MaskedLanguageModel.read), self.couples
+        MaskedLanguageModel.read, MaskedLanguageModel.couples = (
+            self._limited(MaskedLanguageModel.read),
+            self.couples,
+        )
 
     def _limited(self, read: Read) -> Read:
         def limited(objective: Any, hidden: Any, batch: Any, backbone: Any) -> Any:

@@ -1,9 +1,11 @@
-"""A hundred thousand updates and a thousand checkpoints of a tiny model in one process: memory, open files and what is left on disk.
+"""A hundred thousand updates and a thousand checkpoints of a tiny model in one process: memory,
+open files and what is left on disk.
 
     python tests/faults/soak.py --steps 100000
 
-Prints the resident memory over time as megabytes an hour (least squares over the second half, when every buffer has its size), the open
-file descriptors at the beginning and at the end, and the checkpoints that are left.
+Prints the resident memory over time as megabytes an hour (least squares over the second half, when
+every buffer has its size), the open file descriptors at the beginning and at the end, and the
+checkpoints that are left.
 """
 
 import argparse
@@ -46,15 +48,24 @@ def megabytes_an_hour(samples: list[Sample]) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--steps", type=int, default=100_000)
-    parser.add_argument("--rehearse", action="store_true", help="200 steps: shows mistakes of the script")
+    parser.add_argument(
+        "--rehearse", action="store_true", help="200 steps: shows mistakes of the script"
+    )
     asked = parser.parse_args()
     steps, pause = (200, SAMPLE_SECONDS / 40) if asked.rehearse else (asked.steps, SAMPLE_SECONDS)
     with tempfile.TemporaryDirectory() as folder:
         bench, run = Bench(Path(folder)), Path(folder) / "soak"
         every = max(1, steps // SAVES)
-        lengths = {"max_steps": steps, "save_every": every, "eval_every": every * 10, "log_every": 20}
+        lengths = {
+            "max_steps": steps,
+            "save_every": every,
+            "eval_every": every * 10,
+            "log_every": 20,
+        }
         child = bench.start(bench.words(run, **lengths))
         samples = []
         while child.process.exitcode is None:
@@ -65,13 +76,22 @@ def main() -> int:
         ended = child.wait()
         left, stray = whole_checkpoints(run), sorted(path.name for path in run.rglob(".*"))
     if ended.code != 0 or len(samples) < 10:
-        print(f"the run ended with exit {ended.code} after {len(samples)} samples: {ended.said[-500:]}", file=sys.stderr)
+        print(
+            (
+                f"the run ended with exit {ended.code} after "
+                f"{len(samples)} samples: {ended.said[-500:]}"
+            ),
+            file=sys.stderr,
+        )
         return 1
     first, last = samples[0], samples[-1]
     print(f"{steps:,} steps and {steps // every:,} saves in {ended.seconds / 60:.1f} minutes")
     sizes = f"from {first.resident_bytes / 1e6:.0f} to {last.resident_bytes / 1e6:.0f} MB"
     print(f"resident memory {megabytes_an_hour(samples):+.2f} MB an hour, {sizes}")
-    print(f"open files {first.open_files} at the beginning, {last.open_files} at the end; checkpoints left {left}; strays {stray}")
+    print(
+        f"open files {first.open_files} at the beginning, {last.open_files} "
+        f"at the end; checkpoints left {left}; strays {stray}"
+    )
     return 0
 
 

@@ -1,12 +1,14 @@
-"""Kill any command that writes, at random times, type the same line again, and compare with a folder that was left alone.
+"""Kill any command that writes, at random times, type the same line again, and compare with a
+folder that was left alone.
 
     python tests/faults/sweep_commands.py --kills 60 --every 1
 
-Every command writes into `out`, where the result of an earlier, other command lies already. After the kill there is the earlier
-result, the new one, or a folder that says of itself that it is not whole; after the second try there is the new one to the bit,
-and nothing else. With --every the kill also comes before each such call of the file system below that folder. Twins are two
-processes that write one `out` at the same time, one of which is killed; a launcher is a command with --gpus 2, which is killed
-and not its processes.
+Every command writes into `out`, where the result of an earlier, other command lies already. After
+the kill there is the earlier result, the new one, or a folder that says of itself that it is not
+whole; after the second try there is the new one to the bit, and nothing else. With --every the kill
+also comes before each such call of the file system below that folder. Twins are two processes that
+write one `out` at the same time, one of which is killed; a launcher is a command with --gpus 2,
+which is killed and not its processes.
 """
 
 import argparse
@@ -31,16 +33,28 @@ from harness import Bench, Ended, metrics
 from hooks import FaultAt
 
 SOONER, PATIENCE_SECONDS = 0.7, 300
-TINY = ["--max-steps", "12", "--batch-size", "8", "--no-plot", "--set", "training.save_every=3", "--set", "training.eval_every=6"]
+TINY = [
+    "--max-steps",
+    "12",
+    "--batch-size",
+    "8",
+    "--no-plot",
+    "--set",
+    "training.save_every=3",
+    "--set",
+    "training.eval_every=6",
+]
 TINY += ["--set", "training.keep=1", "--set", "training.milestones=false", "--device", "cpu"]
 
 
 @dataclass(frozen=True)
 class Job:
-    """`line` is what is typed, in a folder that holds `out` if `before`, which is typed first, made one; `again` the second try.
+    """`line` is what is typed, in a folder that holds `out` if `before`, which is typed first, made
+    one; `again` the second try.
 
-    `is_run`: `out`, and what begins with its name, are run folders. `beside`: something else lies in `out`, which therefore is not
-    replaced as a whole, and may be marked as not whole by having no report, beside a part of one result.
+    `is_run`: `out`, and what begins with its name, are run folders. `beside`: something else lies
+    in `out`, which therefore is not replaced as a whole, and may be marked as not whole by having
+    no report, beside a part of one result.
     """
 
     name: str
@@ -71,7 +85,9 @@ class InFolder:
 
 
 class Commands:
-    """A bench with a pretrained run, a fine-tuned one and data for every command, and what each leaves when nobody disturbs it."""
+    """A bench with a pretrained run, a fine-tuned one and data for every command, and what each
+    leaves when nobody disturbs it.
+    """
 
     def __init__(self, bench: Bench) -> None:
         self.bench, self.folder = bench, bench.folder / "commands"
@@ -80,8 +96,23 @@ class Commands:
         self._made: dict[str, tuple[dict[str, Any], dict[str, Any], float]] = {}
         self._count = 0
         trained = ["--max-steps", "4", "--no-plot", "--set", "training.milestones=false"]
-        small = [word for name in ("width=16", "heads=2", "depth=1", "feedforward_width=32") for word in ("--set", f"model.shape.{name}")]
-        pretrained = ["pretrain", "--objective", "mlm", "--arch", "tiny", "--data", str(bench.corpus), "--vocabulary", "120", *small]
+        small = [
+            word
+            for name in ("width=16", "heads=2", "depth=1", "feedforward_width=32")
+            for word in ("--set", f"model.shape.{name}")
+        ]
+        pretrained = [
+            "pretrain",
+            "--objective",
+            "mlm",
+            "--arch",
+            "tiny",
+            "--data",
+            str(bench.corpus),
+            "--vocabulary",
+            "120",
+            *small,
+        ]
         self._succeed([*pretrained, "--seq-len", "24", *trained, "--out", "pre"], self.folder)
         self._succeed(self.finetuning("classify", "--seed", "1", "--out", "tuned"), self.folder)
 
@@ -95,7 +126,16 @@ class Commands:
 
     def finetuning(self, task: str, *more: str) -> list[str]:
         data = self.folder / ("glue_data" if task == "glue" else "train.jsonl")
-        return ["finetune", task, "--model", str(self.folder / "pre"), "--data", str(data), *TINY, *more]
+        return [
+            "finetune",
+            task,
+            "--model",
+            str(self.folder / "pre"),
+            "--data",
+            str(data),
+            *TINY,
+            *more,
+        ]
 
     @cached_property
     def jobs(self) -> Mapping[str, Job]:
@@ -103,27 +143,67 @@ class Commands:
         one, other = (["--data", str(self.folder / f"{name}.jsonl")] for name in ("test", "other"))
         out, again = ["--out", OUT], ["--out", OUT, "--resume"]
         jobs = [
-            Job("finetune", self.finetuning("classify", *out), (), self.finetuning("classify", *again), True),
+            Job(
+                "finetune",
+                self.finetuning("classify", *out),
+                (),
+                self.finetuning("classify", *again),
+                True,
+            ),
             Job(
                 "study",
-                self.finetuning("classify", "--seeds", "2", "--compare-scratch", *out), (),
-                self.finetuning("classify", "--seeds", "2", "--compare-scratch", *again), True,
+                self.finetuning("classify", "--seeds", "2", "--compare-scratch", *out),
+                (),
+                self.finetuning("classify", "--seeds", "2", "--compare-scratch", *again),
+                True,
             ),
-            Job("glue", self.finetuning("glue", "--parts", "CoLA", *out), (), self.finetuning("glue", "--parts", "CoLA", *again), True),
-            Job("predict", ["predict", "classify", *tuned, *one, *out], ["predict", "classify", *tuned, *other, *out]),
-            Job("evaluate", ["evaluate", "classify", *tuned, *one, *out], ["evaluate", "classify", *tuned, *other, *out]),
             Job(
-                "evaluate beside", ["evaluate", "classify", *tuned, *one, *out],
-                ["evaluate", "classify", *tuned, *other, *out], beside=True,
+                "glue",
+                self.finetuning("glue", "--parts", "CoLA", *out),
+                (),
+                self.finetuning("glue", "--parts", "CoLA", *again),
+                True,
             ),
-            Job("probe", ["probe", "similarity", "cat", *pre, *out], ["probe", "similarity", "dog", *pre, *out]),
-            Job("export", ["export", str(self.folder / "tuned"), OUT, "--overwrite"], ["export", str(self.folder / "pre"), OUT]),
+            Job(
+                "predict",
+                ["predict", "classify", *tuned, *one, *out],
+                ["predict", "classify", *tuned, *other, *out],
+            ),
+            Job(
+                "evaluate",
+                ["evaluate", "classify", *tuned, *one, *out],
+                ["evaluate", "classify", *tuned, *other, *out],
+            ),
+            Job(
+                "evaluate beside",
+                ["evaluate", "classify", *tuned, *one, *out],
+                ["evaluate", "classify", *tuned, *other, *out],
+                beside=True,
+            ),
+            Job(
+                "probe",
+                ["probe", "similarity", "cat", *pre, *out],
+                ["probe", "similarity", "dog", *pre, *out],
+            ),
+            Job(
+                "export",
+                ["export", str(self.folder / "tuned"), OUT, "--overwrite"],
+                ["export", str(self.folder / "pre"), OUT],
+            ),
             Job(
                 "tokenize",
-                ["tokenize", "--data", str(self.bench.corpus), "--vocabulary", "120", *out, "--overwrite"],
+                [
+                    "tokenize",
+                    "--data",
+                    str(self.bench.corpus),
+                    "--vocabulary",
+                    "120",
+                    *out,
+                    "--overwrite",
+                ],
                 ["tokenize", "--data", str(self.bench.corpus), "--vocabulary", "90", *out],
             ),
-        ]  # fmt: skip
+        ]
         return {job.name: job for job in jobs}
 
     def undisturbed(self, job: Job) -> tuple[dict[str, Any], dict[str, Any], float]:
@@ -152,7 +232,9 @@ class Commands:
         return folder
 
     def kill(self, job: Job, share: float) -> Tried:
-        """SIGKILL after so great a share of the time that the command takes; what was over by then is killed sooner."""
+        """SIGKILL after so great a share of the time that the command takes; what was over by then
+        is killed sooner.
+        """
         seconds = self.undisturbed(job)[-1]
         folder = self.place(job)
         child = self.bench.start(job.line, partial(os.chdir, folder))
@@ -170,7 +252,9 @@ class Commands:
     def noted_calls(self, job: Job) -> list[str]:
         """Each of them as what was called, and its path below the folder."""
         folder, noted = self.place(job), self.folder / f"calls-{job.name}.txt"
-        ended = self.bench.run(job.line, InFolder(folder, FaultAt(str(folder), 0, "count", noted=str(noted))))
+        ended = self.bench.run(
+            job.line, InFolder(folder, FaultAt(str(folder), 0, "count", noted=str(noted)))
+        )
         assert ended.code == 0, ended.said
         lines = noted.read_text(encoding="utf-8").splitlines()
         noted.unlink()
@@ -196,28 +280,40 @@ class Commands:
         return f"after the second try differ: {', '.join(wrong[:6])}" if wrong else ""
 
     def kill_twin(self, job: Job, share: float) -> Tried:
-        """Two write one `out`, each something of its own; one is killed, and the other ends as if it had been alone."""
+        """Two write one `out`, each something of its own; one is killed, and the other ends as if
+        it had been alone.
+        """
         before, after, seconds = self.undisturbed(job)
         folder = self.place(job)
-        killed, lives = (self.bench.start(line, partial(os.chdir, folder)) for line in (job.before, job.line))
+        killed, lives = (
+            self.bench.start(line, partial(os.chdir, folder)) for line in (job.before, job.line)
+        )
         killed.process.join(2 * share * seconds)  # two take about twice the time of one
         killed.process.kill()
         code, ended = killed.wait().code, lives.wait()
         fault = not_whole(job, folder, before, after)
         if ended.code != 0:
             refused = "is not empty" in ended.said or "--overwrite" in ended.said
-            fault = fault or ("" if refused else f"the twin: exit {ended.code}: {ended.said[-300:]}")
+            fault = fault or (
+                "" if refused else f"the twin: exit {ended.code}: {ended.said[-300:]}"
+            )
         return Tried(f"twin {job.name}", code < 0, fault or self.second_try(job, folder, after))
 
     def kill_launcher(self, share: float) -> Tried:
-        """Its two processes save and end by themselves; what they leave is gone on with by two others."""
+        """Its two processes save and end by themselves; what they leave is gone on with by two
+        others.
+        """
         words = [*self.finetuning("classify", "--out", OUT, "--gpus", "2"), "--max-steps", "100000"]
         folder = self.folder / f"launcher-{share:.3f}"
         folder.mkdir()
         environment = {**os.environ, **self.bench.environment, "OMP_NUM_THREADS": "1"}
         line = [sys.executable, "-m", "sslcli", *words]
-        process = subprocess.Popen(line, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _wait_until(lambda: len(metrics(folder / OUT)) > 1 + 3 * share or process.poll() is not None)
+        process = subprocess.Popen(
+            line, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        _wait_until(
+            lambda: len(metrics(folder / OUT)) > 1 + 3 * share or process.poll() is not None
+        )
         process.kill()
         process.wait()
         _wait_until(lambda: not _processes_in(folder))
@@ -225,7 +321,11 @@ class Commands:
             return Tried("launcher", True, f"still there: {left}")
         facts = folder / OUT / "run.json"
         status = json.loads(facts.read_text())["status"] if facts.is_file() else "nothing began"
-        return Tried("launcher", True, "" if status == "stopped" and not litter(folder) else f"{status}, {litter(folder)}")
+        return Tried(
+            "launcher",
+            True,
+            "" if status == "stopped" and not litter(folder) else f"{status}, {litter(folder)}",
+        )
 
 
 def _wait_until(condition: Callable[[], bool]) -> None:
@@ -239,7 +339,11 @@ def _processes_in(folder: Path) -> list[int]:
     found = []
     for entry in Path("/proc").iterdir():
         try:
-            if entry.name.isdigit() and os.readlink(entry / "cwd") == str(folder) and b"sslcli" in (entry / "cmdline").read_bytes():
+            if (
+                entry.name.isdigit()
+                and os.readlink(entry / "cwd") == str(folder)
+                and b"sslcli" in (entry / "cmdline").read_bytes()
+            ):
                 found.append(int(entry.name))
         except OSError:
             continue
@@ -249,27 +353,37 @@ def _processes_in(folder: Path) -> list[int]:
 def _write_data(folder: Path) -> None:
     for name, count, first in (("train", 40, 0), ("test", 24, 100), ("other", 30, 200)):
         records = [
-            {"id": f"{name}{n}", "text": f"the {('cat', 'dog')[n % 2]} sees the house {first + n}", "label": "ab"[n % 2]}
+            {
+                "id": f"{name}{n}",
+                "text": f"the {('cat', 'dog')[n % 2]} sees the house {first + n}",
+                "label": "ab"[n % 2],
+            }
             for n in range(count)
         ]
-        (folder / f"{name}.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+        (folder / f"{name}.jsonl").write_text(
+            "".join(json.dumps(record) + "\n" for record in records)
+        )
     cola = folder / "glue_data" / "CoLA"
     cola.mkdir(parents=True)
     for split, numbers in (("train", range(24)), ("dev", range(40, 52))):
         rows = ["\t".join(["x", str(1 - n % 2), "", f"the cat sees {n} dogs"]) for n in numbers]
         (cola / f"{split}.tsv").write_text("\n".join(rows) + "\n")
-    (cola / "test.tsv").write_text("index\tsentence\n" + "".join(f"{n}\tthe dog sees {n} cats\n" for n in range(5)))
+    (cola / "test.tsv").write_text(
+        "index\tsentence\n" + "".join(f"{n}\tthe dog sees {n} cats\n" for n in range(5))
+    )
 
 
 TWINS = ("predict", "evaluate", "probe")
 
 
-def trials(commands: Commands, kills: int, seed: int, launchers: int) -> Iterator[Callable[[], Tried]]:
+def trials(
+    commands: Commands, kills: int, seed: int, launchers: int
+) -> Iterator[Callable[[], Tried]]:
     """So many kills, the commands and the twins in turn, each at a time of its own."""
     numbers = random.Random(seed)
-    kinds: list[tuple[Callable[[Job, float], Tried], str]] = [(commands.kill, name) for name in commands.jobs] + [
-        (commands.kill_twin, name) for name in TWINS
-    ]
+    kinds: list[tuple[Callable[[Job, float], Tried], str]] = [
+        (commands.kill, name) for name in commands.jobs
+    ] + [(commands.kill_twin, name) for name in TWINS]
     for number in range(kills - launchers):
         trial, name = kinds[number % len(kinds)]
         yield partial(trial, commands.jobs[name], numbers.uniform(0.05, 1.0))
@@ -284,7 +398,9 @@ def trials_at_calls(commands: Commands, every: int) -> Iterator[Callable[[], Tri
             yield partial(commands.kill_at_call, job, call)
 
 
-def sweep(commands: Commands, trials: Iterable[Callable[[], Tried]], at_once: int = 1) -> list[Tried]:
+def sweep(
+    commands: Commands, trials: Iterable[Callable[[], Tried]], at_once: int = 1
+) -> list[Tried]:
     for job in commands.jobs.values():
         commands.undisturbed(job)
     with ThreadPoolExecutor(at_once) as pool:
@@ -297,24 +413,43 @@ def one_job(commands: Commands) -> dict[str, Job]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=60)
-    parser.add_argument("--every", type=int, default=1, help="kill at every so many-th call of the file system too; 0 for none")
-    parser.add_argument("--launchers", type=int, default=3, help="how many of them are of a launcher")
+    parser.add_argument(
+        "--every",
+        type=int,
+        default=1,
+        help="kill at every so many-th call of the file system too; 0 for none",
+    )
+    parser.add_argument(
+        "--launchers", type=int, default=3, help="how many of them are of a launcher"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--at-once", type=int, default=2, help="trials side by side")
-    parser.add_argument("--rehearse", action="store_true", help="one command, killed once at random and once at a call")
+    parser.add_argument(
+        "--rehearse",
+        action="store_true",
+        help="one command, killed once at random and once at a call",
+    )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         commands = Commands(Bench(Path(folder)))
         if asked.rehearse:
             commands.jobs = one_job(commands)
-            asked.kills, asked.launchers, asked.every = 1, 0, commands.calls_of(*commands.jobs.values())
+            asked.kills, asked.launchers, asked.every = (
+                1,
+                0,
+                commands.calls_of(*commands.jobs.values()),
+            )
         kinds = {
             "random times": trials(commands, asked.kills, asked.seed, asked.launchers),
             "calls of the file system": trials_at_calls(commands, asked.every),
         }
-        return max([told(kind, sweep(commands, those, asked.at_once)) for kind, those in kinds.items()])
+        return max(
+            [told(kind, sweep(commands, those, asked.at_once)) for kind, those in kinds.items()]
+        )
 
 
 def told(kind: str, found: Sequence[Tried]) -> int:
@@ -323,9 +458,17 @@ def told(kind: str, found: Sequence[Tried]) -> int:
         if tried.fault:
             print(f"{tried.name}: {tried.fault}", flush=True)
     good = sum(not tried.fault for tried in found)
-    each = ", ".join(f"{count} {name}" for name, count in Counter(tried.name for tried in found).items())
+    each = ", ".join(
+        f"{count} {name}" for name, count in Counter(tried.name for tried in found).items()
+    )
     in_time = sum(tried.killed for tried in found)
-    print(f"{kind}: {good}/{len(found)} kills ({in_time} in time): none mixed, falsely done or left over; {each}", flush=True)
+    print(
+        (
+            f"{kind}: {good}/{len(found)} kills ({in_time} in "
+            f"time): none mixed, falsely done or left over; {each}"
+        ),
+        flush=True,
+    )
     return int(good < len(found))
 
 

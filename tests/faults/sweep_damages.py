@@ -1,4 +1,5 @@
-"""Damage a stopped run in every way of `damages.py` and by random bit flips, resume it, and see that nothing goes on wrongly in silence.
+"""Damage a stopped run in every way of `damages.py` and by random bit flips, resume it, and see
+that nothing goes on wrongly in silence.
 
 python tests/faults/sweep_damages.py --flips 1000
 """
@@ -21,7 +22,9 @@ NOTICED = ("skipped", "error:")
 
 @dataclass(frozen=True)
 class Outcome:
-    """`recovered`: the run ended with the weights, the optimizer and the position of an undamaged one. `fault`: what should not be."""
+    """`recovered`: the run ended with the weights, the optimizer and the position of an undamaged
+    one. `fault`: what should not be.
+    """
 
     name: str
     recovered: bool
@@ -52,14 +55,22 @@ class DamageTally:
 
     @property
     def describe(self) -> str:
-        return f"{self.name} {len(self.faults)}/{self.tried} silent ({self.recovered} recovered, {self.refused} refused)"
+        return (
+            f"{self.name} {len(self.faults)}/{self.tried} silent "
+            f"({self.recovered} recovered, {self.refused} refused)"
+        )
 
 
 def stopped_run(bench: Bench) -> tuple[Path, Path]:
-    """A whole run of 16 steps, and one that was killed just before it wrote the checkpoint of its last step."""
+    """A whole run of 16 steps, and one that was killed just before it wrote the checkpoint of its
+    last step.
+    """
     stopped = bench.folder / "stopped"
     if not stopped.is_dir():
-        bench.run(bench.words(stopped, **LENGTH), FaultAt(str(stopped), 1, "kill", since="checkpoints/.unfinished-step-000016"))
+        bench.run(
+            bench.words(stopped, **LENGTH),
+            FaultAt(str(stopped), 1, "kill", since="checkpoints/.unfinished-step-000016"),
+        )
     return bench.whole(**LENGTH), stopped
 
 
@@ -79,10 +90,17 @@ def try_damage(bench: Bench, whole: Path, stopped: Path, damage: Damage) -> Outc
     run = bench.copy(stopped, "damaged")
     damage.apply(run)
     ended = bench.here(["pretrain", "--resume", str(run)])
-    return judge(damage, ended, differences(whole, run, "checkpoints/step-000016") if ended.code == 0 else [])
+    return judge(
+        damage, ended, differences(whole, run, "checkpoints/step-000016") if ended.code == 0 else []
+    )
 
 
-def sweep(bench: Bench, name: str, damages: Iterable[Damage], say: Callable[[str], None] = lambda line: None) -> DamageTally:
+def sweep(
+    bench: Bench,
+    name: str,
+    damages: Iterable[Damage],
+    say: Callable[[str], None] = lambda line: None,
+) -> DamageTally:
     whole, stopped = stopped_run(bench)
     outcomes = []
     for damage in damages:
@@ -93,17 +111,23 @@ def sweep(bench: Bench, name: str, damages: Iterable[Damage], say: Callable[[str
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--flips", type=int, default=1000, help="single bits flipped at random")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--rehearse", action="store_true", help="two of each kind: shows mistakes of the sweep")
+    parser.add_argument(
+        "--rehearse", action="store_true", help="two of each kind: shows mistakes of the sweep"
+    )
     asked = parser.parse_args()
     most = 2 if asked.rehearse else None
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
         flips = random_flips(stopped_run(bench)[1], asked.flips, asked.seed)
         kinds = {"cuts": cuts(), "damages": spoilt(), "flips": flips}
-        tallies = [sweep(bench, name, islice(damages, most), print) for name, damages in kinds.items()]
+        tallies = [
+            sweep(bench, name, islice(damages, most), print) for name, damages in kinds.items()
+        ]
     for tally in tallies:
         print(tally.describe)
     return int(any(tally.faults for tally in tallies))

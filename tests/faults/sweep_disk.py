@@ -1,10 +1,12 @@
-"""A disk that refuses: no space or an input/output error at every file-system call of a save, and file systems that are really too small.
+"""A disk that refuses: no space or an input/output error at every file-system call of a save, and
+file systems that are really too small.
 
     python tests/faults/sweep_disk.py
 
-Whatever the disk refuses, the command ends with exit code 1, a sentence and no traceback; the checkpoints that stood before still
-stand; and once there is space again, the resume ends as an uninterrupted run does. A call that may fail without harm (removing what
-is not needed any more) may also pass.
+Whatever the disk refuses, the command ends with exit code 1, a sentence and no traceback; the
+checkpoints that stood before still stand; and once there is space again, the resume ends as an
+uninterrupted run does. A call that may fail without harm (removing what is not needed any more) may
+also pass.
 """
 
 import argparse
@@ -40,7 +42,9 @@ class Refusal:
     fault: str
 
 
-def refuse_call(bench: Bench, whole: Path, window: str, call: int, kind: str, lasting: bool) -> Refusal:
+def refuse_call(
+    bench: Bench, whole: Path, window: str, call: int, kind: str, lasting: bool
+) -> Refusal:
     """The given call of a window fails; with `lasting` every later write too."""
     run = bench.folder / f"refused-{window}-{call}-{kind}-{lasting}"
     since, until = WINDOWS[window]
@@ -62,7 +66,9 @@ def _limit_file_size(largest_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest_bytes, largest_bytes))
 
 
-def _judged(bench: Bench, whole: Path, run: Path, ended: Ended, before: set[int], said: str) -> Refusal:
+def _judged(
+    bench: Bench, whole: Path, run: Path, ended: Ended, before: set[int], said: str
+) -> Refusal:
     fault = ""
     if ended.code not in (0, 1) or not ended.is_clean:
         fault = f"exit {ended.code}: {ended.said[-300:]}"
@@ -72,7 +78,11 @@ def _judged(bench: Bench, whole: Path, run: Path, ended: Ended, before: set[int]
         fault = f"of the checkpoints {before} none is left" if before else ""
     if not fault:
         again = bench.run(bench.words(run, "--resume"))
-        found = differences(whole, run) if again.code == 0 else [f"the resume: exit {again.code}: {again.said[-300:]}"]
+        found = (
+            differences(whole, run)
+            if again.code == 0
+            else [f"the resume: exit {again.code}: {again.said[-300:]}"]
+        )
         fault = "; ".join(found)
     shutil.rmtree(run, ignore_errors=True)
     return Refusal(run.name, ended.code, fault)
@@ -87,12 +97,18 @@ def refusals(bench: Bench, whole: Path, every: int = 1) -> Iterator[Callable[[],
 
 
 def small_file_systems(whole: Path) -> Iterator[Refusal]:
-    """A run on a file system for 0.5, 1.2, 1.9 ... checkpoints more than its first files; needs the right to mount one."""
-    checkpoint_bytes = sum(path.stat().st_size for path in (whole / "checkpoints" / "step-000060").iterdir())
+    """A run on a file system for 0.5, 1.2, 1.9 ... checkpoints more than its first files; needs the
+    right to mount one.
+    """
+    checkpoint_bytes = sum(
+        path.stat().st_size for path in (whole / "checkpoints" / "step-000060").iterdir()
+    )
     for share in (0.5, 1.2, 1.9, 2.5, 3.2):
         with tempfile.TemporaryDirectory() as folder:
             size = int(RESERVED_BYTES + share * checkpoint_bytes)
-            mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True)
+            mounted = subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True
+            )
             if mounted.returncode != 0:
                 print("no small file system can be mounted here: run it as root", file=sys.stderr)
                 return
@@ -103,7 +119,9 @@ def small_file_systems(whole: Path) -> Iterator[Refusal]:
 
 
 def _on_small_file_system(whole: Path, folder: Path, share: float) -> Refusal:
-    """The corpus and the cache lie elsewhere; what fills the disk beside the run is then removed."""
+    """The corpus and the cache lie elsewhere; what fills the disk beside the run is then
+    removed.
+    """
     with tempfile.TemporaryDirectory() as elsewhere:
         bench = Bench(Path(elsewhere))
         run, ballast = folder / "run", folder / "ballast"
@@ -115,9 +133,15 @@ def _on_small_file_system(whole: Path, folder: Path, share: float) -> Refusal:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--every", type=int, default=1, help="try every so many-th file-system call")
-    parser.add_argument("--rehearse", action="store_true", help="two refused calls and one limit of file sizes")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--every", type=int, default=1, help="try every so many-th file-system call"
+    )
+    parser.add_argument(
+        "--rehearse", action="store_true", help="two refused calls and one limit of file sizes"
+    )
     asked = parser.parse_args()
     most, sizes = (2, FILE_SIZES[:1]) if asked.rehearse else (None, FILE_SIZES)
     with tempfile.TemporaryDirectory() as folder:
@@ -131,7 +155,10 @@ def main() -> int:
             print(f"{refusal.name}: {refusal.fault}")
     good = sum(not refusal.fault for refusal in found)
     told = sum(refusal.code == 1 for refusal in found)
-    print(f"disk: {good}/{len(found)} refusals survived, {told} of them ended the run with a message, the others did no harm")
+    print(
+        f"disk: {good}/{len(found)} refusals survived, {told} of "
+        "them ended the run with a message, the others did no harm"
+    )
     return int(good < len(found))
 
 

@@ -1,9 +1,11 @@
-"""Kill a training at any moment and at every file-system call, say the same line again, and compare with a run that was left alone.
+"""Kill a training at any moment and at every file-system call, say the same line again, and compare
+with a run that was left alone.
 
     python tests/faults/sweep_kills.py --kills 200
 
-Random kills fall uniformly into the time an uninterrupted run takes. The others come before each file-system call, and in the middle
-of each file, of the start of a run, of a save in its middle that prunes two older checkpoints, and of the last one.
+Random kills fall uniformly into the time an uninterrupted run takes. The others come before each
+file-system call, and in the middle of each file, of the start of a run, of a save in its middle
+that prunes two older checkpoints, and of the last one.
 """
 
 import argparse
@@ -33,7 +35,9 @@ WINDOWS = {
 
 @dataclass(frozen=True)
 class Kill:
-    """What came of one kill. `lost_steps`: updates that the run had reported and that no whole checkpoint held."""
+    """What came of one kill. `lost_steps`: updates that the run had reported and that no whole
+    checkpoint held.
+    """
 
     name: str
     killed: bool
@@ -63,18 +67,30 @@ class KillTally:
 
     @property
     def describe(self) -> str:
-        return f"kills {self.recovered}/{self.tried} recovered bit for bit, {self.most_lost_steps} steps lost at most"
+        return (
+            f"kills {self.recovered}/{self.tried} recovered bit "
+            f"for bit, {self.most_lost_steps} steps lost at most"
+        )
 
 
 def kill_at_call(bench: Bench, whole: Path, window: str, call: int) -> Kill:
-    """SIGKILL before the given file-system call of a window; counted as no kill where the window has fewer calls."""
+    """SIGKILL before the given file-system call of a window; counted as no kill where the window
+    has fewer calls.
+    """
     run = bench.folder / f"killed-{window}-{call}"
     since, until = WINDOWS[window]
-    return _resumed(bench, whole, run, bench.run(bench.words(run), FaultAt(str(run), call, "kill", since, until)))
+    return _resumed(
+        bench,
+        whole,
+        run,
+        bench.run(bench.words(run), FaultAt(str(run), call, "kill", since, until)),
+    )
 
 
 def kill_at_time(bench: Bench, whole: Path, number: int, seconds: float) -> Kill:
-    """SIGKILL so long after the start, wherever the run then is. One that was over by then is begun again and killed earlier."""
+    """SIGKILL so long after the start, wherever the run then is. One that was over by then is begun
+    again and killed earlier.
+    """
     run = bench.folder / f"killed-time-{number}"
     child = bench.start(bench.words(run))
     child.process.join(seconds)
@@ -91,7 +107,9 @@ def _resumed(bench: Bench, whole: Path, run: Path, ended: Ended) -> Kill:
         return Kill(run.name, False, 0)
     lost = step_reached(run) - max(whole_checkpoints(run), default=0)
     again = bench.run(bench.words(run, "--resume"))
-    found = differences(whole, run) if again.code == 0 else [f"exit {again.code}: {again.said[-400:]}"]
+    found = (
+        differences(whole, run) if again.code == 0 else [f"exit {again.code}: {again.said[-400:]}"]
+    )
     shutil.rmtree(run, ignore_errors=True)
     return Kill(run.name, True, lost, "; ".join(found))
 
@@ -100,7 +118,9 @@ def calls_of(bench: Bench, window: str) -> int:
     """How many file-system calls a window has, counted in a run that is left alone."""
     run, noted = bench.folder / f"counted-{window}", bench.folder / f"calls-{window}.txt"
     since, until = WINDOWS[window]
-    ended = bench.run(bench.words(run), FaultAt(str(run), 0, "count", since, until, noted=str(noted)))
+    ended = bench.run(
+        bench.words(run), FaultAt(str(run), 0, "count", since, until, noted=str(noted))
+    )
     assert ended.code == 0, ended.said
     shutil.rmtree(run)
     return len(noted.read_text(encoding="utf-8").splitlines())
@@ -116,12 +136,18 @@ def random_kills(bench: Bench, whole: Path, count: int, seed: int) -> Iterator[C
         yield partial(kill_at_time, bench, whole, number, numbers.uniform(0.0, seconds))
 
 
-def kills_at_calls(bench: Bench, whole: Path, window: str, every: int = 1) -> Iterator[Callable[[], Kill]]:
+def kills_at_calls(
+    bench: Bench, whole: Path, window: str, every: int = 1
+) -> Iterator[Callable[[], Kill]]:
     for call in range(1, calls_of(bench, window) + 1, every):
         yield partial(kill_at_call, bench, whole, window, call)
 
 
-def sweep(trials: Iterable[Callable[[], Kill]], at_once: int = 1, say: Callable[[str], None] = lambda line: None) -> KillTally:
+def sweep(
+    trials: Iterable[Callable[[], Kill]],
+    at_once: int = 1,
+    say: Callable[[str], None] = lambda line: None,
+) -> KillTally:
     tally = KillTally()
     with ThreadPoolExecutor(at_once) as pool:
         for kill in pool.map(lambda trial: trial(), trials):
@@ -132,12 +158,18 @@ def sweep(trials: Iterable[Callable[[], Kill]], at_once: int = 1, say: Callable[
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=200, help="kills at random times")
-    parser.add_argument("--every", type=int, default=1, help="try every so many-th file-system call; 0 for none")
+    parser.add_argument(
+        "--every", type=int, default=1, help="try every so many-th file-system call; 0 for none"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--at-once", type=int, default=2, help="trainings side by side")
-    parser.add_argument("--rehearse", action="store_true", help="one kill of each kind: shows mistakes of the sweep")
+    parser.add_argument(
+        "--rehearse", action="store_true", help="one kill of each kind: shows mistakes of the sweep"
+    )
     asked = parser.parse_args()
     most = 1 if asked.rehearse else None
     with tempfile.TemporaryDirectory() as folder:
@@ -146,7 +178,9 @@ def main() -> int:
         trials = {"random times": random_kills(bench, whole, asked.kills, asked.seed)}
         for window in WINDOWS if asked.every else ():
             trials[f"calls of a {window}"] = kills_at_calls(bench, whole, window, asked.every)
-        tallies = {name: sweep(islice(kills, most), asked.at_once, print) for name, kills in trials.items()}
+        tallies = {
+            name: sweep(islice(kills, most), asked.at_once, print) for name, kills in trials.items()
+        }
     for name, tally in tallies.items():
         print(f"{name}: {tally.describe}")
     return int(any(tally.faults for tally in tallies.values()))

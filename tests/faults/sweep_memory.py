@@ -1,4 +1,5 @@
-"""A ladder of address spaces (RLIMIT_AS) that grow narrower: the batch is cut finer with the same curve, or the run says what is missing.
+"""A ladder of address spaces (RLIMIT_AS) that grow narrower: the batch is cut finer with the same
+curve, or the run says what is missing.
 
     python tests/faults/sweep_memory.py
 
@@ -45,7 +46,9 @@ def try_rung(bench: Bench, whole: Path, megabytes: int) -> Rung:
     log, fault = run / "log.txt", ""
     cuts = log.read_text(encoding="utf-8").count("out of memory") if log.is_file() else 0
     if ended.code == 0:
-        largest = max(abs(one - other) for one, other in zip(losses(whole), losses(run), strict=True))
+        largest = max(
+            abs(one - other) for one, other in zip(losses(whole), losses(run), strict=True)
+        )
         fault = f"losses differ by {largest:.1e}" if largest > MOST_DIFFERENCE else ""
     elif ended.code != 1 or not ended.is_clean or "memory" not in ended.said:
         fault = f"exit {ended.code}: {ended.said[-400:]}"
@@ -53,13 +56,21 @@ def try_rung(bench: Bench, whole: Path, megabytes: int) -> Rung:
 
 
 def words(bench: Bench, run: Path) -> list[str]:
-    shape = [word for key, value in LARGE.items() for word in ("--set", f"model.shape.{key}={value}")]
+    shape = [
+        word for key, value in LARGE.items() for word in ("--set", f"model.shape.{key}={value}")
+    ]
     return [*bench.words(run, **LENGTH), *shape]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rehearse", action="store_true", help="the widest limit alone: shows mistakes of the sweep")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--rehearse",
+        action="store_true",
+        help="the widest limit alone: shows mistakes of the sweep",
+    )
     ladder = LADDER_MEGABYTES[:1] if parser.parse_args().rehearse else LADDER_MEGABYTES
     with tempfile.TemporaryDirectory() as folder:
         bench, whole = Bench(Path(folder)), Path(folder) / "whole"
@@ -67,10 +78,17 @@ def main() -> int:
         assert undisturbed.code == 0, undisturbed.said
         rungs = [try_rung(bench, whole, megabytes) for megabytes in ladder]
     for rung in rungs:
-        how = f"finished, cut finer {rung.parts} times" if rung.code == 0 else "refused with a sentence"
+        how = (
+            f"finished, cut finer {rung.parts} times"
+            if rung.code == 0
+            else "refused with a sentence"
+        )
         print(f"{rung.megabytes:>5} MB: {rung.fault or how}")
     good = sum(not rung.fault for rung in rungs)
-    print(f"memory: {good}/{len(rungs)} limits met, {sum(rung.code == 0 for rung in rungs)} with the same curve")
+    print(
+        f"memory: {good}/{len(rungs)} limits met, "
+        f"{sum(rung.code == 0 for rung in rungs)} with the same curve"
+    )
     return int(good < len(rungs))
 
 

@@ -1,8 +1,10 @@
-"""Odd surroundings: locales, time zones, umask, no HOME, and names with spaces, characters of any script, and a newline.
+"""Odd surroundings: locales, time zones, umask, no HOME, and names with spaces, characters of any
+script, and a newline.
 
     python tests/faults/sweep_places.py
 
-Each run is a real process from its first line on, is stopped by SIGTERM in its middle, resumed, and compared with an ordinary run.
+Each run is a real process from its first line on, is stopped by SIGTERM in its middle, resumed, and
+compared with an ordinary run.
 """
 
 import argparse
@@ -24,7 +26,9 @@ FOLDERS = ("plain", "two words", "名前 é ß 🙂", "new\nline", "-dash", "quo
 
 @dataclass(frozen=True)
 class Place:
-    """`unset`: variables that are not there; `umask`: the permissions that new files are refused."""
+    """`unset`: variables that are not there; `umask`: the permissions that new files are
+    refused.
+    """
 
     name: str
     folder: str
@@ -61,8 +65,12 @@ def try_place(bench: Bench, whole: Path, place: Place) -> str:
     again = _run(odd, odd.words(run, "--resume", **LENGTH), place)
     if again.code != 0 or not again.is_clean:
         return f"the resume: exit {again.code}: {again.said[-300:]}"
-    open_to_others = [path.name for path in run.rglob("*") if path.stat().st_mode & place.umask & 0o777]
-    return "; ".join([*differences(whole, run), *(f"{name} is open to others" for name in open_to_others)])
+    open_to_others = [
+        path.name for path in run.rglob("*") if path.stat().st_mode & place.umask & 0o777
+    ]
+    return "; ".join(
+        [*differences(whole, run), *(f"{name} is open to others" for name in open_to_others)]
+    )
 
 
 def _stopped_in_the_middle(bench: Bench, run: Path, place: Place) -> Ended:
@@ -84,7 +92,9 @@ def _start(bench: Bench, words: list[str], place: Place) -> subprocess.Popen[byt
     for name in place.unset:
         environment.pop(name, None)
     line = [sys.executable, "-m", "sslcli", *words]
-    return subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, umask=place.umask)
+    return subprocess.Popen(
+        line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, umask=place.umask
+    )
 
 
 def _ended(process: subprocess.Popen[bytes]) -> Ended:
@@ -93,8 +103,12 @@ def _ended(process: subprocess.Popen[bytes]) -> Ended:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rehearse", action="store_true", help="the first place alone: shows mistakes of the sweep")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--rehearse", action="store_true", help="the first place alone: shows mistakes of the sweep"
+    )
     tried = places()[:1] if parser.parse_args().rehearse else places()
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))

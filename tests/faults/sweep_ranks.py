@@ -1,9 +1,10 @@
-"""Kill or stop one process of a run of two, at random, under torchrun with --max-restarts 3: the run ends as if nothing had been.
+"""Kill or stop one process of a run of two, at random, under torchrun with --max-restarts 3: the
+run ends as if nothing had been.
 
     python tests/faults/sweep_ranks.py --times 20
 
-A killed process is noticed by torchrun; one that hangs (SIGSTOP) by its peers, after --timeout. torchrun then ends all and starts them
-anew, and they go on from the newest whole checkpoint.
+A killed process is noticed by torchrun; one that hangs (SIGSTOP) by its peers, after --timeout.
+torchrun then ends all and starts them anew, and they go on from the newest whole checkpoint.
 """
 
 import argparse
@@ -29,7 +30,9 @@ SIGNALS = {"killed": signal.SIGKILL, "stopped": signal.SIGSTOP}
 
 @dataclass(frozen=True)
 class Loss:
-    """What came of the loss of one process. `seconds` until the run made its next update, the restart included."""
+    """What came of the loss of one process. `seconds` until the run made its next update, the
+    restart included.
+    """
 
     name: str
     seconds: float
@@ -37,10 +40,27 @@ class Loss:
 
 
 def start(bench: Bench, run: Path) -> subprocess.Popen[bytes]:
-    words = [*bench.words(run, "--gpus", str(PROCESSES), "--device", "cpu", "--timeout", f"{TIMEOUT_SECONDS}s", **LENGTH)]
+    words = [
+        *bench.words(
+            run,
+            "--gpus",
+            str(PROCESSES),
+            "--device",
+            "cpu",
+            "--timeout",
+            f"{TIMEOUT_SECONDS}s",
+            **LENGTH,
+        )
+    ]
     line = [sys.executable, "-m", "sslcli", *words, "--", "--max-restarts", "3"]
     environment = {**os.environ, **bench.environment, **ENVIRONMENT}
-    return subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    return subprocess.Popen(
+        line,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
 
 
 def ended(process: subprocess.Popen[bytes]) -> Ended:
@@ -58,7 +78,9 @@ def ranks(launcher: int) -> dict[int, int]:
     found = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and _parent(folder) == launcher:
-            variables = dict(entry.partition(b"=")[::2] for entry in _read(folder / "environ").split(b"\0"))
+            variables = dict(
+                entry.partition(b"=")[::2] for entry in _read(folder / "environ").split(b"\0")
+            )
             if b"LOCAL_RANK" in variables:
                 found[int(variables[b"LOCAL_RANK"])] = int(folder.name)
     return found
@@ -85,7 +107,9 @@ def lose(bench: Bench, whole: Path, number: int, how: str, rank: int, at_step: i
     if victim is None:
         return Loss(name, 0.0, f"there is no such process: {ended(process).said[-300:]}")
     os.kill(victim, SIGNALS[how])
-    _wait_until(lambda: ranks(process.pid).get(rank, victim) != victim or process.poll() is not None)
+    _wait_until(
+        lambda: ranks(process.pid).get(rank, victim) != victim or process.poll() is not None
+    )
     _wait_until(lambda: _grows(run) or process.poll() is not None)
     seconds, end = time.monotonic() - lost_at, ended(process)
     if end.code != 0:
@@ -113,23 +137,40 @@ def sweep(bench: Bench, times: int, seed: int) -> Iterator[Loss]:
     numbers = random.Random(seed)
     for number in range(times):
         how = ("killed", "stopped")[number % 2]
-        yield lose(bench, whole, number, how, numbers.randrange(PROCESSES), numbers.randrange(1, LENGTH["max_steps"] * 3 // 4))
+        yield lose(
+            bench,
+            whole,
+            number,
+            how,
+            numbers.randrange(PROCESSES),
+            numbers.randrange(1, LENGTH["max_steps"] * 3 // 4),
+        )
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--rehearse", action="store_true", help="one process killed: shows mistakes of the sweep")
+    parser.add_argument(
+        "--rehearse", action="store_true", help="one process killed: shows mistakes of the sweep"
+    )
     asked = parser.parse_args()
     losses = []
     with tempfile.TemporaryDirectory() as folder:
         for loss in sweep(Bench(Path(folder)), 1 if asked.rehearse else asked.times, asked.seed):
             losses.append(loss)
-            print(f"{loss.name}: {loss.fault or f'next update after {loss.seconds:.1f} s'}", flush=True)
+            print(
+                f"{loss.name}: {loss.fault or f'next update after {loss.seconds:.1f} s'}",
+                flush=True,
+            )
     good = sum(not loss.fault for loss in losses)
     slowest = max(loss.seconds for loss in losses)
-    print(f"ranks: {good}/{len(losses)} runs ended as the undisturbed one; at most {slowest:.1f} s to the next update")
+    print(
+        f"ranks: {good}/{len(losses)} runs ended as the undisturbed "
+        f"one; at most {slowest:.1f} s to the next update"
+    )
     return int(good < len(losses))
 
 

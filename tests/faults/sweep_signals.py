@@ -1,9 +1,10 @@
-"""SIGTERM, SIGINT and two of them in a row, in every phase of a run: it saves, says so, exits with its code, and goes on to the bit.
+"""SIGTERM, SIGINT and two of them in a row, in every phase of a run: it saves, says so, exits with
+its code, and goes on to the bit.
 
     python tests/faults/sweep_signals.py --times 20
 
-Phases with calls of the file system (tokenizing, the start, a save) are hit at those calls; updates and evaluation at random times of
-a run that does little else.
+Phases with calls of the file system (tokenizing, the start, a save) are hit at those calls; updates
+and evaluation at random times of a run that does little else.
 """
 
 import argparse
@@ -29,14 +30,22 @@ NUMBERS = {"terminate": signal.SIGTERM, "interrupt": signal.SIGINT}
 CALLS = {"start": ("config.yaml", "step-000001"), "save": ("step-000010", "step-000015")}
 SHAPES: dict[str, dict[str, Any]] = {
     "updates": {"save_every": 60, "eval_every": 60, "keep": 1},
-    "evaluation": {"save_every": 60, "eval_every": 2, "max_steps": 20, "eval_samples": 200, "keep": 1},
+    "evaluation": {
+        "save_every": 60,
+        "eval_every": 2,
+        "max_steps": 20,
+        "eval_samples": 200,
+        "keep": 1,
+    },
     "saves": {"save_every": 1, "eval_every": 60, "max_steps": 30},
 }
 
 
 @dataclass(frozen=True)
 class Stop:
-    """`seconds` from the signal to the end of the process, where it was sent from outside. `in_time`: the run had not ended by itself."""
+    """`seconds` from the signal to the end of the process, where it was sent from outside.
+    `in_time`: the run had not ended by itself.
+    """
 
     name: str
     in_time: bool
@@ -55,16 +64,30 @@ def at_call(bench: Bench, phase: str, call: int, kind: str) -> Stop:
 
 def while_tokenizing(bench: Bench, call: int, kind: str) -> Stop:
     """At a call of the file system below a cache of its own, before there is a run folder."""
-    whole, run, cache = bench.whole(max_steps=20), bench.folder / f"tokenizing-{call}-{kind}", bench.folder / "own-cache"
+    whole, run, cache = (
+        bench.whole(max_steps=20),
+        bench.folder / f"tokenizing-{call}-{kind}",
+        bench.folder / "own-cache",
+    )
     shutil.rmtree(cache, ignore_errors=True)
-    ended = bench.run(bench.words(run, max_steps=20), FaultAt(str(cache), call, kind), SSLCLI_CACHE_DIR=str(cache))
+    ended = bench.run(
+        bench.words(run, max_steps=20), FaultAt(str(cache), call, kind), SSLCLI_CACHE_DIR=str(cache)
+    )
     stop = _judged(bench, whole, run, ended, kind, 0.0, max_steps=20)
     stray = sorted(path.name for path in cache.rglob(".unfinished-*"))
-    return Stop(stop.name, stop.in_time, stop.lost_steps, stop.seconds, stop.fault or (f"left in the cache: {stray}" if stray else ""))
+    return Stop(
+        stop.name,
+        stop.in_time,
+        stop.lost_steps,
+        stop.seconds,
+        stop.fault or (f"left in the cache: {stray}" if stray else ""),
+    )
 
 
 def at_time(bench: Bench, shape: str, seconds: float, kind: str, twice: bool = False) -> Stop:
-    """The signal comes from outside after so many seconds; `twice`: and again a moment later, which may lose steps and nothing else."""
+    """The signal comes from outside after so many seconds; `twice`: and again a moment later, which
+    may lose steps and nothing else.
+    """
     whole = bench.whole(**SHAPES[shape])
     run = bench.folder / f"{shape}-{seconds:.3f}-{kind}{'-twice' if twice else ''}"
     child = bench.start(bench.words(run, **SHAPES[shape]))
@@ -79,11 +102,25 @@ def at_time(bench: Bench, shape: str, seconds: float, kind: str, twice: bool = F
     return _judged(bench, whole, run, ended, kind, time.monotonic() - sent, twice, **SHAPES[shape])
 
 
-def _judged(bench: Bench, whole: Path, run: Path, ended: Ended, kind: str, seconds: float, twice: bool = False, **training: Any) -> Stop:
-    """A process that had not yet taken over the signals dies of them, as any process does; nothing was begun then."""
+def _judged(
+    bench: Bench,
+    whole: Path,
+    run: Path,
+    ended: Ended,
+    kind: str,
+    seconds: float,
+    twice: bool = False,
+    **training: Any,
+) -> Stop:
+    """A process that had not yet taken over the signals dies of them, as any process does; nothing
+    was begun then.
+    """
     fault, lost = "", 0
-    # Before the command has taken over the signals, and after it has given them back, they end the process as they end any other.
-    untaken = ended.code == -NUMBERS[kind] and (not (run / "run.json").is_file() or "saved in" in ended.said)
+    # Before the command has taken over the signals, and after it has given them back, they end the
+    # process as they end any other.
+    untaken = ended.code == -NUMBERS[kind] and (
+        not (run / "run.json").is_file() or "saved in" in ended.said
+    )
     if not untaken and (ended.code not in (0, CODES[kind]) or not ended.is_clean):
         fault = f"exit {ended.code}: {ended.said[-300:]}"
     elif ended.code != 0 and not twice:
@@ -91,7 +128,11 @@ def _judged(bench: Bench, whole: Path, run: Path, ended: Ended, kind: str, secon
         fault = f"{lost} steps are lost" if lost else ""
     if not fault and ended.code != 0:
         again = bench.run(bench.words(run, "--resume", **training))
-        fault = "; ".join(differences(whole, run) if again.code == 0 else [f"the resume: exit {again.code}: {again.said[-300:]}"])
+        fault = "; ".join(
+            differences(whole, run)
+            if again.code == 0
+            else [f"the resume: exit {again.code}: {again.said[-300:]}"]
+        )
     shutil.rmtree(run, ignore_errors=True)
     return Stop(run.name, ended.code != 0, lost, seconds, fault)
 
@@ -110,14 +151,20 @@ def sweep(bench: Bench, times: int, seed: int) -> Iterator[Stop]:
             whole_seconds = bench.run(bench.words(spare, **training)).seconds
             shutil.rmtree(spare)
             for number in range(times):
-                yield at_time(bench, shape, numbers.uniform(0.1, whole_seconds), kind, twice=number % 4 == 3)
+                yield at_time(
+                    bench, shape, numbers.uniform(0.1, whole_seconds), kind, twice=number % 4 == 3
+                )
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--times", type=int, default=20, help="stops of each kind in each phase")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--rehearse", action="store_true", help="the first two stops: shows mistakes of the sweep")
+    parser.add_argument(
+        "--rehearse", action="store_true", help="the first two stops: shows mistakes of the sweep"
+    )
     asked = parser.parse_args()
     times, most = (1, 2) if asked.rehearse else (asked.times, None)
     stops = []
@@ -129,7 +176,10 @@ def main() -> int:
     met = [stop for stop in stops if stop.in_time]
     good = sum(not stop.fault for stop in met)
     slowest = max((stop.seconds for stop in met), default=0.0)
-    print(f"signals: {good}/{len(met)} saved, said so and went on bit for bit; at most {slowest:.2f} s from signal to exit")
+    print(
+        f"signals: {good}/{len(met)} saved, said so and went on "
+        f"bit for bit; at most {slowest:.2f} s from signal to exit"
+    )
     return int(any(stop.fault for stop in stops))
 
 

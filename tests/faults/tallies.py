@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields
 class Tally:
     """Counts of cases, from one sweep: what was tried, and what came of it.
 
-    A case is refused cleanly where the program ended by itself, with one sentence and an exit code of its table, or where the input
-    was rightly taken. `silent` counts wrong results that nobody was told of.
+    A case is refused cleanly where the program ended by itself, with one sentence and an exit code
+    of its table, or where the input was rightly taken. `silent` counts wrong results that nobody
+    was told of.
     """
 
     name: str
@@ -21,7 +22,9 @@ class Tally:
     @property
     def good(self) -> bool:
         """Whether every case ended as it should."""
-        return self.refused_cleanly == self.tried and not (self.tracebacks or self.hangs or self.silent)
+        return self.refused_cleanly == self.tried and not (
+            self.tracebacks or self.hangs or self.silent
+        )
 
     @property
     def describe(self) -> str:
@@ -33,4 +36,6 @@ class Tally:
 def total(name: str, tallies: list[Tally]) -> Tally:
     """The sum of several sweeps, under a name of its own."""
     counts = [field.name for field in fields(Tally) if field.name != "name"]
-    return Tally(name=name, **{count: sum(getattr(tally, count) for tally in tallies) for count in counts})
+    return Tally(
+        name=name, **{count: sum(getattr(tally, count) for tally in tallies) for count in counts}
+    )

@@ -17,6 +17,8 @@ def test_of_two_that_write_one_file_one_is_killed(commands):
 
 @pytest.mark.slow
 def test_every_command_killed_at_random_times(commands):
-    found = sweep(commands, [*trials(commands, 60, seed=1, launchers=3), *trials_at_calls(commands, 1)])
+    found = sweep(
+        commands, [*trials(commands, 60, seed=1, launchers=3), *trials_at_calls(commands, 1)]
+    )
     assert sum(tried.killed for tried in found) >= 50
     assert not [f"{tried.name}: {tried.fault}" for tried in found if tried.fault]

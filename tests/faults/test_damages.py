@@ -1,4 +1,6 @@
-"""No damage of a run folder is taken for a whole one: what is cut is passed over aloud, and nothing else is learnt in silence."""
+"""No damage of a run folder is taken for a whole one: what is cut is passed over aloud, and nothing
+else is learnt in silence.
+"""
 
 import pytest
 from damages import cuts, random_flips, spoilt
@@ -27,7 +29,9 @@ def test_no_damage_is_silent(bench):
 
 
 def test_no_flipped_bit_is_silent(bench):
-    assert_none_silent(sweep(bench, "flips", random_flips(stopped_run(bench)[1], FLIPS, seed=3)), FLIPS)
+    assert_none_silent(
+        sweep(bench, "flips", random_flips(stopped_run(bench)[1], FLIPS, seed=3)), FLIPS
+    )
 
 
 @pytest.mark.slow
@@ -37,4 +41,6 @@ def test_no_damage_of_all_is_silent(bench):
 
 @pytest.mark.slow
 def test_no_bit_of_a_thousand_is_silent(bench):
-    assert_none_silent(sweep(bench, "flips", random_flips(stopped_run(bench)[1], MANY_FLIPS, seed=4)), MANY_FLIPS)
+    assert_none_silent(
+        sweep(bench, "flips", random_flips(stopped_run(bench)[1], MANY_FLIPS, seed=4)), MANY_FLIPS
+    )

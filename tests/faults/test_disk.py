@@ -1,4 +1,6 @@
-"""A disk that is full or broken: a sentence, the good checkpoints stay, and the resume ends as if nothing had been."""
+"""A disk that is full or broken: a sentence, the good checkpoints stay, and the resume ends as if
+nothing had been.
+"""
 
 import pytest
 from sweep_command_disk import refuse
@@ -23,7 +25,9 @@ def test_files_that_may_not_grow(bench, whole):
     assert refusal.code == 1
 
 
-@pytest.mark.parametrize(("name", "kind", "lasting"), [("predict", "full", True), ("evaluate beside", "broken", False)])
+@pytest.mark.parametrize(
+    ("name", "kind", "lasting"), [("predict", "full", True), ("evaluate beside", "broken", False)]
+)
 def test_a_refused_call_of_a_command_costs_nothing(commands, name, kind, lasting):
     """The first and a later call at which something is written."""
     for call in (1, 8):
@@ -37,7 +41,11 @@ def test_what_a_command_reads_back_is_of_the_disk_too(commands, kind):
     job = commands.jobs["export"]
     calls = commands.noted_calls(job)
     for name in ("/tokenizer.json", "/config.json"):
-        call = next(number for number, noted in enumerate(calls, 1) if noted.startswith("read ") and noted.endswith(name))
+        call = next(
+            number
+            for number, noted in enumerate(calls, 1)
+            if noted.startswith("read ") and noted.endswith(name)
+        )
         tried = refuse(commands, job, call, kind, lasting=False)
         assert not tried.fault
         assert tried.killed

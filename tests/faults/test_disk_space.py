@@ -55,7 +55,9 @@ def stopped(text_corpus, tmp_path, module_cache):
 def resumed(settings_of, corpus, folder, heard=None):
     settings = settings_of("mlm", corpus, folder, keep=4, save_every=4)
     observe = ignore if heard is None else heard.append
-    return pretrain(continued_settings(Resume(folder), settings), resume=Resume(folder), observe=observe)
+    return pretrain(
+        continued_settings(Resume(folder), settings), resume=Resume(folder), observe=observe
+    )
 
 
 def test_a_run_at_its_end_holds_weights_only(whole):

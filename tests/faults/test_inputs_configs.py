@@ -31,12 +31,25 @@ def test_the_watch_hears_of_sockets_and_of_code():
 def test_a_model_with_code_of_its_own_loads_without_it_and_says_so(family, tmp_path):
     write_tiny_model(tmp_path, family)
     path = tmp_path / "config.json"
-    asked = {key: value for key, value in ASKS_FOR_CODE.items() if key not in ("quantization_config", "text_config")}
+    asked = {
+        key: value
+        for key, value in ASKS_FOR_CODE.items()
+        if key not in ("quantization_config", "text_config")
+    }
     path.write_text(json.dumps({**json.loads(path.read_text()), **asked}))
     assert any("auto_map" in note for note in load_pretrained(str(tmp_path)).notes)
 
 
-@pytest.mark.parametrize("key", ["hidden_size", "vocab_size", "num_hidden_layers", "max_position_embeddings", "intermediate_size"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "hidden_size",
+        "vocab_size",
+        "num_hidden_layers",
+        "max_position_embeddings",
+        "intermediate_size",
+    ],
+)
 @pytest.mark.parametrize("size", [10**8, 10**9, 10**18, 10**400, -1, 0, 0.5])
 def test_absurd_sizes_are_refused(key, size, tmp_path):
     write_tiny_model(tmp_path)

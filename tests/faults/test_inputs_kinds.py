@@ -1,4 +1,6 @@
-"""Where a file is expected there lies a pipe, a link to a device, a socket, a folder or JSON without end: a sentence, at once."""
+"""Where a file is expected there lies a pipe, a link to a device, a socket, a folder or JSON
+without end: a sentence, at once.
+"""
 
 import os
 import shutil
@@ -83,7 +85,9 @@ def test_each_file_of_a_model_directory_is_refused(tmp_path, kind):
     write_tiny_model(sound)
     learner_of(load_pretrained(str(sound)))
     files = sorted(path.name for path in sound.iterdir())
-    assert {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"} <= {*files}
+    assert {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"} <= {
+        *files
+    }
     for file in (*files, INDEX):
         broken = tmp_path / f"broken-{file}"
         shutil.copytree(sound, broken)

@@ -1,4 +1,6 @@
-"""Wrong labelled files: each is named by file, record and field, with a hint and exit code 2; what only looks wrong works."""
+"""Wrong labelled files: each is named by file, record and field, with a hint and exit code 2; what
+only looks wrong works.
+"""
 
 import json
 import os
@@ -32,7 +34,10 @@ def place(tmp_path_factory):
     return Workplace(tmp_path_factory.mktemp("labelled"))
 
 
-@pytest.mark.parametrize("change", [{"code": 0}, {"says": ("record 4",)}, {"wrong": 2}, {"file": "other.jsonl", "content": b""}])
+@pytest.mark.parametrize(
+    "change",
+    [{"code": 0}, {"says": ("record 4",)}, {"wrong": 2}, {"file": "other.jsonl", "content": b""}],
+)
 def test_the_sweep_sees_what_is_not_as_it_should_be(place, change):
     case = next(case for case in CASES if case.name == "classify: text is a number")
     assert place.fault_of(case) == ""
@@ -41,8 +46,26 @@ def test_the_sweep_sees_what_is_not_as_it_should_be(place, change):
 
 def test_all_wrong_records_are_in_the_document_too(place, tmp_path):
     path = tmp_path / "texts.jsonl"
-    path.write_text(in_lines([{**record, "text": None} if place in (0, 5) else record for place, record in enumerate(TEXTS)]))
-    code, said, _ = ran(["finetune", "classify", "--data", str(path), "--model", str(place.model), "--check", "--json"])
+    path.write_text(
+        in_lines(
+            [
+                {**record, "text": None} if place in (0, 5) else record
+                for place, record in enumerate(TEXTS)
+            ]
+        )
+    )
+    code, said, _ = ran(
+        [
+            "finetune",
+            "classify",
+            "--data",
+            str(path),
+            "--model",
+            str(place.model),
+            "--check",
+            "--json",
+        ]
+    )
     message = json.loads(said)["message"]
     assert code == 2
     assert message.splitlines() == [
@@ -51,11 +74,32 @@ def test_all_wrong_records_are_in_the_document_too(place, tmp_path):
     ]
 
 
-@pytest.mark.parametrize(("limit", "says"), [("2", "record 2, field 'text'"), ("4", "2 records"), ("8", "3 records")])
+@pytest.mark.parametrize(
+    ("limit", "says"), [("2", "record 2, field 'text'"), ("4", "2 records"), ("8", "3 records")]
+)
 def test_only_what_is_read_is_looked_at(place, tmp_path, limit, says):
     path = tmp_path / "texts.jsonl"
-    path.write_text(in_lines([{**record, "text": 3} if place in (1, 3, 7) else record for place, record in enumerate(TEXTS)]))
-    code, _, told = ran(["finetune", "classify", "--data", str(path), "--model", str(place.model), "--check", "--limit", limit])
+    path.write_text(
+        in_lines(
+            [
+                {**record, "text": 3} if place in (1, 3, 7) else record
+                for place, record in enumerate(TEXTS)
+            ]
+        )
+    )
+    code, _, told = ran(
+        [
+            "finetune",
+            "classify",
+            "--data",
+            str(path),
+            "--model",
+            str(place.model),
+            "--check",
+            "--limit",
+            limit,
+        ]
+    )
     assert code == 2
     assert says in told.splitlines()[0]
 
@@ -69,7 +113,19 @@ def test_what_comes_through_a_pipe_is_looked_at_once(place, monkeypatch):
     try:
         with open(0, encoding="utf-8", closefd=False) as stream:
             monkeypatch.setattr("sys.stdin", stream)
-            code, _, told = ran(["finetune", "classify", "--data", "-", "--eval-data", "-", "--model", str(place.model), "--check"])
+            code, _, told = ran(
+                [
+                    "finetune",
+                    "classify",
+                    "--data",
+                    "-",
+                    "--eval-data",
+                    "-",
+                    "--model",
+                    str(place.model),
+                    "--check",
+                ]
+            )
     finally:
         os.dup2(before, 0)
         os.close(before)

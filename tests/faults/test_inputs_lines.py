@@ -12,7 +12,16 @@ def test_random_lines_end_in_order():
     assert tally.good, tally.describe
 
 
-@pytest.mark.parametrize("line", ["runs show {}", "export m --out {}", "pretrain --resume {}", "pretrain -c {}", "generate t --model {}"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "runs show {}",
+        "export m --out {}",
+        "pretrain --resume {}",
+        "pretrain -c {}",
+        "generate t --model {}",
+    ],
+)
 def test_a_name_that_no_disk_takes_is_wrong_usage(line, capfd, tmp_path, monkeypatch):
     monkeypatch.setenv("SSLCLI_RUNS_DIR", str(tmp_path))
     monkeypatch.chdir(tmp_path)
@@ -26,4 +35,7 @@ def test_what_a_disk_refuses_anywhere_is_a_sentence(capfd, monkeypatch):
 
     monkeypatch.setattr(app, "build", fail)
     assert app.run(["runs"]) == 1
-    assert capfd.readouterr().err == "error: /some/where: Permission denied\nhint:  check the path, its permissions and the disk\n"
+    assert capfd.readouterr().err == (
+        "error: /some/where: Permission denied\nhint:  "
+        "check the path, its permissions and the disk\n"
+    )

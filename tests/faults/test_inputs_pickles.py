@@ -25,7 +25,9 @@ def test_the_payloads_would_leave_their_mark(tmp_path):
             (tmp_path / "ran").rmdir()
 
 
-@pytest.mark.parametrize("name", ["corpus.zip", "corpus.tar.gz", "corpus.tgz", "corpus.7z", "corpus.tar"])
+@pytest.mark.parametrize(
+    "name", ["corpus.zip", "corpus.tar.gz", "corpus.tgz", "corpus.7z", "corpus.tar"]
+)
 def test_an_archive_as_data_is_refused_with_a_hint(name, tmp_path):
     path = tmp_path / name
     path.write_bytes(payloads(tmp_path / "ran")["a zip"])

@@ -18,8 +18,13 @@ def test_strange_plugins_are_named_and_hurt_nobody_else():
 
 def test_nothing_that_an_import_prints_reaches_stdout(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
-    printed = f"import os, sys\nprint('{NOISE}')\nos.write(1, b'{NOISE}')\nos.system('echo {NOISE}')\nsys.__stdout__.write('{NOISE}')\n"
-    write_distribution(tmp_path, "strange_noise", "objectives", "strange_noise:Plugin", f"{printed}Plugin = 3")
+    printed = (
+        f"import os, sys\nprint('{NOISE}')\nos.write(1, "
+        f"b'{NOISE}')\nos.system('echo {NOISE}')\nsys.__stdout__.write('{NOISE}')\n"
+    )
+    write_distribution(
+        tmp_path, "strange_noise", "objectives", "strange_noise:Plugin", f"{printed}Plugin = 3"
+    )
     _, out, err = ran(["plugins", "show", "strange", "--json"])
     assert json.loads(out)["event"] == "error"
     assert err.count(NOISE) == 4
@@ -35,10 +40,24 @@ def strange(tmp_path, monkeypatch):
     assert "strange_code" not in sys.modules
 
 
-NAMING = ("strange_code", "strange_code:Plugin", "strange_code.Plugin", "./strange_code.py", "file://strange_code.py")
+NAMING = (
+    "strange_code",
+    "strange_code:Plugin",
+    "strange_code.Plugin",
+    "./strange_code.py",
+    "file://strange_code.py",
+)
 
 
-KEYS = ("objective", "data.reader", "tokenizer.kind", "model.preset", "data.train", "model.source", "tokenizer.source")
+KEYS = (
+    "objective",
+    "data.reader",
+    "tokenizer.kind",
+    "model.preset",
+    "data.train",
+    "model.source",
+    "tokenizer.source",
+)
 
 
 @pytest.mark.parametrize("name", NAMING)
@@ -46,7 +65,9 @@ KEYS = ("objective", "data.reader", "tokenizer.kind", "model.preset", "data.trai
 def test_a_run_file_that_names_a_module_imports_nothing(strange, key, name):
     group, _, field = key.rpartition(".")
     value = [name] if key == "data.train" else name
-    (strange / "run.json").write_text(json.dumps({group: {field: value}} if group else {field: value}))
+    (strange / "run.json").write_text(
+        json.dumps({group: {field: value}} if group else {field: value})
+    )
     code, _, err = ran(["pretrain", "-c", "run.json", "--show-batch"])
     assert code == 2, err
 

@@ -1,4 +1,6 @@
-"""Weight files that a slow reader of the format calls unsound are refused; of the others we read what it reads."""
+"""Weight files that a slow reader of the format calls unsound are refused; of the others we read
+what it reads.
+"""
 
 import pytest
 from inputs_models import write_tiny_model
@@ -21,6 +23,9 @@ def test_the_slow_reader_takes_what_is_sound(whole):
     assert unsound(whole) == ""
 
 
-@pytest.mark.parametrize("case", ["a hole", "an overlap", "trailing bytes", "one name twice", "a shape that overflows", "zeros"])
+@pytest.mark.parametrize(
+    "case",
+    ["a hole", "an overlap", "trailing bytes", "one name twice", "a shape that overflows", "zeros"],
+)
 def test_the_slow_reader_knows_what_is_unsound(case, whole):
     assert unsound(NAMED[case](*split(whole)))

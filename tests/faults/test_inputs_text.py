@@ -1,4 +1,6 @@
-"""Strange texts and what is no text: read whole or refused in one sentence, never a traceback, a hang or a loss."""
+"""Strange texts and what is no text: read whole or refused in one sentence, never a traceback, a
+hang or a loss.
+"""
 
 from inputs_text import sweep
 

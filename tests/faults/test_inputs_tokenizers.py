@@ -62,15 +62,35 @@ for folder in sys.argv[1:]:
     except ModelError as error:
         print(error)
 """
-PATTERNS = ("(a+)+$", "(a|aa)+$", "(a*)*b", "(a|a?)+$", "([a-z]+)*$", "(?=(a+)+$)b", "(x+x+)+y|(a+a+)+b")
+PATTERNS = (
+    "(a+)+$",
+    "(a|aa)+$",
+    "(a*)*b",
+    "(a|a?)+$",
+    "([a-z]+)*$",
+    "(?=(a+)+$)b",
+    "(x+x+)+y|(a+a+)+b",
+)
 
 
 @pytest.mark.parametrize("place", ["pre_tokenizer", "normalizer"])
 def test_patterns_that_try_forever_end(place, tmp_path):
     """In a process of its own, which can be stopped while native code runs."""
-    part = {"type": "Split", "behavior": "Isolated", "invert": False} if place == "pre_tokenizer" else {"type": "Replace", "content": ""}
+    part = (
+        {"type": "Split", "behavior": "Isolated", "invert": False}
+        if place == "pre_tokenizer"
+        else {"type": "Replace", "content": ""}
+    )
     folders = [tmp_path / str(number) for number in range(len(PATTERNS))]
     for folder, pattern in zip(folders, PATTERNS, strict=True):
-        edited(folder, "bpe", lambda description, rule={"Regex": pattern}: description.update({place: {**part, "pattern": rule}}))
-    done = subprocess.run([sys.executable, "-c", USE, *map(str, folders)], capture_output=True, text=True, timeout=60)
+        edited(
+            folder,
+            "bpe",
+            lambda description, rule={"Regex": pattern}: description.update(
+                {place: {**part, "pattern": rule}}
+            ),
+        )
+    done = subprocess.run(
+        [sys.executable, "-c", USE, *map(str, folders)], capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr

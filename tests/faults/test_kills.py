@@ -1,4 +1,6 @@
-"""A training that is killed at a moment, and resumed by the same line, equals the one that was not; `sweep_kills.py` has hundreds."""
+"""A training that is killed at a moment, and resumed by the same line, equals the one that was not;
+`sweep_kills.py` has hundreds.
+"""
 
 import pytest
 from sweep_kills import WINDOWS, kills_at_calls, random_kills, sweep

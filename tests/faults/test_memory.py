@@ -29,7 +29,10 @@ def test_the_curve_stays_when_the_batch_is_cut(bench, undisturbed, sequences):
     assert losses(run) == pytest.approx(undisturbed, abs=MOST_DIFFERENCE, rel=0)
 
 
-@pytest.mark.parametrize(("limit", "words"), [(OutOfMemoryAbove(0), "cannot be smaller"), (OutOfMemoryAbove(4, couples=True), "ties")])
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [(OutOfMemoryAbove(0), "cannot be smaller"), (OutOfMemoryAbove(4, couples=True), "ties")],
+)
 def test_what_cannot_be_cut_is_said(bench, limit, words):
     run = bench.folder / f"memory-refused-{limit.sequences}"
     with inside(limit):

@@ -1,4 +1,6 @@
-"""An update with a number that is none is not made, wherever the number came from; a lasting one stops the run and spoils nothing."""
+"""An update with a number that is none is not made, wherever the number came from; a lasting one
+stops the run and spoils nothing.
+"""
 
 import io
 import json
@@ -39,7 +41,10 @@ def skipping(bench):
     return run
 
 
-@pytest.mark.parametrize(("kind", "value"), [("loss", math.inf), ("gradient", math.nan), ("gradient", -math.inf), ("input", math.nan)])
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("loss", math.inf), ("gradient", math.nan), ("gradient", -math.inf), ("input", math.nan)],
+)
 def test_whatever_was_not_finite_the_same_updates_are_left_out(bench, skipping, kind, value):
     run, ended = poisoned_run(bench, f"skipping-{kind}-{value}", Poison(kind, STRUCK, value))
     assert ended.code == 0, ended.said
@@ -49,11 +54,18 @@ def test_whatever_was_not_finite_the_same_updates_are_left_out(bench, skipping, 
 
 
 def test_the_updates_left_out_are_missing_and_no_other(bench, skipping):
-    """The run that skips has the losses of the undisturbed one up to the first skip, and others after it."""
+    """The run that skips has the losses of the undisturbed one up to the first skip, and others
+    after it.
+    """
     whole = bench.whole(**LENGTH)
-    losses, skipped = ({line["step"]: line["loss"] for line in metrics(run) if line["split"] == "train"} for run in (whole, skipping))
+    losses, skipped = (
+        {line["step"]: line["loss"] for line in metrics(run) if line["split"] == "train"}
+        for run in (whole, skipping)
+    )
     first = min(STRUCK)
-    assert [losses[step] for step in range(1, first + 1)] == [skipped[step] for step in range(1, first + 1)]
+    assert [losses[step] for step in range(1, first + 1)] == [
+        skipped[step] for step in range(1, first + 1)
+    ]
     assert losses[first + 2] != skipped[first + 2]
     assert all(math.isfinite(loss) for step, loss in skipped.items() if step - 1 not in STRUCK)
 
@@ -77,8 +89,12 @@ def evaluated(run):
 
 
 @pytest.mark.parametrize("last", [1, 3])
-def test_where_only_the_last_updates_are_skipped_the_weights_before_them_are_saved_and_scored(bench, last):
-    """Nineteen steps of a run of twenty, the twentieth skipped: the weights of the nineteenth, to the bit."""
+def test_where_only_the_last_updates_are_skipped_the_weights_before_them_are_saved_and_scored(
+    bench, last
+):
+    """Nineteen steps of a run of twenty, the twentieth skipped: the weights of the nineteenth, to
+    the bit.
+    """
     struck = frozenset(range(20 - last, 20))
     run, ended = poisoned_run(bench, f"last-{last}", Poison("loss", struck, math.nan))
     assert ended.code == 0, ended.said
@@ -93,7 +109,9 @@ def test_where_only_the_last_updates_are_skipped_the_weights_before_them_are_sav
         load_file(folder / "backbone.safetensors")
         for folder in (
             run / "checkpoints" / "step-000020",
-            bench.whole(max_steps=20, save_every=1, keep=20) / "checkpoints" / f"step-{20 - last:06d}",
+            bench.whole(max_steps=20, save_every=1, keep=20)
+            / "checkpoints"
+            / f"step-{20 - last:06d}",
         )
     )
     assert all(torch.equal(one[name], other[name]) for name in one)
@@ -129,10 +147,24 @@ def test_a_stop_in_a_row_of_skipped_updates_costs_no_older_checkpoint(bench):
 
 def test_a_study_of_which_one_run_diverges_names_it_and_is_not_done(world_run, tmp_path):
     """The first run too: nothing of it can be compared."""
-    line = ["finetune", "sentiment", "--model", str(world_run), "--lr", "1e12", "--max-steps", "8", "--batch-size", "8", "--no-plot"]
+    line = [
+        "finetune",
+        "sentiment",
+        "--model",
+        str(world_run),
+        "--lr",
+        "1e12",
+        "--max-steps",
+        "8",
+        "--batch-size",
+        "8",
+        "--no-plot",
+    ]
     said = io.StringIO()
     with redirect_stdout(said), redirect_stderr(said):
-        code = ssl([*line, "--seeds", "2", "--out", str(tmp_path / "study"), "--set", "data.limit=60"])
+        code = ssl(
+            [*line, "--seeds", "2", "--out", str(tmp_path / "study"), "--set", "data.limit=60"]
+        )
     assert code == 1, said.getvalue()
     assert f"error: {tmp_path / 'study'}: " in said.getvalue()
     assert "saved in" not in said.getvalue()

@@ -1,4 +1,6 @@
-"""An odd place, a run that is stopped there and resumed, and the same bits; `sweep_places.py` has all of them."""
+"""An odd place, a run that is stopped there and resumed, and the same bits; `sweep_places.py` has
+all of them.
+"""
 
 from sweep_places import LENGTH, places, try_place
 

@@ -1,4 +1,6 @@
-"""Run folders that are shared, linked, read-only, removed or not there: one writer, a sentence, and nothing touched outside."""
+"""Run folders that are shared, linked, read-only, removed or not there: one writer, a sentence, and
+nothing touched outside.
+"""
 
 import os
 import shutil
@@ -46,11 +48,15 @@ def started(bench, words, run):
 def test_of_eight_that_start_at_once_one_trains(bench, short, tmp_path):
     """The cache is empty too, so all eight also tokenize at once."""
     run, cache = tmp_path / "run", tmp_path / "cache"
-    children = [bench.start(bench.words(run, **LENGTH), SSLCLI_CACHE_DIR=str(cache)) for _ in range(8)]
+    children = [
+        bench.start(bench.words(run, **LENGTH), SSLCLI_CACHE_DIR=str(cache)) for _ in range(8)
+    ]
     ended = [child.wait() for child in children]
     assert sorted(one.code for one in ended) == [0, *[2] * 7]
     assert all(one.is_clean for one in ended)
-    assert all("in use by process" in one.said or "not empty" in one.said for one in ended if one.code)
+    assert all(
+        "in use by process" in one.said or "not empty" in one.said for one in ended if one.code
+    )
     assert not differences(short, run)
     assert not [path for path in cache.rglob(".*") if not path.name.endswith("lock")]
 
@@ -132,7 +138,9 @@ def test_nothing_is_removed_through_a_link(bench, short, part, more, precious):
 
 @pytest.mark.parametrize("said", ["step-000005", None])
 def test_the_best_is_named_anew_where_a_kill_came_before_its_name(bench, short, said):
-    """The last checkpoint stands, and the file that names the best is of before, or not there yet."""
+    """The last checkpoint stands, and the file that names the best is of before, or not there
+    yet.
+    """
     run = bench.copy(short, f"best-{said}")
     named = (run / "best").read_text()
     assert named != said
@@ -164,7 +172,9 @@ def test_a_run_that_is_not_there_cannot_be_resumed(bench, tmp_path):
 
 @pytest.mark.parametrize("call", [4, 9, 15, 18])
 def test_a_start_killed_before_its_first_step_is_no_dead_end(bench, short, call, tmp_path):
-    """The same command begins again, or says with which flag; over an old run as in a new folder."""
+    """The same command begins again, or says with which flag; over an old run as in a new
+    folder.
+    """
     new, old = tmp_path / "new", bench.copy(short, f"killed-over-{call}")
     lines = bench.words(new, **LENGTH), bench.words(old, "--overwrite", **LENGTH)
     for run, words in zip((new, old), lines, strict=True):

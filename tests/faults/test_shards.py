@@ -1,4 +1,6 @@
-"""Damaged shards, many writers of one cache, and writers that are killed: noticed before use, named, and never in the way of the next."""
+"""Damaged shards, many writers of one cache, and writers that are killed: noticed before use,
+named, and never in the way of the next.
+"""
 
 import os
 import shutil
@@ -56,7 +58,9 @@ def flip_and_hide(path):
 
 
 def swap(path):
-    other = path.parent / ("index/bytes.safetensors" if path.parent.name != "index" else "documents.safetensors")
+    other = path.parent / (
+        "index/bytes.safetensors" if path.parent.name != "index" else "documents.safetensors"
+    )
     first, second = path.read_bytes(), other.read_bytes()
     path.write_bytes(second)
     other.write_bytes(first)
@@ -66,13 +70,23 @@ def other_type(path):
     path.write_bytes(path.read_bytes().replace(b'"U16"', b'"F32"').replace(b'"I64"', b'"F32"'))
 
 
-DAMAGES = [truncate, flip, flip_and_hide, swap, other_type, lambda path: path.write_bytes(b""), lambda path: path.unlink()]
+DAMAGES = [
+    truncate,
+    flip,
+    flip_and_hide,
+    swap,
+    other_type,
+    lambda path: path.write_bytes(b""),
+    lambda path: path.unlink(),
+]
 FILES = ["tokens-00000.safetensors", "index/sentences.safetensors"]
 
 
 @pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damage_is_noticed_before_use_though_the_shards_were_used_before(damage, file, text_corpus, tmp_path):
+def test_damage_is_noticed_before_use_though_the_shards_were_used_before(
+    damage, file, text_corpus, tmp_path
+):
     folder = tokenize(data_of(text_corpus), PIECES, tmp_path / "shards").folder
     shards_for(data_of(folder), PIECES, tmp_path / "cache")
     damage(folder / file)
@@ -106,12 +120,18 @@ def test_what_was_not_touched_is_not_hashed_again(text_corpus, cache, monkeypatc
 
 def started(text_corpus, cache):
     return subprocess.Popen(
-        [sys.executable, "-c", CUT, str(text_corpus), str(cache)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", CUT, str(text_corpus), str(cache)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
 def test_of_processes_at_once_one_makes_and_all_end_with_the_same(text_corpus, cache):
-    made = [process.communicate(timeout=PATIENCE_SECONDS) for process in [started(text_corpus, cache) for _ in range(3)]]
+    made = [
+        process.communicate(timeout=PATIENCE_SECONDS)
+        for process in [started(text_corpus, cache) for _ in range(3)]
+    ]
     assert [error for _, error in made] == [""] * 3
     assert len({said.split()[-1] for said, _ in made}) == 1
     assert sum("learning" in said for said, _ in made) == 1
@@ -120,7 +140,12 @@ def test_of_processes_at_once_one_makes_and_all_end_with_the_same(text_corpus, c
 
 
 def stopped_while_writing(path, cache, number, lines):
-    path.write_text("".join(f"Line {line} of a text that takes its time, word{line * 7919 % 10_007}.\n" for line in range(lines)))
+    path.write_text(
+        "".join(
+            f"Line {line} of a text that takes its time, word{line * 7919 % 10_007}.\n"
+            for line in range(lines)
+        )
+    )
     writer = started(path, cache)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not list(cache.glob("shards/.unfinished-*")):

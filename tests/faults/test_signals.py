@@ -1,11 +1,18 @@
-"""SIGTERM and SIGINT in every phase: saved, said, resumed to the bit. `sweep_signals.py` has more of them."""
+"""SIGTERM and SIGINT in every phase: saved, said, resumed to the bit. `sweep_signals.py` has more
+of them.
+"""
 
 import pytest
 from sweep_signals import at_call, at_time, sweep, while_tokenizing
 
 
 @pytest.mark.parametrize(
-    "stop", [(at_call, "start", 25, "interrupt"), (at_call, "save", 12, "terminate"), (while_tokenizing, 6, "terminate")]
+    "stop",
+    [
+        (at_call, "start", 25, "interrupt"),
+        (at_call, "save", 12, "terminate"),
+        (while_tokenizing, 6, "terminate"),
+    ],
 )
 def test_a_signal_at_a_call_of_the_file_system(bench, stop):
     function, *place = stop

@@ -1,4 +1,6 @@
-"""Where a command writes: links, links to nothing, mount points, folders with other things; the link stays, and nothing is emptied."""
+"""Where a command writes: links, links to nothing, mount points, folders with other things; the
+link stays, and nothing is emptied.
+"""
 
 import os
 import subprocess
@@ -51,7 +53,12 @@ def test_a_mount_point_is_written_into_or_refused_and_not_emptied(commands, name
     (folder / OUT).rename(volume)
     (folder / OUT).touch() if volume.is_file() else (folder / OUT).mkdir()
     before = contents(folder)
-    if subprocess.run(["mount", "--bind", str(volume), str(folder / OUT)], capture_output=True).returncode != 0:
+    if (
+        subprocess.run(
+            ["mount", "--bind", str(volume), str(folder / OUT)], capture_output=True
+        ).returncode
+        != 0
+    ):
         pytest.skip("nothing can be mounted here")
     try:
         ended = commands.run(job.line, folder)
@@ -69,7 +76,10 @@ def test_a_mount_point_is_written_into_or_refused_and_not_emptied(commands, name
 
 
 def test_the_current_folder_is_not_exchanged_for_another(commands, tmp_path):
-    for line in (["export", str(commands.folder / "pre"), "."], ["tokenize", "--data", str(commands.bench.corpus), "--out", "."]):
+    for line in (
+        ["export", str(commands.folder / "pre"), "."],
+        ["tokenize", "--data", str(commands.bench.corpus), "--out", "."],
+    ):
         ended = commands.run(line, tmp_path)
         assert (ended.code, os.listdir(tmp_path)) == (2, [])
         assert "current folder" in ended.said

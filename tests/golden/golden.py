@@ -169,10 +169,18 @@ def all_answers(run: Run) -> dict[str, Any]:
 def differences(found: Any, wanted: Any, to_the_bit: bool, place: str = "") -> list[str]:
     """Where one tree of plain data is not the other; without `to_the_bit`, beyond rounding."""
     if isinstance(found, Mapping) and isinstance(wanted, Mapping) and found.keys() == wanted.keys():
-        return [line for key in found for line in differences(found[key], wanted[key], to_the_bit, f"{place}.{key}")]
+        return [
+            line
+            for key in found
+            for line in differences(found[key], wanted[key], to_the_bit, f"{place}.{key}")
+        ]
     if isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
         pairs = enumerate(zip(found, wanted, strict=True))
-        return [line for number, (one, other) in pairs for line in differences(one, other, to_the_bit, f"{place}[{number}]")]
+        return [
+            line
+            for number, (one, other) in pairs
+            for line in differences(one, other, to_the_bit, f"{place}[{number}]")
+        ]
     if isinstance(found, float) and isinstance(wanted, float) and not to_the_bit:
         are_alike = math.isclose(found, wanted, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
     else:

@@ -167,7 +167,9 @@ def write_data(folder: Path) -> None:
                 {
                     "id": str(number),
                     "question": f"Where {words[2]} the {words[1]} the {words[4]}?",
-                    "answers": [{"text": words[-1].rstrip("."), "answer_start": text.rindex(words[-1])}],
+                    "answers": [
+                        {"text": words[-1].rstrip("."), "answer_start": text.rindex(words[-1])}
+                    ],
                 }
             ],
         }
@@ -201,7 +203,9 @@ def _text(figures: Mapping[str, Any]) -> str:
     for kind, answers in figures.items():
         text = json.dumps(answers)
         if isinstance(answers, dict):
-            lines = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in answers.items()]
+            lines = [
+                f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in answers.items()
+            ]
             text = "{\n" + ",\n".join(lines) + "\n }"
         parts.append(f" {json.dumps(kind)}: {text}")
     return "{\n" + ",\n".join(parts) + "\n}\n"

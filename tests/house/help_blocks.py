@@ -19,9 +19,23 @@ BLOCK = re.compile(r"(<!-- help: ssl ?([^>]*?) -->\n```\w*\n)(.*?)(```)", re.DOT
 
 def help_of(words):
     """What a command prints of itself, 100 columns wide and without colours."""
-    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", "PYTHONIOENCODING": "utf-8"}
+    environment = {
+        **os.environ,
+        "COLUMNS": "100",
+        "NO_COLOR": "1",
+        "TERM": "dumb",
+        "PYTHONIOENCODING": "utf-8",
+    }
     command = [sys.executable, "-m", "sslcli", *words.split(), "--help"]
-    ended = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=environment, cwd=ROOT, check=True)
+    ended = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=environment,
+        cwd=ROOT,
+        check=True,
+    )
     return "\n".join(line.rstrip() for line in ended.stdout.splitlines()).strip() + "\n"
 
 

@@ -11,7 +11,9 @@ PACKAGES = (ROOT / "sslcli", ROOT / "plugins" / "sslplugins")
 def sources(*folders):
     """Every Python file below some folders of the project, without what a build left."""
     paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
-    return [path for path in paths if not {"build", "dist", ".venv", "__pycache__"} & set(path.parts)]
+    return [
+        path for path in paths if not {"build", "dist", ".venv", "__pycache__"} & set(path.parts)
+    ]
 
 
 def module_name(path):

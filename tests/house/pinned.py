@@ -1,4 +1,5 @@
-"""What users and plugin authors rely on, as text: every flag of every command, and every name of the api.
+"""What users and plugin authors rely on, as text: every flag of every command, and every name of
+the api.
 
 `python tests/house/pinned.py` writes both files anew; the diff is what a reviewer looks at.
 """
@@ -18,7 +19,9 @@ def flag_lines():
     for name in COMMANDS:
         built = built_command(name, ["--help"])
         commands = (
-            [(f"{name} {command.name}", command) for command in built.commands] if isinstance(built, CommandGroup) else [(name, built)]
+            [(f"{name} {command.name}", command) for command in built.commands]
+            if isinstance(built, CommandGroup)
+            else [(name, built)]
         )
         for title, command in commands:
             for flag in command.flags:

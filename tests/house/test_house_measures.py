@@ -7,8 +7,14 @@ FILES = {
     "sslcli/__init__.py": "",
     "sslcli/errors.py": '"""Errors."""\n\nclass Wrong(Exception):\n    """Something is wrong."""\n',
     "sslcli/api.py": "from sslcli.low import Thing\n__all__ = ['Thing', 'shared', 'unused']\n",
-    "sslcli/low.py": "import sslcli.errors\n\nclass Thing:\n    def told(self):\n        '''Says it.'''\n    def quiet(self): ...\n",
-    "sslcli/high.py": "from sslcli import low\n\nclass Thing:\n    'It.'\n\nclass Other(low.Thing):\n    def told(self): ...\n"
+    "sslcli/low.py": (
+        "import sslcli.errors\n\nclass Thing:\n    def told(self):\n "
+        "       '''Says it.'''\n    def quiet(self): ...\n"
+    ),
+    "sslcli/high.py": (
+        "from sslcli import low\n\nclass Thing:\n    "
+        "'It.'\n\nclass Other(low.Thing):\n    def told(self): ...\n"
+    )
     + f"x = 1{' ' * 100}\n",
     "sslcli/cli/app.py": "from sslcli import high\ndef run(settings: PretrainSettings): ...\n",
     "sslcli/engine/loop.py": "def loop(settings: PretrainSettings): ...\n",
@@ -32,7 +38,8 @@ def test_the_figures_of_a_small_house(root, monkeypatch):
     assert figures["most files in a folder"] == (4, "sslcli")
     assert figures["longest import chain below the command line"] == (3, "high > low > errors")
     assert figures["import circles"][0] == 0
-    # Wrong, Thing, told, quiet, Thing, Other, run, loop; not the second told, which its base documents
+    # Wrong, Thing, told, quiet, Thing, Other, run, loop; not the second told, which its base
+    # documents
     assert figures["public names with a docstring, in %"][0] == f"{100 * 3 / 8:.1f}"
     assert figures["clashing public names"] == (1, "Thing")
     assert figures["lines over 100 columns"][0] == 1
@@ -42,4 +49,6 @@ def test_the_figures_of_a_small_house(root, monkeypatch):
 
 def test_a_circle_is_found(root):
     (root / "sslcli/errors.py").write_text("def late():\n    import sslcli.high\n")
-    assert measures.circles(measures.House(root).graph()) == [["sslcli.errors", "sslcli.high", "sslcli.low"]]
+    assert measures.circles(measures.House(root).graph()) == [
+        ["sslcli.errors", "sslcli.high", "sslcli.low"]
+    ]

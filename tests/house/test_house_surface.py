@@ -1,4 +1,6 @@
-"""What others rely on does not change by accident: flags, exported names, descriptions, help texts in documents."""
+"""What others rely on does not change by accident: flags, exported names, descriptions, help texts
+in documents.
+"""
 
 import ast
 import importlib
@@ -15,12 +17,19 @@ from sslcli.config import Config
 
 @pytest.mark.parametrize("name", pinned.FILES)
 def test_what_is_pinned_is_what_there_is(name):
-    assert pinned.FILES[name]() == (pinned.HERE / name).read_text(encoding="utf-8").splitlines(), "python tests/house/pinned.py renews it"
+    assert pinned.FILES[name]() == (pinned.HERE / name).read_text(encoding="utf-8").splitlines(), (
+        "python tests/house/pinned.py renews it"
+    )
 
 
 def test_the_api_exports_all_that_it_imports():
     tree = ast.parse((ROOT / "sslcli" / "api.py").read_text(encoding="utf-8"))
-    imported = {alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    imported = {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
     assert imported == set(api.__all__)
 
 
@@ -45,12 +54,15 @@ def test_every_setting_says_what_it_is():
         f"{cls.__module__}.{cls.__qualname__}.{name}"
         for cls in classes
         for name, field in cls.model_fields.items()
-        if not field.description and not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel))
+        if not field.description
+        and not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel))
     ]
     assert not silent
 
 
-@pytest.mark.parametrize("name", [name for name in help_blocks.DOCUMENTS if (ROOT / name).is_file()])
+@pytest.mark.parametrize(
+    "name", [name for name in help_blocks.DOCUMENTS if (ROOT / name).is_file()]
+)
 def test_help_texts_in_documents_are_current(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     assert help_blocks.renewed(text) == text, "python tests/house/help_blocks.py renews them"

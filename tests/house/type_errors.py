@@ -22,13 +22,24 @@ def found_in(root=HERE):
     """File -> what is said of it, a sentence each with its line; errors and warnings."""
     configured = "[tool.pyrefly]" in (root / "pyproject.toml").read_text(encoding="utf-8")
     how = ("--config", "pyproject.toml") if configured else (*PACKAGES, *UNCONFIGURED)
-    asked = ("--output-format", "json", "--min-severity", "warn", "--python-interpreter-path", sys.executable)
-    ended = subprocess.run([program(), "check", *how, *asked], cwd=root, capture_output=True, text=True, check=False)
+    asked = (
+        "--output-format",
+        "json",
+        "--min-severity",
+        "warn",
+        "--python-interpreter-path",
+        sys.executable,
+    )
+    ended = subprocess.run(
+        [program(), "check", *how, *asked], cwd=root, capture_output=True, text=True, check=False
+    )
     if ended.returncode not in (0, 1):
         raise RuntimeError(f"pyrefly ended with {ended.returncode}: {ended.stderr[-500:]}")
     found = defaultdict(list)
     for error in json.loads(ended.stdout)["errors"]:
-        found[error["path"]].append(f"{error['path']}:{error['line']}: {error['concise_description']} [{error['name']}]")
+        found[error["path"]].append(
+            f"{error['path']}:{error['line']}: {error['concise_description']} [{error['name']}]"
+        )
     return {path: sentences for path, sentences in sorted(found.items())}
 
 

@@ -11,23 +11,49 @@ _LINES = """
 """
 WORDS = _LINES.split()
 BLANKS = [" ", " ", " ", " ", "  ", "\t", "\n", "\u00a0", "\u3000", "\u200b", "\r\n", " \n "]
-ODD = ["", "a", "É", "的", " ", "\n", "  a", "a  ", "\u0301", "e\u0301", "\ufeffx", "\x00y", "A" * 120, "0" * 40, "▁a ▁", "Ġa", "##a"]
+ODD = [
+    "",
+    "a",
+    "É",
+    "的",
+    " ",
+    "\n",
+    "  a",
+    "a  ",
+    "\u0301",
+    "e\u0301",
+    "\ufeffx",
+    "\x00y",
+    "A" * 120,
+    "0" * 40,
+    "▁a ▁",
+    "Ġa",
+    "##a",
+]
 # Special tokens of one family or another, as texts may spell them.
 ROLES = ["[CLS]", "[SEP]", "[MASK]", "[PAD]", "[UNK]", "<s>", "</s>", "<pad>", "<unk>", "<mask>"]
 TURNS = [
-    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|eot_id|>", "<|start_header_id|>", "<|begin_of_text|>", "<repo_name>",
+    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|eot_id|>", "<|start_header_id|>",
+    "<|begin_of_text|>", "<repo_name>",
 ]  # fmt: skip
 
 
 def some_text(rng, most=14):
     words = rng.choices(WORDS, k=rng.randint(1, most))
-    return "".join(word + rng.choice(BLANKS) for word in words).rstrip() if rng.random() < 0.7 else " ".join(words)
+    return (
+        "".join(word + rng.choice(BLANKS) for word in words).rstrip()
+        if rng.random() < 0.7
+        else " ".join(words)
+    )
 
 
 def texts(count, seed=0):
     """Odd ones first, then turns of a chat among words, then words."""
     rng = random.Random(seed)
-    turned = [rng.choice(["", " "]).join([some_text(rng, 3), turn, some_text(rng, 3)]) for turn in TURNS * 2]
+    turned = [
+        rng.choice(["", " "]).join([some_text(rng, 3), turn, some_text(rng, 3)])
+        for turn in TURNS * 2
+    ]
     found = [*ODD, *turned]
     return [*found, *(some_text(rng) for _ in range(count - len(found)))]
 

@@ -1,4 +1,5 @@
-"""Fine-tuned heads in model directories: what transformers computes from ours, and we from theirs, is equal.
+"""Fine-tuned heads in model directories: what transformers computes from ours, and we from theirs,
+is equal.
 
 Letters: T rows of all sequences end to end, B sequences, P padded places.
 """
@@ -9,7 +10,17 @@ from dataclasses import replace
 import pytest
 import torch
 from test_parity_families import randomly, tokenizer_with
-from tiny_models import KINDS, LENGTHS, LONGEST, TOLERANCE, VOCABULARY, drawn, packed, tokens_of, transformers
+from tiny_models import (
+    KINDS,
+    LENGTHS,
+    LONGEST,
+    TOLERANCE,
+    VOCABULARY,
+    drawn,
+    packed,
+    tokens_of,
+    transformers,
+)
 
 from sslcli.core.heads import PooledClassifier, RowClassifier
 from sslcli.core.presets import preset
@@ -18,20 +29,41 @@ from sslcli.models.answer_heads import AnswerHead, answer_head
 from sslcli.models.hf_directory import read_directory, write_directory
 
 LABELS = ("good", "so so", "bad")
-SMALL = {"width": 32, "heads": 4, "feedforward_width": 48, "depth": 3, "longest_tokens": LONGEST, "dropout": 0.1}
+SMALL = {
+    "width": 32,
+    "heads": 4,
+    "feedforward_width": 48,
+    "depth": 3,
+    "longest_tokens": LONGEST,
+    "dropout": 0.1,
+}
 SHAPES = {
     "bert": preset("tiny", "encoder", VOCABULARY, **SMALL),
     "roberta": preset("tiny", "encoder", VOCABULARY, **SMALL, position_offset=2, segments=1),
-    "albert": preset("tiny", "encoder", VOCABULARY, **SMALL, shared_layers=True, embedding_width=16),
+    "albert": preset(
+        "tiny", "encoder", VOCABULARY, **SMALL, shared_layers=True, embedding_width=16
+    ),
     "modernbert": preset("modern", "encoder", VOCABULARY, **SMALL, window_tokens=8),
     "gpt2": preset("tiny", "decoder", VOCABULARY, **SMALL),
     "llama": preset(
-        "tiny", "decoder", VOCABULARY, **{**SMALL, "dropout": 0.0}, positions="rotary", norm="rms", biases="none", feedforward="gated",
-        activation="silu", tied=False,
+        "tiny",
+        "decoder",
+        VOCABULARY,
+        **{**SMALL, "dropout": 0.0},
+        positions="rotary",
+        norm="rms",
+        biases="none",
+        feedforward="gated",
+        activation="silu",
+        tied=False,
     ),
-}  # fmt: skip
+}
 HELD = [
-    *((name, kind) for name in ("bert", "roberta", "albert") for kind in ("sequence", "tokens", "spans")),
+    *(
+        (name, kind)
+        for name in ("bert", "roberta", "albert")
+        for kind in ("sequence", "tokens", "spans")
+    ),
     ("gpt2", "tokens"),
     ("gpt2", "spans"),
     ("llama", "tokens"),
@@ -49,12 +81,17 @@ def head_of(kind, settings, labels=LABELS, problem="classes"):
     module = (PooledClassifier if kind == "sequence" else RowClassifier)(settings, classes)
     place = "spans" if kind == "spans" else "classifier"
     state = {f"{place}.{name}": value for name, value in drawn_state(module).items()}
-    return answer_head(state, () if kind == "spans" else labels, problem if kind == "sequence" else None)
+    return answer_head(
+        state, () if kind == "spans" else labels, problem if kind == "sequence" else None
+    )
 
 
 def drawn_state(module):
     generator = torch.Generator().manual_seed(9)
-    return {name: torch.empty(value.shape).normal_(0.1, 0.3, generator=generator) for name, value in module.state_dict().items()}
+    return {
+        name: torch.empty(value.shape).normal_(0.1, 0.3, generator=generator)
+        for name, value in module.state_dict().items()
+    }
 
 
 def model_of(settings, kind, **head):
@@ -90,15 +127,24 @@ def assert_equal_logits(ours, theirs):
 
 
 def loaded(folder, kind):
-    model, loading = getattr(transformers, LOADERS[kind]).from_pretrained(folder, output_loading_info=True, attn_implementation="eager")
-    assert not any(loading[problem] for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    model, loading = getattr(transformers, LOADERS[kind]).from_pretrained(
+        folder, output_loading_info=True, attn_implementation="eager"
+    )
+    assert not any(
+        loading[problem] for problem in ("missing_keys", "unexpected_keys", "mismatched_keys")
+    )
     return model.eval()
 
 
 @pytest.mark.parametrize(("name", "kind"), HELD)
 def test_what_we_write_they_compute_and_we_read_back(name, kind, tmp_path):
     model = model_of(SHAPES[name], kind)
-    assert write_directory(model, tmp_path, tokenizer_with(pad=max(model.settings.position_offset - 1, 0))) == []
+    assert (
+        write_directory(
+            model, tmp_path, tokenizer_with(pad=max(model.settings.position_offset - 1, 0))
+        )
+        == []
+    )
     theirs = loaded(tmp_path, kind)
     tokens_T, visible_BP = tokens_of()
     halves_T = torch.cat([(torch.arange(length) >= length // 2).long() for length in LENGTHS])
@@ -107,7 +153,11 @@ def test_what_we_write_they_compute_and_we_read_back(name, kind, tmp_path):
         assert_equal_logits(ours, their_logits(theirs, tokens_T, visible_BP, segments_T))
         assert torch.equal(our_logits(read_directory(tmp_path), tokens_T, segments_T), ours)
     again = read_directory(tmp_path)
-    assert (again.answers.kind, again.labels, again.answers.problem) == (kind, model.labels, model.answers.problem)
+    assert (again.answers.kind, again.labels, again.answers.problem) == (
+        kind,
+        model.labels,
+        model.answers.problem,
+    )
     assert again.notes == []
     if kind != "spans":
         assert theirs.config.id2label == dict(enumerate(LABELS))
@@ -124,7 +174,11 @@ def test_what_we_write_they_compute_and_we_read_back(name, kind, tmp_path):
     ],
 )
 def test_the_problem_is_told(problem, theirs, labels, tmp_path):
-    write_directory(model_of(SHAPES["bert"], "sequence", problem=problem, labels=labels), tmp_path, tokenizer_with(pad=0))
+    write_directory(
+        model_of(SHAPES["bert"], "sequence", problem=problem, labels=labels),
+        tmp_path,
+        tokenizer_with(pad=0),
+    )
     model = loaded(tmp_path, "sequence")
     assert (model.config.problem_type, model.config.num_labels) == (theirs, len(labels) or 1)
     again = read_directory(tmp_path)
@@ -143,10 +197,19 @@ FOREIGN = {
 @pytest.mark.parametrize("name", FOREIGN)
 @pytest.mark.parametrize("kind", LOADERS)
 def test_what_they_fine_tuned_we_read(name, kind, tmp_path):
-    labels = {} if kind == "spans" else {"id2label": dict(enumerate(LABELS)), "label2id": {name: i for i, name in enumerate(LABELS)}}
+    labels = (
+        {}
+        if kind == "spans"
+        else {
+            "id2label": dict(enumerate(LABELS)),
+            "label2id": {name: i for i, name in enumerate(LABELS)},
+        }
+    )
     config = getattr(transformers, KINDS[name].config)(**KINDS[name].values, **labels)
     config._attn_implementation = "eager"
-    theirs = drawn(getattr(transformers, FOREIGN[name] + LOADERS[kind].removeprefix("AutoModel"))(config))
+    theirs = drawn(
+        getattr(transformers, FOREIGN[name] + LOADERS[kind].removeprefix("AutoModel"))(config)
+    )
     theirs.save_pretrained(tmp_path)
     model = read_directory(tmp_path)
     tokens_T, visible_BP = tokens_of()
@@ -166,8 +229,17 @@ def test_two_classes_need_no_names_and_one_is_a_number(tmp_path):
         (("no", "yes"), "classes", ("LABEL_0", "LABEL_1"), "classes"),
         ((), "number", (), "number"),
     ):
-        write_directory(model_of(SHAPES["bert"], "sequence", labels=labels, problem=problem), tmp_path, tokenizer_with(pad=0))
-        edited(tmp_path, id2label={"0": "LABEL_0"} if problem == "number" else "gone", label2id="gone", problem_type="gone")
+        write_directory(
+            model_of(SHAPES["bert"], "sequence", labels=labels, problem=problem),
+            tmp_path,
+            tokenizer_with(pad=0),
+        )
+        edited(
+            tmp_path,
+            id2label={"0": "LABEL_0"} if problem == "number" else "gone",
+            label2id="gone",
+            problem_type="gone",
+        )
         again = read_directory(tmp_path)
         assert (again.labels, again.answers.problem) == (names, expected)
 
@@ -205,14 +277,24 @@ def test_labels_that_cannot_be_are_refused(changes, says, tmp_path):
 
 def test_a_choice_between_one_class_is_refused(tmp_path):
     with pytest.raises(UsageError, match="one class"):
-        write_directory(model_of(SHAPES["bert"], "sequence", labels=("only",)), tmp_path, tokenizer_with(pad=0))
+        write_directory(
+            model_of(SHAPES["bert"], "sequence", labels=("only",)), tmp_path, tokenizer_with(pad=0)
+        )
 
 
 def test_heads_are_known_by_names_and_shapes():
     settings = SHAPES["bert"]
-    pooled = {f"classifier.{name}": value for name, value in drawn_state(PooledClassifier(settings, 3)).items()}
-    rows = {f"classifier.{name}": value for name, value in drawn_state(RowClassifier(settings, 3)).items()}
-    ends = {f"spans.{name}": value for name, value in drawn_state(RowClassifier(settings, 2)).items()}
+    pooled = {
+        f"classifier.{name}": value
+        for name, value in drawn_state(PooledClassifier(settings, 3)).items()
+    }
+    rows = {
+        f"classifier.{name}": value
+        for name, value in drawn_state(RowClassifier(settings, 3)).items()
+    }
+    ends = {
+        f"spans.{name}": value for name, value in drawn_state(RowClassifier(settings, 2)).items()
+    }
     assert answer_head(pooled, LABELS, "classes").kind == "sequence"
     assert answer_head(rows, LABELS).kind == "tokens"
     assert answer_head(ends, ()).kind == "spans"
@@ -227,7 +309,9 @@ def test_a_foreign_head_goes_into_the_task_that_fits_and_into_no_other():
     task = torch.nn.Module()
     task.classifier = PooledClassifier(SHAPES["bert"], 3)
     head.load_into(task)
-    assert all(torch.equal(value, head.state[name]) for name, value in task.classifier.state_dict().items())
+    assert all(
+        torch.equal(value, head.state[name]) for name, value in task.classifier.state_dict().items()
+    )
     for other in (PooledClassifier(SHAPES["bert"], 2), RowClassifier(SHAPES["bert"], 3)):
         task.classifier = other
         with pytest.raises(ModelError, match="3 numbers"):

@@ -7,7 +7,17 @@ from tiny_models import KINDS, LENGTHS, TOLERANCE, packed, tokens_of
 from sslcli.core.attention_maps import attention_maps
 from sslcli.models.hf_directory import read_directory
 
-NAMES = ("bert", "roberta", "albert", "modernbert", "modernbert every other", "gpt2", "llama", "mistral", "qwen2 windowed")
+NAMES = (
+    "bert",
+    "roberta",
+    "albert",
+    "modernbert",
+    "modernbert every other",
+    "gpt2",
+    "llama",
+    "mistral",
+    "qwen2 windowed",
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -20,7 +30,9 @@ def test_maps_are_theirs(name, tmp_path):
     tokens_BP = torch.full(visible_BP.shape, model.config.pad_token_id or 0)
     tokens_BP[visible_BP] = tokens_T
     with torch.no_grad():
-        theirs = model(input_ids=tokens_BP, attention_mask=visible_BP.long(), output_attentions=True).attentions
+        theirs = model(
+            input_ids=tokens_BP, attention_mask=visible_BP.long(), output_attentions=True
+        ).attentions
     depth = pretrained.settings.depth
     found = attention_maps(backbone, packed(tokens_T), range(1, depth + 1))
     assert len(theirs) == depth

@@ -1,4 +1,6 @@
-"""From a pretraining run to a directory that transformers loads, with the tokenizer's ids and the model's numbers."""
+"""From a pretraining run to a directory that transformers loads, with the tokenizer's ids and the
+model's numbers.
+"""
 
 import json
 import shutil
@@ -19,7 +21,13 @@ SHAPES = {
     "mlm": {"width": 16, "heads": 2, "feedforward_width": 32},
     "clm": {"width": 16, "heads": 2, "feedforward_width": 32},
     "mlm+nsp": {"width": 16, "heads": 2, "feedforward_width": 32},
-    "mlm+sop": {"width": 16, "heads": 2, "feedforward_width": 32, "embedding_width": 8, "shared_layers": True},
+    "mlm+sop": {
+        "width": 16,
+        "heads": 2,
+        "feedforward_width": 32,
+        "embedding_width": 8,
+        "shared_layers": True,
+    },
 }
 TEXTS = ["The cat sees the dog in the garden.", "the [MASK] likes a fish", "zzz 苹果"]
 
@@ -54,8 +62,12 @@ def test_a_run_becomes_a_directory_that_loads_without_a_word(runs, tmp_path, obj
     report = export(str(runs / objective), tmp_path / "out", transformers=True)
     assert report.notes == []
     assert len(report.tables[0].rows) == 3
-    _, loading = getattr(transformers, loader).from_pretrained(tmp_path / "out", output_loading_info=True)
-    assert not any(loading[problem] for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    _, loading = getattr(transformers, loader).from_pretrained(
+        tmp_path / "out", output_loading_info=True
+    )
+    assert not any(
+        loading[problem] for problem in ("missing_keys", "unexpected_keys", "mismatched_keys")
+    )
     assert {path.name for path in (tmp_path / "out").iterdir()} == export_module.OWN_FILES
 
 
@@ -63,19 +75,28 @@ def test_a_run_becomes_a_directory_that_loads_without_a_word(runs, tmp_path, obj
 def test_a_body_loads_as_automodel_without_a_word(runs, tmp_path, objective):
     export(str(runs / objective), tmp_path / "out", heads=False)
     _, loading = transformers.AutoModel.from_pretrained(tmp_path / "out", output_loading_info=True)
-    assert not any(loading[problem] for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    assert not any(
+        loading[problem] for problem in ("missing_keys", "unexpected_keys", "mismatched_keys")
+    )
 
 
 def test_a_body_that_never_had_a_pooler_loads_without_one(runs, tmp_path):
     export(str(runs / "mlm"), tmp_path / "out", heads=False)
-    _, loading = transformers.AutoModel.from_pretrained(tmp_path / "out", output_loading_info=True, add_pooling_layer=False)
-    assert not any(loading[problem] for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    _, loading = transformers.AutoModel.from_pretrained(
+        tmp_path / "out", output_loading_info=True, add_pooling_layer=False
+    )
+    assert not any(
+        loading[problem] for problem in ("missing_keys", "unexpected_keys", "mismatched_keys")
+    )
 
 
 @pytest.mark.parametrize("objective", ["mlm", "clm"])
 def test_autotokenizer_gives_the_ids_of_our_samples(runs, tmp_path, objective):
     export(str(runs / objective), tmp_path / "out")
-    ours, theirs = load_pretrained(str(runs / objective)).tokenizer(), transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    ours, theirs = (
+        load_pretrained(str(runs / objective)).tokenizer(),
+        transformers.AutoTokenizer.from_pretrained(tmp_path / "out"),
+    )
     for text in TEXTS:
         plain = ours.encode(text.replace("[MASK]", " "))
         expected = enclose(plain, ours) if objective == "mlm" else plain
@@ -106,17 +127,23 @@ def test_transformers_cuts_blanks_as_a_run_with_byte_pieces_does(tmp_path, text_
     ours = load_pretrained(str(tmp_path / "run")).tokenizer()
     theirs = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
     (tokens,) = ours.encode_with_blanks(["the <mask> likes a fish"])
-    assert (theirs("the <mask> likes a fish")["input_ids"] == enclose(tokens, ours).tolist()) != before
+    assert (
+        theirs("the <mask> likes a fish")["input_ids"] == enclose(tokens, ours).tolist()
+    ) != before
     assert theirs("the<mask> likes a fish")["input_ids"] == enclose(tokens, ours).tolist()
     assert any("space before <mask>" in note for note in report.notes) == before
 
 
 def test_pipelines_run(runs, tmp_path):
     export(str(runs / "mlm"), tmp_path / "mlm")
-    blanks = transformers.pipeline("fill-mask", model=str(tmp_path / "mlm"))("The cat sees the [MASK] in the garden.")
+    blanks = transformers.pipeline("fill-mask", model=str(tmp_path / "mlm"))(
+        "The cat sees the [MASK] in the garden."
+    )
     assert len(blanks) == 5
     export(str(runs / "clm"), tmp_path / "clm")
-    text = transformers.pipeline("text-generation", model=str(tmp_path / "clm"))("The cat", max_new_tokens=4)[0]["generated_text"]
+    text = transformers.pipeline("text-generation", model=str(tmp_path / "clm"))(
+        "The cat", max_new_tokens=4
+    )[0]["generated_text"]
     assert text.startswith("The cat")
 
 
@@ -134,7 +161,11 @@ def test_an_export_is_a_model_to_start_from(runs, tmp_path):
 def test_the_card_says_what_was_trained(runs, tmp_path):
     export(str(runs / "mlm"), tmp_path / "out")
     card = (tmp_path / "out" / "README.md").read_text()
-    last = [json.loads(line) for line in (runs / "mlm" / "metrics.jsonl").read_text().splitlines() if '"eval"' in line][-1]
+    last = [
+        json.loads(line)
+        for line in (runs / "mlm" / "metrics.jsonl").read_text().splitlines()
+        if '"eval"' in line
+    ][-1]
     assert "pipeline_tag: fill-mask" in card
     assert f"{last['loss']:.4g}" in card
     assert "| objective | mlm |" in card

@@ -1,4 +1,6 @@
-"""Model directories of every family, read and written: equal numbers in every layer, no key missing, none too many."""
+"""Model directories of every family, read and written: equal numbers in every layer, no key
+missing, none too many.
+"""
 
 import json
 from pathlib import Path
@@ -31,7 +33,9 @@ from sslcli.models.weights import Pretrained
 
 def tokenizer_with(pad):
     """As many words as the models know, of which the one numbered `pad` is the pad token."""
-    others = iter(["[CLS]", "[SEP]", "[UNK]", "[MASK]", *(f"w{number}" for number in range(VOCABULARY))])
+    others = iter(
+        ["[CLS]", "[SEP]", "[UNK]", "[MASK]", *(f"w{number}" for number in range(VOCABULARY))]
+    )
     words = {"[PAD]" if number == pad else next(others): number for number in range(VOCABULARY)}
     library = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="[UNK]"))
     library.add_special_tokens(["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"])
@@ -66,14 +70,20 @@ def test_what_we_write_they_read(name, tmp_path):
     pretrained = read_directory(tmp_path / "theirs")
     tokenizer = tokenizer_with(pad=max(pretrained.settings.position_offset - 1, 0))
     notes = write_directory(pretrained, tmp_path / "ours", tokenizer)
-    # transformers cuts text by Qwen2's own rules whatever the directory says, and no other model has windows and biases.
+    # transformers cuts text by Qwen2's own rules whatever the directory says, and no other model
+    # has windows and biases.
     assert bool(notes) == (name == "qwen2 windowed"), notes
     again, loading = getattr(transformers, auto_class(name)).from_pretrained(
         tmp_path / "ours", output_loading_info=True, attn_implementation="eager"
     )
-    assert not any(loading[problem] for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    assert not any(
+        loading[problem] for problem in ("missing_keys", "unexpected_keys", "mismatched_keys")
+    )
     tokens_T, visible_BP = tokens_of()
-    assert_equal_numbers(their_numbers(again.eval(), tokens_T, visible_BP), their_numbers(model, tokens_T, visible_BP))
+    assert_equal_numbers(
+        their_numbers(again.eval(), tokens_T, visible_BP),
+        their_numbers(model, tokens_T, visible_BP),
+    )
     compare(again, read_directory(tmp_path / "ours"))
 
 
@@ -84,10 +94,16 @@ def auto_class(name):
 
 
 def test_a_window_and_its_absence_give_other_numbers(tmp_path):
-    for name, wider in (("modernbert", {"local_attention": 60}), ("mistral", {"sliding_window": None})):
+    for name, wider in (
+        ("modernbert", {"local_attention": 60}),
+        ("mistral", {"sliding_window": None}),
+    ):
         narrow, wide = saved(name, tmp_path / name), saved(name, tmp_path / f"{name}-wide", **wider)
         tokens_T, visible_BP = tokens_of()
-        logits, others = their_numbers(narrow, tokens_T, visible_BP)[1], their_numbers(wide, tokens_T, visible_BP)[1]
+        logits, others = (
+            their_numbers(narrow, tokens_T, visible_BP)[1],
+            their_numbers(wide, tokens_T, visible_BP)[1],
+        )
         assert float((logits - others).abs().max()) > 1e-3
 
 
@@ -100,7 +116,9 @@ def test_segments_are_read(name, tmp_path):
     assert float((zeros[0][0] - halves[0][0]).abs().max()) > 0.01
 
 
-@pytest.mark.parametrize(("name", "output"), [("bert nsp", "seq_relationship_logits"), ("albert sop", "sop_logits")])
+@pytest.mark.parametrize(
+    ("name", "output"), [("bert nsp", "seq_relationship_logits"), ("albert sop", "sop_logits")]
+)
 def test_the_classifier_of_two_sentences_is_read(name, output, tmp_path):
     model = saved(name, tmp_path)
     pretrained = read_directory(tmp_path)
@@ -109,7 +127,9 @@ def test_the_classifier_of_two_sentences_is_read(name, output, tmp_path):
     classifier.load_state_dict(dict(pretrained.pooled))
     tokens_T, visible_BP = tokens_of()
     with torch.no_grad():
-        difference = (classifier(hidden) - their_numbers(model, tokens_T, visible_BP)[2][output]).abs().max()
+        difference = (
+            (classifier(hidden) - their_numbers(model, tokens_T, visible_BP)[2][output]).abs().max()
+        )
     assert float(difference) <= 1e-5
 
 
@@ -118,9 +138,14 @@ def test_positions_are_those_of_the_packing(tmp_path):
     for name, offset in (("bert", 0), ("roberta", 2), ("gpt2", 0)):
         model = saved(name, tmp_path / name)
         pretrained = read_directory(tmp_path / name)
-        assert (pretrained.settings.position_offset, pretrained.settings.longest_tokens) == (offset, LONGEST)
+        assert (pretrained.settings.position_offset, pretrained.settings.longest_tokens) == (
+            offset,
+            LONGEST,
+        )
         table = next(
-            value for key, value in model.state_dict().items() if "position_embeddings.weight" in key or key.endswith("wpe.weight")
+            value
+            for key, value in model.state_dict().items()
+            if "position_embeddings.weight" in key or key.endswith("wpe.weight")
         )
         assert torch.equal(pretrained.backbone["inputs.position.weight"], table)
 
@@ -154,7 +179,10 @@ def old_names(name, value):
 
 BUFFERS = {
     "bert": {"bert.embeddings.position_ids": torch.arange(LONGEST)[None]},
-    "gpt2": {"transformer.h.0.attn.bias": torch.ones(1, 1, 4, 4), "transformer.h.0.attn.masked_bias": torch.ones(())},
+    "gpt2": {
+        "transformer.h.0.attn.bias": torch.ones(1, 1, 4, 4),
+        "transformer.h.0.attn.masked_bias": torch.ones(()),
+    },
     "llama": {"model.layers.0.self_attn.rotary_emb.inv_freq": torch.ones(4)},
 }
 CHANGES = {
@@ -163,11 +191,23 @@ CHANGES = {
     "buffers of bert": ("bert", lambda name, value: [(name, value), *BUFFERS["bert"].items()]),
     "buffers of gpt2": ("gpt2", lambda name, value: [(name, value), *BUFFERS["gpt2"].items()]),
     "buffers of llama": ("llama", lambda name, value: [(name, value), *BUFFERS["llama"].items()]),
-    "gpt2 without prefix": ("gpt2", lambda name, value: [(name.removeprefix("transformer."), value)]),
+    "gpt2 without prefix": (
+        "gpt2",
+        lambda name, value: [(name.removeprefix("transformer."), value)],
+    ),
     "llama without prefix": ("llama", lambda name, value: [(name.removeprefix("model."), value)]),
-    "the tied matrix of modernbert": ("modernbert", lambda name, value: with_copy(name, value, "tok_embeddings", "decoder.weight")),
-    "the tied matrix of gpt2": ("gpt2", lambda name, value: with_copy(name, value, "wte", "lm_head.weight")),
-    "the other name of the bias": ("bert", lambda name, value: [(name.replace("predictions.bias", "predictions.decoder.bias"), value)]),
+    "the tied matrix of modernbert": (
+        "modernbert",
+        lambda name, value: with_copy(name, value, "tok_embeddings", "decoder.weight"),
+    ),
+    "the tied matrix of gpt2": (
+        "gpt2",
+        lambda name, value: with_copy(name, value, "wte", "lm_head.weight"),
+    ),
+    "the other name of the bias": (
+        "bert",
+        lambda name, value: [(name.replace("predictions.bias", "predictions.decoder.bias"), value)],
+    ),
 }
 
 
@@ -202,7 +242,12 @@ def test_several_files_and_half_precision_are_read(tmp_path):
     assert len(list(tmp_path.glob("*.safetensors"))) > 2
     pretrained = read_directory(tmp_path)
     assert {value.dtype for value in pretrained.backbone.values()} == {torch.float32}
-    compare(type(model).from_pretrained(tmp_path, dtype=torch.float32, attn_implementation="eager").eval(), pretrained)
+    compare(
+        type(model)
+        .from_pretrained(tmp_path, dtype=torch.float32, attn_implementation="eager")
+        .eval(),
+        pretrained,
+    )
 
 
 def edited(folder, **changes):
@@ -214,7 +259,8 @@ def edited(folder, **changes):
 def test_configurations_of_before_2026_are_read(tmp_path):
     model = saved("modernbert", tmp_path / "modernbert")
     edited(
-        tmp_path / "modernbert", layer_types="gone", rope_parameters="gone", global_attn_every_n_layers=3, global_rope_theta=160_000.0,
+        tmp_path / "modernbert", layer_types="gone", rope_parameters="gone",
+        global_attn_every_n_layers=3, global_rope_theta=160_000.0,
         local_rope_theta=10_000.0,
     )  # fmt: skip
     compare(model, read_directory(tmp_path / "modernbert"))
@@ -228,7 +274,10 @@ def test_what_is_ignored_is_announced(tmp_path):
     edited(tmp_path, auto_map={"AutoModel": "evil.Model"}, attention_probs_dropout_prob=0.1)
     rewritten(tmp_path, lambda name, value: [(name, value), ("bert.adapter.weight", torch.ones(2))])
     notes = " ".join(read_directory(tmp_path).notes)
-    assert all(word in notes for word in ("auto_map", "attention_probs_dropout_prob 0.1", "bert.adapter.weight"))
+    assert all(
+        word in notes
+        for word in ("auto_map", "attention_probs_dropout_prob 0.1", "bert.adapter.weight")
+    )
 
 
 PRESETS = [
@@ -243,20 +292,36 @@ PRESETS = [
 
 @pytest.mark.parametrize(("name", "architecture"), PRESETS)
 def test_every_preset_can_be_exported(name, architecture, tmp_path):
-    shape = preset(name, architecture, VOCABULARY, width=32, heads=4, feedforward_width=48, depth=4, longest_tokens=LONGEST)
+    shape = preset(
+        name,
+        architecture,
+        VOCABULARY,
+        width=32,
+        heads=4,
+        feedforward_width=48,
+        depth=4,
+        longest_tokens=LONGEST,
+    )
     pretrained = randomly(shape)
     write_directory(pretrained, tmp_path, tokenizer_with(pad=0))
     again = read_directory(tmp_path)
     tokens_T, _ = tokens_of()
-    assert_equal_numbers(our_numbers(pretrained, packed(tokens_T)), our_numbers(again, packed(tokens_T)))
-    assert again.settings.model_copy(update={"dropout": 0.0}) == shape.model_copy(update={"dropout": 0.0})
+    assert_equal_numbers(
+        our_numbers(pretrained, packed(tokens_T)), our_numbers(again, packed(tokens_T))
+    )
+    assert again.settings.model_copy(update={"dropout": 0.0}) == shape.model_copy(
+        update={"dropout": 0.0}
+    )
 
 
 def randomly(shape):
     generator = torch.Generator().manual_seed(3)
     with torch.device("meta"):
         modules = Transformer(shape), LanguageModelHead(shape)
-    states = [{name: torch.empty(value.shape) for name, value in module.state_dict().items()} for module in modules]
+    states = [
+        {name: torch.empty(value.shape) for name, value in module.state_dict().items()}
+        for module in modules
+    ]
     for state in states:
         for value in state.values():
             value.normal_(0, 0.2, generator=generator)
@@ -266,9 +331,15 @@ def randomly(shape):
 UNHELD = {
     "an encoder with rotary positions": preset("tiny", "encoder", VOCABULARY, positions="rotary"),
     "an encoder without segments": preset("tiny", "encoder", VOCABULARY, segments=0),
-    "a decoder with local positions": preset("tiny", "decoder", VOCABULARY, window_tokens=4, global_every=2),
-    "a decoder with a norm after embeddings": preset("tiny", "decoder", VOCABULARY, norm_embeddings=True),
-    "shared layers as wide as the embeddings": preset("tiny", "encoder", VOCABULARY, shared_layers=True),
+    "a decoder with local positions": preset(
+        "tiny", "decoder", VOCABULARY, window_tokens=4, global_every=2
+    ),
+    "a decoder with a norm after embeddings": preset(
+        "tiny", "decoder", VOCABULARY, norm_embeddings=True
+    ),
+    "shared layers as wide as the embeddings": preset(
+        "tiny", "encoder", VOCABULARY, shared_layers=True
+    ),
     "grouped heads in an encoder": preset("tiny", "encoder", VOCABULARY, key_value_heads=1),
 }
 

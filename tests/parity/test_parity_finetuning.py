@@ -1,6 +1,8 @@
-"""Fine-tuning: from one model directory and the same examples, loss, gradient and answers are those of transformers.
+"""Fine-tuning: from one model directory and the same examples, loss, gradient and answers are those
+of transformers.
 
-The other side is the benchmarks' own: its tokenizers on the texts themselves, its labels, its padding.
+The other side is the benchmarks' own: its tokenizers on the texts themselves, its labels, its
+padding.
 """
 
 import sys
@@ -32,8 +34,18 @@ from sslcli.workflows.predict.predictor import EncodedSet, answer, evaluation_lo
 VOCABULARY, LONGEST, EXAMPLES = 120, 64, 40
 TOLERANCE = 1e-4
 OPTIONS = {"qa": {"stride": 16}}
-KINDS = {"sentiment": "sequence", "nli": "sequence", "dna": "sequence", "pos": "tokens", "qa": "spans"}
-SENTENCES = [sentence.rstrip(".") for paragraph in generated_paragraphs(40) for sentence in paragraph.split(". ")]
+KINDS = {
+    "sentiment": "sequence",
+    "nli": "sequence",
+    "dna": "sequence",
+    "pos": "tokens",
+    "qa": "spans",
+}
+SENTENCES = [
+    sentence.rstrip(".")
+    for paragraph in generated_paragraphs(40)
+    for sentence in paragraph.split(". ")
+]
 
 
 def records(name):
@@ -41,15 +53,32 @@ def records(name):
         sentence, other = SENTENCES[number], SENTENCES[-1 - number]
         noun = next(noun for noun in NOUNS if noun in sentence)
         yield {
-            "sentiment": {"text": sentence * (1 + number % 3), "label": "good" if number % 3 else "bad"},
-            "nli": {"premise": sentence * (1 + number % 4), "hypothesis": other, "label": ["yes", "no", "perhaps"][number % 3]},
-            "dna": {"sequence": ("ACGT" * 20)[number % 4 : 10 + number], "label": ["ei", "ie", "n"][number % 3]},
-            "pos": {"words": sentence.split(), "tags": ["N" if word in NOUNS else "O" for word in sentence.split()]},
-            "qa": {
-                "context": f"{other}. {sentence}.", "question": f"who {sentence.split()[-1]}?",
-                "answers": {"text": [noun], "answer_start": [len(other) + 2 + sentence.index(noun)]},
+            "sentiment": {
+                "text": sentence * (1 + number % 3),
+                "label": "good" if number % 3 else "bad",
             },
-        }[name]  # fmt: skip
+            "nli": {
+                "premise": sentence * (1 + number % 4),
+                "hypothesis": other,
+                "label": ["yes", "no", "perhaps"][number % 3],
+            },
+            "dna": {
+                "sequence": ("ACGT" * 20)[number % 4 : 10 + number],
+                "label": ["ei", "ie", "n"][number % 3],
+            },
+            "pos": {
+                "words": sentence.split(),
+                "tags": ["N" if word in NOUNS else "O" for word in sentence.split()],
+            },
+            "qa": {
+                "context": f"{other}. {sentence}.",
+                "question": f"who {sentence.split()[-1]}?",
+                "answers": {
+                    "text": [noun],
+                    "answer_start": [len(other) + 2 + sentence.index(noun)],
+                },
+            },
+        }[name]
 
 
 @pytest.fixture(scope="module")
@@ -60,11 +89,19 @@ def tokenizer():
 
 @pytest.fixture(params=KINDS)
 def sides(request, tokenizer, tmp_path):
-    """Our task with its backbone, the peer with its model, and the examples; both out of one directory, neither in training."""
-    name, shape = request.param, preset("tiny", "encoder", tokenizer.size, **{**SMALL, "longest_tokens": LONGEST})
+    """Our task with its backbone, the peer with its model, and the examples; both out of one
+    directory, neither in training.
+    """
+    name, shape = (
+        request.param,
+        preset("tiny", "encoder", tokenizer.size, **{**SMALL, "longest_tokens": LONGEST}),
+    )
     cls = task_class(name)
     asked = task_options(name, {"sequence_tokens": LONGEST, **OPTIONS.get(name, {})})
-    examples = [cls.parse(asked, Record(Where("made", number), values)) for number, values in enumerate(records(name))]
+    examples = [
+        cls.parse(asked, Record(Where("made", number), values))
+        for number, values in enumerate(records(name))
+    ]
     options = cls.resolve_options(asked, examples, tokenizer)
     labels = tuple(cls.labels(options, examples))
     write_directory(model_of(shape, KINDS[name], labels=labels), tmp_path, tokenizer)
@@ -83,26 +120,37 @@ def our_loss(learner, data):
 
 
 def their_loss(peer, model, examples):
-    """Their start and end may be anywhere, also in the question and in the padding; ours are of the passage, or [CLS]."""
+    """Their start and end may be anywhere, also in the question and in the padding; ours are of the
+    passage, or [CLS].
+    """
     features = peer.features(examples)
     output = model(**peer.collate(Padding(tokens=LONGEST))(features))
     if "start_logits" not in output:
         return output.loss
     outside_BP = torch.ones(output.start_logits.shape, dtype=torch.bool)
     for row, window in enumerate(peer.windows(examples)):
-        outside_BP[row, [0, *(place for place, offsets in enumerate(window.offsets) if offsets)]] = False
+        outside_BP[
+            row, [0, *(place for place, offsets in enumerate(window.offsets) if offsets)]
+        ] = False
     losses = [
         torch.nn.functional.cross_entropy(
-            logits.masked_fill(outside_BP, -torch.inf), torch.tensor([feature[position] for feature in features])
+            logits.masked_fill(outside_BP, -torch.inf),
+            torch.tensor([feature[position] for feature in features]),
         )
-        for logits, position in ((output.start_logits, "start_positions"), (output.end_logits, "end_positions"))
+        for logits, position in (
+            (output.start_logits, "start_positions"),
+            (output.end_logits, "end_positions"),
+        )
     ]
     return sum(losses) / 2
 
 
 def test_loss_and_gradient_of_a_batch_are_theirs(sides):
     learner, peer, model, examples = sides
-    ours, theirs = our_loss(learner, EncodedSet.of(learner.learnable, examples, training=True)), their_loss(peer, model, examples)
+    ours, theirs = (
+        our_loss(learner, EncodedSet.of(learner.learnable, examples, training=True)),
+        their_loss(peer, model, examples),
+    )
     assert abs(ours.item() - theirs.item()) <= TOLERANCE
     ours.backward()
     theirs.backward()
@@ -112,8 +160,13 @@ def test_loss_and_gradient_of_a_batch_are_theirs(sides):
 
 
 def centred(peer, model, task, examples):
-    """Biases that give every class its share on both sides: with weights as they are drawn, one class wins everywhere."""
-    rows = [arrays[0].reshape(-1, len(peer.labels)) for arrays in peer.read(model, peer.features(examples))]
+    """Biases that give every class its share on both sides: with weights as they are drawn, one
+    class wins everywhere.
+    """
+    rows = [
+        arrays[0].reshape(-1, len(peer.labels))
+        for arrays in peer.read(model, peer.features(examples))
+    ]
     middle = torch.from_numpy(np.median(np.concatenate(rows), axis=0))
     with torch.no_grad():
         for classifier in (model.classifier, task.classifier.classifier):

@@ -1,4 +1,6 @@
-"""Model directories that say odd things: read as transformers reads them, noted, or refused in words."""
+"""Model directories that say odd things: read as transformers reads them, noted, or refused in
+words.
+"""
 
 import json
 

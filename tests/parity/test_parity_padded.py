@@ -1,4 +1,6 @@
-"""Embeddings with more rows than the tokenizer has tokens: such a row is never chosen, whatever its score, and crashes nothing."""
+"""Embeddings with more rows than the tokenizer has tokens: such a row is never chosen, whatever its
+score, and crashes nothing.
+"""
 
 import json
 import shutil
@@ -21,29 +23,52 @@ from sslcli.workflows.generate.generate import generate
 
 TEXTS = ["ann wrote the book in may and bob read it in june .", "the cat sat on the mat ."] * 4
 ROWS = 384  # of the embeddings, of which the tokenizer has fewer
-SIZES = {"vocab_size": ROWS, "n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 64, "bos_token_id": 0, "eos_token_id": 0}
+SIZES = {
+    "vocab_size": ROWS,
+    "n_embd": 32,
+    "n_layer": 2,
+    "n_head": 2,
+    "n_positions": 64,
+    "bos_token_id": 0,
+    "eos_token_id": 0,
+}
 BERT = {
-    "vocab_size": ROWS, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64,
+    "vocab_size": ROWS, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
+    "intermediate_size": 64,
     "max_position_embeddings": 64,
 }  # fmt: skip
 LLAMA = {**BERT, "bos_token_id": 0, "eos_token_id": 0}
 SPECIALS = ["<|endoftext|>", "[MASK]", "[CLS]", "[SEP]", "[PAD]", "[UNK]"]
 NAMES = {"eos_token": SPECIALS[0], "unk_token": SPECIALS[0]}
-BERT_NAMES = {"mask_token": "[MASK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]", "unk_token": "[UNK]"}
+BERT_NAMES = {
+    "mask_token": "[MASK]",
+    "cls_token": "[CLS]",
+    "sep_token": "[SEP]",
+    "pad_token": "[PAD]",
+    "unk_token": "[UNK]",
+}
 
 
 def byte_pairs():
     library = Library(models.BPE())
-    library.pre_tokenizer, library.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    library.pre_tokenizer, library.decoder = (
+        pre_tokenizers.ByteLevel(add_prefix_space=False),
+        decoders.ByteLevel(),
+    )
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     library.train_from_iterator(
-        TEXTS, trainers.BpeTrainer(vocab_size=300, special_tokens=SPECIALS, initial_alphabet=alphabet, show_progress=False)
+        TEXTS,
+        trainers.BpeTrainer(
+            vocab_size=300, special_tokens=SPECIALS, initial_alphabet=alphabet, show_progress=False
+        ),
     )
     return library
 
 
 def written(folder, model, names):
-    """A model of large weights, so that rows beyond the tokenizer are often the likeliest; of a head with a bias, always."""
+    """A model of large weights, so that rows beyond the tokenizer are often the likeliest; of a
+    head with a bias, always.
+    """
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -65,7 +90,10 @@ def directories(tmp_path_factory):
         "llama": (transformers.LlamaForCausalLM(transformers.LlamaConfig(**LLAMA)), NAMES),
         "bert": (transformers.BertForMaskedLM(transformers.BertConfig(**BERT)), BERT_NAMES),
     }
-    return {name: (folder / name, *written(folder / name, model, names)) for name, (model, names) in built.items()}
+    return {
+        name: (folder / name, *written(folder / name, model, names))
+        for name, (model, names) in built.items()
+    }
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama"])
@@ -78,7 +106,9 @@ def test_a_decoder_chooses_as_transformers_does_among_the_tokens_there_are(direc
         free = model.generate(ids, **options)[0]
         right = model.generate(ids, **options, suppress_tokens=list(range(len(tokenizer), ROWS)))[0]
         assert (free >= len(tokenizer)).any()
-        (made,) = generate(str(folder), {"text": prompt, "temperature": 0, "new_tokens": 24}, seed=1)
+        (made,) = generate(
+            str(folder), {"text": prompt, "temperature": 0, "new_tokens": 24}, seed=1
+        )
         assert made.text == tokenizer.decode(right, skip_special_tokens=True)
 
 
@@ -87,20 +117,55 @@ def test_blanks_are_filled_with_tokens_that_are_and_keep_their_probability(direc
     own = Tokenizer.load(folder)
     ids = np.asarray(tokenizer("ann [MASK]the book").input_ids)
     with torch.no_grad():
-        shares = model(torch.from_numpy(ids)[None]).logits[0, list(ids).index(own.mask)].softmax(dim=-1)
+        shares = (
+            model(torch.from_numpy(ids)[None]).logits[0, list(ids).index(own.mask)].softmax(dim=-1)
+        )
     assert int(shares.argmax()) >= own.size
     right = shares[: own.size].topk(3)
     made = list(generate(str(folder), {"text": "ann [MASK]the book", "top": 3}, seed=1))
-    assert [artifact.text for artifact in made] == [own.decode([token]).strip() for token in right.indices.tolist()]
+    assert [artifact.text for artifact in made] == [
+        own.decode([token]).strip() for token in right.indices.tolist()
+    ]
     assert [artifact.score for artifact in made] == pytest.approx(right.values.tolist(), rel=1e-4)
 
 
-@pytest.mark.parametrize(("name", "objective"), [("gpt2", "clm"), ("llama", "clm"), ("bert", "mlm")])
-def test_such_a_model_is_trained_further_and_shows_what_it_makes_up(directories, tmp_path, capfd, name, objective):
+@pytest.mark.parametrize(
+    ("name", "objective"), [("gpt2", "clm"), ("llama", "clm"), ("bert", "mlm")]
+)
+def test_such_a_model_is_trained_further_and_shows_what_it_makes_up(
+    directories, tmp_path, capfd, name, objective
+):
     text = tmp_path / "text.txt"
-    text.write_text("\n\n".join(f"ann wrote book {n} in may and bob read it" for n in range(80)) + "\n", encoding="utf-8")
-    words = ["--model", str(directories[name][0]), "--data", str(text), "--seq-len", "32", "--batch-size", "4", "--max-steps", "2"]
-    assert run(["pretrain", "--objective", objective, *words, "--no-plot", "--out", str(tmp_path / "out")]) == 0
+    text.write_text(
+        "\n\n".join(f"ann wrote book {n} in may and bob read it" for n in range(80)) + "\n",
+        encoding="utf-8",
+    )
+    words = [
+        "--model",
+        str(directories[name][0]),
+        "--data",
+        str(text),
+        "--seq-len",
+        "32",
+        "--batch-size",
+        "4",
+        "--max-steps",
+        "2",
+    ]
+    assert (
+        run(
+            [
+                "pretrain",
+                "--objective",
+                objective,
+                *words,
+                "--no-plot",
+                "--out",
+                str(tmp_path / "out"),
+            ]
+        )
+        == 0
+    )
     assert "should not have happened" not in capfd.readouterr().err
 
 
@@ -110,10 +175,15 @@ def test_a_tokenizer_with_more_tokens_than_rows_is_refused(directories, tmp_path
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     tokenizer.add_tokens([f"<more{n}>" for n in range(ROWS)])
     tokenizer.save_pretrained(tmp_path / "m")
-    with pytest.raises(ModelError, match=f"has {len(tokenizer)} tokens, and the model knows {ROWS}"):
+    with pytest.raises(
+        ModelError, match=f"has {len(tokenizer)} tokens, and the model knows {ROWS}"
+    ):
         load_pretrained(str(tmp_path / "m")).tokenizer()
     (tmp_path / "text.txt").write_text("ann wrote\n\nbob read\n", encoding="utf-8")
-    for words in (["generate", "ann"], ["pretrain", "--objective", "clm", "--seq-len", "32", "--data", str(tmp_path / "text.txt")]):
+    for words in (
+        ["generate", "ann"],
+        ["pretrain", "--objective", "clm", "--seq-len", "32", "--data", str(tmp_path / "text.txt")],
+    ):
         assert run([*words, "--model", str(tmp_path / "m")]) == 2
         assert "they do not belong together" in capfd.readouterr().err
 
@@ -136,7 +206,9 @@ def test_weights_that_are_no_float32_are_refused(directories, tmp_path, dtype, v
         tensors = load_file(folder / "model.safetensors")
         changed = tensors[part].to(dtype)
         changed.view(-1)[5] = value
-        save_file({**tensors, part: changed}, folder / "model.safetensors", metadata={"format": "pt"})
+        save_file(
+            {**tensors, part: changed}, folder / "model.safetensors", metadata={"format": "pt"}
+        )
         with pytest.raises(ModelError, match=words) as raised:
             load_pretrained(str(folder))
         assert part in raised.value.message
@@ -146,7 +218,11 @@ def test_float64_weights_that_are_float32_numbers_load(directories, tmp_path):
     folder = tmp_path / "m"
     directories["bert"][1].save_pretrained(folder)
     tensors = load_file(folder / "model.safetensors")
-    save_file({name: value.double() for name, value in tensors.items()}, folder / "model.safetensors", metadata={"format": "pt"})
+    save_file(
+        {name: value.double() for name, value in tensors.items()},
+        folder / "model.safetensors",
+        metadata={"format": "pt"},
+    )
     backbone = load_pretrained(str(folder)).backbone
     assert {value.dtype for value in backbone.values()} == {torch.float32}
 
@@ -155,13 +231,17 @@ def test_a_checkpoint_with_numbers_that_are_none_is_refused(world_run, tmp_path)
     """As a run that diverged leaves it: the seal is whole."""
     broken = tmp_path / "run"
     shutil.copytree(world_run, broken)
-    (step,) = [path for path in (broken / "checkpoints").glob("step-*") if path.name == "step-000002"]
+    (step,) = [
+        path for path in (broken / "checkpoints").glob("step-*") if path.name == "step-000002"
+    ]
     tensors = load_file(step / BACKBONE)
     name = sorted(tensors)[0]
     tensors[name].view(-1)[0] = float("nan")
     facts = json.loads((step / MANIFEST).read_text(encoding="utf-8"))
     files = {path.name: path.read_bytes() for path in step.iterdir() if path.name != MANIFEST}
-    with sealed(step, {key: facts[key] for key in facts if key not in ("files", "seal", "format")}) as aside:
+    with sealed(
+        step, {key: facts[key] for key in facts if key not in ("files", "seal", "format")}
+    ) as aside:
         for file, content in files.items():
             (aside / file).write_bytes(content)
         save_file(tensors, aside / BACKBONE)

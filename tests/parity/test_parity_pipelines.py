@@ -1,4 +1,5 @@
-"""Exported task models on text: transformers' pipelines and classes give the answers that ours give.
+"""Exported task models on text: transformers' pipelines and classes give the answers that ours
+give.
 
 Letters: T rows of all sequences end to end.
 """
@@ -18,7 +19,10 @@ from sslcli.registry import load
 from sslcli.workflows.export.export import export
 
 TEXTS = ["The cat sees the dog.", "the wolf follows a bird", "zzz 苹果, really?"]
-PAIRS = [("The cat sees the dog.", "the lion likes"), ("a bird", "The goat hears the mouse in the house.")]
+PAIRS = [
+    ("The cat sees the dog.", "the lion likes"),
+    ("a bird", "The goat hears the mouse in the house."),
+]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +43,10 @@ def exported(request, tokenizer, tmp_path):
         (tmp_path / "made").mkdir()
         write_directory(model_of(settings, kind, **head), tmp_path / "made", tokenizer)
         report = export(str(tmp_path / "made"), tmp_path / "out", transformers=True)
-        assert [row[0] for row in report.tables[0].rows][1:] == ["largest difference read back", "largest difference in transformers"]
+        assert [row[0] for row in report.tables[0].rows][1:] == [
+            "largest difference read back",
+            "largest difference in transformers",
+        ]
         return tmp_path / "out"
 
     return make
@@ -58,9 +65,13 @@ def test_classes_of_texts_and_of_pairs(exported, tokenizer):
     folder = exported("sequence")
     pipeline = transformers.pipeline("text-classification", model=str(folder))
     first, second = ([tokenizer.encode(pair[side]) for pair in PAIRS] for side in (0, 1))
-    cases = [(text, our_logits(folder, enclose(tokenizer.encode(text), tokenizer))) for text in TEXTS]
+    cases = [
+        (text, our_logits(folder, enclose(tokenizer.encode(text), tokenizer))) for text in TEXTS
+    ]
     for (text, other), a, b in zip(PAIRS, first, second, strict=True):
-        cases.append(({"text": text, "text_pair": other}, our_logits(folder, *join_pair(a, b, tokenizer))))
+        cases.append(
+            ({"text": text, "text_pair": other}, our_logits(folder, *join_pair(a, b, tokenizer)))
+        )
     for given, logits in cases:
         theirs = {answer["label"]: answer["score"] for answer in pipeline(given, top_k=None)}
         ours = dict(zip(LABELS, logits.softmax(0).tolist(), strict=True))
@@ -76,7 +87,9 @@ def test_several_labels_and_numbers(exported, tokenizer, problem):
         logits = our_logits(folder, enclose(tokenizer.encode(text), tokenizer))
         theirs = {answer["label"]: answer["score"] for answer in pipeline(text, top_k=None)}
         if problem == "labels":
-            assert theirs == pytest.approx(dict(zip(LABELS, logits.sigmoid().tolist(), strict=True)), abs=1e-5)
+            assert theirs == pytest.approx(
+                dict(zip(LABELS, logits.sigmoid().tolist(), strict=True)), abs=1e-5
+            )
         else:
             assert theirs == pytest.approx({"LABEL_0": logits.item()}, abs=1e-5)
 
@@ -89,15 +102,21 @@ def test_classes_of_tokens(exported, tokenizer):
         probabilities = our_logits(folder, enclose(tokens, tokenizer))[1:-1].softmax(1)
         theirs = pipeline(text)
         assert [answer["index"] for answer in theirs] == list(range(1, len(tokens) + 1))
-        assert [answer["entity"] for answer in theirs] == [LABELS[place] for place in probabilities.argmax(1).tolist()]
-        assert [answer["score"] for answer in theirs] == pytest.approx(probabilities.amax(1).tolist(), abs=1e-5)
+        assert [answer["entity"] for answer in theirs] == [
+            LABELS[place] for place in probabilities.argmax(1).tolist()
+        ]
+        assert [answer["score"] for answer in theirs] == pytest.approx(
+            probabilities.amax(1).tolist(), abs=1e-5
+        )
 
 
 def test_spans_of_a_passage(exported, tokenizer):
     folder = exported("spans")
     theirs, model = transformers.AutoTokenizer.from_pretrained(folder), loaded(folder, "spans")
     for question, passage in PAIRS:
-        tokens_T, segments_T = join_pair(tokenizer.encode(question), tokenizer.encode(passage), tokenizer)
+        tokens_T, segments_T = join_pair(
+            tokenizer.encode(question), tokenizer.encode(passage), tokenizer
+        )
         inputs = theirs(question, passage, return_tensors="pt")
         assert np.array_equal(inputs["input_ids"][0].numpy(), tokens_T)
         with torch.no_grad():
@@ -128,7 +147,9 @@ def test_the_backbone_alone_keeps_its_pooler(exported, tmp_path):
     exported("sequence")
     export(str(tmp_path / "out"), tmp_path / "body", heads=False)
     _, loading = transformers.AutoModel.from_pretrained(tmp_path / "body", output_loading_info=True)
-    assert not any(loading[problem] for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    assert not any(
+        loading[problem] for problem in ("missing_keys", "unexpected_keys", "mismatched_keys")
+    )
     body, whole = load_pretrained(str(tmp_path / "body")), load_pretrained(str(tmp_path / "out"))
     assert body.answers is None
     assert torch.equal(body.pooled["pooler.weight"], whole.answers.state["pooler.weight"])

@@ -1,4 +1,6 @@
-"""Real models give real numbers: |difference| <= 1e-5 of the largest value, whose size is in the thousands in some layers."""
+"""Real models give real numbers: |difference| <= 1e-5 of the largest value, whose size is in the
+thousands in some layers.
+"""
 
 import os
 from pathlib import Path
@@ -10,7 +12,12 @@ from tiny_models import assert_equal_numbers, our_numbers, packed, their_numbers
 
 from sslcli.models.loading import load_pretrained
 
-TEXTS = ["I ate an apple.", "The river bank was flooded after a week of rain, and nobody went there.", "苹果", "Apple sold a new phone."]
+TEXTS = [
+    "I ate an apple.",
+    "The river bank was flooded after a week of rain, and nobody went there.",
+    "苹果",
+    "Apple sold a new phone.",
+]
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +39,8 @@ def test_real_models_agree_on_real_text(real_models, name):
     tokens_T = torch.from_numpy(np.concatenate(ids))
     visible_BP = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
     kind = transformers.AutoModelForCausalLM if name == "smollm2" else transformers.AutoModel
-    model = kind.from_pretrained(real_models / name, dtype=torch.float32, attn_implementation="eager").eval()
+    model = kind.from_pretrained(
+        real_models / name, dtype=torch.float32, attn_implementation="eager"
+    ).eval()
     ours = our_numbers(pretrained, packed(tokens_T, lengths))
     assert_equal_numbers(ours, their_numbers(model, tokens_T, visible_BP), relative=True)

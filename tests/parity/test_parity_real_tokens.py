@@ -64,7 +64,9 @@ def types_of(encoding):
 @pytest.mark.parametrize("name", NAMES)
 def test_sentences(both, real_data, name):
     theirs, ours = both(name)
-    files = [real_data / "sentiment" / f"{language}-dev.jsonl.gz" for language in ("en", "zh", "fr")]
+    files = [
+        real_data / "sentiment" / f"{language}-dev.jsonl.gz" for language in ("en", "zh", "fr")
+    ]
     sentences = [text for file in files for (text,) in islice(lines(file, "text"), COUNT // 3 + 1)]
     assert len(sentences) >= COUNT
     for text, ids in zip(sentences, theirs(sentences)["input_ids"], strict=True):
@@ -103,7 +105,9 @@ def test_questions_with_passages(both, real_data, name):
     with torch.device("meta"):
         task = cls(options, Context(settings, ours, ()))
     records = [
-        Record(Where("memory", number), {"id": str(number), "question": question, "context": passage})
+        Record(
+            Where("memory", number), {"id": str(number), "question": question, "context": passage}
+        )
         for number, (question, passage) in enumerate(asked)
     ]
     examples = [task.parse(options, record) for record in records]

@@ -1,4 +1,6 @@
-"""The hash of a tokenizer tells its roles apart, and is what it was where the roles are the usual ones."""
+"""The hash of a tokenizer tells its roles apart, and is what it was where the roles are the usual
+ones.
+"""
 
 import hashlib
 import itertools

@@ -1,4 +1,5 @@
-"""Directories as the hub lays them out: transformers' token ids, special tokens and type ids are ours.
+"""Directories as the hub lays them out: transformers' token ids, special tokens and type ids are
+ours.
 
 Every family, 200 texts and 200 pairs, windows over passages, prompts, texts with blanks. `COUNTS`
 says how many of each were compared; the last test prints and records it.
@@ -77,7 +78,13 @@ def test_texts_and_pairs(loaded, name):
 def test_roles(loaded, name):
     """A role that transformers knows is ours too."""
     _, theirs, ours = loaded(name)
-    found = {"mask": ours.mask, "cls": ours.classify, "sep": ours.separate, "pad": ours.pad, "unk": ours.unknown}
+    found = {
+        "mask": ours.mask,
+        "cls": ours.classify,
+        "sep": ours.separate,
+        "pad": ours.pad,
+        "unk": ours.unknown,
+    }
     known = {role: getattr(theirs, f"{role}_token_id") for role in found}
     assert {role: token for role, token in found.items() if token is not None} == {
         role: token for role, token in known.items() if token is not None
@@ -88,7 +95,9 @@ def test_roles(loaded, name):
 
 def task_of(name, ours, **options):
     cls = registry.load("tasks", name)
-    context = Context(TransformerSettings(**TASK, vocabulary=ours.size, segments=2), ours, ("no", "yes"))
+    context = Context(
+        TransformerSettings(**TASK, vocabulary=ours.size, segments=2), ours, ("no", "yes")
+    )
     with torch.device("meta"):
         return cls(cls.Options(**options), context)
 
@@ -106,7 +115,8 @@ def test_windows_of_a_passage(loaded, name):
         example = task.parse(task.options, Record(Where("memory", number), values))
         (encoded,) = task.encode([example], training=False)
         expected = theirs(
-            [example.data.text], [example.data.passage], truncation="only_second", max_length=longest, stride=stride,
+            [example.data.text], [example.data.passage], truncation="only_second",
+            max_length=longest, stride=stride,
             return_overflowing_tokens=True,
         )  # fmt: skip
         found = [(sample.tokens.tolist(), sample.segments.tolist()) for sample in encoded.samples]
@@ -117,11 +127,19 @@ def test_windows_of_a_passage(loaded, name):
 @pytest.mark.parametrize("name", ENCODERS)
 def test_texts_and_pairs_that_are_cut(loaded, name):
     _, theirs, ours = loaded(name)
-    for task, examples in (("classify", [(text,) for text in SINGLES[-40:]]), ("pairs", PAIRS[-40:])):
+    for task, examples in (
+        ("classify", [(text,) for text in SINGLES[-40:]]),
+        ("pairs", PAIRS[-40:]),
+    ):
         built = task_of(task, ours, sequence_tokens=20, kind="classes")
-        given = [Example(str(number), Where("memory", number), tuple(each), None, "") for number, each in enumerate(examples)]
+        given = [
+            Example(str(number), Where("memory", number), tuple(each), None, "")
+            for number, each in enumerate(examples)
+        ]
         expected = theirs(*map(list, zip(*examples, strict=True)), truncation=True, max_length=20)
-        for encoded, ids, types in zip(built.encode(given, False), expected["input_ids"], their_types(expected), strict=True):
+        for encoded, ids, types in zip(
+            built.encode(given, False), expected["input_ids"], their_types(expected), strict=True
+        ):
             (sample,) = encoded.samples
             assert (sample.tokens.tolist(), sample.segments.tolist()) == (ids, types)
             COUNTS["cut texts and pairs"] += 1
@@ -129,7 +147,11 @@ def test_texts_and_pairs_that_are_cut(loaded, name):
 
 def objective_of(name, ours):
     cls = registry.load("objectives", name)
-    shape = {**TASK, "vocabulary": ours.size, "architecture": "decoder" if name == "clm" else "encoder"}
+    shape = {
+        **TASK,
+        "vocabulary": ours.size,
+        "architecture": "decoder" if name == "clm" else "encoder",
+    }
     with torch.device("meta"):
         return cls(cls.Options(), Context(TransformerSettings(**shape), ours))
 
@@ -142,7 +164,10 @@ def test_texts_with_blanks(loaded, name):
         space = ("", " ")[number % 2]
         text = f"{before}{space}{theirs.mask_token}{space}{after}"
         assert blanks._with_blanks(text).tolist() == theirs(text)["input_ids"], text
-        assert blanks._with_blanks(text.replace(theirs.mask_token, "[MASK]")).tolist() == theirs(text)["input_ids"]
+        assert (
+            blanks._with_blanks(text.replace(theirs.mask_token, "[MASK]")).tolist()
+            == theirs(text)["input_ids"]
+        )
         COUNTS["texts with blanks"] += 1
     assert ours.remarks() == []
 
@@ -169,7 +194,9 @@ def test_blanks_take_the_spaces_that_their_flags_say(tmp_path, name, lstrip, rst
         file.write_text(json.dumps(said, ensure_ascii=False), encoding="utf-8")
     theirs, ours = transformers.AutoTokenizer.from_pretrained(folder), Tokenizer.load(folder)
     blanks = objective_of("mlm", ours)
-    around = [(before, after) for before in ("the cat", "", "x ") for after in (".", " sees", "  a ")]
+    around = [
+        (before, after) for before in ("the cat", "", "x ") for after in (".", " sees", "  a ")
+    ]
     for before, after in [*around, *PAIRS[60:80]]:
         for space in ("", " ", "  "):
             text = f"{before}{space}{mask}{after} and {mask}"
@@ -195,7 +222,9 @@ def test_chats(loaded, name):
         chat = [{"role": "system", "content": first}, {"role": "user", "content": second}]
         given = {"add_generation_prompt": True}
         text = theirs.apply_chat_template(chat, tokenize=False, **given)
-        ids = theirs.apply_chat_template(chat, tokenize=True, return_dict=True, **given)["input_ids"]
+        ids = theirs.apply_chat_template(chat, tokenize=True, return_dict=True, **given)[
+            "input_ids"
+        ]
         assert prompts._prompt(text).tolist() == ids
         COUNTS["chats"] += 1
 
@@ -209,7 +238,9 @@ def test_a_prompt_that_begins_itself_is_not_begun_twice(loaded):
 
 @pytest.mark.parametrize("name", DIRECTORIES)
 def test_raw_text_plays_no_role(loaded, name):
-    """[CLS], [SEP], [MASK] and the like in a text are text, which is said; the rest is as transformers has it."""
+    """[CLS], [SEP], [MASK] and the like in a text are text, which is said; the rest is as
+    transformers has it.
+    """
     _, theirs, ours = loaded(name)
     guarded = {getattr(theirs, f"{role}_token_id") for role in ("cls", "sep", "mask")} - {None}
     if name not in DECODERS:
@@ -225,8 +256,12 @@ def test_raw_text_plays_no_role(loaded, name):
         assert not guarded & {*ids}
         (remark,) = ours.remarks()
         assert f"{token} (2 times)" in remark
-        if name not in ("XLM-R", "CamemBERT", "ALBERT"):  # whose models hold these tokens as if they were words
-            assert ids == theirs(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        # whose models hold these tokens as if they were words
+        if name not in ("XLM-R", "CamemBERT", "ALBERT"):
+            assert (
+                ids
+                == theirs(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+            )
         COUNTS["role tokens in texts"] += 1
 
 
@@ -237,7 +272,9 @@ def test_what_is_saved_is_read_as_before(loaded, name, tmp_path):
     ours.save(tmp_path)
     again = Tokenizer.load(tmp_path)
     assert (again.hash, again.template, again.size) == (ours.hash, ours.template, ours.size)
-    assert_same(transformers.AutoTokenizer.from_pretrained(tmp_path), again, SINGLES[:60], PAIRS[:60])
+    assert_same(
+        transformers.AutoTokenizer.from_pretrained(tmp_path), again, SINGLES[:60], PAIRS[:60]
+    )
     assert_same(theirs, again, SINGLES[60:100], PAIRS[60:100])
 
 
@@ -252,7 +289,10 @@ OVERRIDES = {
     "GPT-2 begins": ("GPT-2", {"add_bos_token": True}),
     "no space first": ("XLM-R", {"add_prefix_space": False}),
     "ALBERT with accents": ("ALBERT", {"keep_accents": True, "do_lower_case": False}),
-    "ALBERT with type ids": ("ALBERT", {"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]}),
+    "ALBERT with type ids": (
+        "ALBERT",
+        {"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]},
+    ),
     "legacy Llama": ("Llama 2", {"legacy": True}),
     "Llama that ends": ("Llama 2", {"add_eos_token": True, "add_bos_token": False}),
     "Llama without a class": ("Llama 2", {"tokenizer_class": None}),
@@ -289,8 +329,14 @@ def test_what_tokenizer_config_says_counts(loaded, what, tmp_path):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     for file, own in (("config.json", ("model_type",)), ("tokenizer_config.json", None)):
         content = json.loads((tmp_path / file).read_text())
-        content |= {key: value for key, value in changes.items() if (key == "model_type") == (own is not None)}
-        (tmp_path / file).write_text(json.dumps({key: value for key, value in content.items() if value is not None}))
+        content |= {
+            key: value
+            for key, value in changes.items()
+            if (key == "model_type") == (own is not None)
+        }
+        (tmp_path / file).write_text(
+            json.dumps({key: value for key, value in content.items() if value is not None})
+        )
     theirs, ours = transformers.AutoTokenizer.from_pretrained(tmp_path), Tokenizer.load(tmp_path)
     if what == "generic BERT":
         assert_types_of_the_file(theirs, ours)

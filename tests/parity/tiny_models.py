@@ -27,7 +27,14 @@ SIZES = {
     "max_position_embeddings": LONGEST,
 }
 IDS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
-GPT2_SIZES = {"vocab_size": VOCABULARY, "n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": LONGEST, **IDS}
+GPT2_SIZES = {
+    "vocab_size": VOCABULARY,
+    "n_embd": 32,
+    "n_layer": 3,
+    "n_head": 4,
+    "n_positions": LONGEST,
+    **IDS,
+}
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,9 @@ class Kind:
         return "CausalLM" in self.model or "LMHead" in self.model
 
     def build(self, **changes):
-        """A model whose every weight was drawn, norms and biases too: one that is left out cannot hide."""
+        """A model whose every weight was drawn, norms and biases too: one that is left out cannot
+        hide.
+        """
         config = getattr(transformers, self.config)(**{**self.values, **changes})
         config._attn_implementation = "eager"
         model = getattr(transformers, self.model)(config)
@@ -61,49 +70,102 @@ def drawn(model):
 
 KINDS = {
     "bert": Kind("BertConfig", "BertForMaskedLM", {**SIZES, **IDS}),
-    "bert relu": Kind("BertConfig", "BertForMaskedLM", {**SIZES, **IDS, "hidden_act": "relu", "layer_norm_eps": 1e-3}),
-    "bert untied": Kind("BertConfig", "BertForMaskedLM", {**SIZES, **IDS, "tie_word_embeddings": False}),
+    "bert relu": Kind(
+        "BertConfig",
+        "BertForMaskedLM",
+        {**SIZES, **IDS, "hidden_act": "relu", "layer_norm_eps": 1e-3},
+    ),
+    "bert untied": Kind(
+        "BertConfig", "BertForMaskedLM", {**SIZES, **IDS, "tie_word_embeddings": False}
+    ),
     "bert nsp": Kind("BertConfig", "BertForPreTraining", {**SIZES, **IDS}),
     "roberta": Kind(
-        "RobertaConfig", "RobertaForMaskedLM", {**SIZES, "pad_token_id": 1, "max_position_embeddings": LONGEST + 2, "type_vocab_size": 1}
+        "RobertaConfig",
+        "RobertaForMaskedLM",
+        {**SIZES, "pad_token_id": 1, "max_position_embeddings": LONGEST + 2, "type_vocab_size": 1},
     ),
     "xlm-roberta": Kind(
         "XLMRobertaConfig",
         "XLMRobertaForMaskedLM",
         {**SIZES, "pad_token_id": 1, "max_position_embeddings": LONGEST + 2, "type_vocab_size": 1},
     ),
-    "camembert": Kind("CamembertConfig", "CamembertForMaskedLM", {**SIZES, "pad_token_id": 1, "max_position_embeddings": LONGEST + 2}),
+    "camembert": Kind(
+        "CamembertConfig",
+        "CamembertForMaskedLM",
+        {**SIZES, "pad_token_id": 1, "max_position_embeddings": LONGEST + 2},
+    ),
     "roberta untied": Kind(
         "RobertaConfig",
         "RobertaForMaskedLM",
-        {**SIZES, "pad_token_id": 3, "max_position_embeddings": LONGEST + 4, "tie_word_embeddings": False},
+        {
+            **SIZES,
+            "pad_token_id": 3,
+            "max_position_embeddings": LONGEST + 4,
+            "tie_word_embeddings": False,
+        },
     ),
     "albert": Kind("AlbertConfig", "AlbertForMaskedLM", {**SIZES, **IDS, "embedding_size": 16}),
-    "albert sop": Kind("AlbertConfig", "AlbertForPreTraining", {**SIZES, **IDS, "embedding_size": 16, "hidden_act": "gelu"}),
-    "modernbert": Kind("ModernBertConfig", "ModernBertForMaskedLM", {**SIZES, **IDS, "local_attention": 6}),
+    "albert sop": Kind(
+        "AlbertConfig",
+        "AlbertForPreTraining",
+        {**SIZES, **IDS, "embedding_size": 16, "hidden_act": "gelu"},
+    ),
+    "modernbert": Kind(
+        "ModernBertConfig", "ModernBertForMaskedLM", {**SIZES, **IDS, "local_attention": 6}
+    ),
     "modernbert all global": Kind(
-        "ModernBertConfig", "ModernBertForMaskedLM", {**SIZES, **IDS, "layer_types": ["full_attention"] * 5, "tie_word_embeddings": False}
+        "ModernBertConfig",
+        "ModernBertForMaskedLM",
+        {**SIZES, **IDS, "layer_types": ["full_attention"] * 5, "tie_word_embeddings": False},
     ),
     "modernbert every other": Kind(
         "ModernBertConfig",
         "ModernBertForMaskedLM",
-        {**SIZES, **IDS, "local_attention": 8, "layer_types": [("full_attention", "sliding_attention")[i % 2] for i in range(5)]},
+        {
+            **SIZES,
+            **IDS,
+            "local_attention": 8,
+            "layer_types": [("full_attention", "sliding_attention")[i % 2] for i in range(5)],
+        },
     ),
     "gpt2": Kind("GPT2Config", "GPT2LMHeadModel", GPT2_SIZES),
-    "gpt2 untied": Kind("GPT2Config", "GPT2LMHeadModel", {**GPT2_SIZES, "tie_word_embeddings": False, "n_inner": 80}),
+    "gpt2 untied": Kind(
+        "GPT2Config", "GPT2LMHeadModel", {**GPT2_SIZES, "tie_word_embeddings": False, "n_inner": 80}
+    ),
     "llama": Kind("LlamaConfig", "LlamaForCausalLM", {**SIZES, **IDS, "num_key_value_heads": 2}),
     "llama tied": Kind(
         "LlamaConfig",
         "LlamaForCausalLM",
-        {**SIZES, **IDS, "head_dim": 16, "tie_word_embeddings": True, "rope_parameters": {"rope_type": "default", "rope_theta": 500.0}},
+        {
+            **SIZES,
+            **IDS,
+            "head_dim": 16,
+            "tie_word_embeddings": True,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 500.0},
+        },
     ),
-    "mistral": Kind("MistralConfig", "MistralForCausalLM", {**SIZES, **IDS, "num_key_value_heads": 2, "sliding_window": 5}),
-    "mistral unwindowed": Kind("MistralConfig", "MistralForCausalLM", {**SIZES, **IDS, "num_key_value_heads": 1, "sliding_window": None}),
+    "mistral": Kind(
+        "MistralConfig",
+        "MistralForCausalLM",
+        {**SIZES, **IDS, "num_key_value_heads": 2, "sliding_window": 5},
+    ),
+    "mistral unwindowed": Kind(
+        "MistralConfig",
+        "MistralForCausalLM",
+        {**SIZES, **IDS, "num_key_value_heads": 1, "sliding_window": None},
+    ),
     "qwen2": Kind("Qwen2Config", "Qwen2ForCausalLM", {**SIZES, **IDS, "num_key_value_heads": 2}),
     "qwen2 windowed": Kind(
         "Qwen2Config",
         "Qwen2ForCausalLM",
-        {**SIZES, **IDS, "num_key_value_heads": 4, "use_sliding_window": True, "sliding_window": 6, "max_window_layers": 0},
+        {
+            **SIZES,
+            **IDS,
+            "num_key_value_heads": 4,
+            "use_sliding_window": True,
+            "sliding_window": 6,
+            "max_window_layers": 0,
+        },
     ),
 }
 
@@ -123,7 +185,9 @@ def packed(tokens_T, lengths=LENGTHS, segments_T=None):
 
 @torch.no_grad()
 def their_numbers(model, tokens_T, visible_BP, segments_T=None):
-    """Hidden states of every layer and logits at the visible places, [T, ...], and the whole output."""
+    """Hidden states of every layer and logits at the visible places, [T, ...], and the whole
+    output.
+    """
     pad = model.config.pad_token_id or 0
     tokens_BP = torch.full(visible_BP.shape, pad)
     tokens_BP[visible_BP] = tokens_T
@@ -131,9 +195,15 @@ def their_numbers(model, tokens_T, visible_BP, segments_T=None):
     if segments_T is not None:
         more["token_type_ids"] = torch.zeros(visible_BP.shape, dtype=torch.int64)
         more["token_type_ids"][visible_BP] = segments_T
-    output = model(input_ids=tokens_BP, attention_mask=visible_BP.long(), output_hidden_states=True, **more)
+    output = model(
+        input_ids=tokens_BP, attention_mask=visible_BP.long(), output_hidden_states=True, **more
+    )
     logits = output.get("logits", output.get("prediction_logits"))
-    return [layer[visible_BP] for layer in output.hidden_states], None if logits is None else logits[visible_BP], output
+    return (
+        [layer[visible_BP] for layer in output.hidden_states],
+        None if logits is None else logits[visible_BP],
+        output,
+    )
 
 
 @torch.no_grad()
@@ -141,18 +211,28 @@ def our_numbers(pretrained, inputs):
     backbone, head = pretrained.network()
     depth = pretrained.settings.depth
     hidden = backbone(inputs, keep=range(depth + 1))
-    return [hidden.kept[layer] for layer in range(depth + 1)], None if head is None else head(hidden.last_TD, backbone), hidden
+    return (
+        [hidden.kept[layer] for layer in range(depth + 1)],
+        None if head is None else head(hidden.last_TD, backbone),
+        hidden,
+    )
 
 
 def assert_equal_numbers(ours, theirs, relative=False):
-    """Every layer and the logits, within TOLERANCE; `relative` for real models, whose values may be in the thousands."""
+    """Every layer and the logits, within TOLERANCE; `relative` for real models, whose values may be
+    in the thousands.
+    """
     layers, logits = ours[:2]
     their_layers, their_logits = theirs[:2]
     assert len(layers) == len(their_layers)
-    for number, (mine, other) in enumerate(zip([*layers, logits], [*their_layers, their_logits], strict=True)):
+    for number, (mine, other) in enumerate(
+        zip([*layers, logits], [*their_layers, their_logits], strict=True)
+    ):
         if mine is None or other is None:
             assert mine is None
             assert other is None
             continue
         scale = max(1.0, float(other.abs().max())) if relative else 1.0
-        assert float((mine - other).abs().max()) <= TOLERANCE * scale, f"layer {number} of {len(layers)}"
+        assert float((mine - other).abs().max()) <= TOLERANCE * scale, (
+            f"layer {number} of {len(layers)}"
+        )

@@ -68,13 +68,17 @@ class Codebook(Objective[CodedBatch]):
 
     def collate(self, batch: Batch, rng: Rng) -> CodedBatch:
         order_T = torch.from_numpy(rng.uniform("order", batch.sample_of, batch.positions))
-        return CodedBatch(Inputs.of(batch), {"word": len(batch.tokens), "commitment": len(batch.tokens)}, order_T)
+        return CodedBatch(
+            Inputs.of(batch), {"word": len(batch.tokens), "commitment": len(batch.tokens)}, order_T
+        )
 
     def forward(self, backbone: Transformer, views: CodedBatch) -> Loss:
         rows_TD, codes_KD = self._rows(backbone, views), self.sums_KD / self.rows_K[:, None]
         chosen_TK = self._chosen(rows_TD.detach(), codes_KD)
         coded_TD = chosen_TK @ codes_KD
-        told = self.head.loss(rows_TD + (coded_TD - rows_TD).detach(), views.inputs.tokens_T, backbone)
+        told = self.head.loss(
+            rows_TD + (coded_TD - rows_TD).detach(), views.inputs.tokens_T, backbone
+        )
         apart = 0.25 * (rows_TD - coded_TD).square().mean(dim=1).sum()
         state = {
             "rows": chosen_TK.sum(dim=0),
@@ -93,7 +97,9 @@ class Codebook(Objective[CodedBatch]):
 
     def _chosen(self, rows_TD: Tensor, codes_KD: Tensor) -> Tensor:
         """[T, K]: 1 at the nearest code of each row."""
-        return one_hot(torch.cdist(rows_TD, codes_KD).argmin(dim=1), len(codes_KD)).to(rows_TD.dtype)
+        return one_hot(torch.cdist(rows_TD, codes_KD).argmin(dim=1), len(codes_KD)).to(
+            rows_TD.dtype
+        )
 
     def after_step(self, backbone: Transformer, state: Mapping[str, Tensor], rng: Rng) -> None:
         self.rows_K.lerp_(state["rows"], 1 - self.options.decay)
@@ -104,5 +110,7 @@ class Codebook(Objective[CodedBatch]):
         self.sums_KD[: len(fresh_KD)][dead_K] = fresh_KD[dead_K]
 
     def show(self, views: CodedBatch) -> Report:
-        passages = passages_of(views.inputs.tokens_T.numpy(), views.inputs.packing.lengths, self.tokenizer)
+        passages = passages_of(
+            views.inputs.tokens_T.numpy(), views.inputs.packing.lengths, self.tokenizer
+        )
         return Report("what is coded", passages=passages)

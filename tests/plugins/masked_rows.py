@@ -53,7 +53,9 @@ class MaskedRows(Objective[RowBatch]):
         self.blank_F = nn.Parameter(torch.zeros(features))
 
     def collate(self, batch: Batch, rng: Rng) -> RowBatch:
-        hidden_T = rng.uniform("hidden", batch.sample_of, batch.positions) < self.options.hidden_rate
+        hidden_T = (
+            rng.uniform("hidden", batch.sample_of, batch.positions) < self.options.hidden_rate
+        )
         hidden_T |= batch.positions == 0  # a short sample may draw none
         places_N = np.flatnonzero(hidden_T)
         return RowBatch(
@@ -67,7 +69,10 @@ class MaskedRows(Objective[RowBatch]):
         values_TF = views.inputs.rows_TD
         told_NF = self._told(backbone, views)
         errors = (told_NF - values_TF.index_select(0, views.places_N)).square().sum()
-        return Loss({"reconstruction": errors}, {"squared_error": Ratio(errors.detach(), views.counts["reconstruction"])})
+        return Loss(
+            {"reconstruction": errors},
+            {"squared_error": Ratio(errors.detach(), views.counts["reconstruction"])},
+        )
 
     def _told(self, backbone: Transformer, views: RowBatch) -> torch.Tensor:
         seen_TF = torch.where(views.hidden_T[:, None], self.blank_F, views.inputs.rows_TD)
@@ -81,11 +86,19 @@ class MaskedRows(Objective[RowBatch]):
         seen_TF = torch.where(hidden_T[:, None], self.blank_F.detach(), values_TF)
         restored_TF = values_TF.index_copy(0, views.places_N, told_NF.to(values_TF.dtype))
         lengths, found = views.inputs.packing.lengths, []
-        for *each_tF, hidden_t in zip(*(x.cpu().split(list(lengths)) for x in (values_TF, seen_TF, restored_TF, hidden_T)), strict=True):
+        for *each_tF, hidden_t in zip(
+            *(x.cpu().split(list(lengths)) for x in (values_TF, seen_TF, restored_TF, hidden_T)),
+            strict=True,
+        ):
             error = (each_tF[2] - each_tF[0])[hidden_t].square().mean().item()
             found.append(Restoration(*(x_tF.float().numpy() for x_tF in each_tF), error))
         return found
 
     def show(self, views: RowBatch) -> Report:
-        rows = [[place, bool(views.hidden_T[place]), f"{float(values.mean()):.3f}"] for place, values in enumerate(views.inputs.rows_TD)]
-        return Report("which rows are hidden", tables=[Table("rows", ["row", "hidden", "mean"], rows)])
+        rows = [
+            [place, bool(views.hidden_T[place]), f"{float(values.mean()):.3f}"]
+            for place, values in enumerate(views.inputs.rows_TD)
+        ]
+        return Report(
+            "which rows are hidden", tables=[Table("rows", ["row", "hidden", "mean"], rows)]
+        )

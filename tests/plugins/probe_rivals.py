@@ -10,7 +10,15 @@ class Sound(Probe):
     summary = "how many weights the model has"
 
     def run(self, subject, rng):
-        return Report(scores=[Score("weights", float(sum(each.numel() for each in subject.backbone.parameters())), count=1)])
+        return Report(
+            scores=[
+                Score(
+                    "weights",
+                    float(sum(each.numel() for each in subject.backbone.parameters())),
+                    count=1,
+                )
+            ]
+        )
 
 
 class Silent(Sound):
@@ -73,7 +81,9 @@ class Wandering(Shift):
     summary = "goes elsewhere every time"
 
     def fit(self, source, target):
-        return LinearShift(torch.from_numpy(np.random.default_rng().normal(size=next(source).shape[1])))
+        return LinearShift(
+            torch.from_numpy(np.random.default_rng().normal(size=next(source).shape[1]))
+        )
 
 
 class Bent(Shift):

@@ -6,20 +6,30 @@ from task_bench import TaskBench, record
 from sslcli import registry
 from sslcli.data.text.tokenizer import Tokenizer
 
-ENGLISH = " The cafe\u0301 in Oslo opened in 1998, and Anna Berg (born 1970) ran it; later 👩\u200d💻 Tom Lee took over. "
+ENGLISH = (
+    " The cafe\u0301 in Oslo opened in 1998, and Anna Berg "
+    "(born 1970) ran it; later 👩\u200d💻 Tom Lee took over. "
+)
 CHINESE = "苹果公司由乔布斯于1976年在加州创立，总部位于库比蒂诺。后来由库克领导。"
-LONG = " ".join(f"word{number % 13} stands at place{number % 7} ." for number in range(40)) + " Anna Berg lives in Oslo ."
+LONG = (
+    " ".join(f"word{number % 13} stands at place{number % 7} ." for number in range(40))
+    + " Anna Berg lives in Oslo ."
+)
 
 
 def trained(kind="wordpiece", size=400):
     cls = registry.load("tokenizers", kind)
-    return Tokenizer(cls(cls.Options()).train([ENGLISH, CHINESE, LONG, "who where when 谁 哪里"] * 3, size))
+    return Tokenizer(
+        cls(cls.Options()).train([ENGLISH, CHINESE, LONG, "who where when 谁 哪里"] * 3, size)
+    )
 
 
 def asked(question, passage, *answers):
     """`answers`: texts that stand in the passage; none for a question that has no answer."""
     listed = [{"text": text, "answer_start": passage.index(text)} for text in answers]
-    return QuestionAnswering.parse(QuestionAnswering.Options(), record(question=question, context=passage, answers=listed))
+    return QuestionAnswering.parse(
+        QuestionAnswering.Options(), record(question=question, context=passage, answers=listed)
+    )
 
 
 EXAMPLES = [

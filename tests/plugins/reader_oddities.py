@@ -1,15 +1,17 @@
 """The table of reader x kind of oddity: how a row is written, and what becomes of its file.
 
-To add rows for a reader: write a module `oddities_NAME.py` beside this one with a list `ODDITIES` of Oddity objects;
-`test_reader_oddities.py` finds it. One row is one small file and one outcome:
+To add rows for a reader: write a module `oddities_NAME.py` beside this one with a list `ODDITIES`
+of Oddity objects; `test_reader_oddities.py` finds it. One row is one small file and one outcome:
 
-- "read N": N examples are trained on. `words` must stand in what is said aloud; `said=False` means that nothing is said.
-- "asked": an error whose hint names the flag that settles what is ambiguous. `words` must stand in sentence or hint.
+- "read N": N examples are trained on. `words` must stand in what is said aloud; `said=False` means
+  that nothing is said.
+- "asked": an error whose hint names the flag that settles what is ambiguous. `words` must stand in
+  sentence or hint.
 - "refused": an error whose sentence names the file. `words` must stand in sentence or hint.
 
-`examples` states what the first examples are as (data, label), where the right value is known. `options` are those of the
-task, `data` fields of LabelledSettings (columns, separator, ...). `predicts`: the file is read as by `ssl predict`, where
-labels do not matter.
+`examples` states what the first examples are as (data, label), where the right value is known.
+`options` are those of the task, `data` fields of LabelledSettings (columns, separator, ...).
+`predicts`: the file is read as by `ssl predict`, where labels do not matter.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +29,9 @@ from sslcli.settings import LabelledSettings
 
 @dataclass(frozen=True)
 class Oddity:
-    """`reader`: the task that reads the file. `oddity`: what is odd, in words; unique beside reader and file."""
+    """`reader`: the task that reads the file. `oddity`: what is odd, in words; unique beside reader
+    and file.
+    """
 
     reader: str
     file: str
@@ -63,7 +67,10 @@ def outcome_of(row: Oddity, folder: Path) -> Outcome:
         examples, said = _read(task, task_options(row.reader, row.options), settings, row.predicts)
     except SslError as error:
         named = "refused" if path.name in error.message else "refused without the file's name"
-        return Outcome("asked" if "--" in error.hint.replace(FLAG, "") else named, f"{error.message}\n{error.hint}")
+        return Outcome(
+            "asked" if "--" in error.hint.replace(FLAG, "") else named,
+            f"{error.message}\n{error.hint}",
+        )
     return Outcome(f"read {len(examples)}", "\n".join(said), examples)
 
 
@@ -74,4 +81,9 @@ def _read(task, options, settings, predicts):
     if not predicts:
         options, said = task.understand(options, examples)
         examples = with_labels(task, options, None, examples, sifter)
-    return examples, [*sifter.remarks, *said, *sifter.sentences(), *task.how_read(options, examples)]
+    return examples, [
+        *sifter.remarks,
+        *said,
+        *sifter.sentences(),
+        *task.how_read(options, examples),
+    ]

@@ -32,7 +32,9 @@ from sslcli.api import (
 
 @dataclass(frozen=True)
 class SourceAndTarget(ModelBatch):
-    """`inputs` are what the encoder reads, `told` what the decoder does: each target without its last token."""
+    """`inputs` are what the encoder reads, `told` what the decoder does: each target without its
+    last token.
+    """
 
     told: Inputs
     targets_N: Tensor
@@ -62,13 +64,23 @@ class Reversal(Objective[SourceAndTarget]):
         ends[target.starts] = True  # a sample begins where the one before has ended
         targets_N = target.tokens[~ends[:-1]]
         told = Inputs.of(target.subset(~ends[1:]))
-        return SourceAndTarget(Inputs.of(source), {"reversal": len(targets_N)}, told, torch.from_numpy(targets_N))
+        return SourceAndTarget(
+            Inputs.of(source), {"reversal": len(targets_N)}, told, torch.from_numpy(targets_N)
+        )
 
     def forward(self, backbone: Transformer, views: SourceAndTarget) -> Loss:
         hidden = backbone.decode(views.told, backbone.encode(views.inputs))
         loss = self.head.loss(hidden.last_TD, views.targets_N, backbone)
-        return Loss({"reversal": loss.nll_sum}, {"accuracy": Ratio(loss.correct, views.counts["reversal"])})
+        return Loss(
+            {"reversal": loss.nll_sum}, {"accuracy": Ratio(loss.correct, views.counts["reversal"])}
+        )
 
     def show(self, views: SourceAndTarget) -> Report:
-        both = [passages_of(each.tokens_T.numpy(), each.packing.lengths, self.tokenizer) for each in (views.inputs, views.told)]
-        return Report("sources and targets", passages=[passage for pair in zip(*both, strict=True) for passage in pair])
+        both = [
+            passages_of(each.tokens_T.numpy(), each.packing.lengths, self.tokenizer)
+            for each in (views.inputs, views.told)
+        ]
+        return Report(
+            "sources and targets",
+            passages=[passage for pair in zip(*both, strict=True) for passage in pair],
+        )

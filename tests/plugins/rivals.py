@@ -1,6 +1,8 @@
-"""Two networks of its own: a generator fills blanks, a critic tells its words from true ones (as ELECTRA, arXiv 2003.10555).
+"""Two networks of its own: a generator fills blanks, a critic tells its words from true ones (as
+ELECTRA, arXiv 2003.10555).
 
-The critic is a Transformer over the backbone's rows; the generator is trained at every other step, the critic half as fast.
+The critic is a Transformer over the backbone's rows; the generator is trained at every other step,
+the critic half as fast.
 
 Letters: T tokens of all samples end to end, N targets, D width, V vocabulary.
 """
@@ -41,7 +43,9 @@ class RivalBatch(ModelBatch):
 
 class Rivals(Objective[RivalBatch]):
     class Options(Config):
-        blank_rate: float = setting(0.25, "share of the tokens that the generator fills in", gt=0, lt=1)
+        blank_rate: float = setting(
+            0.25, "share of the tokens that the generator fills in", gt=0, lt=1
+        )
 
     summary = "a critic learns to find the words that a generator made up"
     special_tokens = frozenset({"mask"})
@@ -59,7 +63,9 @@ class Rivals(Objective[RivalBatch]):
 
     def collate(self, batch: Batch, rng: Rng) -> RivalBatch:
         candidate_T = ~self.tokenizer.specials[batch.tokens]
-        blank_T = (rng.uniform("blank", batch.sample_of, batch.positions) < self.options.blank_rate) & candidate_T
+        blank_T = (
+            rng.uniform("blank", batch.sample_of, batch.positions) < self.options.blank_rate
+        ) & candidate_T
         places_N = np.flatnonzero(blank_T)
         uniforms_N = rng.uniform("filling", batch.sample_of[places_N], batch.positions[places_N])
         tokens_T = np.where(blank_T, self.tokenizer.mask, batch.tokens)
@@ -76,15 +82,24 @@ class Rivals(Objective[RivalBatch]):
         told = self.head.loss(hidden_ND, views.targets_N, self.generator)
         with torch.no_grad():
             reached_NV = self.head(hidden_ND, self.generator).double().softmax(dim=1).cumsum(dim=1)
-            filled_N = (reached_NV < views.uniforms_N[:, None]).sum(dim=1).clamp(max=reached_NV.shape[1] - 1)
+            filled_N = (
+                (reached_NV < views.uniforms_N[:, None])
+                .sum(dim=1)
+                .clamp(max=reached_NV.shape[1] - 1)
+            )
         tokens_T = views.inputs.tokens_T.index_copy(0, views.places_N, filled_N)
-        made_up_T = torch.zeros(len(tokens_T), device=tokens_T.device).index_copy(0, views.places_N, (filled_N != views.targets_N).float())
+        made_up_T = torch.zeros(len(tokens_T), device=tokens_T.device).index_copy(
+            0, views.places_N, (filled_N != views.targets_N).float()
+        )
         read = backbone(replace(views.inputs, tokens_T=tokens_T))
         judged = self.critic(replace(views.inputs, tokens_T=None, rows_TD=read.last_TD))
         logits_T = self.verdict(judged.last_TD).squeeze(1)
         found = ((logits_T > 0) == (made_up_T > 0)).sum()
         return Loss(
-            {"generator": told.nll_sum, "critic": binary_cross_entropy_with_logits(logits_T, made_up_T, reduction="sum")},
+            {
+                "generator": told.nll_sum,
+                "critic": binary_cross_entropy_with_logits(logits_T, made_up_T, reduction="sum"),
+            },
             {"accuracy": Ratio(found, views.counts["critic"])},
             {"hits": told.correct.float()},
         )
@@ -97,5 +112,9 @@ class Rivals(Objective[RivalBatch]):
 
     def show(self, views: RivalBatch) -> Report:
         roles = dict.fromkeys(views.places_N.tolist(), "corrupted")
-        passages = passages_of(views.inputs.tokens_T.numpy(), views.inputs.packing.lengths, self.tokenizer, roles=roles)
-        return Report("blanks for the generator; the critic sees what it fills in", passages=passages)
+        passages = passages_of(
+            views.inputs.tokens_T.numpy(), views.inputs.packing.lengths, self.tokenizer, roles=roles
+        )
+        return Report(
+            "blanks for the generator; the critic sees what it fills in", passages=passages
+        )

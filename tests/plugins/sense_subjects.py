@@ -1,14 +1,28 @@
-"""Frozen models with random weights, and what they are looked at with: enough for a probe to be tried in a moment."""
+"""Frozen models with random weights, and what they are looked at with: enough for a probe to be
+tried in a moment.
+"""
 
 import torch
 from tokenizers import Tokenizer as Library
 from tokenizers import models, normalizers, pre_tokenizers
 
-from sslcli.api import Document, FrozenModel, Record, Tokenizer, Transformer, TransformerSettings, UsageError, Where
+from sslcli.api import (
+    Document,
+    FrozenModel,
+    Record,
+    Tokenizer,
+    Transformer,
+    TransformerSettings,
+    UsageError,
+    Where,
+)
 from sslcli.conformance.tiny import SPECIALS
 
 # "orchard" has two pieces, and so has 银行, as every Chinese word of two characters has.
-_WORDS = "the a an is in by she he eats sells buys old new red river bank money phone apple orange rises falls . , or ##chard"
+_WORDS = (
+    "the a an is in by she he eats sells buys old new red river "
+    "bank money phone apple orange rises falls . , or ##chard"
+)
 _CHARACTERS = "苹蘋果银行她吃了一个手机的卖新红。，河边钱"
 
 
@@ -35,27 +49,52 @@ class Generated(Nothing):
     def records(self, kind):
         if kind not in self.kinds:
             return super().records(kind)
-        return (Record(Where("generated", number), values) for number, values in enumerate(self.kinds[kind], start=1))
+        return (
+            Record(Where("generated", number), values)
+            for number, values in enumerate(self.kinds[kind], start=1)
+        )
 
 
 def sense_record(text, word, sense, language="en"):
-    return {"text": text, "word": word, "start": text.index(word), "sense": sense, "language": language}
+    return {
+        "text": text,
+        "word": word,
+        "start": text.index(word),
+        "sense": sense,
+        "language": language,
+    }
 
 
 def tiny_subject(probe_data=None, **shape):
     """An encoder of two layers, unless `shape` says otherwise, every weight drawn."""
-    vocabulary = {piece: number for number, piece in enumerate((*SPECIALS, *_WORDS.split(), *_CHARACTERS))}
+    vocabulary = {
+        piece: number for number, piece in enumerate((*SPECIALS, *_WORDS.split(), *_CHARACTERS))
+    }
     library = Library(models.WordPiece(vocabulary, unk_token="[UNK]"))
     library.normalizer = normalizers.BertNormalizer(lowercase=True)
     library.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     library.add_special_tokens(list(SPECIALS))
-    settings = {"width": 16, "depth": 2, "heads": 2, "feedforward_width": 32, "longest_tokens": 32, **shape}
+    settings = {
+        "width": 16,
+        "depth": 2,
+        "heads": 2,
+        "feedforward_width": 32,
+        "longest_tokens": 32,
+        **shape,
+    }
     backbone = Transformer(TransformerSettings(vocabulary=len(vocabulary), **settings))
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for parameter in backbone.parameters():
             parameter.copy_(torch.empty(parameter.shape).normal_(0.05, 0.3, generator=generator))
-    return FrozenModel("tiny", None, backbone.eval().requires_grad_(False), Tokenizer(library), None, probe_data or Nothing())
+    return FrozenModel(
+        "tiny",
+        None,
+        backbone.eval().requires_grad_(False),
+        Tokenizer(library),
+        None,
+        probe_data or Nothing(),
+    )
 
 
 def run(probe, model, rng, **options):

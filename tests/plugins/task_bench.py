@@ -1,4 +1,5 @@
-"""A small backbone with a task on top of it: samples of examples, a few steps of training, and predictions.
+"""A small backbone with a task on top of it: samples of examples, a few steps of training, and
+predictions.
 
 Letters: B samples.
 """
@@ -17,7 +18,14 @@ from sslcli.data.records.records import Record, Where
 from sslcli.data.rng import Rng
 
 SMALL = TransformerSettings(
-    vocabulary=1, width=32, depth=2, heads=2, feedforward_width=64, longest_tokens=64, segments=2, initial_deviation=0.1
+    vocabulary=1,
+    width=32,
+    depth=2,
+    heads=2,
+    feedforward_width=64,
+    longest_tokens=64,
+    segments=2,
+    initial_deviation=0.1,
 )
 
 
@@ -35,7 +43,9 @@ class TaskBench:
         """With initial weights; options settled and labels found as the workflow does."""
         settled = task_class.resolve_options(task_class.Options(**options), examples, tokenizer)
         context = Context(
-            TransformerSettings(**{**SMALL.model_dump(), "vocabulary": tokenizer.size, **(shape or {})}),
+            TransformerSettings(
+                **{**SMALL.model_dump(), "vocabulary": tokenizer.size, **(shape or {})}
+            ),
             tokenizer,
             task_class.labels(settled, examples) if labels is None else labels,
         )

@@ -1,4 +1,6 @@
-"""Tasks with one defect each. RIVALS: each with the check that finds it, and words of what that check says."""
+"""Tasks with one defect each. RIVALS: each with the check that finds it, and words of what that
+check says.
+"""
 
 from dataclasses import replace
 
@@ -37,14 +39,18 @@ class TakesFlag(Classify):
 
 class NeedsMask(Classify):
     def cut(self, texts):
-        return [np.append(tokens, np.int64(int(self.tokenizer.mask))) for tokens in super().cut(texts)]
+        return [
+            np.append(tokens, np.int64(int(self.tokenizer.mask))) for tokens in super().cut(texts)
+        ]
 
 
 class ChoosesTheOther(Classify):
     @classmethod
     def prompt(cls, options, labels, example):
         given = super().prompt(options, labels, example)
-        return replace(given, answer=None if given.answer is None else (given.answer + 1) % len(labels))
+        return replace(
+            given, answer=None if given.answer is None else (given.answer + 1) % len(labels)
+        )
 
 
 class TellsTheAnswer(Classify):
@@ -105,7 +111,9 @@ class OwnFields(Classify):
     def encode(self, examples, training):
         for example, encoded in zip(examples, super().encode(examples, training), strict=True):
             (sample,) = encoded.samples
-            yield replace(encoded, samples=[replace(sample, fields={**sample.fields, str(example.gold): 1})])
+            yield replace(
+                encoded, samples=[replace(sample, fields={**sample.fields, str(example.gold): 1})]
+            )
 
 
 class NeverCuts(Classify):
@@ -117,7 +125,9 @@ class NeverCuts(Classify):
 class ReadsParameter(Classify):
     def collate(self, batch, rng):
         views = super().collate(batch, rng)
-        return replace(views, weights_B=views.weights_B + 0.0 * self.classifier.classifier.bias.sum())
+        return replace(
+            views, weights_B=views.weights_B + 0.0 * self.classifier.classifier.bias.sum()
+        )
 
 
 class DrawsGlobally(Classify):
@@ -160,7 +170,9 @@ class GroupOfNothing(Classify):
 
 class Averages(Classify):
     def loss(self, hidden, views):
-        return Loss({"answer": super().loss(hidden, views).sums["answer"] / max(views.counts["answer"], 1)})
+        return Loss(
+            {"answer": super().loss(hidden, views).sums["answer"] / max(views.counts["answer"], 1)}
+        )
 
 
 class KnowsItsPlace(Classify):
@@ -187,7 +199,9 @@ class BeginsByChance(Classify):
 
 class AsksForMore(Classify):
     def loss(self, hidden, views):
-        return Loss({"answer": super().loss(hidden, views).sums["answer"] / torch.tensor(views.progress)})
+        return Loss(
+            {"answer": super().loss(hidden, views).sums["answer"] / torch.tensor(views.progress)}
+        )
 
 
 class FollowsWhatIsNotThere(Classify):
@@ -205,7 +219,10 @@ class Guesses(Classify):
 
     def answers(self, hidden, views):
         self.calls += 1
-        return [replace(part, values=part.values + self.calls) for part in super().answers(hidden, views)]
+        return [
+            replace(part, values=part.values + self.calls)
+            for part in super().answers(hidden, views)
+        ]
 
 
 class OnePart(Classify):
@@ -239,13 +256,19 @@ class LearnsNothingGiven(Classify):
 
 class SeesGold(Classify):
     def encode(self, examples, training):
-        told = [replace(each, data=(each.data[0] + " cat" * len(each.gold or ""),)) for each in examples]
+        told = [
+            replace(each, data=(each.data[0] + " cat" * len(each.gold or ""),)) for each in examples
+        ]
         yield from super().encode(told, training)
 
 
 class TellsGold(Classify):
     def merge(self, example, encoded, parts):
-        return super().merge(example, encoded, parts) if example.gold is None else Prediction(example.gold)
+        return (
+            super().merge(example, encoded, parts)
+            if example.gold is None
+            else Prediction(example.gold)
+        )
 
 
 class NumpyAnswers(Classify):
@@ -277,19 +300,27 @@ class ScoresOfNobody(Classify):
 class NotANumber(Classify):
     class scorer(Classify.scorer):
         def score(self, predictions, examples):
-            return [replace(score, value=float("nan")) for score in super().score(predictions, examples)]
+            return [
+                replace(score, value=float("nan")) for score in super().score(predictions, examples)
+            ]
 
 
 class PraisesErrors(Classify):
     class scorer(Classify.scorer):
         def score(self, predictions, examples):
-            return [replace(score, value=1 - score.value, interval=None) for score in super().score(predictions, examples)]
+            return [
+                replace(score, value=1 - score.value, interval=None)
+                for score in super().score(predictions, examples)
+            ]
 
 
 class ScoresHalf(Classify):
     class scorer(Classify.scorer):
         def score(self, predictions, examples):
-            return [replace(score, value=score.value / 2, interval=None) for score in super().score(predictions, examples)]
+            return [
+                replace(score, value=score.value / 2, interval=None)
+                for score in super().score(predictions, examples)
+            ]
 
 
 class ShortBaseline(Classify):
@@ -373,7 +404,10 @@ RIVALS = {
     BeginsByChance: ("begin", "the second time"),
     AsksForMore: ("progress", "at progress 0"),
     FollowsWhatIsNotThere: ("followers", "no such parameter"),
-    ChangesParameters: ("after a step", "changes the parameter learnable.classifier.classifier.bias"),
+    ChangesParameters: (
+        "after a step",
+        "changes the parameter learnable.classifier.classifier.bias",
+    ),
     Guesses: ("predict is deterministic", "differ"),
     OnePart: ("predict is deterministic", "1 parts for 8"),
     ExaminesOtherwise: ("examine", "not that of forward"),

@@ -40,7 +40,9 @@ class StudentBatch(ModelBatch):
 
 class Student(Objective[StudentBatch]):
     class Options(Config):
-        hide_rate: float = setting(0.3, "share of the tokens that the student does not see", gt=0, lt=1)
+        hide_rate: float = setting(
+            0.3, "share of the tokens that the student does not see", gt=0, lt=1
+        )
 
     summary = "tell what a teacher thinks of hidden words"
     special_tokens = frozenset({"mask"})
@@ -61,7 +63,9 @@ class Student(Objective[StudentBatch]):
         hidden_T &= ~self.tokenizer.specials[batch.tokens]
         places_N = np.flatnonzero(hidden_T)
         told = Inputs.of(batch, np.where(hidden_T, self.tokenizer.mask, batch.tokens))
-        return StudentBatch(told, {"regression": len(places_N)}, Inputs.of(batch), torch.from_numpy(places_N))
+        return StudentBatch(
+            told, {"regression": len(places_N)}, Inputs.of(batch), torch.from_numpy(places_N)
+        )
 
     def forward(self, backbone: Transformer, views: StudentBatch) -> Loss:
         with torch.no_grad():
@@ -71,5 +75,7 @@ class Student(Objective[StudentBatch]):
         return Loss({"regression": (told_ND - thought_ND).square().mean(dim=1).sum()})
 
     def show(self, views: StudentBatch) -> Report:
-        passages = passages_of(views.inputs.tokens_T.numpy(), views.inputs.packing.lengths, self.tokenizer)
+        passages = passages_of(
+            views.inputs.tokens_T.numpy(), views.inputs.packing.lengths, self.tokenizer
+        )
         return Report("what the student reads", passages=passages)

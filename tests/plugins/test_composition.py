@@ -1,4 +1,6 @@
-"""Objectives joined with "+" hold to what single ones do, and each part sees what it would see alone."""
+"""Objectives joined with "+" hold to what single ones do, and each part sees what it would see
+alone.
+"""
 
 from dataclasses import fields, replace
 from functools import cache
@@ -35,7 +37,9 @@ def joined(*names):
         special_tokens = frozenset().union(*(cls.special_tokens for cls in classes.values()))
 
         def __init__(self, options, context):
-            super().__init__(classes, {name: cls.Options() for name, cls in classes.items()}, context)
+            super().__init__(
+                classes, {name: cls.Options() for name, cls in classes.items()}, context
+            )
 
     return Joined
 
@@ -48,7 +52,9 @@ def test_joined_objectives_conform(names, check):
 
 @pytest.mark.parametrize("names", PAIRS, ids="+".join)
 def test_each_term_is_that_of_its_part_alone(names):
-    """The corrupter's inputs are what the backbone reads; each part's loss is its own reading of them."""
+    """The corrupter's inputs are what the backbone reads; each part's loss is its own reading of
+    them.
+    """
     bench = Bench.of(joined(*names), None, "encoder")
     learner, batch = bench.learner(), bench.collate(range(6))
     loss = learner(batch)
@@ -79,17 +85,29 @@ def test_each_part_says_the_unit_of_its_own_losses():
         loss_unit = "squared error"
 
     classes = {"mlm": registry.load("objectives", "mlm"), "measured": Measured}
-    both = build_objective(classes, {name: cls.Options() for name, cls in classes.items()}, tiny_context())
-    assert (both.loss_unit, unit_of(both, "mlm"), unit_of(both, "measured.nsp")) == ("", "nats", "squared error")
+    both = build_objective(
+        classes, {name: cls.Options() for name, cls in classes.items()}, tiny_context()
+    )
+    assert (both.loss_unit, unit_of(both, "mlm"), unit_of(both, "measured.nsp")) == (
+        "",
+        "nats",
+        "squared error",
+    )
     assert unit_of(both.parts["mlm"], "mlm") == "nats"
 
 
 def test_no_part_is_kept_twice_and_what_was_kept_twice_is_read():
     classes = {name: registry.load("objectives", name) for name in ("mlm", "nsp")}
-    both = build_objective(classes, {name: cls.Options() for name, cls in classes.items()}, tiny_context())
+    both = build_objective(
+        classes, {name: cls.Options() for name, cls in classes.items()}, tiny_context()
+    )
     state = both.state_dict()
     assert {name.split(".")[0] for name in state} == {"parts"}
-    copies = {name.replace("parts.nsp.", "arranger."): value for name, value in state.items() if name.startswith("parts.nsp.")}
+    copies = {
+        name.replace("parts.nsp.", "arranger."): value
+        for name, value in state.items()
+        if name.startswith("parts.nsp.")
+    }
     assert copies
     assert without_copies({**state, **copies}).keys() == state.keys()
 
@@ -98,7 +116,9 @@ def test_a_part_has_the_followers_the_state_and_the_beginning_that_it_has_alone(
     """Under the names that the whole has for them."""
     learner = Bench.of(joined("student", "mlm"), None, "encoder").learner()
     student = learner.learnable.parts["student"]
-    assert {leader for leader, _ in learner.leaders.values()} == {f"backbone.{name}" for name, _ in student.teacher.named_parameters()}
+    assert {leader for leader, _ in learner.leaders.values()} == {
+        f"backbone.{name}" for name, _ in student.teacher.named_parameters()
+    }
     assert all(name.startswith("learnable.parts.student.teacher.") for name in learner.leaders)
     bench = Bench.of(joined("two-views", "codebook"), None, "encoder")
     began, batch = bench.fresh(), bench.collate(range(8))
@@ -109,7 +129,10 @@ def test_a_part_has_the_followers_the_state_and_the_beginning_that_it_has_alone(
     began.begin(lambda: batch)
     assert torch.equal(part.sums_KD, expected)
     assert expected.abs().sum() > 0
-    began.after_step({"codebook.rows": torch.ones(8), "codebook.sums": expected, "codebook.fresh": expected[:0]}, Rng(0, 0))
+    began.after_step(
+        {"codebook.rows": torch.ones(8), "codebook.sums": expected, "codebook.fresh": expected[:0]},
+        Rng(0, 0),
+    )
     torch.testing.assert_close(part.sums_KD, expected)
 
 
@@ -123,24 +146,42 @@ def test_masks_of_joined_objectives_spare_the_separators():
 
 def test_parts_draw_apart():
     """The strangers that nsp draws do not depend on what stands beside it."""
-    alone, together = Bench.of(registry.load("objectives", "nsp"), None, "encoder"), Bench.of(joined("mlm", "nsp"), None, "encoder")
+    alone, together = (
+        Bench.of(registry.load("objectives", "nsp"), None, "encoder"),
+        Bench.of(joined("mlm", "nsp"), None, "encoder"),
+    )
     assert np.array_equal(alone.batch(range(8)).tokens, together.batch(range(8)).tokens)
-    masks = together.collator().parts["mlm"].collate(together.batch(range(8)), Rng(0, 0).of("mlm")).places_N
+    masks = (
+        together.collator()
+        .parts["mlm"]
+        .collate(together.batch(range(8)), Rng(0, 0).of("mlm"))
+        .places_N
+    )
     assert torch.equal(together.collate(range(8)).parts["mlm"].places_N, masks)
 
 
-@pytest.mark.parametrize(("names", "what"), [(("nsp", "sop"), "arrange the data"), (("mlm", "clm", "nsp"), "arrange the data")])
+@pytest.mark.parametrize(
+    ("names", "what"),
+    [(("nsp", "sop"), "arrange the data"), (("mlm", "clm", "nsp"), "arrange the data")],
+)
 def test_two_arrangers_do_not_join(names, what):
     classes = {name: registry.load("objectives", name) for name in names}
     with pytest.raises(UsageError, match=what):
-        build_objective(classes, {name: cls.Options() for name, cls in classes.items()}, tiny_context())
+        build_objective(
+            classes, {name: cls.Options() for name, cls in classes.items()}, tiny_context()
+        )
 
 
 def test_a_part_that_couples_samples_couples_the_whole():
     """Its batch is not split, or a contrastive part would learn another loss without a word."""
-    plain, coupled = registry.load("objectives", "mlm"), type("Coupled", (registry.load("objectives", "nsp"),), {"couples": True})
+    plain, coupled = (
+        registry.load("objectives", "mlm"),
+        type("Coupled", (registry.load("objectives", "nsp"),), {"couples": True}),
+    )
     for classes, expected in (({"mlm": plain}, False), ({"mlm": plain, "coupled": coupled}, True)):
-        composite = Composite(classes, {name: cls.Options() for name, cls in classes.items()}, tiny_context("encoder"))
+        composite = Composite(
+            classes, {name: cls.Options() for name, cls in classes.items()}, tiny_context("encoder")
+        )
         assert composite.couples is expected
 
 
@@ -152,16 +193,26 @@ def test_all_that_parts_show_is_in_what_the_whole_shows():
     class Pictured(sop):
         def show(self, model_batch):
             return replace(
-                super().show(model_batch), matrices=[picture], plots=[Plot("loss", "x", "y", [])], scatters=[Scatter("", [], [], [], [])]
+                super().show(model_batch),
+                matrices=[picture],
+                plots=[Plot("loss", "x", "y", [])],
+                scatters=[Scatter("", [], [], [], [])],
             )
 
     classes = {"mlm": registry.load("objectives", "mlm"), "pictured": Pictured}
     whole = Bench.of(joined("mlm", "sop"), None, "encoder")
-    composite = Composite(classes, {name: cls.Options() for name, cls in classes.items()}, whole.context)
+    composite = Composite(
+        classes, {name: cls.Options() for name, cls in classes.items()}, whole.context
+    )
     model_batch = composite.collate(whole.batch(range(3)), Rng(0, 0))
-    shown, parts = composite.show(model_batch), [part.show(model_batch.parts[name]) for name, part in composite.objectives.items()]
+    shown, parts = (
+        composite.show(model_batch),
+        [part.show(model_batch.parts[name]) for name, part in composite.objectives.items()],
+    )
     for field in fields(Report):
         if field.name not in ("title", "passages", "counts"):
-            assert list(getattr(shown, field.name)) == [each for part in parts for each in getattr(part, field.name)], field.name
+            assert list(getattr(shown, field.name)) == [
+                each for part in parts for each in getattr(part, field.name)
+            ], field.name
     assert shown.matrices == [picture]
     assert len(shown.passages) == sum(len(part.passages) for part in parts) > 0

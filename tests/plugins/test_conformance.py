@@ -1,4 +1,6 @@
-"""The kit over every installed objective, over two more shapes, and over objectives with one defect each."""
+"""The kit over every installed objective, over two more shapes, and over objectives with one defect
+each.
+"""
 
 import importlib.util
 import sys
@@ -30,7 +32,9 @@ def test_installed_objectives(name, check):
 
 
 @pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("cls", [Rivals, MaskedRows, Reversal, VisibleRows, TwoViews, Student, Codebook])
+@pytest.mark.parametrize(
+    "cls", [Rivals, MaskedRows, Reversal, VisibleRows, TwoViews, Student, Codebook]
+)
 def test_other_shapes(cls, check):
     check_one(cls, check)
 
@@ -73,12 +77,16 @@ class CountingStreams(MaskedLanguageModel):
 
     def sample(self, corpus, row, rng):
         sample = super().sample(corpus, row, rng)
-        return replace(sample, streams={"target": replace(sample, tokens=sample.tokens + next(self.calls))})
+        return replace(
+            sample, streams={"target": replace(sample, tokens=sample.tokens + next(self.calls))}
+        )
 
 
 class DrawsAnew(MaskedLanguageModel):
     def collate(self, batch, rng):
-        return super().collate(batch, replace(rng, seed=int(np.random.default_rng().integers(1000))))
+        return super().collate(
+            batch, replace(rng, seed=int(np.random.default_rng().integers(1000)))
+        )
 
 
 class DrawsGlobally(MaskedLanguageModel):
@@ -127,7 +135,9 @@ class GroupOfNothing(MaskedLanguageModel):
 
 class Averages(MaskedLanguageModel):
     def read(self, hidden, views, backbone):
-        return Loss({"mlm": super().read(hidden, views, backbone).sums["mlm"] / views.counts["mlm"]})
+        return Loss(
+            {"mlm": super().read(hidden, views, backbone).sums["mlm"] / views.counts["mlm"]}
+        )
 
 
 class RowsByPlace(MaskedLanguageModel):
@@ -155,12 +165,19 @@ class HiddenState(MaskedLanguageModel):
 
 class BeginsByChance(MaskedLanguageModel):
     def begin(self, backbone, first_batch):
-        self.head.bias.copy_(torch.from_numpy(np.random.default_rng().normal(size=self.head.bias.shape)))
+        self.head.bias.copy_(
+            torch.from_numpy(np.random.default_rng().normal(size=self.head.bias.shape))
+        )
 
 
 class DividesByWhatIsLeft(MaskedLanguageModel):
     def read(self, hidden, views, backbone):
-        return Loss({"mlm": super().read(hidden, views, backbone).sums["mlm"] / (1 - torch.tensor(views.progress))})
+        return Loss(
+            {
+                "mlm": super().read(hidden, views, backbone).sums["mlm"]
+                / (1 - torch.tensor(views.progress))
+            }
+        )
 
 
 class FollowsNothing(MaskedLanguageModel):
@@ -185,7 +202,10 @@ class Mute(MaskedLanguageModel):
 
 class AsksByChance(MaskedLanguageModel):
     def illustrations(self, samples):
-        return [(f"{shown} {np.random.default_rng().random()}", request) for shown, request in super().illustrations(samples)]
+        return [
+            (f"{shown} {np.random.default_rng().random()}", request)
+            for shown, request in super().illustrations(samples)
+        ]
 
 
 class AsksForText(MaskedLanguageModel):
@@ -259,9 +279,13 @@ DEFECTS = {
 }
 
 
-@pytest.mark.parametrize(("cls", "check"), DEFECTS.items(), ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.parametrize(
+    ("cls", "check"), DEFECTS.items(), ids=lambda value: getattr(value, "__name__", value)
+)
 def test_a_defect_is_found(cls, check):
-    failed = {finding.name: finding.detail for finding in check_objective(cls) if not finding.passed}
+    failed = {
+        finding.name: finding.detail for finding in check_objective(cls) if not finding.passed
+    }
     assert failed[check]
 
 
@@ -272,13 +296,16 @@ def test_every_check_but_imports_has_a_defect_that_it_finds():
 def test_inner_imports_are_found(tmp_path):
     path = tmp_path / "insider.py"
     path.write_text(
-        "from sslplugins.objectives.mlm import MaskedLanguageModel\nimport sslcli.core.heads\n\nclass Insider(MaskedLanguageModel): ...\n"
+        "from sslplugins.objectives.mlm import MaskedLanguageModel\nimport "
+        "sslcli.core.heads\n\nclass Insider(MaskedLanguageModel): ...\n"
     )
     specification = importlib.util.spec_from_file_location("insider", path)
     module = importlib.util.module_from_spec(specification)
     sys.modules["insider"] = module
     specification.loader.exec_module(module)
-    (finding,) = [finding for finding in check_objective(module.Insider) if finding.name == "imports"]
+    (finding,) = [
+        finding for finding in check_objective(module.Insider) if finding.name == "imports"
+    ]
     assert "sslcli.core.heads" in finding.detail
 
 

@@ -1,4 +1,6 @@
-"""The objective that CONTRIBUTING.md shows is whole: it is taken out of the page, registered, checked, and trained."""
+"""The objective that CONTRIBUTING.md shows is whole: it is taken out of the page, registered,
+checked, and trained.
+"""
 
 import re
 from pathlib import Path
@@ -20,7 +22,9 @@ EPOCHS = range(1, 4)  # of corruptions that training has not seen
 
 @pytest.fixture(scope="module")
 def source():
-    (found,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    (found,) = re.findall(
+        r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
     return found
 
 
@@ -32,7 +36,9 @@ def replaced(source, tmp_path_factory):
     metadata = site / "replaced-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: replaced\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[sslcli.objectives]\nrtd = replaced_tokens:ReplacedTokens\n")
+    (metadata / "entry_points.txt").write_text(
+        "[sslcli.objectives]\nrtd = replaced_tokens:ReplacedTokens\n"
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(site))
         found = registry.find("objectives", "rtd")

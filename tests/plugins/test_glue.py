@@ -1,4 +1,6 @@
-"""GLUE: every file read as the official readers do, by column number; the leaderboard's average and its files."""
+"""GLUE: every file read as the official readers do, by column number; the leaderboard's average and
+its files.
+"""
 
 import csv
 import json
@@ -15,14 +17,21 @@ from sslcli.datasets.sifter import Sifter
 from sslcli.settings import LabelledSettings
 from sslcli.workflows.suite.submission import add_answers
 
-# What the readers that came with BERT and with the GLUE baselines take: text columns and label column, of train and of test.
+# What the readers that came with BERT and with the GLUE baselines take: text columns and label
+# column, of train and of test.
 POSITIONS = {
     "cola": ("CoLA", "train dev test", (3,), 1, (1,)),
     "sst-2": ("SST-2", "train dev test", (0,), 1, (1,)),
     "mrpc": ("MRPC", "train dev test", (3, 4), 0, (3, 4)),
     "sts-b": ("STS-B", "train dev test", (7, 8), -1, (7, 8)),
     "qqp": ("QQP", "train dev test", (3, 4), 5, (1, 2)),
-    "mnli": ("MNLI", "train dev_matched dev_mismatched test_matched test_mismatched", (8, 9), -1, (8, 9)),
+    "mnli": (
+        "MNLI",
+        "train dev_matched dev_mismatched test_matched test_mismatched",
+        (8, 9),
+        -1,
+        (8, 9),
+    ),
     "qnli": ("QNLI", "train dev test", (1, 2), -1, (1, 2)),
     "rte": ("RTE", "train dev test", (1, 2), -1, (1, 2)),
     "wnli": ("WNLI", "train dev test", (1, 2), -1, (1, 2)),
@@ -50,7 +59,9 @@ def official(data, part, split):
     if is_test:
         return [(tuple(row[place] for place in of_test), None) for row in rows]
     rows = [row for row in rows if len(row) > 5 or part != "qqp"]
-    found = [(tuple(row[place] for place in texts), row[label]) for row in rows if row[label] != "-"]
+    found = [
+        (tuple(row[place] for place in texts), row[label]) for row in rows if row[label] != "-"
+    ]
     return [(pair, float(value)) for pair, value in found] if part == "sts-b" else found
 
 
@@ -58,7 +69,12 @@ def read(data, part, split, suite=None):
     """The same through the part's own task."""
     own = next(one for one in (suite or glue()).parts(data) if one.name == part)
     reference = f"glue:{part}/{split}:{data}"
-    return [(e.data, e.gold) for e in examples_of(task_class(own.task), task_options(own.task, own.options), [reference], "test", NOTHING)]
+    return [
+        (e.data, e.gold)
+        for e in examples_of(
+            task_class(own.task), task_options(own.task, own.options), [reference], "test", NOTHING
+        )
+    ]
 
 
 @pytest.mark.parametrize(("part", "split"), SPLITS)
@@ -75,7 +91,12 @@ def test_the_diagnostic_set_is_answered_by_mnli(data):
 def test_parts_are_those_whose_files_are_there_with_their_figures(data, tmp_path):
     parts = {part.name: part for part in glue(sequence_tokens=64).parts(data)}
     assert list(parts) == list(POSITIONS)
-    assert {part.best_by for part in parts.values()} == {"matthews", "accuracy", "f1+accuracy", "pearson+spearman"}
+    assert {part.best_by for part in parts.values()} == {
+        "matthews",
+        "accuracy",
+        "f1+accuracy",
+        "pearson+spearman",
+    }
     assert (parts["cola"].task, parts["rte"].task) == ("classify", "pairs")
     assert parts["sts-b"].options == {"kind": "number", "sequence_tokens": 64}
     assert parts["mnli"].evaluations == ["dev_matched", "dev_mismatched"]
@@ -101,23 +122,35 @@ def test_folders_and_files_are_found_whatever_their_case(data):
 
 
 def test_rows_that_are_passed_over_are_counted(data):
-    assert glue().passed_over(data, "qqp", "train") == ["2 rows of qqp/train are passed over: they have too few columns"]
+    assert glue().passed_over(data, "qqp", "train") == [
+        "2 rows of qqp/train are passed over: they have too few columns"
+    ]
     (sentence,) = glue().passed_over(data, "mnli", "dev_matched")
-    assert sentence == "1 rows of mnli/dev_matched are passed over: they have no label that annotators agreed on"
+    assert sentence == (
+        "1 rows of mnli/dev_matched are passed over: they have no label that annotators agreed on"
+    )
     quiet = [("mnli", "train"), ("qqp", "test"), ("cola", "train"), ("rte", "dev")]
     assert [glue().passed_over(data, *place) for place in quiet] == [[]] * 4
 
 
-@pytest.mark.parametrize(("part", "label"), [("cola", -1), ("mnli", -1), ("sts-b", -1.0), ("rte", None), ("qnli", "-")])
+@pytest.mark.parametrize(
+    ("part", "label"), [("cola", -1), ("mnli", -1), ("sts-b", -1.0), ("rte", None), ("qnli", "-")]
+)
 def test_rows_without_a_label_are_left_out_and_counted(tmp_path, part, label):
-    own = {"cola": ["sentence"], "mnli": ["premise", "hypothesis"], "qnli": ["question", "sentence"]}
+    own = {
+        "cola": ["sentence"],
+        "mnli": ["premise", "hypothesis"],
+        "qnli": ["question", "sentence"],
+    }
     texts = own.get(part, ["sentence1", "sentence2"])
     ends = ["validation_matched"] if part == "mnli" else ["validation"]
     good = [{**dict.fromkeys(texts, f"text {n}"), "label": n, "idx": n} for n in (0, 1)]
     for split in ("train", *ends):
         path = tmp_path / part.replace("-", "") / f"{split}.jsonl"
         path.parent.mkdir(exist_ok=True)
-        path.write_text("".join(f"{json.dumps(row)}\n" for row in [*good, {**good[0], "label": label}]))
+        path.write_text(
+            "".join(f"{json.dumps(row)}\n" for row in [*good, {**good[0], "label": label}])
+        )
     assert len(read(tmp_path, part, "train")) == 2
     (sentence,) = glue().passed_over(tmp_path, part, "train")
     assert sentence.startswith(f"1 rows of {part}/train are passed over")
@@ -146,7 +179,9 @@ def test_the_original_files_of_mrpc_are_split_by_the_listed_pairs(data):
     columns = ["Quality", "#1 ID", "#2 ID", "#1 String", "#2 String"]
     rows = [[1, 10, 11, "A b.", "B a."], [1, 14, 15, "E.", "F."], [0, 12, 13, "C.", "D."]]
     write(data / "MRPC" / "msr_paraphrase_train.txt", columns, *rows, mark="\ufeff")
-    write(data / "MRPC" / "msr_paraphrase_test.txt", columns, [1, 20, 21, "A.", "B."], mark="\ufeff")
+    write(
+        data / "MRPC" / "msr_paraphrase_test.txt", columns, [1, 20, 21, "A.", "B."], mark="\ufeff"
+    )
     assert "mrpc" not in [part.name for part in glue().parts(data)]
     write(data / "MRPC" / "dev_ids.tsv", [14, 15])
     assert {split: read(data, "mrpc", split) for split in ("train", "test")} == whole
@@ -156,8 +191,14 @@ def test_the_original_files_of_mrpc_are_split_by_the_listed_pairs(data):
 HUGGING_FACE = {
     "cola": ({"sentence": "a", "label": 1, "idx": 0}, (("a",), "1")),
     "sts-b": ({"sentence1": "a", "sentence2": "b", "label": 3.8, "idx": 0}, (("a", "b"), 3.8)),
-    "mnli": ({"premise": "a", "hypothesis": "b", "label": 2, "idx": 0}, (("a", "b"), "contradiction")),
-    "qnli": ({"question": "a", "sentence": "b", "label": 1, "idx": 0}, (("a", "b"), "not_entailment")),
+    "mnli": (
+        {"premise": "a", "hypothesis": "b", "label": 2, "idx": 0},
+        (("a", "b"), "contradiction"),
+    ),
+    "qnli": (
+        {"question": "a", "sentence": "b", "label": 1, "idx": 0},
+        (("a", "b"), "not_entailment"),
+    ),
     "qqp": ({"question1": "a", "question2": "b", "label": 0, "idx": 0}, (("a", "b"), "0")),
     "mrpc": ({"sentence1": "a", "sentence2": "b", "label": 1, "idx": 0}, (("a", "b"), "1")),
 }
@@ -184,10 +225,25 @@ def test_files_with_the_columns_of_hugging_face_are_read(tmp_path, part, suffix)
 
 
 BROKEN = [
-    ("cola", "CoLA/dev.tsv", ["gj04", "", "", "x"], "dev.tsv, line 1, field 'label': there is no label"),
-    ("cola", "CoLA/dev.tsv", ["gj04", 2, "", "x"], "dev.tsv, line 1, field 'label': '2' is no label"),
+    (
+        "cola",
+        "CoLA/dev.tsv",
+        ["gj04", "", "", "x"],
+        "dev.tsv, line 1, field 'label': there is no label",
+    ),
+    (
+        "cola",
+        "CoLA/dev.tsv",
+        ["gj04", 2, "", "x"],
+        "dev.tsv, line 1, field 'label': '2' is no label",
+    ),
     ("cola", "CoLA/dev.tsv", ["gj04", 1, "x"], "dev.tsv, line 1 has 3 columns and should have 4"),
-    ("rte", "RTE/dev.tsv", [0, "a", "b", "neutral"], "dev.tsv, line 2, field 'label': 'neutral' is no label"),
+    (
+        "rte",
+        "RTE/dev.tsv",
+        [0, "a", "b", "neutral"],
+        "dev.tsv, line 2, field 'label': 'neutral' is no label",
+    ),
     ("sts-b", "STS-B/dev.tsv", ["5.5"], "dev.tsv, line 2, field 'score': '5.5' is no similarity"),
     ("sts-b", "STS-B/dev.tsv", ["nan"], "dev.tsv, line 2, field 'score': 'nan' is no similarity"),
 ]
@@ -195,7 +251,10 @@ BROKEN = [
 
 @pytest.mark.parametrize(("part", "name", "row", "said"), BROKEN)
 def test_a_broken_row_is_named(data, part, name, row, said):
-    header = {"rte": [["index", "sentence1", "sentence2", "label"]], "sts-b": [["sentence1", "sentence2", "score"]]}.get(part, [])
+    header = {
+        "rte": [["index", "sentence1", "sentence2", "label"]],
+        "sts-b": [["sentence1", "sentence2", "score"]],
+    }.get(part, [])
     write(data / name, *header, ["a", "b", *row] if part == "sts-b" else row)
     with pytest.raises(DataError) as caught:
         read(data, part, "dev")
@@ -204,8 +263,13 @@ def test_a_broken_row_is_named(data, part, name, row, said):
 
 @pytest.mark.parametrize(("part", "name", "row", "said"), BROKEN[1:5])
 def test_a_broken_row_is_left_out_and_counted(data, part, name, row, said):
-    header = {"rte": [["index", "sentence1", "sentence2", "label"]], "sts-b": [["sentence1", "sentence2", "score"]]}.get(part, [])
-    good = {"rte": [1, "c", "d", "entailment"], "sts-b": ["c", "d", "2.5"]}.get(part, ["gj04", 1, "", "c"])
+    header = {
+        "rte": [["index", "sentence1", "sentence2", "label"]],
+        "sts-b": [["sentence1", "sentence2", "score"]],
+    }.get(part, [])
+    good = {"rte": [1, "c", "d", "entailment"], "sts-b": ["c", "d", "2.5"]}.get(
+        part, ["gj04", 1, "", "c"]
+    )
     write(data / name, *header, ["a", "b", *row] if part == "sts-b" else row, good)
     own = next(one for one in glue().parts(data) if one.name == part)
     sifter = Sifter(1)
@@ -259,7 +323,8 @@ def test_places_that_are_not_there_are_named(data):
         list(glue().records(data, "mnli", "dev"))
 
 
-# BERT-large on gluebenchmark.com/leaderboard; Devlin et al. 2019 give its average, 80.5, in their abstract.
+# BERT-large on gluebenchmark.com/leaderboard; Devlin et al. 2019 give its average, 80.5, in their
+# abstract.
 BERT_LARGE = {
     "cola": {"dev": {"matthews": 60.5}},
     "sst-2": {"dev": {"accuracy": 94.9}},
@@ -274,11 +339,22 @@ BERT_LARGE = {
 
 
 def reached(figures, *offsets):
-    """Scores of as many seeds as there are offsets, in points, and one score that does not count."""
+    """Scores of as many seeds as there are offsets, in points, and one score that does not
+    count.
+    """
     other = Score("macro f1", 0.1)
     return {
         part: {
-            split: [[other, *(Score(name, (value + offset) / 100, count=9) for name, value in values.items())] for offset in offsets]
+            split: [
+                [
+                    other,
+                    *(
+                        Score(name, (value + offset) / 100, count=9)
+                        for name, value in values.items()
+                    ),
+                ]
+                for offset in offsets
+            ]
             for split, values in splits.items()
         }
         for part, splits in figures.items()
@@ -290,14 +366,18 @@ def test_the_average_is_the_leaderboards():
     (table,) = report.tables
     rows = {tuple(row[:3]): row[3:] for row in table.rows}
     assert round(rows["average", "", "9 tasks"][0], 1) == 80.5
-    assert rows["without wnli", "", "8 tasks"][0] == pytest.approx(sum([60.5, 94.9, 87.35, 87.05, 80.7, 86.3, 92.7, 70.1]) / 8)
+    assert rows["without wnli", "", "8 tasks"][0] == pytest.approx(
+        sum([60.5, 94.9, 87.35, 87.05, 80.7, 86.3, 92.7, 70.1]) / 8
+    )
     assert rows["mrpc", "dev", "f1"] == pytest.approx([89.3, 86.3, 91.3, 5, 9, None])
     assert len(table.rows) == len(rows) == 13 + 2
     assert report.notes == []
 
 
 def test_what_is_no_average_of_glue_is_called_that():
-    report = glue().summarise(reached({"cola": BERT_LARGE["cola"], "rte": BERT_LARGE["rte"]}, 0.0, 1.0))
+    report = glue().summarise(
+        reached({"cola": BERT_LARGE["cola"], "rte": BERT_LARGE["rte"]}, 0.0, 1.0)
+    )
     *_, average = report.tables[0].rows
     assert average[:3] == ["average", "", "2 tasks"]
     assert average[3] == pytest.approx((61.0 + 70.6) / 2)
@@ -312,7 +392,12 @@ def answers(*values):
 
 SUBMITTED = [
     ("cola", "test", ("0", "1"), {"CoLA.tsv": "index\tprediction\n0\t0\n1\t1\n"}),
-    ("sts-b", "test", (-0.2, 2.71828, 5.4), {"STS-B.tsv": "index\tprediction\n0\t0.000\n1\t2.718\n2\t5.000\n"}),
+    (
+        "sts-b",
+        "test",
+        (-0.2, 2.71828, 5.4),
+        {"STS-B.tsv": "index\tprediction\n0\t0.000\n1\t2.718\n2\t5.000\n"},
+    ),
     ("mnli", "test_mismatched", ("neutral",), {"MNLI-mm.tsv": "index\tprediction\n0\tneutral\n"}),
     ("mnli", "diagnostic", ("contradiction",), {"AX.tsv": "index\tprediction\n0\tcontradiction\n"}),
     ("qnli", "test", ("not_entailment",), {"QNLI.tsv": "index\tprediction\n0\tnot_entailment\n"}),
@@ -326,14 +411,20 @@ def test_a_submitted_file_is_written_to_the_letter(part, split, values, wanted):
 
 # Lines of every file, header included, as the leaderboard's sample submission has them.
 LINES = {
-    "CoLA": 1064, "SST-2": 1822, "MRPC": 1726, "STS-B": 1380, "QQP": 390966, "MNLI-m": 9797, "MNLI-mm": 9848, "QNLI": 5464, "RTE": 3001,
+    "CoLA": 1064, "SST-2": 1822, "MRPC": 1726, "STS-B": 1380, "QQP": 390966, "MNLI-m": 9797,
+    "MNLI-mm": 9848, "QNLI": 5464, "RTE": 3001,
     "WNLI": 147, "AX": 1105,
 }  # fmt: skip
 
 
 def test_eleven_files_of_the_official_sizes_are_packed(tmp_path):
-    files = {f"{name}.tsv": "index\tprediction\n" + "0\t1\n" * (lines - 1) for name, lines in LINES.items()}
-    add_answers(glue(), tmp_path, {name: content for name, content in files.items() if name != "AX.tsv"})
+    files = {
+        f"{name}.tsv": "index\tprediction\n" + "0\t1\n" * (lines - 1)
+        for name, lines in LINES.items()
+    }
+    add_answers(
+        glue(), tmp_path, {name: content for name, content in files.items() if name != "AX.tsv"}
+    )
     assert not list(tmp_path.rglob("*.zip"))
     add_answers(glue(), tmp_path, {"AX.tsv": files["AX.tsv"]})
     with zipfile.ZipFile(tmp_path / "submission" / "submission.zip") as archive:
@@ -346,4 +437,7 @@ def test_what_the_leaderboard_would_refuse_is_said():
     assert glue().refusals({f"{name}.tsv": "\n" * lines for name, lines in LINES.items()}) == []
     files = {f"{name}.tsv": "\n" * lines for name, lines in LINES.items() if name != "RTE"}
     files["AX.tsv"] += "\n"
-    assert glue().refusals(files) == ["there is no RTE.tsv", "AX.tsv has 1,105 answers and should have 1,104"]
+    assert glue().refusals(files) == [
+        "there is no RTE.tsv",
+        "AX.tsv has 1,105 answers and should have 1,104",
+    ]

@@ -1,4 +1,6 @@
-"""Next-sentence and sentence-order prediction: the labels are true, and nothing but the text gives them away."""
+"""Next-sentence and sentence-order prediction: the labels are true, and nothing but the text gives
+them away.
+"""
 
 from dataclasses import replace
 
@@ -42,14 +44,18 @@ def test_next_sentence_labels_are_true():
             assert second == b
         else:
             found = [
-                d for d, s, e in data.spans.tolist() if d != document and within(second, data.tokens(*data.sentences[[s, e]]).tolist())
+                d
+                for d, s, e in data.spans.tolist()
+                if d != document and within(second, data.tokens(*data.sentences[[s, e]]).tolist())
             ]
             assert found
     assert np.mean(labels) == pytest.approx(0.5, abs=0.1)
 
 
 def within(part, whole):
-    return any(whole[place : place + len(part)] == part for place in range(len(whole) - len(part) + 1))
+    return any(
+        whole[place : place + len(part)] == part for place in range(len(whole) - len(part) + 1)
+    )
 
 
 def test_strangers_are_new_every_epoch():
@@ -58,13 +64,18 @@ def test_strangers_are_new_every_epoch():
 
 
 def unrelated_sentences(documents=400, sentences=(2, 9), **settings):
-    """Documents whose sentences have lengths that say nothing of one another, and all end in one token."""
+    """Documents whose sentences have lengths that say nothing of one another, and all end in one
+    token.
+    """
     random = np.random.default_rng(0)
 
     def sentence():
         return np.append(random.integers(10, TOKENIZER.size, random.integers(3, 14)), 9)
 
-    return corpus_in_memory([[sentence() for _ in range(random.integers(*sentences))] for _ in range(documents)], **settings)
+    return corpus_in_memory(
+        [[sentence() for _ in range(random.integers(*sentences))] for _ in range(documents)],
+        **settings,
+    )
 
 
 @pytest.mark.parametrize("cls", [NextSentence, SentenceOrder])
@@ -72,7 +83,8 @@ def unrelated_sentences(documents=400, sentences=(2, 9), **settings):
     ("unit", "sequence_tokens", "documents"),
     [
         ("fill", 64, {}), ("fill", 34, {}), ("sentence", 64, {}),
-        ("fill", 64, {"documents": 200, "sentences": (40, 41)}), ("fill", 128, {"documents": 300, "sentences": (40, 41)}),
+        ("fill", 64, {"documents": 200, "sentences": (40, 41)}), ("fill", 128, {"documents": 300,
+        "sentences": (40, 41)}),
     ],
 )  # fmt: skip
 def test_lengths_and_last_tokens_do_not_give_the_label_away(cls, unit, sequence_tokens, documents):
@@ -85,19 +97,29 @@ def test_lengths_and_last_tokens_do_not_give_the_label_away(cls, unit, sequence_
     for number, row in enumerate(np.concatenate([rows.values for rows in objective.arrange(data)])):
         sample = objective.sample(data, row, Rng(0, 0).sample(number))
         cut = int((sample.segments == 0).sum())
-        features.append([cut, len(sample) - cut, len(sample), sample.tokens[-2], sample.tokens[cut - 2]])
+        features.append(
+            [cut, len(sample) - cut, len(sample), sample.tokens[-2], sample.tokens[cut - 2]]
+        )
         labels.append(sample.fields["label"])
-    score = cross_val_score(RandomForestClassifier(60, max_depth=4, random_state=0), features, labels, cv=4).mean()
+    score = cross_val_score(
+        RandomForestClassifier(60, max_depth=4, random_state=0), features, labels, cv=4
+    ).mean()
     assert score < 0.56
 
 
 def test_stranger_rate():
-    labels = [pair[-1].fields["label"] for pair in pairs_of(NextSentence, range(4), NextSentence.Options(stranger_rate=0.2))]
+    labels = [
+        pair[-1].fields["label"]
+        for pair in pairs_of(NextSentence, range(4), NextSentence.Options(stranger_rate=0.2))
+    ]
     assert np.mean(labels) == pytest.approx(0.2, abs=0.08)
 
 
 def test_strangers_speak_the_same_language_and_a_lone_document_keeps_its_own():
-    data = replace(tiny_corpus(), _language_of=np.asarray([0, *(1 + document % 2 for document in range(1, 48))]))
+    data = replace(
+        tiny_corpus(),
+        _language_of=np.asarray([0, *(1 + document % 2 for document in range(1, 48))]),
+    )
     objective = Bench.of(NextSentence, None, "encoder").collator()
     rows = np.concatenate([rows.values for rows in objective.arrange(data)])
     strangers = 0
@@ -108,7 +130,11 @@ def test_strangers_speak_the_same_language_and_a_lone_document_keeps_its_own():
             strangers += 1
             assert row[0] != 0
             second = sample.tokens[cut:-1].tolist()
-            homes = {d % 2 for d, s, e in data.spans.tolist() if d and within(second, data.tokens(*data.sentences[[s, e]]).tolist())}
+            homes = {
+                d % 2
+                for d, s, e in data.spans.tolist()
+                if d and within(second, data.tokens(*data.sentences[[s, e]]).tolist())
+            }
             assert row[0] % 2 in homes
     assert strangers > 10
 
@@ -142,6 +168,8 @@ def test_show_gives_the_answer(cls):
     bench = Bench.of(cls, None, "encoder")
     batch = bench.collate(range(6))
     answers = [passage.spans[-1].text for passage in bench.collator().show(batch).passages]
-    by_label = {label: answer for label, answer in zip(batch.labels_B.tolist(), answers, strict=True)}
+    by_label = {
+        label: answer for label, answer in zip(batch.labels_B.tolist(), answers, strict=True)
+    }
     assert answers == [by_label[label] for label in batch.labels_B.tolist()]
     assert len(set(by_label.values())) == len(by_label)

@@ -12,15 +12,39 @@ from sslcli.api import DataError, Inputs, Packing, Rng, UsageError, attention_ma
 
 DRAWS = Rng(42, 0, "probe")
 TEXT = "she eats an apple in the orchard . 苹果"
-LABELS = ["[CLS]", "she", "eats", "an", "apple", "in", "the", "or", "chard", ".", "苹", "果", "[SEP]"]
-DECODER = {"architecture": "decoder", "norm_place": "pre", "positions": "rotary", "key_value_heads": 1}
+LABELS = [
+    "[CLS]",
+    "she",
+    "eats",
+    "an",
+    "apple",
+    "in",
+    "the",
+    "or",
+    "chard",
+    ".",
+    "苹",
+    "果",
+    "[SEP]",
+]
+DECODER = {
+    "architecture": "decoder",
+    "norm_place": "pre",
+    "positions": "rotary",
+    "key_value_heads": 1,
+}
 
 
 def maps_of(model, text):
     tokenizer = model.tokenizer
-    tokens = torch.tensor([tokenizer.classify, *tokenizer.encode(text).tolist(), tokenizer.separate])
+    tokens = torch.tensor(
+        [tokenizer.classify, *tokenizer.encode(text).tolist(), tokenizer.separate]
+    )
     inputs = Inputs(Packing.of([len(tokens)]), torch.arange(len(tokens)), tokens)
-    return {layer: found[0].numpy() for layer, found in attention_maps(model.backbone, inputs, [1, 2]).items()}
+    return {
+        layer: found[0].numpy()
+        for layer, found in attention_maps(model.backbone, inputs, [1, 2]).items()
+    }
 
 
 def slow_look(rows, special):
@@ -31,7 +55,14 @@ def slow_look(rows, special):
     own = sum(rows[i][i] for i in range(count)) / count
     previous = sum(rows[i][i - 1] for i in range(1, count)) / (count - 1)
     following = sum(rows[i][i + 1] for i in range(count - 1)) / (count - 1)
-    return [entropy, distance, own, previous, following, sum(rows[i][j] for i in range(count) for j in special) / count]
+    return [
+        entropy,
+        distance,
+        own,
+        previous,
+        following,
+        sum(rows[i][j] for i in range(count) for j in special) / count,
+    ]
 
 
 @pytest.mark.parametrize("shape", [{}, DECODER])
@@ -42,22 +73,38 @@ def test_the_table_and_the_matrices_are_those_of_the_maps(shape):
     chosen, entropy, special, *rest = report.matrices
     assert list(chosen.rows) == list(chosen.columns) == LABELS
     np.testing.assert_allclose(chosen.values, maps[1][1], atol=1e-6)
-    assert [matrix.title for matrix in rest] == ["layer 1 head 1", "layer 1 head 2", "layer 2 head 1", "layer 2 head 2"]
+    assert [matrix.title for matrix in rest] == [
+        "layer 1 head 1",
+        "layer 1 head 2",
+        "layer 2 head 1",
+        "layer 2 head 2",
+    ]
     np.testing.assert_allclose(rest[2].values, maps[2][0], atol=1e-6)
     count = len(LABELS)
-    even = [[(1 / (i + 1) if j <= i else 0) if shape else 1 / count for j in range(count)] for i in range(count)]
+    even = [
+        [(1 / (i + 1) if j <= i else 0) if shape else 1 / count for j in range(count)]
+        for i in range(count)
+    ]
     for row, expected in zip(report.tables[0].rows, (maps[1][0], maps[1][1], even), strict=True):
-        np.testing.assert_allclose(row[1:], slow_look(np.asarray(expected, dtype=float).tolist(), (0, count - 1)), atol=1e-5)
+        np.testing.assert_allclose(
+            row[1:],
+            slow_look(np.asarray(expected, dtype=float).tolist(), (0, count - 1)),
+            atol=1e-5,
+        )
     assert report.tables[0].rows[-1][0] == "uniform"
     for layer in (1, 2):
         for head in (1, 2):
             look = slow_look(maps[layer][head - 1].tolist(), (0, count - 1))
-            assert entropy.values[layer - 1][head - 1] == pytest.approx(look[0] / slow_look(even, ())[0], abs=1e-5)
+            assert entropy.values[layer - 1][head - 1] == pytest.approx(
+                look[0] / slow_look(even, ())[0], abs=1e-5
+            )
             assert special.values[layer - 1][head - 1] == pytest.approx(look[5], abs=1e-5)
 
 
 def test_a_head_that_looks_back_is_named_and_even_heads_are_called_so():
-    """Queries and keys of zero attend evenly; a rotary head whose query and key are one place apart looks there."""
+    """Queries and keys of zero attend evenly; a rotary head whose query and key are one place apart
+    looks there.
+    """
     model = tiny_subject(**{**DECODER, "key_value_heads": 2, "width": 16, "heads": 2})
     with torch.no_grad():
         for block in model.backbone.blocks:
@@ -86,7 +133,9 @@ def test_a_long_text_has_the_maps_of_its_layer_alone():
 
 
 def test_without_a_text_the_data_gives_one():
-    report = run(AttentionMaps, tiny_subject(Generated([("en", "the river rises. she eats.")])), DRAWS)
+    report = run(
+        AttentionMaps, tiny_subject(Generated([("en", "the river rises. she eats.")])), DRAWS
+    )
     assert list(report.matrices[0].rows) == ["[CLS]", "the", "river", "rises", ".", "[SEP]"]
 
 

@@ -1,4 +1,6 @@
-"""`ssl probe similarity`: its figures against pairs taken one by one, where its sentences come from, and bad input."""
+"""`ssl probe similarity`: its figures against pairs taken one by one, where its sentences come
+from, and bad input.
+"""
 
 import json
 from itertools import combinations
@@ -20,7 +22,10 @@ SENTENCES = [
     ("apple sells a new phone", "company"),
 ]
 RECORDS = [sense_record(text, "apple", sense) for text, sense in SENTENCES]
-RECORDS += [sense_record(f"the {word} bank {end}", "bank", "money") for word, end in (("old", "rises"), ("new", "falls"))]
+RECORDS += [
+    sense_record(f"the {word} bank {end}", "bank", "money")
+    for word, end in (("old", "rises"), ("new", "falls"))
+]
 RECORDS += [sense_record(f"the bank {end}", "bank", "land") for end in ("by the river", "is red")]
 RECORDS += [sense_record(text, "苹果", "fruit", "zh") for text in ("她吃了苹果。", "一个红苹果")]
 RECORDS += [sense_record(text, "苹果", "company", "zh") for text in ("苹果的手机", "苹果卖手机")]
@@ -38,8 +43,14 @@ def slow_vector(subject, text, word, layer, pool="mean"):
     own = tokenizer.encode(word).tolist()
     start = next(place for place in range(len(ids)) if ids[place : place + len(own)] == own)
     tokens = torch.tensor(ids)
-    rows = subject.backbone(Inputs(Packing.of([len(ids)]), torch.arange(len(ids)), tokens), keep=[layer]).kept[layer]
-    return (rows[start : start + len(own)].mean(dim=0) if pool == "mean" else rows[start]).numpy().astype(float)
+    rows = subject.backbone(
+        Inputs(Packing.of([len(ids)]), torch.arange(len(ids)), tokens), keep=[layer]
+    ).kept[layer]
+    return (
+        (rows[start : start + len(own)].mean(dim=0) if pool == "mean" else rows[start])
+        .numpy()
+        .astype(float)
+    )
 
 
 def slow_cosine(a, b):
@@ -66,12 +77,20 @@ def test_matrix_and_separation_are_those_of_every_pair_in_turn(subject, word, po
     rows = table(report)
     for layer in range(3):
         vectors = [slow_vector(subject, record["text"], word, layer, pool) for record in records]
-        assert rows[str(layer)]["separation"] == pytest.approx(slow_separation(vectors, senses), abs=1e-5)
+        assert rows[str(layer)]["separation"] == pytest.approx(
+            slow_separation(vectors, senses), abs=1e-5
+        )
     (matrix,) = report.matrices
     assert list(matrix.row_groups) == list(matrix.column_groups) == senses
-    np.testing.assert_allclose(matrix.values, [[slow_cosine(a, b) for b in vectors] for a in vectors], atol=1e-5)
+    np.testing.assert_allclose(
+        matrix.values, [[slow_cosine(a, b) for b in vectors] for a in vectors], atol=1e-5
+    )
     score = report.scores[0]
-    assert (score.name, score.count, score.value) == ("separation", len(records), rows["2"]["separation"])
+    assert (score.name, score.count, score.value) == (
+        "separation",
+        len(records),
+        rows["2"]["separation"],
+    )
     assert report.plots[0].curves[0].ys[1] == rows["1"]["separation"]
 
 
@@ -89,7 +108,9 @@ def test_the_layer_and_the_pooling_are_said(subject):
 
 
 def test_chance_is_called_chance(subject):
-    """Weights were drawn, so nothing can have been learnt; of two and two uses a shuffle is never surpassed."""
+    """Weights were drawn, so nothing can have been learnt; of two and two uses a shuffle is never
+    surpassed.
+    """
     report = run(Similarity, subject, DRAWS, word="bank")
     assert any(note.startswith("not emerged: separation") for note in report.notes)
 
@@ -102,14 +123,24 @@ def test_all_words_have_a_row_each_and_their_mean(subject):
         alone = table(run(Similarity, subject, DRAWS, word=word))
         assert rows[word]["input embedding"] == 0
         for layer in ("0", "1", "2"):
-            assert rows[word][f"layer {layer}"] == pytest.approx(alone[layer]["separation"], abs=1e-5)
-        assert rows[word]["rise"] == pytest.approx(alone["2"]["separation"] - alone["0"]["separation"], abs=1e-5)
-    assert report.scores[0].value == pytest.approx(np.mean([rows[word]["layer 2"] for word in ("apple", "bank", "苹果")]))
+            assert rows[word][f"layer {layer}"] == pytest.approx(
+                alone[layer]["separation"], abs=1e-5
+            )
+        assert rows[word]["rise"] == pytest.approx(
+            alone["2"]["separation"] - alone["0"]["separation"], abs=1e-5
+        )
+    assert report.scores[0].value == pytest.approx(
+        np.mean([rows[word]["layer 2"] for word in ("apple", "bank", "苹果")])
+    )
     assert report.scores[0].count == 3
 
 
 def test_a_word_that_is_used_too_seldom_is_left_out_and_named():
-    rare = [*RECORDS, sense_record("she eats an orange", "orange", "fruit"), sense_record("the orange phone", "orange", "colour")]
+    rare = [
+        *RECORDS,
+        sense_record("she eats an orange", "orange", "fruit"),
+        sense_record("the orange phone", "orange", "colour"),
+    ]
     report = run(Similarity, tiny_subject(Generated(senses=rare)), DRAWS)
     assert "orange" not in table(report)
     assert any("left out" in note and "orange" in note for note in report.notes)
@@ -119,7 +150,10 @@ def test_a_word_that_is_used_too_seldom_is_left_out_and_named():
     ("name", "content"),
     [
         ("a.txt", "".join(f"{text}\t{sense}\n" for text, sense in SENTENCES)),
-        ("a.jsonl", "".join(json.dumps({"text": text, "sense": sense}) + "\n" for text, sense in SENTENCES)),
+        (
+            "a.jsonl",
+            "".join(json.dumps({"text": text, "sense": sense}) + "\n" for text, sense in SENTENCES),
+        ),
         ("a.tsv", "text\tsense\n" + "".join(f"{text}\t{sense}\n" for text, sense in SENTENCES)),
     ],
 )
@@ -135,7 +169,9 @@ def test_without_senses_there_is_a_matrix_and_no_separation(subject, tmp_path):
     path = tmp_path / "plain.txt"
     path.write_text("she eats an apple\nthe apple is red\nno fruit here\n")
     report = run(Similarity, subject, DRAWS, word="apple", sentences=str(path))
-    vectors = [slow_vector(subject, text, "apple", 2) for text in ("she eats an apple", "the apple is red")]
+    vectors = [
+        slow_vector(subject, text, "apple", 2) for text in ("she eats an apple", "the apple is red")
+    ]
     assert report.scores[0].value == pytest.approx(slow_cosine(*vectors), abs=1e-5)
     assert [score.name for score in report.scores] == ["cosine of two uses"]
     assert "without the word are left out: 1" in report.notes[0]
@@ -147,13 +183,16 @@ def test_ready_sentences_are_there_for_apples(word):
     groups = list(report.matrices[0].row_groups)
     assert groups == ["fruit"] * 6 + ["company"] * 6
     assert "built-in" in report.notes[0]
-    assert any("unknown to this model" in note for note in report.notes)  # most words of the ready sentences are
+    # most words of the ready sentences are
+    assert any("unknown to this model" in note for note in report.notes)
 
 
 def test_a_corpus_gives_what_nothing_else_does():
     texts = [("en", f"the {kind} river rises . the bank falls .") for kind in ("old", "new", "red")]
     report = run(Similarity, tiny_subject(Generated(texts)), DRAWS, word="river")
-    assert [label[2:] for label in report.matrices[0].rows] == [f"the {kind} river rises ." for kind in ("old", "new", "red")]
+    assert [label[2:] for label in report.matrices[0].rows] == [
+        f"the {kind} river rises ." for kind in ("old", "new", "red")
+    ]
     assert "without senses" in report.notes[0]
 
 
@@ -178,7 +217,10 @@ def test_what_cannot_be_looked_at_is_refused(subject, options, problem):
         ("", "stands in none of the 0 sentences"),
         ("the pineapple falls\n", "stands in none of the 1 sentences"),
         ("an apple\tfruit\nthe apple\n", "gives a sense to some"),
-        ("an apple\tfruit\nthe apple\tfruit\nred apple\tcompany\n", "senses cannot be compared: there are fruit 2, company 1"),
+        (
+            "an apple\tfruit\nthe apple\tfruit\nred apple\tcompany\n",
+            "senses cannot be compared: there are fruit 2, company 1",
+        ),
     ],
 )
 def test_bad_files_are_refused(subject, tmp_path, content, problem):

@@ -1,6 +1,8 @@
-"""Every reader x kind of oddity: the file is read, asked about or refused, in the words that the table has.
+"""Every reader x kind of oddity: the file is read, asked about or refused, in the words that the
+table has.
 
-The rows stand in the modules `oddities_*.py` of this folder; `reader_oddities.py` says how to add some.
+The rows stand in the modules `oddities_*.py` of this folder; `reader_oddities.py` says how to add
+some.
 """
 
 import importlib
@@ -29,4 +31,6 @@ def test_an_odd_file_is_read_or_asked_about_or_refused(row, tmp_path):
 def test_no_two_rows_are_the_same():
     counts = Counter(map(str, ROWS))
     assert not [name for name, count in counts.items() if count > 1]
-    assert all(row.outcome in ("asked", "refused") or row.outcome.startswith("read ") for row in ROWS)
+    assert all(
+        row.outcome in ("asked", "refused") or row.outcome.startswith("read ") for row in ROWS
+    )

@@ -1,4 +1,6 @@
-"""Scores, tables and notes of tagging: spans in every scheme, words that count and words that do not."""
+"""Scores, tables and notes of tagging: spans in every scheme, words that count and words that do
+not.
+"""
 
 import pytest
 from sslplugins.tasks.tag.task import Tag
@@ -32,12 +34,17 @@ def test_spans_are_scored_as_spans_and_plain_tags_by_word():
 def test_every_scheme_has_the_scores_and_the_table_of_its_spans(letters):
     begin, inside, end, single = letters
     words = ["Ann", "saw", "New", "York", "City", "Rome"]
-    gold = tagged(words, [f"{single}-PER", "O", f"{begin}-LOC", f"{inside}-LOC", f"{end}-LOC", f"{single}-LOC"])
+    gold = tagged(
+        words,
+        [f"{single}-PER", "O", f"{begin}-LOC", f"{inside}-LOC", f"{end}-LOC", f"{single}-LOC"],
+    )
     given = [Prediction([f"{single}-PER", "O", f"{begin}-LOC", f"{end}-LOC", "O", f"{single}-LOC"])]
     labels = Tag.labels(Tag.Options(), [gold])
     scores = {score.name: score.value for score in scorer(labels).score(given, [gold])}
     assert scores["precision"] == scores["recall"] == scores["f1"] == pytest.approx(2 / 3)
-    tables = {table.title: table.rows for table in scorer(labels).error_report(given, [gold]).tables}
+    tables = {
+        table.title: table.rows for table in scorer(labels).error_report(given, [gold]).tables
+    }
     assert [row[0] for row in tables["spans by kind"]] == ["LOC", "PER"]
     assert any("mark spans in" in sentence for sentence in Tag.how_read(Tag.Options(), [gold]))
 
@@ -52,15 +59,25 @@ def test_tags_of_no_scheme_are_scored_by_word_and_named():
 
 def test_the_report_counts_confusions_and_shows_the_worst_sentence():
     examples = [tagged(["a", "b", "c"], ["X", "Y", "Z"]), tagged(["d"], ["X"])]
-    predictions = [scorer().baselines([tagged(["q"], ["Y"])], [example])["majority"][0] for example in examples]
+    predictions = [
+        scorer().baselines([tagged(["q"], ["Y"])], [example])["majority"][0] for example in examples
+    ]
     report = scorer(["X", "Y", "Z"]).error_report(predictions, examples)
     by_tag, confusions = report.tables
     assert {row[0]: row[1:] for row in by_tag.rows} == {
-        "X": [0.0, 0.0, 0.0, 2], "Y": [pytest.approx(1 / 4), 1.0, pytest.approx(0.4), 1], "Z": [0.0, 0.0, 0.0, 1],
+        "X": [0.0, 0.0, 0.0, 2], "Y": [pytest.approx(1 / 4), 1.0, pytest.approx(0.4), 1], "Z": [0.0,
+        0.0, 0.0, 1],
     }  # fmt: skip
-    assert [list(row) for row in confusions.rows] == [["X", 0, 2, 0], ["Y", 0, 1, 0], ["Z", 0, 1, 0]]
+    assert [list(row) for row in confusions.rows] == [
+        ["X", 0, 2, 0],
+        ["Y", 0, 1, 0],
+        ["Z", 0, 1, 0],
+    ]
     assert "2 of 3 wrong" in report.passages[0].title
-    assert [span.text for span in report.passages[0].spans if span.role == "corrupted"] == ["Y", "Y"]
+    assert [span.text for span in report.passages[0].spans if span.role == "corrupted"] == [
+        "Y",
+        "Y",
+    ]
     assert [span.text for span in report.passages[0].spans if span.role == "correct"] == ["X", "Z"]
     many = [f"T{number}" for number in range(30)]
     crowd = [tagged(["w"] * 30, many)]

@@ -1,4 +1,6 @@
-"""Question answering: windows that cover a passage, spans against brute force, exact answers, the loss of transformers."""
+"""Question answering: windows that cover a passage, spans against brute force, exact answers, the
+loss of transformers.
+"""
 
 from itertools import pairwise
 
@@ -16,10 +18,15 @@ from sslcli.errors import UsageError
 from sslcli.models.hf_directory import read_directory
 
 
-@pytest.mark.parametrize(("pieces", "capacity", "overlap"), [(0, 5, 2), (1, 5, 2), (5, 5, 2), (6, 5, 2), (8, 5, 2), (100, 7, 3), (9, 1, 0)])
+@pytest.mark.parametrize(
+    ("pieces", "capacity", "overlap"),
+    [(0, 5, 2), (1, 5, 2), (5, 5, 2), (6, 5, 2), (8, 5, 2), (100, 7, 3), (9, 1, 0)],
+)
 def test_windows_cover_every_piece_and_share_as_many_as_asked(pieces, capacity, overlap):
     bounds = window_bounds(pieces, capacity, overlap)
-    assert sorted({place for start, stop in bounds for place in range(start, stop)}) == list(range(pieces))
+    assert sorted({place for start, stop in bounds for place in range(start, stop)}) == list(
+        range(pieces)
+    )
     assert all(0 < stop - start <= capacity for start, stop in bounds)
     assert all(before_stop - start == overlap for (_, before_stop), (start, _) in pairwise(bounds))
     assert len(bounds) == len({stop for _, stop in bounds})  # none lies within another
@@ -36,7 +43,13 @@ def test_windows_of_a_long_passage_hold_it_whole(kind):
     for sample in encoded.samples:
         inside = sample.per_token["piece"] != NO_PIECE
         assert (sample.segments[inside] == 1).all()
-        seen.update(zip(sample.per_token["piece"][inside].tolist(), sample.tokens[inside].tolist(), strict=True))
+        seen.update(
+            zip(
+                sample.per_token["piece"][inside].tolist(),
+                sample.tokens[inside].tolist(),
+                strict=True,
+            )
+        )
     visible = [place for place in range(len(ids)) if places[place, 0] < places[place, 1]]
     assert seen == {place: ids[place] for place in visible}
 
@@ -44,7 +57,9 @@ def test_windows_of_a_long_passage_hold_it_whole(kind):
 def test_a_window_without_the_answer_learns_cls_and_one_with_it_its_pieces():
     bench = bench_of(sequence_tokens=40, stride=10)
     (encoded,) = bench.encoded([EXAMPLES[3]], training=True)
-    first, last = pieces_between(encoded.places, LONG.index("Anna Berg"), LONG.index("Anna Berg") + len("Anna Berg"))
+    first, last = pieces_between(
+        encoded.places, LONG.index("Anna Berg"), LONG.index("Anna Berg") + len("Anna Berg")
+    )
     holding = 0
     for sample in encoded.samples:
         piece, fields = sample.per_token["piece"], sample.fields
@@ -68,7 +83,9 @@ def brute_force(starts, ends, longest):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.integers(1, 14), st.integers(1, 16), st.integers(1, 30), st.integers(0, 10**6), st.booleans())
+@given(
+    st.integers(1, 14), st.integers(1, 16), st.integers(1, 30), st.integers(0, 10**6), st.booleans()
+)
 def test_best_spans_are_those_of_brute_force(pieces, longest, most, seed, coarse):
     generator = np.random.default_rng(seed)
     starts, ends = generator.normal(size=(2, pieces))
@@ -87,7 +104,8 @@ def test_the_best_span_of_all_windows_is_that_of_the_passage_whole():
         for begin, stop in window_bounds(50, 20, 8):
             found = best_spans(starts[begin:stop], ends[begin:stop], 6, 20)
             windows.append([(score, begin + first, begin + last) for score, first, last in found])
-        assert merged_spans(windows)[:5] == brute_force(starts, ends, 6)[:5]  # an overlap of 8 holds every span of 6
+        # an overlap of 8 holds every span of 6
+        assert merged_spans(windows)[:5] == brute_force(starts, ends, 6)[:5]
 
 
 def slow_loss(bench, encoded):
@@ -99,7 +117,12 @@ def slow_loss(bench, encoded):
             logits = bench.task.spans.classifier(bench.backbone(alone.inputs).last_TD)
             may = [0, *np.flatnonzero(sample.per_token["piece"] != NO_PIECE).tolist()]
             for column, name in enumerate(("first", "last")):
-                total -= logits[may, column].log_softmax(dim=0)[may.index(int(sample.fields[name]))].item() / 2
+                total -= (
+                    logits[may, column]
+                    .log_softmax(dim=0)[may.index(int(sample.fields[name]))]
+                    .item()
+                    / 2
+                )
             count += 1
     return total, count
 
@@ -117,8 +140,15 @@ def test_the_loss_is_that_of_every_window_alone(kind):
 def test_the_loss_is_that_of_transformers(tmp_path):
     transformers = pytest.importorskip("transformers")
     bench = bench_of(shape={"norm_epsilon": 1e-12}, sequence_tokens=40, stride=10)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-    config = transformers.BertConfig(vocab_size=bench.task.tokenizer.size, max_position_embeddings=64, **sizes)
+    sizes = {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+    }
+    config = transformers.BertConfig(
+        vocab_size=bench.task.tokenizer.size, max_position_embeddings=64, **sizes
+    )
     torch.manual_seed(0)
     theirs = transformers.BertForQuestionAnswering(config).eval()
     theirs.bert.save_pretrained(tmp_path)
@@ -127,20 +157,32 @@ def test_the_loss_is_that_of_transformers(tmp_path):
     encoded = bench.encoded(EXAMPLES, training=True)
     samples = [sample for one in encoded for sample in one.samples]
     longest = max(map(len, samples))
-    ids, segments, visible, may = (torch.zeros(len(samples), longest, dtype=torch.int64) for _ in range(4))
+    ids, segments, visible, may = (
+        torch.zeros(len(samples), longest, dtype=torch.int64) for _ in range(4)
+    )
     for row, sample in enumerate(samples):
         size = len(sample)
-        ids[row, :size], segments[row, :size] = torch.from_numpy(sample.tokens), torch.from_numpy(sample.segments)
+        ids[row, :size], segments[row, :size] = (
+            torch.from_numpy(sample.tokens),
+            torch.from_numpy(sample.segments),
+        )
         visible[row, :size] = 1
         may[row, :size] = torch.from_numpy(sample.per_token["piece"] != NO_PIECE)
     may[:, 0] = 1
-    # Theirs has no mask: logits of the question and of separators are pushed away before its own loss sees them.
-    theirs.qa_outputs.register_forward_hook(lambda module, given, logits: logits.masked_fill(may[:, :, None] == 0, -1e9))
-    first, last = (torch.tensor([sample.fields[name] for sample in samples]) for name in ("first", "last"))
+    # Theirs has no mask: logits of the question and of separators are pushed away before its own
+    # loss sees them.
+    theirs.qa_outputs.register_forward_hook(
+        lambda module, given, logits: logits.masked_fill(may[:, :, None] == 0, -1e9)
+    )
+    first, last = (
+        torch.tensor([sample.fields[name] for sample in samples]) for name in ("first", "last")
+    )
     positions = {"start_positions": first, "end_positions": last}
     batch = bench.collate(encoded)
     with torch.no_grad():
-        expected = theirs(input_ids=ids, attention_mask=visible, token_type_ids=segments, **positions).loss
+        expected = theirs(
+            input_ids=ids, attention_mask=visible, token_type_ids=segments, **positions
+        ).loss
         ours = mean_loss(bench.task(bench.backbone, batch), batch)
     assert ours.item() == pytest.approx(expected.item(), abs=1e-5)
 
@@ -150,8 +192,12 @@ def certain(bench, example, first, last):
     (encoded,) = bench.encoded([example])
     parts = []
     for sample in encoded.samples:
-        logits = np.zeros((1 + int((sample.per_token["piece"] != NO_PIECE).sum()), 2), dtype=np.float32)
-        pieces = np.concatenate([[NO_PIECE], sample.per_token["piece"][sample.per_token["piece"] != NO_PIECE]])
+        logits = np.zeros(
+            (1 + int((sample.per_token["piece"] != NO_PIECE).sum()), 2), dtype=np.float32
+        )
+        pieces = np.concatenate(
+            [[NO_PIECE], sample.per_token["piece"][sample.per_token["piece"] != NO_PIECE]]
+        )
         logits[pieces == first, 0] = 10.0
         logits[pieces == last, 1] = 10.0
         parts.append(bench.task._part(logits, pieces))
@@ -162,7 +208,8 @@ def certain(bench, example, first, last):
 @pytest.mark.parametrize(
     ("passage", "answer"),
     [
-        (ENGLISH, "cafe\u0301"), (ENGLISH, "Anna Berg"), (ENGLISH, "1998"), (ENGLISH, "(born 1970)"), (ENGLISH, "👩\u200d💻 Tom Lee"),
+        (ENGLISH, "cafe\u0301"), (ENGLISH, "Anna Berg"), (ENGLISH, "1998"), (ENGLISH,
+        "(born 1970)"), (ENGLISH, "👩\u200d💻 Tom Lee"),
         (CHINESE, "乔布斯"), (CHINESE, "库比蒂诺"), (CHINESE, "苹果公司"), (LONG, "Oslo"),
     ],
 )  # fmt: skip
@@ -171,10 +218,15 @@ def test_an_answer_comes_back_exactly(kind, passage, answer):
     bench = bench_of([example], kind, sequence_tokens=40, stride=20)
     (encoded,) = bench.encoded([example])
     start = passage.index(answer)
-    prediction = certain(bench, example, *pieces_between(encoded.places, start, start + len(answer)))
+    prediction = certain(
+        bench, example, *pieces_between(encoded.places, start, start + len(answer))
+    )
     assert prediction.value == answer
     assert passage[prediction.details["start"] : prediction.details["end"]] == answer
-    assert (prediction.details["start"], prediction.confidence) == (start, pytest.approx(1.0, abs=0.1))
+    assert (prediction.details["start"], prediction.confidence) == (
+        start,
+        pytest.approx(1.0, abs=0.1),
+    )
 
 
 @settings(max_examples=25, deadline=None)
@@ -186,7 +238,9 @@ def test_whatever_the_weights_an_answer_stands_in_the_passage(seed):
         (encoded,) = bench.encoded([example])
         parts = []
         for sample in encoded.samples:
-            pieces = np.concatenate([[NO_PIECE], sample.per_token["piece"][sample.per_token["piece"] != NO_PIECE]])
+            pieces = np.concatenate(
+                [[NO_PIECE], sample.per_token["piece"][sample.per_token["piece"] != NO_PIECE]]
+            )
             parts.append(bench.task._part(generator.normal(scale=3, size=(len(pieces), 2)), pieces))
         prediction = bench.task.merge(example, encoded, parts)
         start, end = prediction.details["start"], prediction.details["end"]
@@ -205,7 +259,10 @@ def test_no_answer_wins_where_it_scores_higher_in_every_window():
     unsure = bench.task.merge(EXAMPLES[0], encoded, [(1.0, [(4.0, 1, 2)]), (5.0, [(3.0, 3, 3)])])
     assert unsure.value
     expected = np.exp([4.0, 3.0, 1.0]) / np.exp([4.0, 3.0, 1.0]).sum()
-    assert (unsure.confidence, unsure.details["no_answer_probability"]) == (pytest.approx(expected[0]), pytest.approx(expected[2]))
+    assert (unsure.confidence, unsure.details["no_answer_probability"]) == (
+        pytest.approx(expected[0]),
+        pytest.approx(expected[2]),
+    )
     none = bench.task.merge(EXAMPLES[0], encoded, [(6.0, [(4.0, 1, 2)]), (5.0, [(3.0, 3, 3)])])
     assert none.value == ""
     assert none.confidence == none.details["no_answer_probability"] > 0.5
@@ -239,7 +296,10 @@ def test_answers_do_not_depend_on_the_batch_and_need_no_gold():
     parts = iter(bench.task.predict(bench.backbone, batch))
     for example, one, alone in zip(EXAMPLES, encoded, bench.predict(EXAMPLES), strict=True):
         together = bench.task.merge(example, one, [next(parts) for _ in one.samples])
-        assert (together.value, together.confidence) == (alone.value, pytest.approx(alone.confidence, abs=1e-5))
+        assert (together.value, together.confidence) == (
+            alone.value,
+            pytest.approx(alone.confidence, abs=1e-5),
+        )
 
 
 def test_it_learns_what_it_is_shown():
@@ -252,13 +312,19 @@ def test_it_learns_what_it_is_shown():
         start = passage.index(f"at {value}") + 3
         fields = {"text": [value], "answer_start": [start]}
         examples.append(
-            QuestionAnswering.parse(QuestionAnswering.Options(), record(question=f"where {key} ?", context=passage, answers=fields))
+            QuestionAnswering.parse(
+                QuestionAnswering.Options(),
+                record(question=f"where {key} ?", context=passage, answers=fields),
+            )
         )
     bench = bench_of(examples)
     assert bench.train(examples, 1) > 1.5
     assert bench.train(examples, 80) < 0.1
     predictions = bench.predict(without_gold(examples))
-    scores = {score.name: score.value for score in bench.task.scorer(bench.task.options, ()).score(predictions, examples)}
+    scores = {
+        score.name: score.value
+        for score in bench.task.scorer(bench.task.options, ()).score(predictions, examples)
+    }
     assert scores == {"f1": 100.0, "exact match": 100.0, "same text": 100.0}
 
 

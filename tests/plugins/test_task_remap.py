@@ -1,4 +1,6 @@
-"""Remap: every symbol is a word of its own, the same one at any time, and nothing of a sequence is lost."""
+"""Remap: every symbol is a word of its own, the same one at any time, and nothing of a sequence is
+lost.
+"""
 
 import gzip
 import json
@@ -36,7 +38,10 @@ def test_every_symbol_has_a_whole_word_of_its_own():
     assert set(words) == {*"ACGTNY", STRANGE}
     assert len(set(words.values())) == 7
     tokens = [TOKENIZER.encode(word) for word in words.values()]
-    assert all(len(ids) == 1 and not TOKENIZER.specials[ids[0]] and not TOKENIZER.continues[ids[0]] for ids in tokens)
+    assert all(
+        len(ids) == 1 and not TOKENIZER.specials[ids[0]] and not TOKENIZER.continues[ids[0]]
+        for ids in tokens
+    )
     assert all(len(word) >= 3 and word.isalpha() for word in words.values())
 
 
@@ -59,7 +64,11 @@ def test_a_map_that_is_given_is_kept_and_completed(tmp_path):
 
 @pytest.mark.parametrize(
     ("given", "problem"),
-    [("A=cat,C=cat", "two symbols have the same word"), ("A=", "the word of the symbol 'A' is empty"), ("none.json", "cannot be opened")],
+    [
+        ("A=cat,C=cat", "two symbols have the same word"),
+        ("A=", "the word of the symbol 'A' is empty"),
+        ("none.json", "cannot be opened"),
+    ],
 )
 def test_a_map_that_cannot_be(given, problem):
     with pytest.raises((UsageError, DataError), match=problem):
@@ -67,7 +76,9 @@ def test_a_map_that_cannot_be(given, problem):
 
 
 def test_a_vocabulary_may_have_too_few_words():
-    with pytest.raises(UsageError, match=r"\d+ symbols need a word each, and the vocabulary has \d+ whole words"):
+    with pytest.raises(
+        UsageError, match=r"\d+ symbols need a word each, and the vocabulary has \d+ whole words"
+    ):
         settled([example(sequence(300))], symbols_per_word=3)
 
 
@@ -75,7 +86,9 @@ def spelled(symbols, **options):
     """The words of one sequence, read back to symbols."""
     training = [example(symbols, label, **options) for label in ("x", "y")]
     bench = TaskBench.of(Remap, training, TOKENIZER, **options)
-    symbol_of = {int(TOKENIZER.encode(word)[0]): symbol for symbol, word in bench.task.options.words.items()}
+    symbol_of = {
+        int(TOKENIZER.encode(word)[0]): symbol for symbol, word in bench.task.options.words.items()
+    }
     (one,) = bench.encoded(training[:1])
     return [symbol_of[token] for token in one.samples[0].tokens[1:-1].tolist()]
 
@@ -83,8 +96,10 @@ def spelled(symbols, **options):
 @pytest.mark.parametrize(
     ("symbols", "options", "expected"),
     [
-        ("ACGTA", {}, list("ACGTA")), ("acgt a", {}, list("ACGTA")), ("ACGTA", {"symbols_per_word": 2}, ["AC", "GT", "A"]),
-        ("ACGTA", {"symbols_per_word": 3, "stride": 1}, ["ACG", "CGT", "GTA"]), ("AC", {"symbols_per_word": 5}, ["AC"]),
+        ("ACGTA", {}, list("ACGTA")), ("acgt a", {}, list("ACGTA")), ("ACGTA",
+        {"symbols_per_word": 2}, ["AC", "GT", "A"]),
+        ("ACGTA", {"symbols_per_word": 3, "stride": 1}, ["ACG", "CGT", "GTA"]), ("AC",
+        {"symbols_per_word": 5}, ["AC"]),
         ("ACGTACG", {"symbols_per_word": 3, "stride": 2}, ["ACG", "GTA", "ACG"]),
         ("ACGTAC", {"symbols_per_word": 1, "stride": 2}, list("AGA")),
     ],
@@ -98,7 +113,11 @@ def test_no_symbol_is_lost(size, stride):
     for length in range(1, 12):
         symbols = sequence(length, "AC")
         words = spelled(symbols, symbols_per_word=size, stride=stride)
-        assert words[0] + "".join(word[size - stride :] if len(word) == size else word for word in words[1:]) == symbols
+        assert (
+            words[0]
+            + "".join(word[size - stride :] if len(word) == size else word for word in words[1:])
+            == symbols
+        )
 
 
 def test_what_training_never_saw_is_one_word():
@@ -109,7 +128,10 @@ def test_what_training_never_saw_is_one_word():
     assert strange == [int(TOKENIZER.encode(bench.task.options.words[STRANGE])[0])] * 2
 
 
-FASTA = ">s1 ei\nACGT\nAC\n\n>s2 human chromosome 7 label=ie kept\nacgtn\n>s3 human chromosome 7\nTT*-\n"
+FASTA = (
+    ">s1 ei\nACGT\nAC\n\n>s2 human chromosome 7 "
+    "label=ie kept\nacgtn\n>s3 human chromosome 7\nTT*-\n"
+)
 FASTQ = "@r1 ei\nACGT\n+\nIIII\n@r2\nAC\n+r2\n@@\n"
 
 
@@ -121,12 +143,18 @@ FASTQ = "@r1 ei\nACGT\n+\nIIII\n@r2\nAC\n+r2\n@@\n"
         ("a.fastq", FASTQ, [("r1", "ACGT", "ei"), ("r2", "AC", None)]),
         ("a.fq.gz", FASTQ, [("r1", "ACGT", "ei"), ("r2", "AC", None)]),
         ("a.txt", "ACGT\tei\n\nac g\n", [("1", "ACGT", "ei"), ("3", "ACG", None)]),
-        ("a.jsonl", '{"seq": "AC", "class": 1}\n{"text": "gt"}', [("1", "AC", "1"), ("2", "GT", None)]),
+        (
+            "a.jsonl",
+            '{"seq": "AC", "class": 1}\n{"text": "gt"}',
+            [("1", "AC", "1"), ("2", "GT", None)],
+        ),
         ("a.csv", "id,sequence,label\nx,ACGT,n\n", [("x", "ACGT", "n")]),
     ],
 )
 def test_sequences_out_of_their_usual_files(name, content, expected, tmp_path):
-    (tmp_path / name).write_bytes(gzip.compress(content.encode()) if name.endswith("gz") else content.encode())
+    (tmp_path / name).write_bytes(
+        gzip.compress(content.encode()) if name.endswith("gz") else content.encode()
+    )
     examples = Remap.read(Remap.Options(), str(tmp_path / name))
     assert [(example.id, *example.data, example.gold) for example in examples] == expected
 
@@ -157,7 +185,8 @@ def test_where_no_record_has_a_label_it_is_said_how_one_is_written(name, content
     [
         ("a.fa", "ACGT\n", "a.fa, line 1: letters without a header"),
         ("a.fa", ">s1\nAC<html>\n", "a.fa, line 2: '<' is no letter"),
-        ("a.fq", "@r\nACGT\n+\nII\n", "a.fq, line 1: the last record has 4 letters and 2 quality characters"),
+        ("a.fq", "@r\nACGT\n+\nII\n",
+        "a.fq, line 1: the last record has 4 letters and 2 quality characters"),
         ("a.fq", FASTQ + "@r3\nAC\n", "a.fq, line 9: the last record has no '+' line"),
         ("a.txt", "AC\tx\ty\n", "a.txt, line 1 has 3 columns"),
         ("a.jsonl", '{"dna": "AC"}', "a.jsonl, record 1, field 'sequence': 'sequence' is missing"),
@@ -171,7 +200,9 @@ def test_a_bad_file_is_named_by_its_place(name, content, problem, tmp_path):
 
 
 def test_a_motif_is_learnt():
-    """Whether a C stands behind an A, whatever the rest: single letters are drawn alike for both labels."""
+    """Whether a C stands behind an A, whatever the rest: single letters are drawn alike for both
+    labels.
+    """
     rows = []
     while len(rows) < 64:
         symbols = sequence(8)
@@ -181,7 +212,10 @@ def test_a_motif_is_learnt():
     examples = [example(symbols, label) for symbols, label in rows]
     bench = TaskBench.of(Remap, examples, TOKENIZER)
     bench.train(examples, 150)
-    right = [prediction.value == gold for prediction, (_, gold) in zip(bench.predict(examples), rows, strict=True)]
+    right = [
+        prediction.value == gold
+        for prediction, (_, gold) in zip(bench.predict(examples), rows, strict=True)
+    ]
     assert np.mean(right) > 0.95
 
 

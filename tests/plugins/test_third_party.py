@@ -1,4 +1,6 @@
-"""The stranger's plugin in examples/, found by its entry point, checked, described by its flags and trained."""
+"""The stranger's plugin in examples/, found by its entry point, checked, described by its flags and
+trained.
+"""
 
 import os
 import shutil
@@ -21,15 +23,31 @@ def ssl(tmp_path_factory, text_corpus):
     shutil.copy(EXAMPLE / "sslcli_shuffle.py", site)
     metadata = site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
     metadata.mkdir()
-    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
-    lines = [f"[{group}]\n{name} = {value}\n" for group, names in project["entry-points"].items() for name, value in names.items()]
+    (metadata / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    )
+    lines = [
+        f"[{group}]\n{name} = {value}\n"
+        for group, names in project["entry-points"].items()
+        for name, value in names.items()
+    ]
     (metadata / "entry_points.txt").write_text("\n".join(lines))
     work = tmp_path_factory.mktemp("work")
-    environment = {**os.environ, "PYTHONPATH": str(site), "SSLCLI_CACHE_DIR": str(work / "cache"), "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(site),
+        "SSLCLI_CACHE_DIR": str(work / "cache"),
+        "OMP_NUM_THREADS": "1",
+    }
 
     def run(*words):
         done = subprocess.run(
-            [sys.executable, "-m", "sslcli", *map(str, words)], env=environment, cwd=work, capture_output=True, text=True, timeout=200
+            [sys.executable, "-m", "sslcli", *map(str, words)],
+            env=environment,
+            cwd=work,
+            capture_output=True,
+            text=True,
+            timeout=200,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
@@ -49,9 +67,32 @@ def test_it_passes_the_checks(ssl):
 @pytest.mark.parametrize("objective", ["shuffle", "shuffle+nsp"])
 def test_it_trains(ssl, text_corpus, tmp_path, objective):
     folder = tmp_path / "run"
-    words = ["--data", text_corpus, "--vocabulary", "200", "--arch", "tiny", "--seq-len", "32", "--max-steps", "3", "--batch-size", "8"]
+    words = [
+        "--data",
+        text_corpus,
+        "--vocabulary",
+        "200",
+        "--arch",
+        "tiny",
+        "--seq-len",
+        "32",
+        "--max-steps",
+        "3",
+        "--batch-size",
+        "8",
+    ]
     words += ["--set", "data.held_out=0.1"]
-    ssl("pretrain", "--objective", objective, *words, "--shuffle-rate", "0.3", "--no-plot", "--out", folder)
+    ssl(
+        "pretrain",
+        "--objective",
+        objective,
+        *words,
+        "--shuffle-rate",
+        "0.3",
+        "--no-plot",
+        "--out",
+        folder,
+    )
     options = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["options"]
     assert float(options["shuffle"]["shuffle_rate"]) == 0.3
     assert list(folder.glob("checkpoints/step-000003/learnable.safetensors"))

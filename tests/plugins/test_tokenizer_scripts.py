@@ -1,4 +1,6 @@
-"""Text of many scripts through every kind of tokenizer: what decoding gives back, or the loss by name."""
+"""Text of many scripts through every kind of tokenizer: what decoding gives back, or the loss by
+name.
+"""
 
 import re
 import unicodedata
@@ -133,7 +135,8 @@ def test_english_keeps_the_vocabulary_of_the_uncased_rule():
     cls = registry.load("tokenizers", "wordpiece")
     texts = [ENGLISH * 200, "A few names: Łódź, 서울, が, Émile. " + ENGLISH * 200]
     by_default, uncased = (
-        Tokenizer(cls(cls.Options(**options)).train(texts, 200)) for options in ({}, {"lowercase": True, "strip_accents": True})
+        Tokenizer(cls(cls.Options(**options)).train(texts, 200))
+        for options in ({}, {"lowercase": True, "strip_accents": True})
     )
     assert by_default.hash == uncased.hash
     text = "CAFÉ Émile 서울"
@@ -193,7 +196,9 @@ def test_the_share_of_unknown_tokens_is_said_above_one_in_two_hundred(tmp_path):
 
 @pytest.mark.parametrize("script", ["Thai", "Lao", "Khmer", "Burmese", "DNA"])
 def test_phrases_without_spaces_are_cut_however_long_they_are(script):
-    phrase = "acgtaccatg" if script == "DNA" else without_blanks(TEXTS[script].replace("\u200b", ""))
+    phrase = (
+        "acgtaccatg" if script == "DNA" else without_blanks(TEXTS[script].replace("\u200b", ""))
+    )
     text = (phrase * 12)[:311]
     cls = registry.load("tokenizers", "wordpiece")
     tokenizer = Tokenizer(cls(cls.Options()).train([f"{text} {phrase} {text}"] * 3, 300))

@@ -1,4 +1,6 @@
-"""A masked auto-encoder that reads visible rows only: what its encoder is given, and that it learns."""
+"""A masked auto-encoder that reads visible rows only: what its encoder is given, and that it
+learns.
+"""
 
 import numpy as np
 import torch
@@ -15,7 +17,15 @@ from sslcli.engine.learner import Learner
 from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.settings import OptimizerSettings
 
-SHAPE = TransformerSettings(row_features=6, width=32, depth=2, heads=2, feedforward_width=64, longest_tokens=16, initial_deviation=0.1)
+SHAPE = TransformerSettings(
+    row_features=6,
+    width=32,
+    depth=2,
+    heads=2,
+    feedforward_width=64,
+    longest_tokens=16,
+    initial_deviation=0.1,
+)
 ARRAYS = [document.array for document in Waves(Waves.Options()).documents("waves:300")]
 CORPUS = corpus_in_memory([[array] for array in ARRAYS], modality="sound")
 
@@ -31,7 +41,10 @@ def begun():
 def batch_of(numbers):
     objective = VisibleRows(VisibleRows.Options(), Context(SHAPE))
     rows = np.concatenate([chunk.values for chunk in objective.arrange(CORPUS)])
-    return collate(numbers, [objective.sample(CORPUS, rows[number], Rng(0, 0).sample(number)) for number in numbers])
+    return collate(
+        numbers,
+        [objective.sample(CORPUS, rows[number], Rng(0, 0).sample(number)) for number in numbers],
+    )
 
 
 def test_the_encoder_reads_visible_rows_at_their_own_positions_and_no_others():
@@ -51,14 +64,20 @@ def test_the_encoder_reads_visible_rows_at_their_own_positions_and_no_others():
 def test_it_begins_with_the_mean_and_the_deviation_of_the_first_batch():
     objective, rows_TF = begun().learnable, np.concatenate(ARRAYS[:64])
     np.testing.assert_allclose(objective.mean_F.numpy(), rows_TF.mean(axis=0), rtol=1e-5)
-    np.testing.assert_allclose(objective.deviation_F.numpy(), rows_TF.std(axis=0, ddof=1), rtol=1e-4)
+    np.testing.assert_allclose(
+        objective.deviation_F.numpy(), rows_TF.std(axis=0, ddof=1), rtol=1e-4
+    )
 
 
 def test_it_tells_hidden_rows_far_better_than_their_mean():
     """Held-out waves, errors in squared deviations: the mean of each feature has an error of 1."""
     learner, random = begun(), np.random.default_rng(0)
     objective = learner.learnable
-    optimizer = Optimizer(learner.trained_parameters(), learner.groups(), OptimizerSettings(rate=5e-3, weight_decay=0.0))
+    optimizer = Optimizer(
+        learner.trained_parameters(),
+        learner.groups(),
+        OptimizerSettings(rate=5e-3, weight_decay=0.0),
+    )
     for step in range(250):
         batch = objective.collate(batch_of(random.choice(240, 24, replace=False)), Rng(0, step))
         (learner(batch).sums["error"] / batch.counts["error"]).backward()

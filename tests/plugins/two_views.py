@@ -64,7 +64,9 @@ class TwoViews(Objective[PairBatch]):
         return Inputs.of(batch, np.where(hidden_T, self.tokenizer.mask, batch.tokens))
 
     def forward(self, backbone: Transformer, views: PairBatch) -> Loss:
-        first_BD, second_BD = (self._read(backbone, inputs) for inputs in (views.inputs, views.second))
+        first_BD, second_BD = (
+            self._read(backbone, inputs) for inputs in (views.inputs, views.second)
+        )
         similar_B = (first_BD * second_BD).sum(dim=1) / self.options.temperature
         total, found = -2 * similar_B.sum(), 0
         for own_BD, other_BD in ((first_BD, second_BD), (second_BD, first_BD)):
@@ -79,7 +81,10 @@ class TwoViews(Objective[PairBatch]):
         return normalize(self.project(first_BD), dim=1)
 
     def show(self, views: PairBatch) -> Report:
-        both = [passages_of(each.tokens_T.numpy(), each.packing.lengths, self.tokenizer) for each in (views.inputs, views.second)]
+        both = [
+            passages_of(each.tokens_T.numpy(), each.packing.lengths, self.tokenizer)
+            for each in (views.inputs, views.second)
+        ]
         return Report(
             "two views of each sample",
             passages=[passage for pair in zip(*both, strict=True) for passage in pair],

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import stage as stages
 
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))  # whose made-up data is used here too
+# whose made-up data is used here too
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 PATIENCE_SECONDS = 300
 
 
@@ -22,7 +23,9 @@ class Rehearsed:
 
 
 class Stage:
-    """`folder` has a `bin` whose `ssl` is run on the stage; it stands first in the PATH of whatever is run."""
+    """`folder` has a `bin` whose `ssl` is run on the stage; it stands first in the PATH of whatever
+    is run.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.address = folder, str(folder / "door")
@@ -40,7 +43,9 @@ class Stage:
             "TOKENIZERS_PARALLELISM": "false",
         }
         words = [sys.executable, stages.__file__, self.address]
-        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, env=self.environment, start_new_session=True)
+        self.process = subprocess.Popen(
+            words, stdout=subprocess.PIPE, env=self.environment, start_new_session=True
+        )
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == b"ready\n"
 
@@ -54,7 +59,9 @@ class Stage:
         folder, environment = folder or self.folder, {**self.environment, **environment}
         with tempfile.TemporaryFile() as said, open(os.devnull, "rb") as nothing:
             streams = (nothing.fileno(), said.fileno(), said.fileno())
-            code = stages.run_there(self.address, words, folder, environment, streams, PATIENCE_SECONDS)
+            code = stages.run_there(
+                self.address, words, folder, environment, streams, PATIENCE_SECONDS
+            )
             said.seek(0)
             return Rehearsed(code, said.read().decode("utf-8", errors="replace"))
 

@@ -1,4 +1,6 @@
-"""Stand-ins, tiny and made up, for every file and model that the examples' README files and scripts name."""
+"""Stand-ins, tiny and made up, for every file and model that the examples' README files and scripts
+name.
+"""
 
 import gzip
 import json
@@ -14,7 +16,11 @@ ROOT = Path(__file__).parents[2]
 
 TINY_MODELS = ("models/minilm", "minilm", "e5", "e5-head", "english")
 ENGLISH = [f"{sentence} on day {number}" for number in range(8) for sentence in SENTENCES]
-CHINESE = [f"第{number}天猫看见花园里的第{place}只鸟" for number in range(8) for place in range(len(SENTENCES))]
+CHINESE = [
+    f"第{number}天猫看见花园里的第{place}只鸟"
+    for number in range(8)
+    for place in range(len(SENTENCES))
+]
 
 
 def write_material(folder: Path) -> None:

@@ -1,11 +1,14 @@
-"""A process that has the slow imports done, and forks one process for every script or `ssl` command that it is asked to run.
+"""A process that has the slow imports done, and forks one process for every script or `ssl` command
+that it is asked to run.
 
     python tests/rehearsals/stage.py SOCKET                    serve
-    python tests/rehearsals/stage.py SOCKET --run WORD ...     run one command there, in this folder and environment
+    python tests/rehearsals/stage.py SOCKET --run WORD ...     run one command there, in this folder
+    and environment
 
-A command is the path of a Python script and its words, or `ssl` and its words. Its process has standard streams, folder and
-environment of whoever asked, and its code as `__main__`, as if it had been started by itself; only the imports are shared,
-also with the fork server that a script may start.
+A command is the path of a Python script and its words, or `ssl` and its words. Its process has
+standard streams, folder and environment of whoever asked, and its code as `__main__`, as if it had
+been started by itself; only the imports are shared, also with the fork server that a script may
+start.
 """
 
 import json
@@ -40,7 +43,8 @@ def run_there(
 
 def serve(address: str) -> None:
     _import_all()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the processes that serve one request
+    # nobody waits for the processes that serve one request
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
         door.bind(address)
         door.listen()
@@ -97,7 +101,9 @@ def _serve_one(connection: socket.socket) -> None:
 
 
 def _share_with_fork_servers() -> None:
-    """A fork server of multiprocessing is this process forked, not a new one that imports everything again."""
+    """A fork server of multiprocessing is this process forked, not a new one that imports
+    everything again.
+    """
     import multiprocessing.forkserver as servers
 
     import torch

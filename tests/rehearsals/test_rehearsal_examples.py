@@ -1,4 +1,6 @@
-"""Every script, run file and command line below `examples` still runs, on stand-ins and for two steps."""
+"""Every script, run file and command line below `examples` still runs, on stand-ins and for two
+steps.
+"""
 
 import re
 import shlex
@@ -10,14 +12,27 @@ from example_material import ROOT, write_material
 
 EXAMPLES = ROOT / "examples"
 SMALL_WORLD = ("--set", "data.reader_options.sentences=600", "--batch-size", "8", "--no-plot")
-SHAPE = ("--arch", "tiny", "--seq-len", "32", "--batch-size", "4", "--vocabulary", "120", "--device", "cpu")
+SHAPE = (
+    "--arch",
+    "tiny",
+    "--seq-len",
+    "32",
+    "--batch-size",
+    "4",
+    "--vocabulary",
+    "120",
+    "--device",
+    "cpu",
+)
 REHEARSED = ("examples/understanding/run.sh", "0", *SMALL_WORLD)
 KINDS = (".py", ".sh", ".sbatch", ".yaml")
 
 
 @pytest.fixture(scope="module")
 def place(stage):
-    """A folder with stand-ins, and the runs world-s0 (of understanding/run.sh), world and, the latest, a causal one."""
+    """A folder with stand-ins, and the runs world-s0 (of understanding/run.sh), world and, the
+    latest, a causal one.
+    """
     folder = stage.folder / "place"
     write_material(folder)
     ended = stage.shell("sh", *REHEARSED, folder=folder, STEPS="2")
@@ -45,11 +60,20 @@ def understanding(stage, place):
 
 def torchrun(stage, place):
     words = ("--max-steps", "2", "--set", "training.eval_samples=8", "--precision", "fp32", *SHAPE)
-    return stage.shell("bash", "examples/cluster/torchrun.sh", *words, folder=place, GPUS="1", SSLCLI_RUNS_DIR="others")
+    return stage.shell(
+        "bash",
+        "examples/cluster/torchrun.sh",
+        *words,
+        folder=place,
+        GPUS="1",
+        SSLCLI_RUNS_DIR="others",
+    )
 
 
 def slurm(stage, place):
-    """With programs in the places of Slurm's: `srun` starts one process, on the CPU, as a dry run."""
+    """With programs in the places of Slurm's: `srun` starts one process, on the CPU, as a dry
+    run.
+    """
     flags = shlex.join((*SHAPE, "--precision", "fp32", "--dry-run"))
     stage.add_program("srun", f'shift\nexec "$@" {flags}\n')
     stage.add_program("scontrol", "echo localhost\n")
@@ -58,12 +82,30 @@ def slurm(stage, place):
 
 
 def plugin(stage, place):
-    return stage.shell(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", folder=EXAMPLES / "third-party-plugin")
+    return stage.shell(
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        folder=EXAMPLES / "third-party-plugin",
+    )
 
 
 def run_file(name):
     data = {"bert/chinese.yaml": "NEWS.txt.gz"}.get(name, "PROSE.txt.gz")
-    words = ("-c", f"examples/{name}", "--data", data, "--batch-size", "4", "--arch", "tiny", "--dry-run")
+    words = (
+        "-c",
+        f"examples/{name}",
+        "--data",
+        data,
+        "--batch-size",
+        "4",
+        "--arch",
+        "tiny",
+        "--dry-run",
+    )
 
     def rehearse(stage, place):
         return stage.run("ssl", "pretrain", *words, folder=place)
@@ -75,7 +117,9 @@ REHEARSALS = {
     "cluster/pretrain.sbatch": slurm,
     "cluster/torchrun.sh": torchrun,
     "finetuning/run.sh": finetuning,
-    "third-party-plugin/sslcli_shuffle.py": lambda stage, place: stage.run("ssl", "plugins", "show", "shuffle"),
+    "third-party-plugin/sslcli_shuffle.py": lambda stage, place: stage.run(
+        "ssl", "plugins", "show", "shuffle"
+    ),
     "third-party-plugin/test_sslcli_shuffle.py": plugin,
     "understanding/run.sh": understanding,
     "understanding/summary.py": summary,
@@ -84,7 +128,11 @@ REHEARSALS = {
 
 def files():
     """What can be run, by its name below `examples`."""
-    paths = [path for path in sorted(EXAMPLES.rglob("*")) if path.suffix in KINDS and "build" not in path.parts]
+    paths = [
+        path
+        for path in sorted(EXAMPLES.rglob("*"))
+        if path.suffix in KINDS and "build" not in path.parts
+    ]
     return [str(path.relative_to(EXAMPLES)) for path in paths]
 
 
@@ -106,9 +154,13 @@ def commands():
     return found
 
 
-@pytest.mark.parametrize(("folder", "line"), commands(), ids=lambda text: text.replace("/", " ")[:60])
+@pytest.mark.parametrize(
+    ("folder", "line"), commands(), ids=lambda text: text.replace("/", " ")[:60]
+)
 def test_every_command_of_the_documents_is_taken(folder, line, stage, place):
-    """Trainings take three steps and write nothing; where several processes are asked for, one takes them."""
+    """Trainings take three steps and write nothing; where several processes are asked for, one
+    takes them.
+    """
     words = shlex.split(line, comments=True)
     trains = words[1] in ("pretrain", "finetune")
     launcher = words[words.index("--") :] if "--" in words else []

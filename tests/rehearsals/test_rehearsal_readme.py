@@ -1,4 +1,6 @@
-"""The commands of README.md, one after another as a new user types them, on stand-ins and for two steps."""
+"""The commands of README.md, one after another as a new user types them, on stand-ins and for two
+steps.
+"""
 
 import gzip
 import json
@@ -13,14 +15,26 @@ import sslcli
 from sslcli.data.files import zstd
 
 TYPED = re.compile(r"^\$ (ssl .*)$|^\|.*\| `(ssl [^`]+)`", re.MULTILINE)
-FEW = ("--max-steps", "2", "--batch-size", "8", "--no-plot", "--device", "cpu", "--precision", "fp32")
+FEW = (
+    "--max-steps",
+    "2",
+    "--batch-size",
+    "8",
+    "--no-plot",
+    "--device",
+    "cpu",
+    "--precision",
+    "fp32",
+)
 SMALL_WORLD = ("--set", "data.reader_options.sentences=600")
 SMALL_MODEL = ("--arch", "tiny", "--seq-len", "32", "--vocabulary", "120")
 CHECK_NOT_MET = 3
 
 
 def commands(name):
-    """Those in blocks of the console and in tables, in their order; sentences have only parts of lines."""
+    """Those in blocks of the console and in tables, in their order; sentences have only parts of
+    lines.
+    """
     found = TYPED.findall((ROOT / name).read_text(encoding="utf-8"))
     return [block or cell for block, cell in found if len((block or cell).split()) > 2 or block]
 
@@ -58,7 +72,11 @@ def test_the_python_of_the_readme_works_as_written(tmp_path, monkeypatch, capfd)
 
     def short(name, **others):
         whole = getattr(sslcli, name)
-        make = lambda *given, **flags: trained.append(name) or whole(*given, **{**flags, **few, **others})  # noqa: E731
+
+        def make(*given, **flags):
+            trained.append(name)
+            return whole(*given, **{**flags, **few, **others})
+
         monkeypatch.setattr(sslcli, name, make, raising=False)
 
     short("pretrain", **small)
@@ -74,11 +92,17 @@ def test_the_python_of_the_readme_works_as_written(tmp_path, monkeypatch, capfd)
 
 def python_blocks(name):
     """The code between fences of Python, whole."""
-    return re.findall(r"^```python\n(.*?)^```$", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return re.findall(
+        r"^```python\n(.*?)^```$",
+        (ROOT / name).read_text(encoding="utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
 
 
 def _shortened(line):
-    """The words of a line, of a training with flags that make it short; only a run of its own can be compared with itself."""
+    """The words of a line, of a training with flags that make it short; only a run of its own can
+    be compared with itself.
+    """
     words = shlex.split(line.replace("RUN RUN", "@latest @latest"))
     if words[1] not in ("pretrain", "finetune") or "--resume" in words:
         return words
@@ -104,8 +128,15 @@ def _write_stand_ins(folder):
     for name, content in contents.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
-    names = [("qa", "squad.json", "dev.json"), ("nli", "train.jsonl", "test.jsonl"), ("nli", "train.zh.jsonl", "unused.jsonl")]
-    write_data(folder, [SimpleNamespace(task=task, train=train, evaluation=other) for task, train, other in names])
+    names = [
+        ("qa", "squad.json", "dev.json"),
+        ("nli", "train.jsonl", "test.jsonl"),
+        ("nli", "train.zh.jsonl", "unused.jsonl"),
+    ]
+    write_data(
+        folder,
+        [SimpleNamespace(task=task, train=train, evaluation=other) for task, train, other in names],
+    )
     write_model(folder / "models" / "mbert")
 
 

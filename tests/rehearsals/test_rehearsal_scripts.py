@@ -1,4 +1,6 @@
-"""Every script of the benchmarks and of the faults runs to its end at a size of seconds: none breaks unnoticed."""
+"""Every script of the benchmarks and of the faults runs to its end at a size of seconds: none
+breaks unnoticed.
+"""
 
 import ast
 import subprocess
@@ -24,8 +26,15 @@ def is_script(path):
 def imported_by(path):
     """The last parts of the names of all modules that a file imports."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
-    names += [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    names = [
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    ]
+    names += [
+        node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module
+    ]
     return {name.rpartition(".")[2] for name in names}
 
 
@@ -47,8 +56,12 @@ def test_what_is_no_script_is_used_by_one():
     parts = {path.stem: imported_by(path) for path in modules()}
     for _ in parts:
         imported |= {name for stem, names in parts.items() if stem in imported for name in names}
-    tests = {name for path in (ROOT / "tests" / "faults").glob("test_*.py") for name in imported_by(path)}
-    assert not [path.stem for path in modules() if not is_script(path) and path.stem not in imported | tests]
+    tests = {
+        name for path in (ROOT / "tests" / "faults").glob("test_*.py") for name in imported_by(path)
+    }
+    assert not [
+        path.stem for path in modules() if not is_script(path) and path.stem not in imported | tests
+    ]
 
 
 def test_other_releases_are_those_of_the_project():
@@ -56,9 +69,14 @@ def test_other_releases_are_those_of_the_project():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     shown = {}
     for which in ("oldest", "newest"):
-        ended = subprocess.run([ROOT / "tests" / "releases.sh", which, "--show"], capture_output=True, text=True)
+        ended = subprocess.run(
+            [ROOT / "tests" / "releases.sh", which, "--show"], capture_output=True, text=True
+        )
         assert ended.returncode == 0, ended.stderr
         shown[which] = ended.stdout.splitlines()
-    assert shown["oldest"][: len(project["dependencies"])] == [name.replace(">=", "==", 1) for name in project["dependencies"]]
+    assert shown["oldest"][: len(project["dependencies"])] == [
+        name.replace(">=", "==", 1) for name in project["dependencies"]
+    ]
     assert set(project["dependencies"]) <= set(shown["newest"])
-    assert "torch>=2.12" in project["dependencies"]  # an upper bound would have torch downgraded beside the project
+    # an upper bound would have torch downgraded beside the project
+    assert "torch>=2.12" in project["dependencies"]

@@ -1,6 +1,8 @@
-"""The official rules for answers once more, letter by letter and loop by loop, and cases that try them.
+"""The official rules for answers once more, letter by letter and loop by loop, and cases that try
+them.
 
-After evaluate-v1.1.py and evaluate-v2.0.py of SQuAD and mlqa_evaluation_v1.py of MLQA: no expressions, no arrays.
+After evaluate-v1.1.py and evaluate-v2.0.py of SQuAD and mlqa_evaluation_v1.py of MLQA: no
+expressions, no arrays.
 """
 
 import random
@@ -16,8 +18,9 @@ ARTICLES = {
     "de": "ein eine einen einem eines einer der die das den dem des",
 }
 LANGUAGES = ["ar", "de", "en", "es", "hi", "vi", "zh"]
-# What answers of every language are made of, with what is easily got wrong: articles, both kinds of punctuation, full-width
-# letters, rare characters, letters that grow when lowered, spaces of other widths, and words joined without a space.
+# What answers of every language are made of, with what is easily got wrong: articles, both kinds of
+# punctuation, full-width letters, rare characters, letters that grow when lowered, spaces of other
+# widths, and words joined without a space.
 WORDS = """
     the The a an A. cat Cat's cats dog 1,000 $5 5% 1867 U.S. e-mail end-to-end the-cat _ - ... , " “the” ‘a’ – — İ ß É
     el La los gato niño unas der Die das Hund einen của là cái Chiếc mèo những số
@@ -31,7 +34,11 @@ SPACES = ["", "", " ", " ", " ", "  ", "\n", "\t", "\u00a0", "\u3000"]
 def normalised(text, rule):
     """`rule`: "squad" or a language of MLQA."""
     marks = string.punctuation
-    kept = [one for one in text.lower() if one not in marks and (rule == "squad" or unicodedata.category(one)[0] != "P")]
+    kept = [
+        one
+        for one in text.lower()
+        if one not in marks and (rule == "squad" or unicodedata.category(one)[0] != "P")
+    ]
     if rule == "ar":
         words = "".join(kept).replace("ال", " ").split()
     elif rule == "zh":
@@ -64,13 +71,17 @@ def f1(prediction, gold, rule, both_empty):
 
 def first_version(prediction, golds, rule="squad"):
     """Exact match and F1 of SQuAD 1.1 and of MLQA."""
-    return max(exact(prediction, gold, rule) for gold in golds), max(f1(prediction, gold, rule, 0.0) for gold in golds)
+    return max(exact(prediction, gold, rule) for gold in golds), max(
+        f1(prediction, gold, rule, 0.0) for gold in golds
+    )
 
 
 def second_version(prediction, golds):
     """Exact match and F1 of SQuAD 2.0."""
     golds = [gold for gold in golds if normalised(gold, "squad")] or [""]
-    return max(exact(prediction, gold, "squad") for gold in golds), max(f1(prediction, gold, "squad", 1.0) for gold in golds)
+    return max(exact(prediction, gold, "squad") for gold in golds), max(
+        f1(prediction, gold, "squad", 1.0) for gold in golds
+    )
 
 
 def second_version_figures(predictions, golds, probabilities, threshold):
@@ -84,7 +95,9 @@ def second_version_figures(predictions, golds, probabilities, threshold):
             for value, rights, probability in zip(raw, golds, probabilities, strict=True)
         ]
         for prefix, wanted in (("", [True, False]), ("HasAns_", [True]), ("NoAns_", [False])):
-            chosen = [value for value, rights in zip(final, golds, strict=True) if bool(rights) in wanted]
+            chosen = [
+                value for value, rights in zip(final, golds, strict=True) if bool(rights) in wanted
+            ]
             if chosen:
                 figures[f"{prefix}{name}"] = 100 * sum(chosen) / len(chosen)
         best = total = sum(not rights for rights in golds)
@@ -101,7 +114,9 @@ def second_version_figures(predictions, golds, probabilities, threshold):
 
 
 def cases(count, seed, with_none=False):
-    """Predictions, and one to three right answers that are like them; with_none: a third has none."""
+    """Predictions, and one to three right answers that are like them; with_none: a third has
+    none.
+    """
     draw = random.Random(seed)
     made = [_text(draw, draw.randrange(6)) for _ in range(count)]
     golds = [[_like(draw, text) for _ in range(draw.randint(1, 3))] for text in made]

@@ -39,4 +39,11 @@ def write(path, records):
 
 
 def reviews(count, start=0):
-    return [{"id": start + n, "text": f"text {start + n} is {'good' if n % 2 else 'bad'}", "label": "ab"[n % 2]} for n in range(count)]
+    return [
+        {
+            "id": start + n,
+            "text": f"text {start + n} is {'good' if n % 2 else 'bad'}",
+            "label": "ab"[n % 2],
+        }
+        for n in range(count)
+    ]

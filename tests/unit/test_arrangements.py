@@ -27,9 +27,13 @@ class Offsets:
     unit: str = "fill"
 
     def __post_init__(self):
-        self.sentences = np.cumsum([0, *(length for document in self.lengths for length in document)])
+        self.sentences = np.cumsum(
+            [0, *(length for document in self.lengths for length in document)]
+        )
         self.documents = np.cumsum([0, *(len(document) for document in self.lengths)])
-        self.spans = np.stack([np.arange(len(self.lengths)), self.documents[:-1], self.documents[1:]], axis=1)
+        self.spans = np.stack(
+            [np.arange(len(self.lengths)), self.documents[:-1], self.documents[1:]], axis=1
+        )
 
     def tokens(self, start, stop):
         return np.arange(FIRST + start, FIRST + stop)
@@ -46,11 +50,16 @@ class Offsets:
 
 def generated(seed=0, shortest=0, **settings):
     random = np.random.default_rng(seed)
-    return Offsets([random.integers(shortest, 30, random.integers(1, 9)).tolist() for _ in range(50)], **settings)
+    return Offsets(
+        [random.integers(shortest, 30, random.integers(1, 9)).tolist() for _ in range(50)],
+        **settings,
+    )
 
 
 def samples_of(name, corpus, tokenizer):
-    """All samples; checks on the way that lengths and languages are what the rows say and that nothing is too long."""
+    """All samples; checks on the way that lengths and languages are what the rows say and that
+    nothing is too long.
+    """
     samples = []
     for rows in ARRANGEMENTS[name].rows(corpus, tokenizer):
         assert rows.values.dtype == rows.lengths.dtype == np.int64
@@ -64,7 +73,9 @@ def samples_of(name, corpus, tokenizer):
 
 
 def filled_slowly(corpus, capacity):
-    """Token ranges: greedily as many sentences as fit, one document at a time; long ones in equal pieces."""
+    """Token ranges: greedily as many sentences as fit, one document at a time; long ones in equal
+    pieces.
+    """
     ranges = []
     for document, first, stop in corpus.spans.tolist():
         run = []
@@ -79,7 +90,11 @@ def filled_slowly(corpus, capacity):
     cut = []
     for document, start, end in ranges:
         pieces = -(-(end - start) // capacity)
-        bounds = [start + (end - start) * piece // pieces for piece in range(pieces + 1)] if pieces else []
+        bounds = (
+            [start + (end - start) * piece // pieces for piece in range(pieces + 1)]
+            if pieces
+            else []
+        )
         cut += [(document, a, b) for a, b in pairwise(bounds)]
     return cut
 
@@ -123,7 +138,13 @@ def test_pairs_are_neighbours_of_one_document():
             assert middle in corpus.sentences
             sample = ARRANGEMENTS["pairs"].sample(corpus, row, BERT)
             a, b = middle - start, stop - middle
-            assert sample.tokens.tolist() == [1, *corpus.tokens(start, middle), 2, *corpus.tokens(middle, stop), 2]
+            assert sample.tokens.tolist() == [
+                1,
+                *corpus.tokens(start, middle),
+                2,
+                *corpus.tokens(middle, stop),
+                2,
+            ]
             assert sample.segments.tolist() == [0] * (a + 2) + [1] * (b + 1)
             place = int(np.searchsorted(corpus.sentences, middle))
             assert second_sentences == np.searchsorted(corpus.sentences, stop) - place
@@ -134,12 +155,16 @@ def test_pairs_leave_out_only_lone_sentences_and_what_is_too_long():
     samples = samples_of("pairs", corpus, BERT)
     covered = [sample.tokens[sample.tokens >= FIRST] - FIRST for sample in samples]
     assert [(tokens.min(), tokens.max() + 1) for tokens in covered] == [(5, 17), (37, 58), (77, 89)]
-    assert [int((sample.segments == 0).sum()) - 2 for sample in samples] == [4, 10, 6]  # parted at the middle
+    # parted at the middle
+    assert [int((sample.segments == 0).sum()) - 2 for sample in samples] == [4, 10, 6]
 
 
 def test_a_sentence_left_alone_is_paired_with_the_one_before():
     corpus = Offsets([[6, 6, 6]], sequence_tokens=16)
-    covered = [sample.tokens[sample.tokens >= FIRST] - FIRST for sample in samples_of("pairs", corpus, BERT)]
+    covered = [
+        sample.tokens[sample.tokens >= FIRST] - FIRST
+        for sample in samples_of("pairs", corpus, BERT)
+    ]
     assert [(tokens.min(), tokens.max() + 1) for tokens in covered] == [(0, 12), (6, 18)]
 
 
@@ -157,7 +182,10 @@ def test_blocks_are_the_stream(tokenizer, end, portion, monkeypatch):
     for _, first, stop in corpus.spans.tolist():
         stream += [*corpus.tokens(*corpus.sentences[[first, stop]].tolist()).tolist(), *end]
     samples = samples_of("blocks", corpus, tokenizer)
-    assert np.concatenate([sample.tokens for sample in samples]).tolist() == stream[: len(stream) - (len(stream) % 24 == 1)]
+    assert (
+        np.concatenate([sample.tokens for sample in samples]).tolist()
+        == stream[: len(stream) - (len(stream) % 24 == 1)]
+    )
     assert {len(sample) for sample in samples[:-1]} == {24}
 
 

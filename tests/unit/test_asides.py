@@ -1,4 +1,6 @@
-"""What is written aside: names of their own, locks that die with their writer, links and mount points as targets."""
+"""What is written aside: names of their own, locks that die with their writer, links and mount
+points as targets.
+"""
 
 import errno
 import os
@@ -31,7 +33,9 @@ with {how}(Path(sys.argv[1])) as place:
 
 @pytest.fixture
 def writer(tmp_path):
-    """Starts a process that is half-way through writing tmp_path/out, and ends it at the latest with the test."""
+    """Starts a process that is half-way through writing tmp_path/out, and ends it at the latest
+    with the test.
+    """
     started = []
 
     def start(how):
@@ -118,7 +122,9 @@ def test_a_reader_of_a_folder_that_is_replaced_always_finds_it(tmp_path):
     reader = "import sys; from pathlib import Path\nwhile True: Path(sys.argv[1], 'a').read_text()"
     with replaced(tmp_path / "out") as folder:
         (folder / "a").write_text("0")
-    process = subprocess.Popen([sys.executable, "-c", reader, str(tmp_path / "out")], stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", reader, str(tmp_path / "out")], stderr=subprocess.PIPE
+    )
     for number in range(100):
         with replaced(tmp_path / "out") as folder:
             (folder / "a").write_text(str(number))
@@ -147,7 +153,9 @@ def test_a_folder_is_replaced_in_two_steps_where_one_is_not_known(tmp_path, with
 
 @pytest.mark.parametrize("number", [errno.EBUSY, errno.EXDEV])
 @pytest.mark.parametrize("at", [1, 2])
-def test_a_rename_that_is_refused_leaves_what_stood_there(tmp_path, without_exchange, monkeypatch, number, at):
+def test_a_rename_that_is_refused_leaves_what_stood_there(
+    tmp_path, without_exchange, monkeypatch, number, at
+):
     write_out(tmp_path, "old")
     rename, calls = os.rename, []
 
@@ -167,7 +175,12 @@ def test_a_rename_that_is_refused_leaves_what_stood_there(tmp_path, without_exch
 def test_a_link_is_written_through_and_a_link_to_nothing_refused(tmp_path):
     (tmp_path / "there").mkdir()
     (tmp_path / "file").write_text("old")
-    for name, target in (("link", "there"), ("other", "nowhere"), ("round", "round"), ("out", "file")):
+    for name, target in (
+        ("link", "there"),
+        ("other", "nowhere"),
+        ("round", "round"),
+        ("out", "file"),
+    ):
         (tmp_path / name).symlink_to(target)
     assert settled(tmp_path / "link") == tmp_path / "there"
     assert output_folder(tmp_path / "link") == tmp_path / "there"
@@ -238,14 +251,18 @@ def test_files_that_belong_together_leave_others_alone(tmp_path):
     inode = (tmp_path / "out").stat().st_ino
     put(tmp_path / "out", ["a", "c", "mark"], "2", own=["a", "b"])
     assert names(tmp_path / "out") == ["a", "c", "mark"]
-    assert (tmp_path / "out").stat().st_ino != inode, "nothing but its own was there: replaced as a whole"
+    assert (tmp_path / "out").stat().st_ino != inode, (
+        "nothing but its own was there: replaced as a whole"
+    )
     (tmp_path / "out" / "mine").write_text("mine")
     put(tmp_path / "out", ["b", "mark"], "3", own=["a", "c"])
     assert names(tmp_path / "out") == ["b", "mark", "mine"]
 
 
 def test_wherever_a_writer_among_other_files_dies_the_mark_is_on_one_set_only(tmp_path):
-    """At each call that renames or removes something; what is there beside the mark is all old or all new."""
+    """At each call that renames or removes something; what is there beside the mark is all old or
+    all new.
+    """
     (tmp_path / "mine").write_text("mine")
     script = """
 import os, sys
@@ -264,11 +281,16 @@ with put_together(Path(sys.argv[1]), ("mark",), ("a", "b")) as aside:
     seen = set()
     for call in range(1, 12):
         put(tmp_path, ["a", "b", "mark"], "old", own=["a", "b", "c"])
-        ended = subprocess.run([sys.executable, "-c", script, str(tmp_path), str(call)], check=False)
+        ended = subprocess.run(
+            [sys.executable, "-c", script, str(tmp_path), str(call)], check=False
+        )
         there = {name for name in names(tmp_path) if not name.startswith(".")} - {"mine"}
         contents = {(tmp_path / name).read_text() for name in there}
         if "mark" in there:
-            assert (there, contents) in (({"a", "b", "mark"}, {"old"}), ({"a", "c", "mark"}, {"new"}))
+            assert (there, contents) in (
+                ({"a", "b", "mark"}, {"old"}),
+                ({"a", "c", "mark"}, {"new"}),
+            )
             seen |= contents
         put(tmp_path, ["a", "b", "mark"], "old", own=["a", "b", "c"])
         assert names(tmp_path) == ["a", "b", "mark", "mine"]
@@ -293,7 +315,9 @@ def test_the_lock_of_a_writer_outlives_a_clock(tmp_path, writer):
     assert names(tmp_path) == []
 
 
-def test_on_a_disk_that_knows_no_locks_files_are_whole_and_what_was_left_stays(tmp_path, monkeypatch):
+def test_on_a_disk_that_knows_no_locks_files_are_whole_and_what_was_left_stays(
+    tmp_path, monkeypatch
+):
     """Nobody can tell there whether the writer lives."""
 
     def refuse(handle, how):

@@ -1,4 +1,6 @@
-"""What a reader computes is computed once a machine, and is the same when it is read from the cache."""
+"""What a reader computes is computed once a machine, and is the same when it is read from the
+cache.
+"""
 
 from itertools import islice
 
@@ -60,7 +62,9 @@ def test_records_are_told_once(kind, split, untold):
         untold()
     again = list(records_of(reader(), REFERENCE, kind, split))
     assert again == fresh
-    assert [list(map(type, record.values.values())) for record in again] == [list(map(type, record.values.values())) for record in fresh]
+    assert [list(map(type, record.values.values())) for record in again] == [
+        list(map(type, record.values.values())) for record in fresh
+    ]
 
 
 def test_who_reads_a_part_keeps_nothing(cache):
@@ -70,7 +74,14 @@ def test_who_reads_a_part_keeps_nothing(cache):
 
 
 def test_what_changes_the_world_has_a_place_of_its_own(cache, monkeypatch):
-    for options in ({}, {"seed": 1}, {"order": "chinese"}, {"sentences": 600}, {"part": "test"}, {"anchors": 0.5}):
+    for options in (
+        {},
+        {"seed": 1},
+        {"order": "chinese"},
+        {"sentences": 600},
+        {"part": "test"},
+        {"anchors": 0.5},
+    ):
         made = reader(**options)
         assert list(documents_of(made, REFERENCE)) == list(made.documents(REFERENCE))
     list(documents_of(reader().only("zh"), REFERENCE))

@@ -54,7 +54,10 @@ def test_gradients_are_those_of_the_merged_matrix_by_the_chain_rule():
     for module in (plain, backbone):
         module(inputs).last_TD.square().sum().backward()
     for name in ("attention.query", "attention.value", "feedforward.gate", "feedforward.down"):
-        layer, gradient = backbone.blocks[0].get_submodule(name), plain.blocks[0].get_submodule(name).weight.grad
+        layer, gradient = (
+            backbone.blocks[0].get_submodule(name),
+            plain.blocks[0].get_submodule(name).weight.grad,
+        )
         scale = float(gradient.abs().max())
         assert torch.allclose(layer.lora_a.grad, 2.0 * layer.lora_b.T @ gradient, atol=1e-5 * scale)
         assert torch.allclose(layer.lora_b.grad, 2.0 * gradient @ layer.lora_a.T, atol=1e-5 * scale)
@@ -63,7 +66,11 @@ def test_gradients_are_those_of_the_merged_matrix_by_the_chain_rule():
 def test_only_adapters_of_the_targets_are_trained():
     backbone = adapted(ENCODER, AdapterSettings(rank=2, targets=["query", "down"]))
     trained = {name for name, parameter in backbone.named_parameters() if parameter.requires_grad}
-    layers = [f"blocks.{block}.{layer}" for block in range(3) for layer in ("attention.query", "feedforward.down")]
+    layers = [
+        f"blocks.{block}.{layer}"
+        for block in range(3)
+        for layer in ("attention.query", "feedforward.down")
+    ]
     assert trained == {f"{layer}.{part}" for layer in layers for part in ("lora_a", "lora_b")}
     assert backbone.state_dict().keys() == {*built(ENCODER).state_dict(), *trained}
     without = built(ENCODER)
@@ -74,7 +81,10 @@ def test_only_adapters_of_the_targets_are_trained():
 def test_dropout_is_before_the_adapter_alone():
     inputs = packed(tokens_of(LENGTHS))
     settings = ALL.model_copy(update={"dropout": 0.5})
-    untrained, trained = (adapted(ENCODER.model_copy(update={"dropout": 0.0}), settings, trained=which) for which in (False, True))
+    untrained, trained = (
+        adapted(ENCODER.model_copy(update={"dropout": 0.0}), settings, trained=which)
+        for which in (False, True)
+    )
     expected = untrained(inputs).last_TD
     assert torch.equal(untrained.train()(inputs).last_TD, expected)
     expected = trained(inputs).last_TD
@@ -82,7 +92,10 @@ def test_dropout_is_before_the_adapter_alone():
 
 
 def test_numbers_follow_the_generator_and_none_are_drawn_without_memory():
-    first, second = adapted(ENCODER, trained=False).state_dict(), adapted(ENCODER, trained=False).state_dict()
+    first, second = (
+        adapted(ENCODER, trained=False).state_dict(),
+        adapted(ENCODER, trained=False).state_dict(),
+    )
     assert all(torch.equal(first[name], second[name]) for name in first)
     a = first["blocks.2.feedforward.down.lora_a"]
     assert float(a.abs().max()) <= 40**-0.5 < float(a.abs().max()) * 1.2
@@ -94,14 +107,20 @@ def test_numbers_follow_the_generator_and_none_are_drawn_without_memory():
     add_adapters(backbone, ALL, generator)
     assert torch.equal(generator.get_state(), before)
     backbone.load_state_dict(first, assign=True)
-    assert torch.equal(backbone.eval()(packed(tokens_of(LENGTHS))).last_TD, built(ENCODER).eval()(packed(tokens_of(LENGTHS))).last_TD)
+    assert torch.equal(
+        backbone.eval()(packed(tokens_of(LENGTHS))).last_TD,
+        built(ENCODER).eval()(packed(tokens_of(LENGTHS))).last_TD,
+    )
 
 
 def test_half_precision_is_as_near_as_the_merged_model_is():
     inputs, backbone = packed(tokens_of(LENGTHS)), adapted(ENCODER)
     expected = backbone(inputs).last_TD
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        errors = [(module(inputs).last_TD - expected).abs().mean().item() for module in (backbone, merged(backbone))]
+        errors = [
+            (module(inputs).last_TD - expected).abs().mean().item()
+            for module in (backbone, merged(backbone))
+        ]
     assert 0 < errors[0] < 1.5 * errors[1]
 
 
@@ -116,7 +135,9 @@ def test_shuffled_weights_keep_their_values_and_lose_their_order():
     shuffle(after, seeded(3))
     again = built(ENCODER)
     shuffle(again, seeded(3))
-    for (name, mine), other, repeated in zip(before.named_parameters(), after.parameters(), again.parameters(), strict=True):
+    for (name, mine), other, repeated in zip(
+        before.named_parameters(), after.parameters(), again.parameters(), strict=True
+    ):
         assert torch.equal(mine.flatten().sort().values, other.flatten().sort().values)
         assert (mine == other).float().mean() < 0.3, name
         assert torch.equal(other, repeated)

@@ -19,15 +19,21 @@ MIXED = (7, 1, 30, 12, 30, 3, 19, 90, 90, 88, 2)
 
 
 def reference(q_THK, k_SGK, v_SGK, query_lengths, key_lengths, causal=False, window_tokens=None):
-    k_SHK, v_SHK = (x.repeat_interleave(q_THK.shape[1] // x.shape[1], dim=1) for x in (k_SGK, v_SGK))
+    k_SHK, v_SHK = (
+        x.repeat_interleave(q_THK.shape[1] // x.shape[1], dim=1) for x in (k_SGK, v_SGK)
+    )
     mixed = []
-    for q, k, v in zip(q_THK.split(query_lengths), k_SHK.split(key_lengths), v_SHK.split(key_lengths), strict=True):
+    for q, k, v in zip(
+        q_THK.split(query_lengths), k_SHK.split(key_lengths), v_SHK.split(key_lengths), strict=True
+    ):
         scores = torch.einsum("ihk,jhk->hij", q, k) / sqrt(q.shape[-1])
         for i in range(q.shape[0]):
             for j in range(k.shape[0]):
                 hidden = causal and j > i
                 if window_tokens is not None:
-                    hidden = hidden or (i - j >= window_tokens if causal else abs(i - j) > window_tokens // 2)
+                    hidden = hidden or (
+                        i - j >= window_tokens if causal else abs(i - j) > window_tokens // 2
+                    )
                 if hidden:
                     scores[:, i, j] = -inf
         mixed.append(torch.einsum("hij,jhk->ihk", scores.softmax(dim=-1), v))
@@ -35,16 +41,23 @@ def reference(q_THK, k_SGK, v_SGK, query_lengths, key_lengths, causal=False, win
 
 
 def drawn(rows, heads, features=8, seed=0):
-    return torch.randn(rows, heads, features, generator=seeded(seed), dtype=torch.float64).requires_grad_()
+    return torch.randn(
+        rows, heads, features, generator=seeded(seed), dtype=torch.float64
+    ).requires_grad_()
 
 
 @pytest.mark.parametrize("lengths", [MIXED, (9, 9, 9), (14,), (5, 6)], ids=str)
 @pytest.mark.parametrize("window_tokens", [None, 1, 6, 7])
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("key_value_heads", [4, 2])
-def test_attention_and_its_gradients_are_those_of_the_reference(lengths, window_tokens, causal, key_value_heads):
+def test_attention_and_its_gradients_are_those_of_the_reference(
+    lengths, window_tokens, causal, key_value_heads
+):
     packing = Packing.of(lengths)
-    inputs = [drawn(packing.total, heads, seed=seed) for seed, heads in enumerate((4, key_value_heads, key_value_heads))]
+    inputs = [
+        drawn(packing.total, heads, seed=seed)
+        for seed, heads in enumerate((4, key_value_heads, key_value_heads))
+    ]
     weight_THK = torch.randn(packing.total, 4, 8, generator=seeded(9), dtype=torch.float64)
     results = []
     for mixed_THK in (
@@ -59,24 +72,38 @@ def test_attention_and_its_gradients_are_those_of_the_reference(lengths, window_
 def test_queries_of_one_packing_read_keys_of_another():
     query_lengths, key_lengths = (4, 1, 9, 2), (30, 3, 11, 30)
     q_THK, k_SGK, v_SGK = drawn(16, 4), drawn(74, 2, seed=1), drawn(74, 2, seed=2)
-    ours = attend(q_THK, k_SGK, v_SGK, Packing.of(query_lengths), Packing.of(key_lengths), causal=False)
-    torch.testing.assert_close(ours, reference(q_THK, k_SGK, v_SGK, query_lengths, key_lengths), rtol=0, atol=1e-12)
+    ours = attend(
+        q_THK, k_SGK, v_SGK, Packing.of(query_lengths), Packing.of(key_lengths), causal=False
+    )
+    torch.testing.assert_close(
+        ours, reference(q_THK, k_SGK, v_SGK, query_lengths, key_lengths), rtol=0, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("window_tokens", [None, 3])
 def test_the_newest_query_reads_cached_keys_as_the_last_row_of_causal_attention_does(window_tokens):
     lengths, rows = (7, 1, 12), 12
-    q_THK, k_SGK, v_SGK = (drawn(sum(lengths), heads, seed=seed) for seed, heads in enumerate((4, 2, 2)))
+    q_THK, k_SGK, v_SGK = (
+        drawn(sum(lengths), heads, seed=seed) for seed, heads in enumerate((4, 2, 2))
+    )
     expected_THK = reference(q_THK, k_SGK, v_SGK, lengths, lengths, True, window_tokens)
     last = torch.tensor(lengths).cumsum(0) - 1
-    keys, values = (torch.nn.utils.rnn.pad_sequence(x.split(lengths), batch_first=True, padding_value=1e4) for x in (k_SGK, v_SGK))
+    keys, values = (
+        torch.nn.utils.rnn.pad_sequence(x.split(lengths), batch_first=True, padding_value=1e4)
+        for x in (k_SGK, v_SGK)
+    )
     assert keys.shape[1] == rows
-    ours_BHK = attend_cached(q_THK[last], keys, values, torch.tensor(lengths), window_tokens=window_tokens)
+    ours_BHK = attend_cached(
+        q_THK[last], keys, values, torch.tensor(lengths), window_tokens=window_tokens
+    )
     torch.testing.assert_close(ours_BHK, expected_THK[last], rtol=0, atol=1e-12)
 
 
 def scores_computed(members, lengths):
-    return sum(len(numbers) * max(lengths[number] for number in numbers) ** 2 + GROUP_COST_SCORES for numbers in members)
+    return sum(
+        len(numbers) * max(lengths[number] for number in numbers) ** 2 + GROUP_COST_SCORES
+        for numbers in members
+    )
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -86,7 +113,9 @@ def test_no_split_of_the_sorted_lengths_computes_fewer_scores(seed):
     assert sorted(chain.from_iterable(members)) == list(range(len(lengths)))
     order = sorted(range(len(lengths)), key=lambda number: lengths[number])
     best = min(
-        scores_computed([order[a:b] for a, b in zip((0, *cuts), (*cuts, len(order)), strict=True)], lengths)
+        scores_computed(
+            [order[a:b] for a, b in zip((0, *cuts), (*cuts, len(order)), strict=True)], lengths
+        )
         for count in range(MOST_GROUPS)
         for cuts in combinations(range(1, len(order)), count)
     )
@@ -95,7 +124,11 @@ def test_no_split_of_the_sorted_lengths_computes_fewer_scores(seed):
 
 def test_sequences_of_one_length_are_neither_moved_nor_masked():
     groups = Packing.of([16] * 5).groups
-    assert (groups.query_slots_T, groups.key_slots_S, [group.key_mask for group in groups.groups]) == (None, None, [None])
+    assert (
+        groups.query_slots_T,
+        groups.key_slots_S,
+        [group.key_mask for group in groups.groups],
+    ) == (None, None, [None])
 
 
 def test_the_mixed_lengths_of_these_tests_make_several_groups_with_and_without_padding():
@@ -106,7 +139,9 @@ def test_the_mixed_lengths_of_these_tests_make_several_groups_with_and_without_p
 
 def test_short_sequences_beside_a_long_one_do_not_pay_for_its_length():
     lengths = [500] + [20] * 30
-    assert scores_computed([group.tolist() for group in split_lengths(lengths)], lengths) < 1.1 * sum(length**2 for length in lengths)
+    assert scores_computed(
+        [group.tolist() for group in split_lengths(lengths)], lengths
+    ) < 1.1 * sum(length**2 for length in lengths)
 
 
 def test_the_kernel_for_padded_sequences_is_called_at_most_four_times(monkeypatch):

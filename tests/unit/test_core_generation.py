@@ -25,7 +25,11 @@ def without_cache(backbone, head, prompt, uniforms_S, **options):
     sequence = prompt
     for uniform in uniforms_S:
         logits_V = head(backbone(packed([sequence])).last_TD[-1:], backbone)
-        token = logits_V.argmax(dim=-1) if options["temperature"] == 0 else choose(logits_V, uniform[None], **options)
+        token = (
+            logits_V.argmax(dim=-1)
+            if options["temperature"] == 0
+            else choose(logits_V, uniform[None], **options)
+        )
         sequence = torch.cat([sequence, token])
     return sequence[len(prompt) :]
 
@@ -36,9 +40,14 @@ def test_tokens_are_the_same_with_and_without_cache(settings, temperature):
     backbone, head, prompts = built(settings), LanguageModelHead(settings), tokens_of([3, 11, 1, 7])
     options = {"temperature": temperature, "top_k": 20, "top_p": 0.95}
     uniforms_SB = torch.rand(STEPS, 4, generator=seeded(3))
-    generated = generate_tokens(backbone, head, prompts, new_tokens=STEPS, uniforms_SB=uniforms_SB, **options)
+    generated = generate_tokens(
+        backbone, head, prompts, new_tokens=STEPS, uniforms_SB=uniforms_SB, **options
+    )
     for number, prompt in enumerate(prompts):
-        assert torch.equal(generated[number], without_cache(backbone, head, prompt, uniforms_SB[:, number], **options))
+        assert torch.equal(
+            generated[number],
+            without_cache(backbone, head, prompt, uniforms_SB[:, number], **options),
+        )
 
 
 def test_draws_decide_and_company_does_not():
@@ -46,7 +55,12 @@ def test_draws_decide_and_company_does_not():
     first, second = (torch.rand(STEPS, 3, generator=seeded(seed)) for seed in (1, 2))
 
     def run(prompts, uniforms_SB):
-        return [tokens.tolist() for tokens in generate_tokens(backbone, head, prompts, new_tokens=STEPS, uniforms_SB=uniforms_SB)]
+        return [
+            tokens.tolist()
+            for tokens in generate_tokens(
+                backbone, head, prompts, new_tokens=STEPS, uniforms_SB=uniforms_SB
+            )
+        ]
 
     assert run(prompts, first) == run(prompts, first)
     assert run(prompts, first) != run(prompts, second)
@@ -56,10 +70,19 @@ def test_draws_decide_and_company_does_not():
 def test_a_stop_token_ends_its_own_sequence_only():
     backbone, head, prompts = built(LLAMA), LanguageModelHead(LLAMA), tokens_of([3, 11, 5, 6])
     uniforms_SB = torch.rand(STEPS, 4, generator=seeded(1))
-    free = [row.tolist() for row in generate_tokens(backbone, head, prompts, new_tokens=STEPS, uniforms_SB=uniforms_SB)]
+    free = [
+        row.tolist()
+        for row in generate_tokens(
+            backbone, head, prompts, new_tokens=STEPS, uniforms_SB=uniforms_SB
+        )
+    ]
     stop = free[0][4]
-    stopped = generate_tokens(backbone, head, prompts, new_tokens=STEPS, uniforms_SB=uniforms_SB, stops={stop})
-    assert [row.tolist() for row in stopped] == [row[: row.index(stop)] if stop in row else row for row in free]
+    stopped = generate_tokens(
+        backbone, head, prompts, new_tokens=STEPS, uniforms_SB=uniforms_SB, stops={stop}
+    )
+    assert [row.tolist() for row in stopped] == [
+        row[: row.index(stop)] if stop in row else row for row in free
+    ]
     assert len(stopped[0]) <= 4
 
 
@@ -88,7 +111,9 @@ def test_chosen_tokens_have_the_frequencies_of_the_distribution():
 def test_top_k_and_top_p_keep_the_likeliest(top_k, top_p, kept):
     logits_V = torch.tensor([0.15, 0.45, 0.1, 0.3]).log()
     uniforms_B = torch.cat([torch.linspace(0, 1, 1_001)[:-1], torch.tensor([1 - 2**-24])])
-    tokens_B = choose(logits_V.expand(len(uniforms_B), -1), uniforms_B, temperature=1.0, top_k=top_k, top_p=top_p)
+    tokens_B = choose(
+        logits_V.expand(len(uniforms_B), -1), uniforms_B, temperature=1.0, top_k=top_k, top_p=top_p
+    )
     assert set(tokens_B.tolist()) == kept
 
 
@@ -108,7 +133,9 @@ def test_dropout_is_off_meanwhile_and_on_again_after():
 def test_nothing_asked_is_nothing_given():
     backbone, head = built(LLAMA), LanguageModelHead(LLAMA)
     assert generate_tokens(backbone, head, [], new_tokens=3) == []
-    assert [len(row) for row in generate_tokens(backbone, head, tokens_of([2, 3]), new_tokens=0)] == [0, 0]
+    assert [
+        len(row) for row in generate_tokens(backbone, head, tokens_of([2, 3]), new_tokens=0)
+    ] == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +164,9 @@ def test_the_coldest_temperatures_take_the_likeliest_as_0_does(temperature):
     uniforms_B = torch.tensor([0.0, 0.5, 1 - 2**-24])
     logits_BV = torch.tensor(LOGITS).expand(3, -1)
     for scale in (1.0, 1e30):
-        tokens_B = choose(logits_BV * scale, uniforms_B, temperature=temperature, top_k=None, top_p=1.0)
+        tokens_B = choose(
+            logits_BV * scale, uniforms_B, temperature=temperature, top_k=None, top_p=1.0
+        )
         assert tokens_B.tolist() == [1, 1, 1]
 
 
@@ -160,11 +189,16 @@ def test_the_smallest_top_p_keeps_one_token(top_p):
     assert choose(logits_BV, uniforms_B, temperature=1.0, top_k=1, top_p=top_p).tolist() == [1] * 3
 
 
-@pytest.mark.parametrize("options", [{"temperature": float("nan")}, {"temperature": float("inf")}, {"top_k": 0}, {"top_p": 0.0}])
+@pytest.mark.parametrize(
+    "options",
+    [{"temperature": float("nan")}, {"temperature": float("inf")}, {"top_k": 0}, {"top_p": 0.0}],
+)
 def test_what_cannot_be_sampled_with_is_refused(options):
     backbone, head = built(LLAMA), LanguageModelHead(LLAMA)
     with pytest.raises(UsageError, match="cannot be sampled with"):
-        generate_tokens(backbone, head, tokens_of([3]), new_tokens=1, uniforms_SB=torch.rand(1, 1), **options)
+        generate_tokens(
+            backbone, head, tokens_of([3]), new_tokens=1, uniforms_SB=torch.rand(1, 1), **options
+        )
 
 
 def test_ids_without_a_token_are_never_chosen():
@@ -175,9 +209,19 @@ def test_ids_without_a_token_are_never_chosen():
     allowed = {*torch.arange(0, len(known_V), 3).tolist()}
     free = generate_tokens(backbone, head, prompts, new_tokens=STEPS)
     assert not {token for row in free for token in row.tolist()} <= allowed
-    for uniforms_SB, temperature in ((None, 1.0), (torch.rand(STEPS, 2), 1.0), (torch.rand(STEPS, 2), 1e30)):
+    for uniforms_SB, temperature in (
+        (None, 1.0),
+        (torch.rand(STEPS, 2), 1.0),
+        (torch.rand(STEPS, 2), 1e30),
+    ):
         found = generate_tokens(
-            backbone, head, prompts, new_tokens=STEPS, uniforms_SB=uniforms_SB, temperature=temperature, known_V=known_V
+            backbone,
+            head,
+            prompts,
+            new_tokens=STEPS,
+            uniforms_SB=uniforms_SB,
+            temperature=temperature,
+            known_V=known_V,
         )
         assert {token for row in found for token in row.tolist()} <= allowed
     everything = torch.ones(LLAMA.vocabulary, dtype=torch.bool)

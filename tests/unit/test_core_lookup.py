@@ -6,7 +6,17 @@ from contextlib import nullcontext
 
 import pytest
 import torch
-from core_samples import DECODER, ENCODER, SHARED, VOCABULARY, built, changed, packed, seeded, tokens_of
+from core_samples import (
+    DECODER,
+    ENCODER,
+    SHARED,
+    VOCABULARY,
+    built,
+    changed,
+    packed,
+    seeded,
+    tokens_of,
+)
 
 from sslcli.core import losses
 from sslcli.core.heads import LanguageModelHead
@@ -38,7 +48,10 @@ def loss_of_head(backbone, head):
 
 def loss_twice(backbone, head):
     hidden_ND = backbone(INPUTS).last_TD[ROWS_N]
-    return head.loss(hidden_ND, TARGETS_N, backbone).nll_sum + head.loss(2 * hidden_ND, TARGETS_N, backbone).nll_sum
+    return (
+        head.loss(hidden_ND, TARGETS_N, backbone).nll_sum
+        + head.loss(2 * hidden_ND, TARGETS_N, backbone).nll_sum
+    )
 
 
 def loss_of_logits(backbone, head):
@@ -61,7 +74,9 @@ def loss_of_many(backbone, head):
 
 def loss_and_logits(backbone, head):
     hidden_ND = backbone(INPUTS).last_TD[ROWS_N]
-    return head.loss(hidden_ND, TARGETS_N, backbone).nll_sum + head(hidden_ND, backbone).square().sum()
+    return (
+        head.loss(hidden_ND, TARGETS_N, backbone).nll_sum + head(hidden_ND, backbone).square().sum()
+    )
 
 
 READERS = (
@@ -75,12 +90,17 @@ READERS = (
 )
 
 
-@pytest.mark.parametrize("settings", [ENCODER, DECODER, SHARED, changed(ENCODER, tied=False), changed(DECODER, tied=False)])
+@pytest.mark.parametrize(
+    "settings",
+    [ENCODER, DECODER, SHARED, changed(ENCODER, tied=False), changed(DECODER, tied=False)],
+)
 @pytest.mark.parametrize("read", READERS)
 @pytest.mark.parametrize("passes", [1, 2])
 def test_gradients_are_those_of_two_nodes_to_the_bit(settings, read, passes):
     expected = gradients_of(settings, False, passes, read)
-    assert (expected["inputs.token.weight"] is not None) or (read is loss_of_head_alone and not settings.tied)
+    assert (expected["inputs.token.weight"] is not None) or (
+        read is loss_of_head_alone and not settings.tied
+    )
     for name, gradient in gradients_of(settings, True, passes, read).items():
         assert (gradient is None) == (expected[name] is None), name
         assert gradient is None or torch.equal(gradient, expected[name]), name
@@ -91,7 +111,9 @@ def test_a_frozen_matrix_is_not_shared():
     expected = gradients_of(ENCODER, False, 1, loss_of_head, frozen)
     found = gradients_of(ENCODER, True, 1, loss_of_head, frozen)
     assert found["inputs.token.weight"] is None
-    assert all(torch.equal(found[name], expected[name]) for name in found if expected[name] is not None)
+    assert all(
+        torch.equal(found[name], expected[name]) for name in found if expected[name] is not None
+    )
 
 
 def test_no_other_matrix_is_made_for_the_rows():

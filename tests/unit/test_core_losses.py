@@ -7,7 +7,17 @@ from itertools import product
 
 import pytest
 import torch
-from core_samples import DECODER, ENCODER, SHARED, VOCABULARY, built, changed, packed, seeded, tokens_of
+from core_samples import (
+    DECODER,
+    ENCODER,
+    SHARED,
+    VOCABULARY,
+    built,
+    changed,
+    packed,
+    seeded,
+    tokens_of,
+)
 from torch.nn.functional import cross_entropy, gelu
 
 from sslcli.core import losses
@@ -20,13 +30,20 @@ def drawn(rows, width=6, classes=11, with_bias=True, dtype=torch.float32):
     generator = seeded(rows)
     hidden_NE = torch.randn(rows, width, generator=generator).to(dtype).requires_grad_()
     weight_VE = torch.randn(classes, width, generator=generator).to(dtype).requires_grad_()
-    bias_V = torch.randn(classes, generator=generator).to(dtype).requires_grad_() if with_bias else None
+    bias_V = (
+        torch.randn(classes, generator=generator).to(dtype).requires_grad_() if with_bias else None
+    )
     return [hidden_NE, weight_VE, bias_V], torch.randint(0, classes, (rows,), generator=generator)
 
 
-@pytest.mark.parametrize(("rows", "with_bias", "chunk_rows"), [*product((1, 7, 20), (True, False), (1, 3, 1000)), (0, True, 3)])
+@pytest.mark.parametrize(
+    ("rows", "with_bias", "chunk_rows"),
+    [*product((1, 7, 20), (True, False), (1, 3, 1000)), (0, True, 3)],
+)
 @pytest.mark.parametrize("block_rows", [1, 2, 1000])
-def test_loss_and_gradients_are_those_of_cross_entropy(monkeypatch, rows, with_bias, chunk_rows, block_rows):
+def test_loss_and_gradients_are_those_of_cross_entropy(
+    monkeypatch, rows, with_bias, chunk_rows, block_rows
+):
     monkeypatch.setattr(losses, "CHUNK_BYTES", 4 * 11 * chunk_rows)
     monkeypatch.setattr(losses, "CPU_BLOCK_BYTES", 4 * 11 * block_rows)
     monkeypatch.setattr(losses, "CPU_WEIGHT_BYTES", 4 * 6 * 2 * block_rows)
@@ -38,7 +55,9 @@ def test_loss_and_gradients_are_those_of_cross_entropy(monkeypatch, rows, with_b
     torch.testing.assert_close(loss.nll_sum, expected, rtol=1e-5, atol=1e-5)
     assert loss.correct == (logits_NV.argmax(dim=1) == targets_N).sum()
     wanted = [x for x in inputs if x is not None]
-    ours, theirs = (torch.autograd.grad(0.3 * result, wanted) for result in (loss.nll_sum, expected))
+    ours, theirs = (
+        torch.autograd.grad(0.3 * result, wanted) for result in (loss.nll_sum, expected)
+    )
     for our, their in zip(ours, theirs, strict=True):
         torch.testing.assert_close(our, their, rtol=1e-5, atol=1e-5)
 
@@ -104,7 +123,9 @@ def test_sums_stay_in_single_precision_under_autocast():
 def test_losses_of_thousands_of_targets_are_not_rounded_away_in_half_precision():
     inputs, targets_N = drawn(5_000, dtype=torch.bfloat16)
     loss = linear_cross_entropy(*inputs, targets_N)
-    expected = cross_entropy(torch.nn.functional.linear(*inputs).float(), targets_N, reduction="sum")
+    expected = cross_entropy(
+        torch.nn.functional.linear(*inputs).float(), targets_N, reduction="sum"
+    )
     assert loss.nll_sum.dtype == torch.float32
     assert abs(loss.nll_sum - expected) < 3e-3 * expected
 
@@ -118,7 +139,9 @@ def head_of(settings):
     return head
 
 
-@pytest.mark.parametrize("settings", [ENCODER, SHARED, DECODER], ids=["encoder", "factorised", "decoder"])
+@pytest.mark.parametrize(
+    "settings", [ENCODER, SHARED, DECODER], ids=["encoder", "factorised", "decoder"]
+)
 @pytest.mark.parametrize("tied", [True, False])
 def test_the_loss_of_a_head_is_that_of_its_logits(settings, tied):
     settings = changed(settings, tied=tied)
@@ -126,7 +149,10 @@ def test_the_loss_of_a_head_is_that_of_its_logits(settings, tied):
     hidden_TD = backbone(packed(tokens_of([9, 14]))).last_TD
     targets_T = torch.randint(0, VOCABULARY, (23,), generator=seeded())
     logits_TV = head(hidden_TD, backbone)
-    torch.testing.assert_close(head.loss(hidden_TD, targets_T, backbone).nll_sum, cross_entropy(logits_TV, targets_T, reduction="sum"))
+    torch.testing.assert_close(
+        head.loss(hidden_TD, targets_T, backbone).nll_sum,
+        cross_entropy(logits_TV, targets_T, reduction="sum"),
+    )
     features = settings.features_of_embedding
     assert (head.weight is None) if tied else (head.weight.shape == (VOCABULARY, features))
     matrix = backbone.embedding if tied else head.weight
@@ -144,21 +170,32 @@ def test_a_tied_matrix_gets_the_gradients_of_both_its_ends():
 
     def gradient(embedding_end, head_end):
         matrix = backbone.embedding
-        rows_TD = torch.nn.functional.embedding(tokens[0], matrix if embedding_end else matrix.detach())
+        rows_TD = torch.nn.functional.embedding(
+            tokens[0], matrix if embedding_end else matrix.detach()
+        )
         inputs = packed(tokens)
-        hidden_TD = backbone(type(inputs)(inputs.packing, inputs.positions_T, rows_TD=rows_TD)).last_TD
+        hidden_TD = backbone(
+            type(inputs)(inputs.packing, inputs.positions_T, rows_TD=rows_TD)
+        ).last_TD
         logits_TV = hidden_TD @ (matrix if head_end else matrix.detach()).T
         return torch.autograd.grad(cross_entropy(logits_TV, targets_T, reduction="sum"), matrix)[0]
 
     head.loss(backbone(packed(tokens)).last_TD, targets_T, backbone).nll_sum.backward()
-    torch.testing.assert_close(backbone.embedding.grad, gradient(True, False) + gradient(False, True), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        backbone.embedding.grad, gradient(True, False) + gradient(False, True), rtol=1e-4, atol=1e-4
+    )
 
 
 def test_the_classifier_reads_the_first_row_of_each_sequence():
     backbone, classifier = built(ENCODER), PooledClassifier(ENCODER, 3)
     sequences = tokens_of([4, 1, 9])
     hidden = backbone(packed(sequences))
-    expected = torch.stack([classifier.classifier(torch.tanh(classifier.pooler(hidden.last_TD[row]))) for row in (0, 4, 5)])
+    expected = torch.stack(
+        [
+            classifier.classifier(torch.tanh(classifier.pooler(hidden.last_TD[row])))
+            for row in (0, 4, 5)
+        ]
+    )
     torch.testing.assert_close(classifier(hidden), expected)
 
 

@@ -11,7 +11,10 @@ from sslcli.core.transformer import Transformer
 from sslcli.errors import UsageError
 
 LENGTHS = (9, 1, 14)
-SHAPES = {**EVERY_SHAPE, "windowed decoder": changed(EVERY_SHAPE["llama"], window_tokens=4, global_every=2)}
+SHAPES = {
+    **EVERY_SHAPE,
+    "windowed decoder": changed(EVERY_SHAPE["llama"], window_tokens=4, global_every=2),
+}
 
 
 def seen(settings, layer, i, j):
@@ -25,7 +28,10 @@ def seen(settings, layer, i, j):
 def slowly(q_TK, k_TK, settings, layer):
     rows = []
     for i, q in enumerate(q_TK):
-        weights = [exp(float(q @ k) / sqrt(len(q))) if seen(settings, layer, i, j) else 0.0 for j, k in enumerate(k_TK)]
+        weights = [
+            exp(float(q @ k) / sqrt(len(q))) if seen(settings, layer, i, j) else 0.0
+            for j, k in enumerate(k_TK)
+        ]
         rows.append([weight / sum(weights) for weight in weights])
     return torch.tensor(rows)
 
@@ -37,7 +43,9 @@ def test_maps_are_softmax_written_out_and_weigh_the_values_as_attention_does(nam
     inputs = packed(tokens_of(LENGTHS))
     projected, given = {}, {}
     for block in set(backbone.blocks):
-        block.attention.output.register_forward_pre_hook(lambda _, args: given.setdefault(len(given) + 1, args[0]))
+        block.attention.output.register_forward_pre_hook(
+            lambda _, args: given.setdefault(len(given) + 1, args[0])
+        )
         project = block.attention.project
 
         def remembered(x_TD, rotary, project=project):
@@ -52,12 +60,23 @@ def test_maps_are_softmax_written_out_and_weigh_the_values_as_attention_does(nam
     for layer, maps in found.items():
         q_THK, k_TGK, v_TGK = read[layer]
         shared = q_THK.shape[1] // k_TGK.shape[1]
-        parts = zip(maps, *(part.split(LENGTHS) for part in (q_THK, k_TGK, v_TGK, given[layer])), strict=True)
+        parts = zip(
+            maps,
+            *(part.split(LENGTHS) for part in (q_THK, k_TGK, v_TGK, given[layer])),
+            strict=True,
+        )
         for map_HTT, q, k, v, mixed in parts:
             assert map_HTT.sum(dim=-1).sub(1).abs().max() < 1e-6
             for head in range(settings.heads):
-                torch.testing.assert_close(map_HTT[head], slowly(q[:, head], k[:, head // shared], settings, layer), atol=1e-5, rtol=0)
-            weighed = torch.stack([map_HTT[head] @ v[:, head // shared] for head in range(settings.heads)], dim=1)
+                torch.testing.assert_close(
+                    map_HTT[head],
+                    slowly(q[:, head], k[:, head // shared], settings, layer),
+                    atol=1e-5,
+                    rtol=0,
+                )
+            weighed = torch.stack(
+                [map_HTT[head] @ v[:, head // shared] for head in range(settings.heads)], dim=1
+            )
             torch.testing.assert_close(weighed.flatten(1), mixed, atol=1e-5, rtol=1e-4)
 
 

@@ -1,4 +1,5 @@
-"""A decoder that reads an encoder: against torch's own decoder layers over padded batches, and sequence by sequence.
+"""A decoder that reads an encoder: against torch's own decoder layers over padded batches, and
+sequence by sequence.
 
 Letters: T target rows, S source rows, D width.
 """
@@ -24,7 +25,9 @@ SOURCES, TARGETS = [5, 12, 1, 9], [7, 1, 10, 9]
 BOTH = {"architecture": "encoder_decoder", "segments": 0, "decoder_depth": 2}
 POST = changed(ENCODER, **BOTH)
 PRE = changed(ENCODER, **BOTH, norm_place="pre", norm_embeddings=False)
-LLAMA_LIKE = changed(PRE, positions="rotary", norm="rms", biases="none", feedforward="gated", key_value_heads=2)
+LLAMA_LIKE = changed(
+    PRE, positions="rotary", norm="rms", biases="none", feedforward="gated", key_value_heads=2
+)
 SHARED = changed(POST, shared_layers=True, decoder_depth=4)
 WINDOWED = changed(LLAMA_LIKE, window_tokens=4, global_every=2)
 SHAPES = {"post": POST, "pre": PRE, "llama": LLAMA_LIKE, "shared": SHARED, "windowed": WINDOWED}
@@ -50,17 +53,36 @@ def padded(rows_TD, lengths):
 def oracle_layer(block, settings):
     """torch's decoder layer with a block's weights."""
     layer = nn.TransformerDecoderLayer(
-        settings.width, settings.heads, settings.feedforward_width, dropout=0.0, activation="gelu",
-        layer_norm_eps=settings.norm_epsilon, batch_first=True, norm_first=settings.norm_place == "pre",
-    )  # fmt: skip
+        settings.width,
+        settings.heads,
+        settings.feedforward_width,
+        dropout=0.0,
+        activation="gelu",
+        layer_norm_eps=settings.norm_epsilon,
+        batch_first=True,
+        norm_first=settings.norm_place == "pre",
+    )
     state = {}
-    for theirs, ours in (("self_attn", block.attention), ("multihead_attn", block.memory_attention)):
+    for theirs, ours in (
+        ("self_attn", block.attention),
+        ("multihead_attn", block.memory_attention),
+    ):
         for kind in ("weight", "bias"):
-            state[f"{theirs}.in_proj_{kind}"] = torch.cat([getattr(part, kind) for part in (ours.query, ours.key, ours.value)])
+            state[f"{theirs}.in_proj_{kind}"] = torch.cat(
+                [getattr(part, kind) for part in (ours.query, ours.key, ours.value)]
+            )
             state[f"{theirs}.out_proj.{kind}"] = getattr(ours.output, kind)
     parts = {"linear1": block.feedforward.up, "linear2": block.feedforward.down}
-    parts |= {"norm1": block.attention_norm, "norm2": block.memory_norm, "norm3": block.feedforward_norm}
-    state |= {f"{name}.{kind}": getattr(part, kind) for name, part in parts.items() for kind in ("weight", "bias")}
+    parts |= {
+        "norm1": block.attention_norm,
+        "norm2": block.memory_norm,
+        "norm3": block.feedforward_norm,
+    }
+    state |= {
+        f"{name}.{kind}": getattr(part, kind)
+        for name, part in parts.items()
+        for kind in ("weight", "bias")
+    }
     layer.load_state_dict(state)
     return layer.eval()
 
@@ -75,7 +97,13 @@ def test_decoder_layers_give_the_numbers_of_torchs_over_padded_batches(shape):
     causal_PP = nn.Transformer.generate_square_subsequent_mask(max(TARGETS))
     for layer, block in enumerate(backbone.decoder.blocks, start=1):
         oracle = oracle_layer(block, backbone.settings)
-        x_BPD = oracle(x_BPD, memory_BQD, tgt_mask=causal_PP, memory_key_padding_mask=hidden_BQ, tgt_is_causal=True)
+        x_BPD = oracle(
+            x_BPD,
+            memory_BQD,
+            tgt_mask=causal_PP,
+            memory_key_padding_mask=hidden_BQ,
+            tgt_is_causal=True,
+        )
         rows_TD = torch.cat([row[:length] for row, length in zip(x_BPD, TARGETS, strict=True)])
         if layer == 2 and backbone.decoder.norm is not None:
             rows_TD = backbone.decoder.norm(rows_TD)
@@ -96,10 +124,13 @@ def test_attention_to_other_rows_is_softmax_over_them(kinds):
             for head in range(heads):
                 group = head * shared // heads
                 scores = [
-                    float(q_THK[query, head].double() @ k_SGK[key, group].double()) / 6**0.5 for key in range(first_key, first_key + keys)
+                    float(q_THK[query, head].double() @ k_SGK[key, group].double()) / 6**0.5
+                    for key in range(first_key, first_key + keys)
                 ]
                 weights = torch.tensor(scores).double().softmax(dim=0)
-                mixed = sum(w * v_SGK[first_key + place, group].double() for place, w in enumerate(weights))
+                mixed = sum(
+                    w * v_SGK[first_key + place, group].double() for place, w in enumerate(weights)
+                )
                 expected[query, head] = mixed.float()
         first_query, first_key = first_query + queries, first_key + keys
     close(found, expected, 1e-5)
@@ -113,7 +144,11 @@ def test_attention_between_unequal_numbers_of_sequences_is_refused():
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_sequence_is_decoded_alike_in_any_company(shape):
-    backbone, sources, targets = built(SHAPES[shape]), tokens_of(SOURCES), tokens_of(TARGETS, seed=1)
+    backbone, sources, targets = (
+        built(SHAPES[shape]),
+        tokens_of(SOURCES),
+        tokens_of(TARGETS, seed=1),
+    )
     together = decoded(backbone, sources, targets).last_TD.split(TARGETS)
     for source, target, found in zip(sources, targets, together, strict=True):
         close(found, decoded(backbone, [source], [target]).last_TD)
@@ -121,7 +156,11 @@ def test_a_sequence_is_decoded_alike_in_any_company(shape):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_row_sees_what_precedes_it_and_all_of_its_source(shape):
-    backbone, sources, targets = built(SHAPES[shape]), tokens_of(SOURCES), tokens_of(TARGETS, seed=1)
+    backbone, sources, targets = (
+        built(SHAPES[shape]),
+        tokens_of(SOURCES),
+        tokens_of(TARGETS, seed=1),
+    )
     before = decoded(backbone, sources, targets).last_TD.split(TARGETS)
     later = [target.clone() for target in targets]
     later[2][6] = (later[2][6] + 1) % VOCABULARY
@@ -138,21 +177,35 @@ def test_a_row_sees_what_precedes_it_and_all_of_its_source(shape):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_rows_that_are_decoded_one_by_one_are_those_decoded_at_once(shape):
-    backbone, sources, targets = built(SHAPES[shape]), tokens_of(SOURCES), tokens_of([6, 6, 6, 6], seed=1)
+    backbone, sources, targets = (
+        built(SHAPES[shape]),
+        tokens_of(SOURCES),
+        tokens_of([6, 6, 6, 6], seed=1),
+    )
     memory = backbone.encode(Inputs.pack(sources))
     whole = backbone.decode(Inputs.pack(targets), memory).last_TD.view(4, 6, -1)
     cache, first = Cache(6), 2
-    start = backbone.decode(Inputs.pack([target[:first] for target in targets]), memory, cache=cache)
+    start = backbone.decode(
+        Inputs.pack([target[:first] for target in targets]), memory, cache=cache
+    )
     close(start.last_TD.view(4, first, -1), whole[:, :first])
     for place in range(first, 6):
-        row = Inputs.pack([target[place : place + 1] for target in targets], positions=[torch.tensor([place])] * 4)
+        row = Inputs.pack(
+            [target[place : place + 1] for target in targets], positions=[torch.tensor([place])] * 4
+        )
         close(backbone.decode(row, memory, cache=cache).last_TD, whole[:, place])
 
 
 def test_rounded_numbers_of_rows_change_nothing():
     """In bf16 on a CPU both packings get a spare sequence, or neither does."""
     backbone = built(POST)
-    for sources, targets in ((SOURCES, TARGETS), ([16], [33]), ([33], [16]), ([16, 16], [32, 32]), ([33, 1], [37, 5])):
+    for sources, targets in (
+        (SOURCES, TARGETS),
+        ([16], [33]),
+        ([33], [16]),
+        ([16, 16], [32, 32]),
+        ([33, 1], [37, 5]),
+    ):
         plain = decoded(backbone, tokens_of(sources), tokens_of(targets, seed=1)).last_TD
         with torch.autocast("cpu", torch.bfloat16):
             found = decoded(backbone, tokens_of(sources), tokens_of(targets, seed=1))
@@ -182,7 +235,11 @@ def test_the_gradient_of_the_shared_token_matrix_is_that_of_its_three_readers():
 def test_as_many_parameters_as_are_counted(shape):
     settings = SHAPES[shape]
     assert sum(p.numel() for p in Transformer(settings).parameters()) == parameters(settings)
-    assert sum(p.numel() for p in LanguageModelHead(settings).parameters()) == head_parameters(settings) == 0
+    assert (
+        sum(p.numel() for p in LanguageModelHead(settings).parameters())
+        == head_parameters(settings)
+        == 0
+    )
 
 
 def test_each_stack_has_its_own_depth_and_the_first_the_names_of_an_encoder():
@@ -197,10 +254,17 @@ def test_each_stack_has_its_own_depth_and_the_first_the_names_of_an_encoder():
 
 
 def test_what_writes_to_the_residual_path_is_scaled_by_how_many_do():
-    backbone = Transformer(changed(PRE, width=64, heads=4, depth=3, decoder_depth=3, initial_deviation=0.5))
+    backbone = Transformer(
+        changed(PRE, width=64, heads=4, depth=3, decoder_depth=3, initial_deviation=0.5)
+    )
     initialize(backbone, seeded(0))
     encoder, decoder = backbone.blocks[0], backbone.decoder.blocks[0]
-    expected = {encoder.attention: 6, encoder.feedforward: 6, decoder.attention: 9, decoder.memory_attention: 9}
+    expected = {
+        encoder.attention: 6,
+        encoder.feedforward: 6,
+        decoder.attention: 9,
+        decoder.memory_attention: 9,
+    }
     for part, writers in expected.items():
         weight = getattr(part, "output", None) or part.down
         assert float(weight.weight.detach().std()) == pytest.approx(0.5 / writers**0.5, rel=0.05)
@@ -210,7 +274,8 @@ def test_adapters_reach_both_stacks():
     backbone = built(POST)
     add_adapters(backbone, AdapterSettings(rank=2, targets=["query"]), seeded(3))
     adapted = [name for name, parameter in backbone.named_parameters() if parameter.requires_grad]
-    assert len(adapted) == 2 * (3 + 2 * 2)  # two matrices for each of: self-attention of all, memory attention of the decoder's
+    # two matrices for each of: self-attention of all, memory attention of the decoder's
+    assert len(adapted) == 2 * (3 + 2 * 2)
     assert any(name.startswith("decoder.blocks.1.memory_attention.query") for name in adapted)
 
 

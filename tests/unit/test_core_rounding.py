@@ -1,4 +1,6 @@
-"""Rounded numbers of rows: few of them, none much larger, and results that do not depend on them."""
+"""Rounded numbers of rows: few of them, none much larger, and results that do not depend on
+them.
+"""
 
 import pytest
 import torch
@@ -16,7 +18,9 @@ LENGTHS = (9, 14, 26)  # 49 rows, which become 50
 def test_a_rounded_number_is_at_most_a_sixteenth_larger_and_there_are_sixteen_an_octave():
     numbers = {rows: rounded(rows) for rows in range(3_000)}
     assert all(rows <= number <= rows + rows / 16 for rows, number in numbers.items())
-    assert all(len({numbers[rows] for rows in range(low, 2 * low)}) <= 17 for low in (16, 64, 1_024))
+    assert all(
+        len({numbers[rows] for rows in range(low, 2 * low)}) <= 17 for low in (16, 64, 1_024)
+    )
 
 
 def in_half_precision(settings, lengths=LENGTHS):
@@ -28,7 +32,12 @@ def in_half_precision(settings, lengths=LENGTHS):
         hidden = backbone(packed(tokens_of(lengths)), keep=[1])
         loss = head.loss(hidden.last_TD, targets_T, backbone)
     loss.nll_sum.backward()
-    return [hidden.last_TD, hidden.kept[1], loss.nll_sum, *(x.grad for x in (*backbone.parameters(), *head.parameters()))]
+    return [
+        hidden.last_TD,
+        hidden.kept[1],
+        loss.nll_sum,
+        *(x.grad for x in (*backbone.parameters(), *head.parameters())),
+    ]
 
 
 @pytest.mark.parametrize("settings", EVERY_SHAPE.values(), ids=EVERY_SHAPE.keys())

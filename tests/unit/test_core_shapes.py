@@ -4,13 +4,30 @@ from math import sqrt
 
 import pytest
 import torch
-from core_samples import DECODER, ENCODER, EVERY_SHAPE, LLAMA, MODERN, SHARED, changed, packed, seeded, tokens_of
+from core_samples import (
+    DECODER,
+    ENCODER,
+    EVERY_SHAPE,
+    LLAMA,
+    MODERN,
+    SHARED,
+    changed,
+    packed,
+    seeded,
+    tokens_of,
+)
 from pydantic import ValidationError
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from sslcli.core.arithmetic import activation_bytes, flops_per_token, head_parameters, parameters, training_bytes
+from sslcli.core.arithmetic import (
+    activation_bytes,
+    flops_per_token,
+    head_parameters,
+    parameters,
+    training_bytes,
+)
 from sslcli.core.heads import LanguageModelHead, PooledClassifier
 from sslcli.core.initialize import initialize
 from sslcli.core.presets import MODELS, NAMES, SIZES, preset
@@ -39,7 +56,11 @@ def test_counted_parameters_are_those_of_the_built_model(settings):
         backbone, head = Transformer(settings), LanguageModelHead(settings)
     assert parameters(settings) == parameters_of(backbone)
     assert head_parameters(settings) == parameters_of(head)
-    assert training_bytes(settings) == sum(4 * 4 * parameter.numel() for module in (backbone, head) for parameter in module.parameters())
+    assert training_bytes(settings) == sum(
+        4 * 4 * parameter.numel()
+        for module in (backbone, head)
+        for parameter in module.parameters()
+    )
 
 
 @pytest.mark.parametrize(("name", "architecture"), PRESETS)
@@ -61,7 +82,9 @@ def test_presets_build_and_are_counted(name, architecture):
 )
 def test_presets_are_as_large_as_published(name, architecture, vocabulary, published_millions):
     settings = preset(name, architecture, vocabulary)
-    assert parameters(settings) + head_parameters(settings) == pytest.approx(published_millions * 1e6, rel=0.01)
+    assert parameters(settings) + head_parameters(settings) == pytest.approx(
+        published_millions * 1e6, rel=0.01
+    )
 
 
 def test_overrides_change_a_preset_and_are_checked():
@@ -72,7 +95,9 @@ def test_overrides_change_a_preset_and_are_checked():
         preset("tiny", "encoder", 100, heads=3)
 
 
-@pytest.mark.parametrize(("name", "architecture"), [("gpt2", "encoder"), ("bert-base", "decoder"), ("modern", "decoder")])
+@pytest.mark.parametrize(
+    ("name", "architecture"), [("gpt2", "encoder"), ("bert-base", "decoder"), ("modern", "decoder")]
+)
 def test_a_preset_of_the_other_architecture_is_refused(name, architecture):
     with pytest.raises(UsageError, match=name) as caught:
         preset(name, architecture, 100)
@@ -105,19 +130,27 @@ def test_operations_of_a_hand_counted_encoder_and_decoder():
     shape = {"width": 8, "heads": 2, "depth": 3, "feedforward_width": 20}
     encoder, decoder = changed(ENCODER, **shape), changed(DECODER, **shape)
     blocks, per_key, head = 3 * (4 * 8 * 8 + 2 * 8 * 20), 3 * 2 * 8, 50 * 8
-    assert flops_per_token(encoder, 10, 0.15) == pytest.approx(6 * (blocks + per_key * 10 + 0.15 * (head + 8 * 8)))
-    assert flops_per_token(decoder, 10, 1.0) == pytest.approx(6 * (blocks + per_key * 10 / 2 + head))
+    assert flops_per_token(encoder, 10, 0.15) == pytest.approx(
+        6 * (blocks + per_key * 10 + 0.15 * (head + 8 * 8))
+    )
+    assert flops_per_token(decoder, 10, 1.0) == pytest.approx(
+        6 * (blocks + per_key * 10 / 2 + head)
+    )
 
 
 def test_operations_follow_the_published_formula_for_bert_base():
-    """Six operations a weight, a sequence of 512 and 15 % of targets: 560 million a token with half of the rows padding."""
+    """Six operations a weight, a sequence of 512 and 15 % of targets: 560 million a token with half
+    of the rows padding.
+    """
     settings = preset("bert-base", "encoder", 30_522)
     assert flops_per_token(settings, 256, 0.15) == pytest.approx(560e6, rel=0.01)
 
 
 @pytest.mark.parametrize("settings", [ENCODER, LLAMA, SHARED], ids=["encoder", "llama", "shared"])
 def test_counted_operations_are_those_that_torch_counts(settings):
-    """The counter knows matrix products but not the CPU's attention kernel, so attention runs as products here."""
+    """The counter knows matrix products but not the CPU's attention kernel, so attention runs as
+    products here.
+    """
     settings = changed(settings, architecture="encoder", embedding_width=settings.embedding_width)
     lengths = [16] * 4
     backbone = Transformer(settings)
@@ -130,10 +163,13 @@ def test_counted_operations_are_those_that_torch_counts(settings):
 def test_windows_bound_what_attention_costs():
     globally = flops_per_token(changed(MODERN, window_tokens=None), 1_000, 0.0)
     windowed = flops_per_token(MODERN, 1_000, 0.0)
-    assert globally - windowed == pytest.approx(6 * 2 * 24 * 2 * (1_000 - 7))  # two of three layers see 7 tokens, not 1,000
+    # two of three layers see 7 tokens, not 1,000
+    assert globally - windowed == pytest.approx(6 * 2 * 24 * 2 * (1_000 - 7))
 
 
-@pytest.mark.parametrize("settings", [ENCODER, DECODER, MODERN], ids=["encoder", "decoder", "modern"])
+@pytest.mark.parametrize(
+    "settings", [ENCODER, DECODER, MODERN], ids=["encoder", "decoder", "modern"]
+)
 def test_estimated_activations_are_what_autograd_keeps(settings):
     settings = changed(settings, width=64, feedforward_width=256)
     backbone, inputs = Transformer(settings), packed(tokens_of([32] * 8))
@@ -143,7 +179,8 @@ def test_estimated_activations_are_what_autograd_keeps(settings):
     def note(tensor):
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = (storage.nbytes(), tensor)  # the tensor, so that no other takes its address
+            # the tensor, so that no other takes its address
+            kept[storage.data_ptr()] = (storage.nbytes(), tensor)
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
@@ -157,7 +194,13 @@ def test_initial_weights_follow_the_generator_alone_and_leave_nothing_unset(sett
     modules = []
     for device in ("cpu", "meta"):
         with torch.device(device):
-            module = nn.ModuleList([Transformer(settings), LanguageModelHead(changed(settings, tied=False)), PooledClassifier(settings, 3)])
+            module = nn.ModuleList(
+                [
+                    Transformer(settings),
+                    LanguageModelHead(changed(settings, tied=False)),
+                    PooledClassifier(settings, 3),
+                ]
+            )
         module.to_empty(device="cpu")
         with torch.no_grad():
             for parameter in module.parameters():
@@ -198,7 +241,12 @@ def test_initial_weights_have_the_deviations_asked_for(settings):
 
 
 def test_layers_of_a_plugin_are_initialised_beside_those_of_core():
-    module = nn.ModuleDict({"linear": nn.Linear(100, 100), "head": LanguageModelHead(changed(ENCODER, initial_deviation=0.5))})
+    module = nn.ModuleDict(
+        {
+            "linear": nn.Linear(100, 100),
+            "head": LanguageModelHead(changed(ENCODER, initial_deviation=0.5)),
+        }
+    )
     initialize(module, seeded())
     assert module["linear"].weight.std().item() == pytest.approx(0.02, rel=0.05)
     assert module["head"].dense.weight.std().item() == pytest.approx(0.5, rel=0.1)

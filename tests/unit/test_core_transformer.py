@@ -1,10 +1,25 @@
-"""The backbone: what it computes does not depend on what stands beside it, and every layer can be kept and edited."""
+"""The backbone: what it computes does not depend on what stands beside it, and every layer can be
+kept and edited.
+"""
 
 import re
 
 import pytest
 import torch
-from core_samples import DECODER, ENCODER, EVERY_SHAPE, LLAMA, MODERN, SHARED, VOCABULARY, built, changed, packed, seeded, tokens_of
+from core_samples import (
+    DECODER,
+    ENCODER,
+    EVERY_SHAPE,
+    LLAMA,
+    MODERN,
+    SHARED,
+    VOCABULARY,
+    built,
+    changed,
+    packed,
+    seeded,
+    tokens_of,
+)
 from torch._dynamo.testing import CompileCounter
 from torch.nn.functional import gelu
 
@@ -36,9 +51,13 @@ def test_a_decoder_sees_no_later_token_and_an_encoder_does(settings):
     other = sequence.clone()
     other[6:] = (other[6:] + 1) % VOCABULARY
     backbone = built(settings)
-    assert torch.equal(backbone(packed([sequence])).last_TD[:6], backbone(packed([other])).last_TD[:6])
+    assert torch.equal(
+        backbone(packed([sequence])).last_TD[:6], backbone(packed([other])).last_TD[:6]
+    )
     encoder = built(changed(settings, architecture="encoder"))
-    assert not torch.allclose(encoder(packed([sequence])).last_TD[:6], encoder(packed([other])).last_TD[:6], atol=1e-4)
+    assert not torch.allclose(
+        encoder(packed([sequence])).last_TD[:6], encoder(packed([other])).last_TD[:6], atol=1e-4
+    )
 
 
 def test_windowed_layers_see_only_their_neighbours():
@@ -88,7 +107,9 @@ def test_an_edit_is_kept_and_feeds_what_follows(settings):
     assert not torch.allclose(edited.kept[2], plain.kept[2], atol=1e-3)
     resumed = backbone(inputs, edit={2: lambda *_: edited.kept[2]})
     assert torch.equal(resumed.last_TD, edited.last_TD)
-    assert torch.equal(backbone(inputs, edit={3: lambda x_TD, _: x_TD + 1}).last_TD, plain.last_TD + 1)
+    assert torch.equal(
+        backbone(inputs, edit={3: lambda x_TD, _: x_TD + 1}).last_TD, plain.last_TD + 1
+    )
 
 
 def test_a_post_norm_block_is_the_original_one():
@@ -106,14 +127,18 @@ def test_a_pre_norm_block_leaves_the_sum_alone():
     hidden = backbone(inputs, keep=[0])
     (block,) = backbone.blocks
     feedforward = block.feedforward
-    x = hidden.kept[0] + block.attention(block.attention_norm(hidden.kept[0]), inputs.packing, layer=0)
+    x = hidden.kept[0] + block.attention(
+        block.attention_norm(hidden.kept[0]), inputs.packing, layer=0
+    )
     y = block.feedforward_norm(x)
     x = x + feedforward.down(gelu(feedforward.gate(y)) * feedforward.up(y))
     close(hidden.last_TD, backbone.norm(x), 1e-6)
 
 
 def test_the_first_norm_can_be_left_out():
-    assert not any(name.startswith("blocks.0.attention_norm") for name in Transformer(MODERN).state_dict())
+    assert not any(
+        name.startswith("blocks.0.attention_norm") for name in Transformer(MODERN).state_dict()
+    )
     assert "blocks.1.attention_norm.weight" in Transformer(MODERN).state_dict()
 
 
@@ -122,24 +147,35 @@ def test_shared_layers_are_one_block_used_depth_times():
     assert len(shared.blocks) == 1
     apart = Transformer(changed(SHARED, shared_layers=False))
     weights = shared.state_dict()
-    apart.load_state_dict({name: weights[re.sub(r"^blocks\.\d", "blocks.0", name)] for name in apart.state_dict()})
+    apart.load_state_dict(
+        {name: weights[re.sub(r"^blocks\.\d", "blocks.0", name)] for name in apart.state_dict()}
+    )
     inputs = packed(tokens_of(LENGTHS))
     assert torch.equal(shared(inputs).last_TD, apart(inputs).last_TD)
 
 
 def test_embeddings_are_summed_normed_and_projected():
     backbone = built(changed(SHARED, position_offset=2))
-    sequences, segments = tokens_of([6, 9]), [torch.tensor([0, 0, 0, 1, 1, 1]), torch.ones(9, dtype=torch.int64)]
+    sequences, segments = (
+        tokens_of([6, 9]),
+        [torch.tensor([0, 0, 0, 1, 1, 1]), torch.ones(9, dtype=torch.int64)],
+    )
     inputs, parts = packed(sequences, segments), backbone.inputs
     assert parts.position.weight.shape == (66, 12)
-    expected = parts.token.weight[inputs.tokens_T] + parts.position.weight[inputs.positions_T + 2] + parts.segment.weight[inputs.segments_T]
+    expected = (
+        parts.token.weight[inputs.tokens_T]
+        + parts.position.weight[inputs.positions_T + 2]
+        + parts.segment.weight[inputs.segments_T]
+    )
     close(backbone(inputs, keep=[0]).kept[0], parts.project(parts.norm(expected)), 1e-6)
     assert backbone.embedding is parts.token.weight
 
 
 def test_rows_are_in_the_first_segment_where_none_is_named():
     backbone, sequences = built(ENCODER), tokens_of([5, 8])
-    named = packed(sequences, [torch.zeros(len(sequence), dtype=torch.int64) for sequence in sequences])
+    named = packed(
+        sequences, [torch.zeros(len(sequence), dtype=torch.int64) for sequence in sequences]
+    )
     close(backbone(packed(sequences)).last_TD, backbone(named).last_TD, 1e-6)
 
 

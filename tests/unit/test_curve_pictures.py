@@ -75,7 +75,11 @@ def test_title_axes_and_the_last_value_of_each_curve_are_named():
 def test_a_long_title_has_smaller_letters(words):
     title = " ".join(["word"] * words)
     plot = Plot(title, "step", "loss", [Curve("a", [0, 1], [0, 1])])
-    (text,) = [each for each in ElementTree.fromstring(curves_svg(plot)).iter(f"{SVG}text") if each.text == title]
+    (text,) = [
+        each
+        for each in ElementTree.fromstring(curves_svg(plot)).iter(f"{SVG}text")
+        if each.text == title
+    ]
     size = float(text.get("font-size"))
     assert float(text.get("x")) + 0.6 * size * len(title) <= 480 or size == 8
     assert (size == 14) == (words == 4)

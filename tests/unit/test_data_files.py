@@ -1,4 +1,6 @@
-"""Readers and references: the same documents whatever the file is packed in, and every bad input named by its place."""
+"""Readers and references: the same documents whatever the file is packed in, and every bad input
+named by its place.
+"""
 
 import bz2
 import gzip
@@ -25,12 +27,18 @@ LINES = ["First line.", "Second line, with ünïcode.", "第三行。"]
 
 
 def texts(*references, **options):
-    data = DataSettings(train=tuple(str(reference) for reference in references), reader_options=options)
+    data = DataSettings(
+        train=tuple(str(reference) for reference in references), reader_options=options
+    )
     return [document.text for document in documents(expand(data.train, None), data)]
 
 
 def packed(content):
-    return {"c.txt": content, "c.txt.gz": gzip.compress(content), "c.txt.zst": zstd.compress(content)}
+    return {
+        "c.txt": content,
+        "c.txt.gz": gzip.compress(content),
+        "c.txt.zst": zstd.compress(content),
+    }
 
 
 @pytest.mark.parametrize("name", ["c.txt", "c.txt.gz", "c.txt.zst"])
@@ -55,7 +63,9 @@ def test_a_byte_order_mark_says_the_encoding_and_lines_end_in_one_way(encoding, 
 def test_line_ends_are_seen_where_blocks_meet(end, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "_BLOCK_BYTES", 7)
     lines = [f"{number:0{number % 9}}x" for number in range(200)]
-    (tmp_path / "c.txt").write_bytes(end.join(["123456" if end == "\r\n" else "1\r2", *lines]).encode())
+    (tmp_path / "c.txt").write_bytes(
+        end.join(["123456" if end == "\r\n" else "1\r2", *lines]).encode()
+    )
     assert [line for _, line in read_lines(str(tmp_path / "c.txt"))][-200:] == lines
 
 
@@ -67,7 +77,11 @@ def test_a_carriage_return_amid_lines_with_other_ends_is_text(tmp_path):
 def test_lines_longer_than_a_block_come_whole(tmp_path):
     long = "ä" * 3_000_001
     (tmp_path / "c.txt").write_text(f"short\n{long}\nshort again")
-    assert [line for _, line in read_lines(str(tmp_path / "c.txt"))] == ["short", long, "short again"]
+    assert [line for _, line in read_lines(str(tmp_path / "c.txt"))] == [
+        "short",
+        long,
+        "short again",
+    ]
 
 
 def test_blank_lines_part_documents_where_there_are_any(tmp_path):
@@ -84,7 +98,10 @@ def test_folders_globs_languages_and_limits(tmp_path):
     assert texts(tmp_path) == ["a.txt", "b.txt", "sub/c.jsonl"]
     assert texts(tmp_path / "*.txt") == ["a.txt", "b.txt"]
     data = DataSettings(train=(f"zh={tmp_path / 'a.txt'}", str(tmp_path / "b.txt")), limit=2)
-    assert [(d.text, d.language) for d in documents(expand(data.train, None), data)] == [("a.txt", "zh"), ("b.txt", "")]
+    assert [(d.text, d.language) for d in documents(expand(data.train, None), data)] == [
+        ("a.txt", "zh"),
+        ("b.txt", ""),
+    ]
 
 
 def test_standard_input_is_read(monkeypatch):
@@ -170,7 +187,9 @@ def test_bad_content_is_an_error_that_names_the_file(case, tmp_path):
     assert "\n" not in caught.value.message
 
 
-@pytest.mark.parametrize(("content", "record"), [(b"a\nb\n\xff", 3), (b"\0", 1), (b"a\n" * 500 + b"\xff", 501)])
+@pytest.mark.parametrize(
+    ("content", "record"), [(b"a\nb\n\xff", 3), (b"\0", 1), (b"a\n" * 500 + b"\xff", 501)]
+)
 def test_the_line_is_named(content, record, tmp_path):
     (tmp_path / "t.txt").write_bytes(content)
     with pytest.raises(DataError, match=f"line {record}:"):
@@ -230,7 +249,9 @@ def test_every_option_of_the_readers_is_described():
 
 
 def test_a_language_chooses_among_those_of_a_reader_that_has_several():
-    data = DataSettings(train=("fake=demo:world", "zh=demo:world"), reader_options={"sentences": 20})
+    data = DataSettings(
+        train=("fake=demo:world", "zh=demo:world"), reader_options={"sentences": 20}
+    )
     read = list(documents(expand(data.train, None), data))
     assert [d.language for d in read] == sorted(d.language for d in read)
     assert {d.language for d in read} == {"fake", "zh"}
@@ -241,7 +262,9 @@ def test_a_language_chooses_among_those_of_a_reader_that_has_several():
         list(documents(expand(["fr=demo:world"], None), data))
 
 
-def test_a_name_that_looks_like_a_language_is_a_name_where_there_is_such_a_file(tmp_path, monkeypatch):
+def test_a_name_that_looks_like_a_language_is_a_name_where_there_is_such_a_file(
+    tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "year=2024").mkdir()
     (tmp_path / "year=2024" / "a.txt").write_text("one")
@@ -254,7 +277,10 @@ def test_the_recipe_is_that_of_the_source_whatever_its_language():
 
 
 def test_material_of_a_source_in_two_languages_is_in_both():
-    found = References((), DataSettings(train=("en=demo:world", "fake=demo:world"), reader_options={"sentences": 20}))
+    found = References(
+        (),
+        DataSettings(train=("en=demo:world", "fake=demo:world"), reader_options={"sentences": 20}),
+    )
     assert set(next(found.records("dictionary")).values) == {"en", "fake", "type"}
 
 
@@ -278,7 +304,10 @@ NO_TEXTS = {
     "bzip2": (lambda folder: bz2.compress(b"a"), "packed with bzip2"),
     "xz": (lambda folder: lzma.compress(b"a"), "packed with xz"),
     "zip": (lambda folder: _zip("a.csv"), "a zip archive"),
-    "xlsx": (lambda folder: _zip("[Content_Types].xml", "xl/workbook.xml"), "a spreadsheet of Excel"),
+    "xlsx": (
+        lambda folder: _zip("[Content_Types].xml", "xl/workbook.xml"),
+        "a spreadsheet of Excel",
+    ),
     "docx": (lambda folder: _zip("[Content_Types].xml", "word/document.xml"), "a document of Word"),
     "sqlite": (_sqlite, "a database of SQLite"),
 }

@@ -23,7 +23,9 @@ def pairs_of(references, languages=LANGUAGES):
 
 TABS = "\n".join("\t".join(pair) for pair in PAIRS)
 TURNED = "note\tzh\ten\n" + "\n".join(f"-\t{second}\t{first}" for first, second in PAIRS)
-RECORDS = [{"id": number, "zh": second, "en": first} for number, (first, second) in enumerate(PAIRS)]
+RECORDS = [
+    {"id": number, "zh": second, "en": first} for number, (first, second) in enumerate(PAIRS)
+]
 CONTENTS = {
     "a.txt": TABS + "\n\n",
     "a.en-zh.gz": "\ufeff" + TABS,
@@ -45,27 +47,46 @@ def both(folder, contents):
 
 
 def test_two_files_line_by_line_in_any_order_of_the_two(tmp_path):
-    references = both(tmp_path, [("zh", "help.zh.gz", "苹果\r\n\n乙\n丙\n"), ("en", "help.en", "apple\nlost\nb\n \n")])
+    references = both(
+        tmp_path,
+        [("zh", "help.zh.gz", "苹果\r\n\n乙\n丙\n"), ("en", "help.en", "apple\nlost\nb\n \n")],
+    )
     found = list(read_pairs(references, LANGUAGES))
-    assert [(pair.first, pair.second, pair.where.record) for pair in found] == [("apple", "苹果", 1), ("b", "乙", 3)]
+    assert [(pair.first, pair.second, pair.where.record) for pair in found] == [
+        ("apple", "苹果", 1),
+        ("b", "乙", 3),
+    ]
     assert pairs_of(references, ("zh", "en")) == [("苹果", "apple"), ("乙", "b")]
 
 
 def test_two_files_of_records_have_their_texts_in_one_column(tmp_path):
     texts = [[json.dumps({"text": pair[place]}) for pair in PAIRS] for place in (0, 1)]
-    references = both(tmp_path, [(code, f"{code}.jsonl", "\n".join(lines)) for code, lines in zip(LANGUAGES, texts, strict=True)])
+    references = both(
+        tmp_path,
+        [
+            (code, f"{code}.jsonl", "\n".join(lines))
+            for code, lines in zip(LANGUAGES, texts, strict=True)
+        ],
+    )
     assert pairs_of(references) == PAIRS
 
 
 def test_a_dictionary_of_muse_has_blanks_and_several_files_follow_one_another(tmp_path):
-    files = [written(tmp_path, "en-zh.txt", "apple 苹果\napple   蘋果\n"), written(tmp_path, "more.txt", "pear\t梨\n")]
+    files = [
+        written(tmp_path, "en-zh.txt", "apple 苹果\napple   蘋果\n"),
+        written(tmp_path, "more.txt", "pear\t梨\n"),
+    ]
     assert pairs_of(files) == [("apple", "苹果"), ("apple", "蘋果"), ("pear", "梨")]
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", "apple\t苹果\nred apple 红 苹果\n", r"a\.txt, line 2 has 4 columns and should have 2"),
+        (
+            "a.txt",
+            "apple\t苹果\nred apple 红 苹果\n",
+            r"a\.txt, line 2 has 4 columns and should have 2",
+        ),
         ("a.tsv", "apple\t\n", r"a\.tsv, line 1, field 'zh': the text is empty"),
         ("a.csv", "en,fr\napple,pomme\n", r"a\.csv, line 2, field 'zh': 'zh' is missing"),
         ("a.jsonl", '{"en": "apple", "zh": 3}', r"a\.jsonl, record 1, field 'zh': this is no text"),
@@ -84,7 +105,9 @@ def test_files_of_unequal_length_are_refused_before_a_pair_is_given(tmp_path):
         read_pairs(references, LANGUAGES)
 
 
-@pytest.mark.parametrize("references", [["en=a"], ["en=a", "en=b"], ["en=a", "zh=b", "c"], ["en=a", "b"]])
+@pytest.mark.parametrize(
+    "references", [["en=a"], ["en=a", "en=b"], ["en=a", "zh=b", "c"], ["en=a", "b"]]
+)
 def test_references_that_do_not_go_together_are_refused(references):
     with pytest.raises(UsageError, match="do not give one file of en and one of zh"):
         read_pairs(references, LANGUAGES)

@@ -1,4 +1,6 @@
-"""Sentences: their pieces give back the text, whatever the text is; languages are guessed by their letters."""
+"""Sentences: their pieces give back the text, whatever the text is; languages are guessed by their
+letters.
+"""
 
 import re
 
@@ -20,7 +22,9 @@ def split(text, language=""):
 LETTERS = "aB. !?。！\n\r\t\u2028\u3000今é\u0301🙂\x1c\x0b\"'()Dr1“”『』「」的と，"
 
 
-@given(st.text(st.sampled_from(LETTERS)), st.sampled_from(["", "en", "zh", "xx", "zh-TW", "ja", "ko"]))
+@given(
+    st.text(st.sampled_from(LETTERS)), st.sampled_from(["", "en", "zh", "xx", "zh-TW", "ja", "ko"])
+)
 def test_pieces_give_back_the_text(text, language):
     pieces = split(text, language)
     assert "".join(pieces) == (text if text.strip() else "")
@@ -43,10 +47,15 @@ def test_known_sentences(text, expected):
 
 
 def test_sentences_that_a_reader_knows_are_kept():
-    assert split_sentences(Document(HERE, text="a. b. c", sentences=("a. b.", "", " c"))) == ["a. b.", " c"]
+    assert split_sentences(Document(HERE, text="a. b. c", sentences=("a. b.", "", " c"))) == [
+        "a. b.",
+        " c",
+    ]
 
 
-@pytest.mark.parametrize("text", ["acgt" * 30_000, "word " * 30_000, "今天" * 30_000, "a." * 50_000, " " * 50_000 + "x"])
+@pytest.mark.parametrize(
+    "text", ["acgt" * 30_000, "word " * 30_000, "今天" * 30_000, "a." * 50_000, " " * 50_000 + "x"]
+)
 def test_sentences_without_an_end_are_cut(text):
     pieces = split(text)
     assert "".join(pieces) == text
@@ -57,7 +66,8 @@ def test_sentences_without_an_end_are_cut(text):
 
 @pytest.mark.parametrize(
     ("text", "language"),
-    [("The cat", "en"), ("今天天气很好", "zh"), ("今日は天気がいいです", "ja"), ("", "en"), ("12 !?", "en"), ("AI 很好用", "zh"),
+    [("The cat", "en"), ("今天天气很好", "zh"), ("今日は天気がいいです", "ja"), ("", "en"), ("12 !?", "en"),
+    ("AI 很好用", "zh"),
      ("날씨가 좋다", "ko"), ("Он пришёл", "ru"), ("Πού είναι", "el"), ("वह गया", "en"),
      ("An article about Токио and 東京 and よ, which is in English for the most part", "en")],
 )  # fmt: skip

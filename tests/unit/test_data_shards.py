@@ -1,4 +1,6 @@
-"""Shards and the corpus over them, against the same documents held in plain lists; every damage is noticed."""
+"""Shards and the corpus over them, against the same documents held in plain lists; every damage is
+noticed.
+"""
 
 import shutil
 import tracemalloc
@@ -14,13 +16,21 @@ from sslcli.errors import DataError
 
 def documents(count=40, seed=0):
     random = np.random.default_rng(seed)
-    return [[random.integers(0, 70_000, int(random.integers(1, 9))) for _ in range(int(random.integers(1, 6)))] for _ in range(count)]
+    return [
+        [
+            random.integers(0, 70_000, int(random.integers(1, 9)))
+            for _ in range(int(random.integers(1, 6)))
+        ]
+        for _ in range(count)
+    ]
 
 
 def one_document(sentences, language):
     """Ten bytes a token."""
     sizes = np.asarray([len(sentence) for sentence in sentences])
-    return Texts(np.concatenate(sentences), sizes, 10 * sizes, np.asarray([len(sentences)]), [language])
+    return Texts(
+        np.concatenate(sentences), sizes, 10 * sizes, np.asarray([len(sentences)]), [language]
+    )
 
 
 def written(folder, content, shard_numbers=50):
@@ -57,7 +67,9 @@ def test_offsets_languages_and_bytes_equal_the_plain_lists(corpus):
         first, stop = corpus.documents[number : number + 2]
         assert stop - first == len(sentences)
         for place, sentence in enumerate(sentences):
-            begin, end = (int(offset) for offset in corpus.sentences[first + place : first + place + 2])
+            begin, end = (
+                int(offset) for offset in corpus.sentences[first + place : first + place + 2]
+            )
             assert (begin, end) == (token, token + len(sentence))
             assert corpus.bytes_between(begin, end) == pytest.approx(10 * len(sentence))
             token = end
@@ -80,7 +92,9 @@ def test_split_keeps_documents_apart_and_is_the_same_every_time(corpus):
 
 def test_few_documents_give_up_their_last_sentences(tmp_path):
     content = [[np.arange(3)] * 10, [np.arange(4)] * 20]
-    train, held_out = Corpus.open(written(tmp_path / "few", content), sequence_tokens=8).split(0.1, seed=0)
+    train, held_out = Corpus.open(written(tmp_path / "few", content), sequence_tokens=8).split(
+        0.1, seed=0
+    )
     assert train.spans.tolist() == [[0, 0, 9], [1, 10, 28]]
     assert held_out.spans.tolist() == [[0, 9, 10], [1, 28, 30]]
 
@@ -88,14 +102,18 @@ def test_few_documents_give_up_their_last_sentences(tmp_path):
 @pytest.mark.parametrize("count", [20, 100, 300])
 def test_a_small_share_of_few_documents_is_still_whole_documents(count, tmp_path):
     content = [[np.arange(4)] for _ in range(count)]
-    train, held_out = Corpus.open(written(tmp_path / "few", content), sequence_tokens=8).split(0.01, seed=0)
+    train, held_out = Corpus.open(written(tmp_path / "few", content), sequence_tokens=8).split(
+        0.01, seed=0
+    )
     assert 5 <= len(held_out.spans) <= max(5, count // 50)
     assert sorted([*train.spans[:, 0], *held_out.spans[:, 0]]) == list(range(count))
 
 
 def test_documents_of_one_sentence_stay_for_training_where_there_are_few(tmp_path):
     content = [[np.arange(3)], [np.arange(3)] * 4]
-    train, held_out = Corpus.open(written(tmp_path / "few", content), sequence_tokens=8).split(0.01, seed=0)
+    train, held_out = Corpus.open(written(tmp_path / "few", content), sequence_tokens=8).split(
+        0.01, seed=0
+    )
     assert train.spans.tolist() == [[0, 0, 1], [1, 1, 4]]
     assert held_out.spans.tolist() == [[1, 4, 5]]
 
@@ -141,11 +159,15 @@ def test_headers_that_lie_are_refused(case, tmp_path):
 
 def test_too_little_data_to_hold_out_is_an_error(tmp_path):
     with pytest.raises(DataError, match="too small"):
-        Corpus.open(written(tmp_path / "one", [[np.arange(3)]]), sequence_tokens=8).split(0.5, seed=0)
+        Corpus.open(written(tmp_path / "one", [[np.arange(3)]]), sequence_tokens=8).split(
+            0.5, seed=0
+        )
 
 
 def test_array_documents_come_back(tmp_path):
-    rows = [np.random.default_rng(n).normal(size=(n + 1, 2, 3)).astype(np.float32) for n in range(9)]
+    rows = [
+        np.random.default_rng(n).normal(size=(n + 1, 2, 3)).astype(np.float32) for n in range(9)
+    ]
     with ShardWriter(tmp_path / "arrays", {}, modality="sound") as writer:
         for array in rows:
             writer.add_array(array)
@@ -172,9 +194,14 @@ DAMAGES = {
     "truncated": lambda f: shard(f, 1).write_bytes(shard(f, 1).read_bytes()[:-2]),
     "zero length": lambda f: shard(f, 1).write_bytes(b""),
     "missing": lambda f: shard(f, 2).unlink(),
-    "swapped": lambda f: (shard(f, 0).rename(f / "x"), shard(f, 1).rename(shard(f, 0)), (f / "x").rename(shard(f, 1))),
+    "swapped": lambda f: (
+        shard(f, 0).rename(f / "x"),
+        shard(f, 1).rename(shard(f, 0)),
+        (f / "x").rename(shard(f, 1)),
+    ),
     "another corpus's index": lambda f: shutil.copy(
-        written(f.parent / "other", documents(30, 9)) / "index" / "documents.safetensors", f / "index"
+        written(f.parent / "other", documents(30, 9)) / "index" / "documents.safetensors",
+        f / "index",
     ),
     "no manifest": lambda f: (f / "manifest.json").unlink(),
     "manifest is no JSON": lambda f: (f / "manifest.json").write_text("{"),
@@ -192,7 +219,15 @@ def test_every_damage_is_found_by_verifying(damage, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "damage", ["truncated", "zero length", "missing", "no manifest", "manifest is no JSON", "manifest of another kind"]
+    "damage",
+    [
+        "truncated",
+        "zero length",
+        "missing",
+        "no manifest",
+        "manifest is no JSON",
+        "manifest of another kind",
+    ],
 )
 def test_coarse_damage_is_found_without_hashing(damage, tmp_path):
     folder = written(tmp_path / "shards", documents())
@@ -222,4 +257,5 @@ def test_shards_are_opened_in_memory_that_does_not_grow_with_them(tmp_path):
         tracemalloc.stop()
         assert len(shards.index["documents"]) == count + 1
         assert shards.fingerprint == Corpus.open(folder, sequence_tokens=1).fingerprint
-    assert peaks[1] < peaks[0] + 20_000  # a single number of every document would be eight times that
+    # a single number of every document would be eight times that
+    assert peaks[1] < peaks[0] + 20_000

@@ -18,8 +18,12 @@ PROCESSORS = {
     "bytes": processors.ByteLevel(trim_offsets=False),
     "BERT": processors.BertProcessing(("[SEP]", 8), ("[CLS]", 7)),
     "RoBERTa": processors.RobertaProcessing(("[SEP]", 8), ("[CLS]", 7), True, False),
-    "template": processors.TemplateProcessing(single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=TOKENS),
-    "begin": processors.TemplateProcessing(single="<s> $A", pair="<s> $A <s>:1 $B:1", special_tokens=TOKENS),
+    "template": processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=TOKENS
+    ),
+    "begin": processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A <s>:1 $B:1", special_tokens=TOKENS
+    ),
     "end, classes last": processors.TemplateProcessing(
         single="$A [SEP] [CLS]:2", pair="$A [SEP] $B:1 [SEP]:1 [CLS]:2", special_tokens=TOKENS
     ),
@@ -43,11 +47,18 @@ def test_a_post_processor_is_what_the_library_does(name):
     first, second = "a b c", "c a"
     for texts in ((first,), (first, second), ("", first), (second, "")):
         expected = library.encode(*texts)
-        parts = [np.asarray(library.encode(text, add_special_tokens=False).ids, dtype=np.int64) for text in texts]
+        parts = [
+            np.asarray(library.encode(text, add_special_tokens=False).ids, dtype=np.int64)
+            for text in texts
+        ]
         around = template.single if len(texts) == 1 else template.pair
         tokens, types = around.build(*parts)
         assert (tokens.tolist(), types.tolist()) == (expected.ids, expected.type_ids)
-        assert around.room == len(tokens) - sum(map(len, parts)) == library.num_special_tokens_to_add(len(texts) > 1)
+        assert (
+            around.room
+            == len(tokens) - sum(map(len, parts))
+            == library.num_special_tokens_to_add(len(texts) > 1)
+        )
         for number, part in enumerate(parts):
             start = around.start_of(number, parts)
             assert tokens[start : start + len(part)].tolist() == part.tolist()
@@ -56,7 +67,9 @@ def test_a_post_processor_is_what_the_library_does(name):
 
 @pytest.mark.parametrize("pair", ["$B:1 [SEP] $A", "$A [SEP] $A"])
 def test_texts_that_are_turned_round_or_repeated_are_refused(pair):
-    processor = processors.TemplateProcessing(single="$A", pair=pair if "$B" in pair else "$A $B $A", special_tokens=TOKENS)
+    processor = processors.TemplateProcessing(
+        single="$A", pair=pair if "$B" in pair else "$A $B $A", special_tokens=TOKENS
+    )
     described = json.loads(words(processor).to_str())["post_processor"]
     with pytest.raises(ModelError, match="in order"):
         Template.of_post_processor(described, gives_types=True, classify=None, end=None)
@@ -73,7 +86,10 @@ def test_our_own_tokenizers():
     a, b = np.asarray([1, 2]), np.asarray([3])
     template = Template.of_roles(7, 8, None)
     assert [part.tolist() for part in template.single.build(a)] == [[7, 1, 2, 8], [0, 0, 0, 0]]
-    assert [part.tolist() for part in template.pair.build(a, b)] == [[7, 1, 2, 8, 3, 8], [0, 0, 0, 0, 1, 1]]
+    assert [part.tolist() for part in template.pair.build(a, b)] == [
+        [7, 1, 2, 8, 3, 8],
+        [0, 0, 0, 0, 1, 1],
+    ]
     decoder = Template.of_roles(None, None, 5)
     assert decoder.single.build(a)[0].tolist() == [1, 2, 5]
     assert decoder.prompt.build(a)[0].tolist() == [1, 2]
@@ -86,15 +102,21 @@ def directory(folder, processor, **config):
     library.add_special_tokens(["?", "[CLS]", "[SEP]", "<s>", "<|turn|>"])
     folder.mkdir()
     library.save(str(folder / "tokenizer.json"))
-    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "TokenizersBackend", **config}))
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "TokenizersBackend", **config})
+    )
     return Tokenizer.load(folder)
 
 
 def test_directories_that_add_different_tokens_share_no_cache(tmp_path):
     """The hash of a tokenizer is in the key of shards and rows."""
     made = {}
-    for number, (name, single) in enumerate({"one": "<s> $A", "two": "<s> $A <s>", "none": "$A"}.items()):
-        processor = processors.TemplateProcessing(single=single, pair=f"{single} $B", special_tokens=[("<s>", 6)])
+    for number, (name, single) in enumerate(
+        {"one": "<s> $A", "two": "<s> $A <s>", "none": "$A"}.items()
+    ):
+        processor = processors.TemplateProcessing(
+            single=single, pair=f"{single} $B", special_tokens=[("<s>", 6)]
+        )
         made[name] = directory(tmp_path / str(number), processor, bos_token="<s>")
     made["split"] = directory(tmp_path / "split", None, bos_token="<s>", split_special_tokens=True)
     assert len({tokenizer.hash for tokenizer in made.values()}) == 4
@@ -105,11 +127,24 @@ def test_directories_that_add_different_tokens_share_no_cache(tmp_path):
 def test_a_directory_of_usual_specials_has_the_hash_of_our_own(tmp_path):
     """As a run has it that was begun from such a directory before post-processors counted."""
     usual = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 4), ("[SEP]", 5)]
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 4), ("[SEP]", 5)],
     )
-    given = {"cls_token": "[CLS]", "sep_token": "[SEP]", "unk_token": "?", "bos_token": "<s>", "eos_token": "<|turn|>"}
+    given = {
+        "cls_token": "[CLS]",
+        "sep_token": "[SEP]",
+        "unk_token": "?",
+        "bos_token": "<s>",
+        "eos_token": "<|turn|>",
+    }
     names = ["input_ids", "token_type_ids", "attention_mask"]
-    theirs = directory(tmp_path / "theirs", usual, **{key: given[key] for key in list(given)[:3]}, model_input_names=names)
+    theirs = directory(
+        tmp_path / "theirs",
+        usual,
+        **{key: given[key] for key in list(given)[:3]},
+        model_input_names=names,
+    )
     ours = Tokenizer.load(tmp_path / "theirs", as_own=True)
     assert theirs._literals == {"<s>", "<|turn|>", "?"}
     assert theirs.hash != ours.hash

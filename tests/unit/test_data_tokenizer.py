@@ -1,4 +1,6 @@
-"""Tokenizers: round trips, special tokens that text cannot spell, the ids that AutoTokenizer gives, and unsound files."""
+"""Tokenizers: round trips, special tokens that text cannot spell, the ids that AutoTokenizer gives,
+and unsound files.
+"""
 
 import json
 
@@ -44,7 +46,9 @@ def test_training_again_gives_the_same_tokenizer(kind):
     assert len({trained(kind, size).hash for size in (120,) * 4}) == 1
 
 
-@pytest.mark.parametrize("text", ["[MASK]", "<mask>", "[CLS] a [SEP]", "<s></s>", "<|endoftext|>", "[PAD][UNK]"])
+@pytest.mark.parametrize(
+    "text", ["[MASK]", "<mask>", "[CLS] a [SEP]", "<s></s>", "<|endoftext|>", "[PAD][UNK]"]
+)
 def test_text_never_yields_a_special_token(tokenizer, text):
     ids = tokenizer.encode(text)
     allowed = tokenizer.specials.copy()
@@ -68,10 +72,16 @@ def test_auto_tokenizer_gives_our_ids(tokenizer, tmp_path):
     tokenizer.save(tmp_path)
     theirs = AutoTokenizer.from_pretrained(tmp_path)
     for text in TEXTS:
-        assert theirs(text, add_special_tokens=False)["input_ids"] == tokenizer.encode(text).tolist()
+        assert (
+            theirs(text, add_special_tokens=False)["input_ids"] == tokenizer.encode(text).tolist()
+        )
         enclosed = theirs(text)["input_ids"]
         if tokenizer.classify is not None:
-            assert enclosed == [tokenizer.classify, *tokenizer.encode(text).tolist(), tokenizer.separate]
+            assert enclosed == [
+                tokenizer.classify,
+                *tokenizer.encode(text).tolist(),
+                tokenizer.separate,
+            ]
     for role in ("mask", "pad", "unk"):
         ours = {"mask": tokenizer.mask, "pad": tokenizer.pad, "unk": tokenizer.unknown}[role]
         if ours is not None:
@@ -83,7 +93,8 @@ def test_pieces_that_continue_a_word(kind):
     tokenizer = trained(kind, size=300 if kind == "bpe" else 80)
     ids = tokenizer.encode("garden gardens dog")
     words = np.cumsum(~tokenizer.continues[ids])
-    expected = {"wordpiece": 3, "bpe": 2, "unigram": 3}[kind]  # byte pieces: the first word has no space before it
+    # byte pieces: the first word has no space before it
+    expected = {"wordpiece": 3, "bpe": 2, "unigram": 3}[kind]
     assert words[-1] == expected
     assert not tokenizer.continues[tokenizer.specials].any()
 
@@ -133,7 +144,12 @@ def test_a_decoders_first_token_does_not_classify(tmp_path):
 
 def test_a_pattern_that_never_ends_is_an_error(tmp_path):
     description = sound(tmp_path)
-    description["pre_tokenizer"] = {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": False}
+    description["pre_tokenizer"] = {
+        "type": "Split",
+        "pattern": {"Regex": "(a+)+$"},
+        "behavior": "Isolated",
+        "invert": False,
+    }
     (tmp_path / "tokenizer.json").write_text(json.dumps(description))
     with pytest.raises(ModelError, match="fails on a text"):
         Tokenizer.load(tmp_path).encode("a" * 60 + "b")
@@ -150,21 +166,45 @@ UNSOUND = {
     "null": lambda d: "null",
     "no model": lambda d: json.dumps({**d, "model": None}),
     "unknown model": lambda d: json.dumps({**d, "model": {**d["model"], "type": "Evil"}}),
-    "merge overrun": lambda d: json.dumps({**d, "model": {**d["model"], "merges": [*d["model"]["merges"], ["zz", "qq"]]}}),
-    "merge of three": lambda d: json.dumps({**d, "model": {**d["model"], "merges": [["a", "b", "c"]]}}),
+    "merge overrun": lambda d: json.dumps(
+        {**d, "model": {**d["model"], "merges": [*d["model"]["merges"], ["zz", "qq"]]}}
+    ),
+    "merge of three": lambda d: json.dumps(
+        {**d, "model": {**d["model"], "merges": [["a", "b", "c"]]}}
+    ),
     "merge of numbers": lambda d: json.dumps({**d, "model": {**d["model"], "merges": [[1, 2]]}}),
     "vocabulary is a list": lambda d: json.dumps({**d, "model": {**d["model"], "vocab": ["a"]}}),
-    "vocabulary is empty": lambda d: json.dumps({**d, "added_tokens": [], "model": {**d["model"], "vocab": {}, "merges": []}}),
-    "two with one id": lambda d: json.dumps({**d, "model": {**d["model"], "vocab": {"a": 1, "b": 1}, "merges": []}}),
-    "negative id": lambda d: json.dumps({**d, "model": {**d["model"], "vocab": {"a": -1}, "merges": []}}),
+    "vocabulary is empty": lambda d: json.dumps(
+        {**d, "added_tokens": [], "model": {**d["model"], "vocab": {}, "merges": []}}
+    ),
+    "two with one id": lambda d: json.dumps(
+        {**d, "model": {**d["model"], "vocab": {"a": 1, "b": 1}, "merges": []}}
+    ),
+    "negative id": lambda d: json.dumps(
+        {**d, "model": {**d["model"], "vocab": {"a": -1}, "merges": []}}
+    ),
     "merges are a number": lambda d: json.dumps({**d, "model": {**d["model"], "merges": 5}}),
-    "prefix is a number": lambda d: json.dumps({**d, "model": {**d["model"], "continuing_subword_prefix": 5}}),
-    "unknown piece is missing": lambda d: json.dumps({**d, "model": {"type": "WordPiece", "vocab": {"a": 0}, "unk_token": "[UNK]"}}),
-    "nothing for the unknown": lambda d: json.dumps({**d, "model": {"type": "Unigram", "vocab": [["a", -1.0]], "unk_id": None}}),
-    "unknown piece out of range": lambda d: json.dumps({**d, "model": {"type": "Unigram", "vocab": [["a", -1.0]], "unk_id": 9}}),
-    "pattern without an end": lambda d: json.dumps({**d, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("}}}),
-    "huge id": lambda d: json.dumps({**d, "model": {**d["model"], "vocab": {"a": 2**31}, "merges": []}}),
-    "id is a text": lambda d: json.dumps({**d, "model": {**d["model"], "vocab": {"a": "1"}, "merges": []}}),
+    "prefix is a number": lambda d: json.dumps(
+        {**d, "model": {**d["model"], "continuing_subword_prefix": 5}}
+    ),
+    "unknown piece is missing": lambda d: json.dumps(
+        {**d, "model": {"type": "WordPiece", "vocab": {"a": 0}, "unk_token": "[UNK]"}}
+    ),
+    "nothing for the unknown": lambda d: json.dumps(
+        {**d, "model": {"type": "Unigram", "vocab": [["a", -1.0]], "unk_id": None}}
+    ),
+    "unknown piece out of range": lambda d: json.dumps(
+        {**d, "model": {"type": "Unigram", "vocab": [["a", -1.0]], "unk_id": 9}}
+    ),
+    "pattern without an end": lambda d: json.dumps(
+        {**d, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("}}}
+    ),
+    "huge id": lambda d: json.dumps(
+        {**d, "model": {**d["model"], "vocab": {"a": 2**31}, "merges": []}}
+    ),
+    "id is a text": lambda d: json.dumps(
+        {**d, "model": {**d["model"], "vocab": {"a": "1"}, "merges": []}}
+    ),
     "added token without id": lambda d: json.dumps({**d, "added_tokens": [{"content": "x"}]}),
     "broken pre-tokenizer": lambda d: json.dumps({**d, "pre_tokenizer": {"type": "Nothing"}}),
     "deep nesting": lambda d: "[" * 100_000,

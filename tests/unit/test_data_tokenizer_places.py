@@ -1,4 +1,6 @@
-"""Where tokens stand in their text: the ids of `encode`, the offsets of transformers, and places that were written down by hand."""
+"""Where tokens stand in their text: the ids of `encode`, the offsets of transformers, and places
+that were written down by hand.
+"""
 
 import unicodedata
 from functools import cache
@@ -34,10 +36,16 @@ def trained(kind):
 def falls_back_on_bytes():
     """As Llama's: a blank set before every text, and bytes for what is no piece."""
     bytes_ = [f"<0x{number:02X}>" for number in range(256)]
-    vocabulary = {piece: number for number, piece in enumerate(["<unk>", "\u2581", "a", "果", *bytes_])}
+    vocabulary = {
+        piece: number for number, piece in enumerate(["<unk>", "\u2581", "a", "果", *bytes_])
+    }
     library = Library(models.BPE(vocabulary, [], byte_fallback=True, unk_token="<unk>"))
-    library.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
-    library.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()])
+    library.normalizer = normalizers.Sequence(
+        [normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")]
+    )
+    library.decoder = decoders.Sequence(
+        [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()]
+    )
     return Tokenizer(library)
 
 
@@ -74,7 +82,14 @@ def test_the_ids_are_those_of_encode(tokenizer, text):
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.sampled_from([*"ab .,\t\u3000苹果é\u0301🙂\u200d\u00ad\0", "[SEP]", "<mask>", "</s>", "the"]), max_size=12).map("".join))
+@given(
+    st.lists(
+        st.sampled_from(
+            [*"ab .,\t\u3000苹果é\u0301🙂\u200d\u00ad\0", "[SEP]", "<mask>", "</s>", "the"]
+        ),
+        max_size=12,
+    ).map("".join)
+)
 def test_any_text_has_the_ids_of_encode_and_places_in_order(text):
     for make in KINDS.values():
         ((ids, places),) = make().encode_with_places([text])
@@ -97,7 +112,11 @@ def slowly_trimmed(text, offsets, is_blank):
     places = []
     for number, (start, stop) in enumerate(offsets):
         begun = {later for later, _ in offsets[number + 1 :]}
-        while start < stop < len(text) and unicodedata.category(text[stop]).startswith("M") and stop not in begun:
+        while (
+            start < stop < len(text)
+            and unicodedata.category(text[stop]).startswith("M")
+            and stop not in begun
+        ):
             stop += 1
         while start < stop and text[start].isspace():
             start += 1
@@ -116,7 +135,10 @@ def test_places_are_the_offsets_of_transformers_without_blanks(kind, tmp_path):
     theirs = AutoTokenizer.from_pretrained(tmp_path)
     for text in TEXTS:
         expected = theirs(text, add_special_tokens=False, return_offsets_mapping=True)
-        is_blank = [piece.strip("\u2581\u0120") == "" for piece in theirs.convert_ids_to_tokens(expected["input_ids"])]
+        is_blank = [
+            piece.strip("\u2581\u0120") == ""
+            for piece in theirs.convert_ids_to_tokens(expected["input_ids"])
+        ]
         ((ids, places),) = ours.encode_with_places([text])
         assert ids.tolist() == expected["input_ids"]
         assert places.tolist() == slowly_trimmed(text, expected["offset_mapping"], is_blank)
@@ -127,19 +149,48 @@ def test_places_cover_every_letter(text):
     for kind in ("wordpiece", "bpe", "unigram", "words"):
         ((_, places),) = trained(kind).encode_with_places([text])
         covered = {character for start, stop in places for character in range(start, stop)}
-        assert covered >= {number for number, letter in enumerate(text) if not letter.isspace() and letter != "\u200d"}
+        assert covered >= {
+            number
+            for number, letter in enumerate(text)
+            if not letter.isspace() and letter != "\u200d"
+        }
 
 
 def test_words_of_pieces_are_read_back_exactly():
-    library = Library(models.WordPiece({"[UNK]": 0, "cafe": 1, "nai": 2, "##ve": 3, "苹": 4, "果": 5, "s": 6}, unk_token="[UNK]"))
-    library.normalizer, library.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    library = Library(
+        models.WordPiece(
+            {"[UNK]": 0, "cafe": 1, "nai": 2, "##ve": 3, "苹": 4, "果": 5, "s": 6},
+            unk_token="[UNK]",
+        )
+    )
+    library.normalizer, library.pre_tokenizer = (
+        normalizers.BertNormalizer(),
+        pre_tokenizers.BertPreTokenizer(),
+    )
     tokenizer = Tokenizer(library)
-    assert read_back(tokenizer, "  Cafe\u0301 naïve 苹果 s\u0323\u0307 ") == ["Cafe\u0301", "naï", "ve", "苹", "果", "s\u0323\u0307"]
+    assert read_back(tokenizer, "  Cafe\u0301 naïve 苹果 s\u0323\u0307 ") == [
+        "Cafe\u0301",
+        "naï",
+        "ve",
+        "苹",
+        "果",
+        "s\u0323\u0307",
+    ]
     assert read_back(tokenizer, "s 👩\u200d💻!") == ["s", "👩\u200d💻", "!"]
 
 
 def test_a_character_in_bytes_is_the_place_of_each_of_them():
-    tokenizer = Tokenizer(Library(models.BPE({letter: number for number, letter in enumerate(pre_tokenizers.ByteLevel.alphabet())}, [])))
+    tokenizer = Tokenizer(
+        Library(
+            models.BPE(
+                {
+                    letter: number
+                    for number, letter in enumerate(pre_tokenizers.ByteLevel.alphabet())
+                },
+                [],
+            )
+        )
+    )
     tokenizer._library.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer._library.decoder = decoders.ByteLevel()
     assert read_back(tokenizer, "a 龘é") == ["a", "", "龘", "龘", "龘", "é", "é"]

@@ -1,4 +1,6 @@
-"""Words that are known from before: the pieces of every text are those that the library gives it as a whole."""
+"""Words that are known from before: the pieces of every text are those that the library gives it as
+a whole.
+"""
 
 import json
 
@@ -14,9 +16,28 @@ from sslcli.data.text import words as words_module
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.data.text.words import KnownWords
 
-TEXTS = ["The cat's in the garden, isn't it?  1,234 naïve cafés.", "今天天气很好。我们去公园吧！", "tabs\tand\u3000spaces \u00a8 ﬁne"] * 5
-PARTS = list(" \n\t\x0b\x1c\x85\xa0\u3000\u200b\u0301aBéİΣ'ſ.,!?今好，。\uf900▁Ġ\u0600\u1100\u1161\ufb01\u00a8🙂09")
-SPELLED = ["[MASK]", "<s>", "<mask>", "</s>", "<|endoftext|>", "'ll", "the", "cat", " ", "  ", "garden", "x" * 40]
+TEXTS = [
+    "The cat's in the garden, isn't it?  1,234 naïve cafés.",
+    "今天天气很好。我们去公园吧！",
+    "tabs\tand\u3000spaces \u00a8 ﬁne",
+] * 5
+PARTS = list(
+    " \n\t\x0b\x1c\x85\xa0\u3000\u200b\u0301aBéİΣ'ſ.,!?今好，。\uf900▁Ġ\u0600\u1100\u1161\ufb01\u00a8🙂09"
+)
+SPELLED = [
+    "[MASK]",
+    "<s>",
+    "<mask>",
+    "</s>",
+    "<|endoftext|>",
+    "'ll",
+    "the",
+    "cat",
+    " ",
+    "  ",
+    "garden",
+    "x" * 40,
+]
 KINDS = {
     "wordpiece": {},
     "wordpiece with case": {"lowercase": False},
@@ -43,13 +64,17 @@ def whole(tokenizer, text):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@given(texts=st.lists(st.lists(st.sampled_from(PARTS + SPELLED), max_size=12).map("".join), max_size=8))
+@given(
+    texts=st.lists(st.lists(st.sampled_from(PARTS + SPELLED), max_size=12).map("".join), max_size=8)
+)
 @settings(max_examples=150, deadline=None, derandomize=True)
 def test_pieces_equal_those_of_the_whole_text(tokenizers, kind, texts):
     tokenizer = tokenizers[kind]
     assert tokenizer._words is not None
     for _ in range(2):  # new words, and known ones
-        assert [ids.tolist() for ids in tokenizer.encode_batch(texts)] == [whole(tokenizer, text) for text in texts]
+        assert [ids.tolist() for ids in tokenizer.encode_batch(texts)] == [
+            whole(tokenizer, text) for text in texts
+        ]
 
 
 def test_a_known_word_is_not_cut_again():
@@ -59,25 +84,49 @@ def test_a_known_word_is_not_cut_again():
         cut.extend(texts)
         return [[len(text)] for text in texts]
 
-    known = KnownWords.of({"model": {}, "pre_tokenizer": {"type": "ByteLevel", "use_regex": True}}, ids)
-    joined = [np.frombuffer(pieces, dtype=np.uint32).tolist() for pieces in known.encode(["a cat", "the cat"]) + known.encode(["a cat"])]
+    known = KnownWords.of(
+        {"model": {}, "pre_tokenizer": {"type": "ByteLevel", "use_regex": True}}, ids
+    )
+    joined = [
+        np.frombuffer(pieces, dtype=np.uint32).tolist()
+        for pieces in known.encode(["a cat", "the cat"]) + known.encode(["a cat"])
+    ]
     assert joined == [[1, 4], [3, 4], [1, 4]]
     assert sorted(cut) == [" cat", "a", "the"]
 
 
 def test_the_memory_is_bounded(monkeypatch):
     monkeypatch.setattr(words_module, "MOST_WORDS", 10)
-    known = KnownWords.of({"model": {}, "pre_tokenizer": {"type": "ByteLevel", "use_regex": True}}, lambda texts: [[1]] * len(texts))
+    known = KnownWords.of(
+        {"model": {}, "pre_tokenizer": {"type": "ByteLevel", "use_regex": True}},
+        lambda texts: [[1]] * len(texts),
+    )
     for number in range(100):
         assert known.encode([f"a{number} b{number}"]) != [None]
         assert len(known._pieces) <= 10
 
 
 STRANGE = {
-    "a pattern of its own": {"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "a b"}, "behavior": "Isolated", "invert": False}},
+    "a pattern of its own": {
+        "pre_tokenizer": {
+            "type": "Split",
+            "pattern": {"Regex": "a b"},
+            "behavior": "Isolated",
+            "invert": False,
+        }
+    },
     "no pre-tokenizer": {"pre_tokenizer": None},
-    "pieces over spaces": {"pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": False}},
-    "a replacement": {"normalizer": {"type": "Replace", "pattern": {"String": "a b"}, "content": "c"}},
+    "pieces over spaces": {
+        "pre_tokenizer": {
+            "type": "Metaspace",
+            "replacement": "▁",
+            "prepend_scheme": "always",
+            "split": False,
+        }
+    },
+    "a replacement": {
+        "normalizer": {"type": "Replace", "pattern": {"String": "a b"}, "content": "c"}
+    },
     "a word of two": {"added_tokens": [{"id": 9, "content": "New York", "special": False}]},
     "chance": {"model": {"type": "BPE", "dropout": 0.1}},
 }

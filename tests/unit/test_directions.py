@@ -1,4 +1,6 @@
-"""Whether a figure is better the higher or the lower it is, and that a setting is neither: one answer everywhere."""
+"""Whether a figure is better the higher or the lower it is, and that a setting is neither: one
+answer everywhere.
+"""
 
 import csv
 import io
@@ -19,7 +21,8 @@ from sslcli.workflows.evaluate.score_names import cost_of
 
 DIRECTIONS = {
     "accuracy": "higher", "f1": "higher", "mlm.accuracy": "higher", "matthews": "higher",
-    "perplexity": "lower", "mlm.perplexity": "lower", "bits_per_byte": "lower", "squared error": "lower",
+    "perplexity": "lower", "mlm.perplexity": "lower", "bits_per_byte": "lower",
+    "squared error": "lower",
     "best f1 threshold": "", "best exact match threshold": "",
 }  # fmt: skip
 SQUAD = squad_v2_scores(["cat", "", "dog"], [["a cat"], [], []], [0.1, 0.9, 0.4])
@@ -40,13 +43,16 @@ def test_thresholds_of_squad_have_no_direction_in_any_form(tmp_path):
     stream = io.StringIO()
     Console(file=stream, width=200).print(TerminalTable(scores_table(SQUAD)))
     rows = [line.split() for line in stream.getvalue().splitlines() if "best" in line]
-    assert [row[-1] for row in rows if "threshold" in row] == ["3", "3"]  # the count is the last that is said
+    # the count is the last that is said
+    assert [row[-1] for row in rows if "threshold" in row] == ["3", "3"]
     assert [row[-1] for row in rows if "threshold" not in row] == ["higher", "higher"]
     save_report(Report("r", SQUAD), tmp_path / "r", "caption")
     with (tmp_path / "r" / "scores.csv").open(encoding="utf-8", newline="") as file:
         written = {row["score"]: row["better"] for row in csv.DictReader(file)}
     assert {name for name, better in written.items() if not better} == THRESHOLDS
-    back = {score.name: score.higher_is_better for score in read_report(tmp_path / "r").report.scores}
+    back = {
+        score.name: score.higher_is_better for score in read_report(tmp_path / "r").report.scores
+    }
     assert back == {score.name: score.higher_is_better for score in SQUAD}
 
 

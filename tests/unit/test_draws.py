@@ -59,7 +59,9 @@ def test_sample_draws():
     rng = Rng(1, 0, "nsp").sample(9)
     values = [Rng(1, 0, "nsp").sample(number).integer("x", 4) for number in range(4000)]
     assert set(values) == {0, 1, 2, 3}
-    assert rng.generator("cut").integers(1000) == Rng(1, 0, "nsp").sample(9).generator("cut").integers(1000)
+    assert rng.generator("cut").integers(1000) == Rng(1, 0, "nsp").sample(9).generator(
+        "cut"
+    ).integers(1000)
     assert rng.generator("cut").random() != rng.generator("other").random()
 
 

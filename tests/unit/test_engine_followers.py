@@ -48,7 +48,10 @@ class Pupil(Objective[ModelBatch]):
         return [Follower("learnable.teacher.*", leader="backbone.*", momentum=(0.5, 1.0))]
 
     def begin(self, backbone, first_batch):
-        self.began_with = all(torch.equal(value, backbone.state_dict()[name]) for name, value in self.teacher.state_dict().items())
+        self.began_with = all(
+            torch.equal(value, backbone.state_dict()[name])
+            for name, value in self.teacher.state_dict().items()
+        )
 
     def collate(self, batch, rng): ...
     def forward(self, backbone, views):
@@ -63,16 +66,21 @@ def learner():
 
 
 def parts(learner):
-    return dict(learner.backbone.named_parameters()), dict(learner.learnable.teacher.named_parameters())
+    return dict(learner.backbone.named_parameters()), dict(
+        learner.learnable.teacher.named_parameters()
+    )
 
 
 def test_momentum_goes_from_one_number_to_the_other_along_half_a_cosine():
     def at(progress, momentum=(0.9, 1.0)):
-        return momentum_at(Follower("learnable.a", leader="backbone.a", momentum=momentum), progress)
+        return momentum_at(
+            Follower("learnable.a", leader="backbone.a", momentum=momentum), progress
+        )
 
     assert (at(0.0), at(1.0)) == (pytest.approx(0.9), pytest.approx(1.0))
     assert at(0.5) == pytest.approx(0.95)
-    assert at(0.25) == pytest.approx(1 - 0.1 * (math.cos(math.pi / 4) + 1) / 2)  # BYOL's, in its own words
+    # BYOL's, in its own words
+    assert at(0.25) == pytest.approx(1 - 0.1 * (math.cos(math.pi / 4) + 1) / 2)
     assert at(0.3, momentum=0.99) == 0.99
 
 
@@ -103,7 +111,9 @@ def test_they_follow_what_was_applied_and_nothing_else():
             continue
         for name, value in backbone.items():
             expected[name] = momentum * expected[name] + (1 - momentum) * value.detach().double()
-            torch.testing.assert_close(teacher[name].detach().double(), expected[name], rtol=1e-5, atol=1e-6)
+            torch.testing.assert_close(
+                teacher[name].detach().double(), expected[name], rtol=1e-5, atol=1e-6
+            )
 
 
 def test_no_gradient_no_optimizer_and_no_dropout():
@@ -137,10 +147,14 @@ WRONG = {
     "their shapes differ": [Follower("learnable.t.*", leader="backbone.other.*")],
     "is no part of the learnable": [Follower("backbone.*", leader="learnable.t.*")],
     "needs one * in both names": [Follower("learnable.t.*", leader="backbone.b")],
-    "has the momentum [0.9, 1.0]": [Follower("learnable.t.*", leader="backbone.*", momentum=[0.9, 1.0])],
+    "has the momentum [0.9, 1.0]": [
+        Follower("learnable.t.*", leader="backbone.*", momentum=[0.9, 1.0])
+    ],
     "has the momentum (0.9,)": [Follower("learnable.t.*", leader="backbone.*", momentum=(0.9,))],
     "has the momentum 'slow'": [Follower("learnable.t.*", leader="backbone.*", momentum="slow")],
-    "has the momentum (0.9, 1.1)": [Follower("learnable.t.*", leader="backbone.*", momentum=(0.9, 1.1))],
+    "has the momentum (0.9, 1.1)": [
+        Follower("learnable.t.*", leader="backbone.*", momentum=(0.9, 1.1))
+    ],
     "learnable.t.a follows backbone.a and backbone.b": [
         Follower("learnable.t.*", leader="backbone.*"),
         Follower("learnable.t.a", leader="backbone.b"),
@@ -167,9 +181,16 @@ def test_what_cannot_be_followed_is_refused(words):
 
 
 def test_a_star_stands_for_the_same_words_in_both_names():
-    parameters = {f"{part}.{layer}.{end}": torch.zeros(1) for part in ("backbone.x", "learnable.y") for layer in "01" for end in "vw"}
+    parameters = {
+        f"{part}.{layer}.{end}": torch.zeros(1)
+        for part in ("backbone.x", "learnable.y")
+        for layer in "01"
+        for end in "vw"
+    }
     found = leaders_of(parameters, [Follower("learnable.y.*.w", leader="backbone.x.*.w")])
-    assert {name: leader for name, (leader, _) in found.items()} == {f"learnable.y.{i}.w": f"backbone.x.{i}.w" for i in "01"}
+    assert {name: leader for name, (leader, _) in found.items()} == {
+        f"learnable.y.{i}.w": f"backbone.x.{i}.w" for i in "01"
+    }
 
 
 def test_after_a_step_buffers_change_and_parameters_do_not():

@@ -55,7 +55,10 @@ def test_equals_torch_adamw_with_decay_on_matrices_only():
     train(model, Optimizer(named(model), [Group("*")], settings), 5)
     matrices = [p for p in oracle_model.parameters() if p.ndim >= 2]
     vectors = [p for p in oracle_model.parameters() if p.ndim < 2]
-    oracle = torch.optim.AdamW([{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}], betas=(0.9, 0.98))
+    oracle = torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}],
+        betas=(0.9, 0.98),
+    )
     for step in range(5):
         oracle_model.backbone(torch.tensor([[1, 2, 3], [4, 5, 6]])).backward()
         nn.utils.clip_grad_norm_(oracle_model.parameters(), 0.5)
@@ -90,7 +93,9 @@ def test_muon_moves_hidden_matrices_and_adamw_the_rest():
     kinds = {key.rsplit("/", 1)[0]: key.rsplit("/", 1)[1] for key in optimizer.state()}
     assert kinds["backbone.blocks.0.weight"] == "momentum_buffer"
     assert all(
-        "momentum" not in kind for name, kind in kinds.items() if name != "backbone.blocks.0.weight" and name != "backbone.blocks.1.weight"
+        "momentum" not in kind
+        for name, kind in kinds.items()
+        if name != "backbone.blocks.0.weight" and name != "backbone.blocks.1.weight"
     )
 
 
@@ -126,22 +131,37 @@ def test_a_group_with_rhythm_moves_only_on_its_turn():
     for step in range(6):
         before = copy.deepcopy(model.state_dict())
         train(model, optimizer, 1, first=step)
-        moved = not torch.equal(before["backbone.head.weight"], model.state_dict()["backbone.head.weight"])
+        moved = not torch.equal(
+            before["backbone.head.weight"], model.state_dict()["backbone.head.weight"]
+        )
         assert moved == (step % 3 == 1)
-        assert not torch.equal(before["backbone.embedding.weight"], model.state_dict()["backbone.embedding.weight"])
+        assert not torch.equal(
+            before["backbone.embedding.weight"], model.state_dict()["backbone.embedding.weight"]
+        )
 
 
 def test_a_group_with_rate_zero_stays():
     model = Holder()
     before = copy.deepcopy(model.state_dict())
-    train(model, Optimizer(named(model), [Group("backbone.embedding*", rate=0.0), Group("*")], OptimizerSettings()), 2)
-    assert torch.equal(before["backbone.embedding.weight"], model.state_dict()["backbone.embedding.weight"])
+    train(
+        model,
+        Optimizer(
+            named(model), [Group("backbone.embedding*", rate=0.0), Group("*")], OptimizerSettings()
+        ),
+        2,
+    )
+    assert torch.equal(
+        before["backbone.embedding.weight"], model.state_dict()["backbone.embedding.weight"]
+    )
 
 
 def test_state_of_other_parameters_is_refused():
     model = Holder()
     optimizer = Optimizer(named(model), [Group("*")], OptimizerSettings())
-    for strange in ({"nobody.weight/exp_avg": torch.Size([2])}, {"backbone.head.weight/exp_avg": torch.Size([3, 1, 4])}):
+    for strange in (
+        {"nobody.weight/exp_avg": torch.Size([2])},
+        {"backbone.head.weight/exp_avg": torch.Size([3, 1, 4])},
+    ):
         with pytest.raises(ModelError, match=next(iter(strange))):
             optimizer.empty_state(strange)
 

@@ -46,16 +46,26 @@ def test_the_share_grows_by_one_step_and_never_reaches_one():
 
 @pytest.mark.parametrize("micro_batch_size", [None, 1, 3])
 @pytest.mark.parametrize("rank", [None, 0, 1])
-def test_batches_and_random_numbers_know_it_on_every_rank_in_every_micro_batch(rank, micro_batch_size):
-    made = loader(None if rank is None else ProcessGroup(rank, 2), micro_batch_size=micro_batch_size)
+def test_batches_and_random_numbers_know_it_on_every_rank_in_every_micro_batch(
+    rank, micro_batch_size
+):
+    made = loader(
+        None if rank is None else ProcessGroup(rank, 2), micro_batch_size=micro_batch_size
+    )
     for step, work in zip(range(STEPS), made.steps(0, 0, STEPS), strict=False):
         assert {batch.progress for batch in work.batches} == {step / STEPS}
         assert {float(batch.drawn) for batch in work.batches} == {step / STEPS}
 
 
 def test_a_resume_meets_what_an_undisturbed_run_would():
-    whole = [(work.position, work.batches[0].progress) for work, _ in zip(loader().steps(0, 0, STEPS), range(STEPS), strict=False)]
-    after = [(work.position, work.batches[0].progress) for work, _ in zip(loader().steps(whole[1][0], 2, STEPS), range(3), strict=False)]
+    whole = [
+        (work.position, work.batches[0].progress)
+        for work, _ in zip(loader().steps(0, 0, STEPS), range(STEPS), strict=False)
+    ]
+    after = [
+        (work.position, work.batches[0].progress)
+        for work, _ in zip(loader().steps(whole[1][0], 2, STEPS), range(3), strict=False)
+    ]
     assert after == whole[2:]
 
 

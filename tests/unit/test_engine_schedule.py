@@ -39,7 +39,9 @@ def test_linear_and_cosine_equal_torch():
         oracle = scheduler(optimizer)
         settings = ScheduleSettings(name=name, warmup=0)
         for step in range(50):
-            assert rate_factor(settings, step, 50) == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-6)
+            assert rate_factor(settings, step, 50) == pytest.approx(
+                optimizer.param_groups[0]["lr"], abs=1e-6
+            )
             optimizer.step()
             oracle.step()
 

@@ -44,7 +44,9 @@ class Recorded:
         return torch.stack([value, *(other[kind] for other in self.others)])
 
 
-@pytest.mark.parametrize("parts", [[range(12)], [range(4), range(4, 12)], [[i] for i in range(11, -1, -1)]])
+@pytest.mark.parametrize(
+    "parts", [[range(12)], [range(4), range(4, 12)], [[i] for i in range(11, -1, -1)]]
+)
 @pytest.mark.parametrize("at_most", [1, 5, 12, 20])
 def test_the_same_rows_whatever_the_micro_batches(parts, at_most):
     state = StepState()
@@ -73,7 +75,9 @@ def test_the_same_rows_whatever_the_ranks(cut):
     other = {
         "count": torch.tensor(float(len(theirs))),
         "rows": torch.cat([ROWS_ND[theirs][order], torch.zeros(missing, 3, dtype=torch.float64)]),
-        "order": torch.cat([ORDER_N[theirs][order], torch.full((missing,), torch.inf, dtype=torch.float64)]),
+        "order": torch.cat(
+            [ORDER_N[theirs][order], torch.full((missing,), torch.inf, dtype=torch.float64)]
+        ),
     }
     state = StepState()
     state.add(state_of(mine, at_most))

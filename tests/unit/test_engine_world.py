@@ -17,12 +17,33 @@ from sslcli.errors import UsageError
     [
         ({}, (0, 1, 0)),
         ({"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1"}, (3, 4, 1)),
-        ({"SLURM_PROCID": "5", "SLURM_NTASKS": "8", "SLURM_LOCALID": "1", "SLURM_STEP_ID": "0"}, (5, 8, 1)),
+        (
+            {"SLURM_PROCID": "5", "SLURM_NTASKS": "8", "SLURM_LOCALID": "1", "SLURM_STEP_ID": "0"},
+            (5, 8, 1),
+        ),
         # The batch script itself has the names of the tasks it has not started yet.
         ({"SLURM_PROCID": "0", "SLURM_NTASKS": "8", "SLURM_LOCALID": "0"}, (0, 1, 0)),
-        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "8", "SLURM_LOCALID": "0", "SLURM_STEP_ID": "4294967291"}, (0, 1, 0)),
+        (
+            {
+                "SLURM_PROCID": "0",
+                "SLURM_NTASKS": "8",
+                "SLURM_LOCALID": "0",
+                "SLURM_STEP_ID": "4294967291",
+            },
+            (0, 1, 0),
+        ),
         # torchrun inside a task of srun: torchrun knows better.
-        ({"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "SLURM_PROCID": "0", "SLURM_NTASKS": "1", "SLURM_STEP_ID": "0"}, (1, 2, 1)),
+        (
+            {
+                "RANK": "1",
+                "WORLD_SIZE": "2",
+                "LOCAL_RANK": "1",
+                "SLURM_PROCID": "0",
+                "SLURM_NTASKS": "1",
+                "SLURM_STEP_ID": "0",
+            },
+            (1, 2, 1),
+        ),
     ],
 )
 def test_place(environment, expected):
@@ -32,10 +53,34 @@ def test_place(environment, expected):
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
-        ({"OMPI_COMM_WORLD_RANK": "2", "OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_LOCAL_RANK": "0"}, (2, 4, 0)),
+        (
+            {
+                "OMPI_COMM_WORLD_RANK": "2",
+                "OMPI_COMM_WORLD_SIZE": "4",
+                "OMPI_COMM_WORLD_LOCAL_RANK": "0",
+            },
+            (2, 4, 0),
+        ),
         ({"PMI_RANK": "1", "PMI_SIZE": "2"}, (1, 2, 0)),
-        ({"PMI_RANK": "0", "PMI_SIZE": "2", "SLURM_STEP_ID": "0", "SLURM_PROCID": "1", "SLURM_NTASKS": "2"}, (1, 2, 0)),
-        ({"OMPI_COMM_WORLD_RANK": "0", "OMPI_COMM_WORLD_SIZE": "1", "RANK": "1", "WORLD_SIZE": "2"}, (1, 2, 0)),
+        (
+            {
+                "PMI_RANK": "0",
+                "PMI_SIZE": "2",
+                "SLURM_STEP_ID": "0",
+                "SLURM_PROCID": "1",
+                "SLURM_NTASKS": "2",
+            },
+            (1, 2, 0),
+        ),
+        (
+            {
+                "OMPI_COMM_WORLD_RANK": "0",
+                "OMPI_COMM_WORLD_SIZE": "1",
+                "RANK": "1",
+                "WORLD_SIZE": "2",
+            },
+            (1, 2, 0),
+        ),
     ],
 )
 def test_place_under_mpirun(environment, expected):
@@ -68,7 +113,9 @@ STRANGE = [
 
 
 @pytest.mark.parametrize("environment", STRANGE, ids=lambda environment: " ".join(environment)[:40])
-def test_a_place_that_makes_no_sense_is_a_sentence_that_names_a_variable_and_elsewhere_not_looked_at(environment):
+def test_a_place_that_makes_no_sense_is_a_sentence_that_names_a_variable_and_elsewhere_not_looked_at(
+    environment,
+):
     with pytest.raises(UsageError) as found:
         rank_and_size(environment)
     assert any(name in found.value.message for name in environment)
@@ -77,9 +124,15 @@ def test_a_place_that_makes_no_sense_is_a_sentence_that_names_a_variable_and_els
 
 
 def ssl(words, **environment):
-    variables = {name: value for name, value in os.environ.items() if name not in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    }
     line = [sys.executable, "-m", "sslcli", *words]
-    return subprocess.run(line, env={**variables, **environment}, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        line, env={**variables, **environment}, capture_output=True, text=True, check=False
+    )
 
 
 def test_lines_that_are_not_launched_do_not_look_at_variables_of_launchers():

@@ -38,16 +38,29 @@ def plain(source, **groups):
 def test_everything_is_trained_unless_it_is_asked_to_stay(model, tmp_path):
     before = plain(model)
     finetune(settings(model, tmp_path / "all"), observe=ignore)
-    assert all(not torch.equal(before[name], value) for name, value in weights_after(tmp_path / "all").items() if "segment" not in name)
+    assert all(
+        not torch.equal(before[name], value)
+        for name, value in weights_after(tmp_path / "all").items()
+        if "segment" not in name
+    )
     finetune(settings(model, tmp_path / "frozen", model={"freeze": True}), observe=ignore)
-    assert all(torch.equal(before[name], value) for name, value in weights_after(tmp_path / "frozen").items())
+    assert all(
+        torch.equal(before[name], value)
+        for name, value in weights_after(tmp_path / "frozen").items()
+    )
     head = course(model).learner.learnable.state_dict()
-    assert all(not torch.equal(head[name], value) for name, value in weights_after(tmp_path / "frozen", "learnable.safetensors").items())
+    assert all(
+        not torch.equal(head[name], value)
+        for name, value in weights_after(tmp_path / "frozen", "learnable.safetensors").items()
+    )
 
 
 def test_adapters_alone_are_trained_and_folded_in_where_the_model_is_read(model, tmp_path):
     before = plain(model)
-    finetune(settings(model, tmp_path / "low", adapters={"rank": 2, "targets": ["query", "up"]}), observe=ignore)
+    finetune(
+        settings(model, tmp_path / "low", adapters={"rank": 2, "targets": ["query", "up"]}),
+        observe=ignore,
+    )
     after = weights_after(tmp_path / "low")
     assert all(torch.equal(before[name], after[name]) for name in before)
     added = {name for name in after if name not in before}
@@ -59,7 +72,9 @@ def test_adapters_alone_are_trained_and_folded_in_where_the_model_is_read(model,
 
 
 def test_layers_learn_at_decaying_rates(model):
-    """Howard and Ruder 2018: each layer at a fixed share of the one above it, the embeddings last."""
+    """Howard and Ruder 2018: each layer at a fixed share of the one above it, the embeddings
+    last.
+    """
     groups = course(model, model={"layer_decay": 0.5, "head_rate": 3.0}).learner.groups()
     rates = {group.match: group.rate for group in groups}
     assert rates == {
@@ -74,35 +89,58 @@ def test_layers_learn_at_decaying_rates(model):
 @pytest.mark.parametrize("start", ["random", "shuffled-weights"])
 def test_other_starts_have_the_shape_and_not_the_knowledge(model, start):
     known, other = load_pretrained(str(model)).backbone, plain(model, model={"start": start})
-    assert {name: value.shape for name, value in known.items()} == {name: value.shape for name, value in other.items()}
+    assert {name: value.shape for name, value in known.items()} == {
+        name: value.shape for name, value in other.items()
+    }
     matrices = [name for name, value in known.items() if value.ndim == 2]
     assert not any(torch.equal(known[name], other[name]) for name in matrices)
-    same_entries = [torch.equal(known[name].flatten().sort().values, other[name].flatten().sort().values) for name in matrices]
+    same_entries = [
+        torch.equal(known[name].flatten().sort().values, other[name].flatten().sort().values)
+        for name in matrices
+    ]
     assert all(same_entries) == (start == "shuffled-weights")
 
 
 def test_all_starts_see_the_same_batches(model):
     one, other = (course(model, model={"start": start}) for start in ("pretrained", "random"))
     first, second = (
-        [work.samples for work, _ in zip(each.loader(None, ALONE, False).steps(0), range(5), strict=False)] for each in (one, other)
+        [
+            work.samples
+            for work, _ in zip(each.loader(None, ALONE, False).steps(0), range(5), strict=False)
+        ]
+        for each in (one, other)
     )
     assert first == second
 
 
 def test_the_best_checkpoint_is_the_one_with_the_best_score(model, tmp_path):
     seen = []
-    finetune(settings(model, tmp_path, training={"max_steps": 12}), observe=lambda event: seen.append(event))
-    judged = [(event.metrics["accuracy"], -event.loss, event.step) for event in seen if isinstance(event, Evaluated) and event.step]
+    finetune(
+        settings(model, tmp_path, training={"max_steps": 12}),
+        observe=lambda event: seen.append(event),
+    )
+    judged = [
+        (event.metrics["accuracy"], -event.loss, event.step)
+        for event in seen
+        if isinstance(event, Evaluated) and event.step
+    ]
     assert (tmp_path / "best").read_text() == f"step-{max(judged)[2]:06d}"
 
 
 def test_patience_ends_a_run_that_does_not_get_better(model, tmp_path):
-    still = settings(model, tmp_path, training={"max_steps": 200, "patience": 3, "save_every": 100}).model_copy(deep=True)
-    still = still.model_copy(update={"optimizer": still.optimizer.model_copy(update={"rate": 1e-12})})
+    still = settings(
+        model, tmp_path, training={"max_steps": 200, "patience": 3, "save_every": 100}
+    ).model_copy(deep=True)
+    still = still.model_copy(
+        update={"optimizer": still.optimizer.model_copy(update={"rate": 1e-12})}
+    )
     outcome = finetune(still, observe=ignore).outcome
-    assert (outcome.reason, outcome.progress.step) == ("done", 8)  # best at step 2, then three that are no better
+    # best at step 2, then three that are no better
+    assert (outcome.reason, outcome.progress.step) == ("done", 8)
     assert Checkpoints(tmp_path, 1, {}).newest_name() == "step-000008"
-    again = finetune(continued_finetuning(Resume(tmp_path), still), resume=Resume(tmp_path), observe=ignore).outcome
+    again = finetune(
+        continued_finetuning(Resume(tmp_path), still), resume=Resume(tmp_path), observe=ignore
+    ).outcome
     assert (again.reason, again.progress.step) == ("done", 8)
 
 
@@ -115,7 +153,11 @@ def test_the_newest_run_that_fits_is_taken_and_said(model, monkeypatch):
     monkeypatch.setenv("SSLCLI_RUNS_DIR", str(model.parent))
     assert newest_fitting({"encoder"})[0].folder == model
     said = []
-    built = Finetuning.of(settings(model).model_copy(update={"model": type(settings(model).model)()}), None, said.append)
+    built = Finetuning.of(
+        settings(model).model_copy(update={"model": type(settings(model).model)()}),
+        None,
+        said.append,
+    )
     assert said[0].startswith(f"model  {model} (the newest that fits")
     assert built.settings.model.source.startswith(str(model))
     with pytest.raises(UsageError, match=r"no pretraining run in .* is an encoder_decoder"):
@@ -126,9 +168,14 @@ def test_a_run_fine_tuned_for_the_same_answers_goes_on_with_its_head(model, tmp_
     finetune(settings(model, tmp_path / "one"), observe=ignore)
     learnt = load_pretrained(str(tmp_path / "one")).trained.learnable
     same, another = course(tmp_path / "one"), course(tmp_path / "one", task="nli")
-    assert all(torch.equal(learnt[name], value) for name, value in same.learner.learnable.state_dict().items())
+    assert all(
+        torch.equal(learnt[name], value)
+        for name, value in same.learner.learnable.state_dict().items()
+    )
     mine = another.learner.learnable.state_dict()
-    assert not torch.equal(mine["classifier.classifier.weight"][:2], learnt["classifier.classifier.weight"])
+    assert not torch.equal(
+        mine["classifier.classifier.weight"][:2], learnt["classifier.classifier.weight"]
+    )
 
 
 def test_controls_take_no_head_that_learnt_anything(model, tmp_path):
@@ -136,11 +183,16 @@ def test_controls_take_no_head_that_learnt_anything(model, tmp_path):
     learnt = load_pretrained(str(tmp_path / "one")).trained.learnable
     for start in ("random", "shuffled-weights"):
         head = course(tmp_path / "one", model={"start": start}).learner.learnable.state_dict()
-        assert not any(torch.equal(head[name], learnt[name]) for name in head if name.endswith("weight"))
+        assert not any(
+            torch.equal(head[name], learnt[name]) for name in head if name.endswith("weight")
+        )
 
 
 def test_a_regression_that_goes_on_keeps_where_it_was(model, tmp_path):
-    numbers = [{"text": f"text {n} {'good' if n % 2 else 'bad'}", "score": n + 0.5, "id": n} for n in range(30)]
+    numbers = [
+        {"text": f"text {n} {'good' if n % 2 else 'bad'}", "score": n + 0.5, "id": n}
+        for n in range(30)
+    ]
     data = {"train": [write(tmp_path / "numbers.jsonl", numbers)], "limit": None}
     finetune(settings(model, tmp_path / "one", task="classify", data=data), observe=ignore)
     learnt = load_pretrained(str(tmp_path / "one")).trained.learnable["classifier.classifier.bias"]
@@ -174,8 +226,15 @@ def test_a_stop_in_the_last_scoring_leaves_a_run_that_a_resume_ends(model, tmp_p
     assert (stopped.outcome.reason, facts["status"], facts["step"]) == ("preempted", "stopped", 4)
     assert not (tmp_path / "scores.json").exists()
     monkeypatch.undo()
-    ended = finetune(continued_finetuning(Resume(tmp_path), settings(model, tmp_path)), resume=Resume(tmp_path), observe=ignore)
-    assert (ended.outcome.reason, json.loads((tmp_path / "run.json").read_text())["status"]) == ("done", "done")
+    ended = finetune(
+        continued_finetuning(Resume(tmp_path), settings(model, tmp_path)),
+        resume=Resume(tmp_path),
+        observe=ignore,
+    )
+    assert (ended.outcome.reason, json.loads((tmp_path / "run.json").read_text())["status"]) == (
+        "done",
+        "done",
+    )
     assert (tmp_path / "scores.json").is_file()
 
 
@@ -184,16 +243,32 @@ def test_of_equal_scores_the_lower_loss_is_the_better(model, tmp_path):
     seen = []
     lopsided = [{"text": f"text {n}", "label": "a" if n % 10 else "b", "id": n} for n in range(120)]
     data = {"train": [write(tmp_path / "data.jsonl", lopsided)], "limit": None}
-    own = settings(model, tmp_path / "run", data=data, training={"max_steps": 12, "patience": 2}, model={"freeze": True})
+    own = settings(
+        model,
+        tmp_path / "run",
+        data=data,
+        training={"max_steps": 12, "patience": 2},
+        model={"freeze": True},
+    )
     finetune(own, observe=seen.append)
     judged = [event for event in seen if isinstance(event, Evaluated) and event.step]
     costs = [(-event.metrics["accuracy"], event.loss) for event in judged]
-    assert [event.best for event in judged] == [cost < min(costs[:place], default=(9,)) for place, cost in enumerate(costs)]
+    assert [event.best for event in judged] == [
+        cost < min(costs[:place], default=(9,)) for place, cost in enumerate(costs)
+    ]
     assert len({cost[0] for cost in costs}) < len(costs)
 
 
 def test_shared_layers_have_one_rate(model):
-    shared = TransformerSettings(vocabulary=9, width=4, depth=3, heads=1, feedforward_width=4, longest_tokens=4, shared_layers=True)
+    shared = TransformerSettings(
+        vocabulary=9,
+        width=4,
+        depth=3,
+        heads=1,
+        feedforward_width=4,
+        longest_tokens=4,
+        shared_layers=True,
+    )
     with pytest.raises(UsageError, match="at one rate"):
         rates(StartSettings(layer_decay=0.9), shared)
     assert [group.match for group in rates(StartSettings(), shared)] == ["learnable.*"]

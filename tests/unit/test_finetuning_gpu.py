@@ -1,4 +1,6 @@
-"""Fine-tuning on a GPU: the curves of the CPU, no step that waits for the device, and answers that come back to the host."""
+"""Fine-tuning on a GPU: the curves of the CPU, no step that waits for the device, and answers that
+come back to the host.
+"""
 
 import json
 
@@ -9,7 +11,10 @@ from sslcli.engine.trainer import Trainer
 from sslcli.settings import FinetuneSettings
 from sslcli.workflows.finetune.finetune import finetune
 
-pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
 TASKS = {"sentiment": {}, "pos": {}, "nli": {}, "qa": {"sequence_tokens": 48, "stride": 12}}
 
 
@@ -29,12 +34,18 @@ def run(model, folder, task, device, precision="fp32", **groups):
 
 
 def losses(folder):
-    return [line["loss"] for line in map(json.loads, (folder / "metrics.jsonl").read_text().splitlines()) if line["split"] == "train"]
+    return [
+        line["loss"]
+        for line in map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+        if line["split"] == "train"
+    ]
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_gpu_learns_as_a_cpu_does(model, tmp_path, task):
-    scores = [run(model, tmp_path / device, task, device).scores[0].value for device in ("cpu", "cuda")]
+    scores = [
+        run(model, tmp_path / device, task, device).scores[0].value for device in ("cpu", "cuda")
+    ]
     assert losses(tmp_path / "cuda") == pytest.approx(losses(tmp_path / "cpu"), rel=1e-3)
     assert scores[1] == pytest.approx(scores[0], rel=0.02)
 

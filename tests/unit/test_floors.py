@@ -25,7 +25,9 @@ def counted_slowly(sequences):
 
 
 def distribution_slowly(sequences, left, right, possible):
-    """p(t | left) p(t | right) / p(t), each smoothed by Witten and Bell, as dictionaries have it."""
+    """p(t | left) p(t | right) / p(t), each smoothed by Witten and Bell, as dictionaries have
+    it.
+    """
     tokens, after_left, before_right = counted_slowly(sequences)
     weights = {t: tokens[t] + 1 for t in range(VOCABULARY) if possible[t]}
     prior = {t: weight / sum(weights.values()) for t, weight in weights.items()}
@@ -55,7 +57,11 @@ def test_floors_agree_with_dictionaries(data, monkeypatch):
     monkeypatch.setattr(module, "_PORTION_TOKENS", 20)
     counts = count_neighbours((np.asarray(s, dtype=np.int64) for s in sequences), VOCABULARY, 10**6)
     found, left_out = floors(counts, tokens, left, right, possible)
-    contexts = {"unigram": (None, None), "bigram": ("left", None), "two-sided bigram": ("left", "right")}
+    contexts = {
+        "unigram": (None, None),
+        "bigram": ("left", None),
+        "two-sided bigram": ("left", "right"),
+    }
     assert [floor.name for floor in found] == list(contexts)
     assert left_out == {}
     for floor in found:
@@ -65,7 +71,10 @@ def test_floors_agree_with_dictionaries(data, monkeypatch):
             for a, b in zip(left.tolist(), right.tolist(), strict=True)
         ]
         nats = [-math.log(chances[t]) for chances, t in zip(whole, tokens.tolist(), strict=True)]
-        right_ones = [max(chances, key=chances.get) == t for chances, t in zip(whole, tokens.tolist(), strict=True)]
+        right_ones = [
+            max(chances, key=chances.get) == t
+            for chances, t in zip(whole, tokens.tolist(), strict=True)
+        ]
         assert floor.cross_entropy == pytest.approx(np.mean(nats), rel=1e-12)
         assert floor.accuracy == pytest.approx(np.mean(right_ones))
 
@@ -78,21 +87,33 @@ def test_counting_stops_at_most_tokens():
 
 def test_no_pairs_at_all():
     counts = count_neighbours([np.asarray([1]), np.asarray([2])], VOCABULARY, 10)
-    found, _ = floors(counts, np.asarray([1, 2]), np.asarray([3, -1]), np.asarray([-1, 4]), np.ones(VOCABULARY, dtype=bool))
+    found, _ = floors(
+        counts,
+        np.asarray([1, 2]),
+        np.asarray([3, -1]),
+        np.asarray([-1, 4]),
+        np.ones(VOCABULARY, dtype=bool),
+    )
     assert len({round(floor.cross_entropy, 12) for floor in found}) == 1
 
 
 def test_a_markov_source_costs_its_entropy():
-    """Tokens follow a cycle with probability 0.9: the bigram floor is the conditional entropy, the two-sided one lower."""
+    """Tokens follow a cycle with probability 0.9: the bigram floor is the conditional entropy, the
+    two-sided one lower.
+    """
     random = np.random.default_rng(1)
     steps = np.where(random.random(60_000) < 0.9, 1, random.integers(0, VOCABULARY, 60_000))
     tokens = np.cumsum(steps) % VOCABULARY
     counts = count_neighbours([tokens[:40_000]], VOCABULARY, 10**6)
     held_out = tokens[40_000:]
-    found, _ = floors(counts, held_out[1:-1], held_out[:-2], held_out[2:], np.ones(VOCABULARY, dtype=bool))
+    found, _ = floors(
+        counts, held_out[1:-1], held_out[:-2], held_out[2:], np.ones(VOCABULARY, dtype=bool)
+    )
     unigram, bigram, two_sided = found
     stay = 0.9 + 0.1 / VOCABULARY
-    entropy = -stay * math.log(stay) - (VOCABULARY - 1) * (0.1 / VOCABULARY) * math.log(0.1 / VOCABULARY)
+    entropy = -stay * math.log(stay) - (VOCABULARY - 1) * (0.1 / VOCABULARY) * math.log(
+        0.1 / VOCABULARY
+    )
     assert unigram.cross_entropy == pytest.approx(math.log(VOCABULARY), abs=0.01)
     assert bigram.cross_entropy == pytest.approx(entropy, abs=0.02)
     assert bigram.accuracy == pytest.approx(stay, abs=0.01)
@@ -104,7 +125,10 @@ def test_what_was_left_out_is_said(monkeypatch):
     every = np.ones(VOCABULARY, dtype=bool)
     one, two, none = np.asarray([2]), np.asarray([3]), np.asarray([-1])
     assert "right neighbour" in floors(counts, one, one, none, every)[1]["two-sided bigram"]
-    assert floors(counts, one[:0], one[:0], one[:0], every) == ((), {"unigram": "there are no targets"})
+    assert floors(counts, one[:0], one[:0], one[:0], every) == (
+        (),
+        {"unigram": "there are no targets"},
+    )
     monkeypatch.setattr(module, "LARGEST_TWO_SIDED_VOCABULARY", 6)
     assert "larger than 6" in floors(counts, one, one, two, every)[1]["two-sided bigram"]
 
@@ -120,14 +144,22 @@ def test_many_targets_are_thinned_out(data, monkeypatch):
 
 def test_an_impossible_target_is_admitted():
     counts = count_neighbours([np.asarray([0, 1, 2])], VOCABULARY, 10)
-    found, _ = floors(counts, np.asarray([0]), np.asarray([-1]), np.asarray([-1]), np.zeros(VOCABULARY, dtype=bool))
+    found, _ = floors(
+        counts,
+        np.asarray([0]),
+        np.asarray([-1]),
+        np.asarray([-1]),
+        np.zeros(VOCABULARY, dtype=bool),
+    )
     assert found[0].cross_entropy == 0.0
 
 
 @pytest.mark.parametrize("cuts", [[0, 30], [0, 11, 30], [0, 1, 2, 30]])
 def test_counts_of_parts_together_are_those_of_the_whole(cuts, data):
     sequences = [np.asarray(s, dtype=np.int64) for s in data[0]]
-    parts = [count_neighbours(sequences[start:stop], VOCABULARY, 10**6) for start, stop in pairwise(cuts)]
+    parts = [
+        count_neighbours(sequences[start:stop], VOCABULARY, 10**6) for start, stop in pairwise(cuts)
+    ]
     together, whole = summed_counts(parts), count_neighbours(sequences, VOCABULARY, 10**6)
     for one, other in zip(astuple(together), astuple(whole), strict=True):
         assert one.dtype == other.dtype

@@ -40,15 +40,28 @@ DAMAGES = {
     "short": lambda folder: (folder / "a.bin").write_bytes(b"x"),
     "longer": lambda folder: (folder / "a.bin").write_bytes(bytes(range(256)) + b"x"),
     "gone": lambda folder: (folder / "sub" / "b.txt").unlink(),
-    "link": lambda folder: ((folder / "a.bin").rename(folder / "c"), (folder / "a.bin").symlink_to("c")),
-    "linked manifest": lambda folder: ((folder / MANIFEST).rename(folder / "m"), (folder / MANIFEST).symlink_to("m")),
+    "link": lambda folder: (
+        (folder / "a.bin").rename(folder / "c"),
+        (folder / "a.bin").symlink_to("c"),
+    ),
+    "linked manifest": lambda folder: (
+        (folder / MANIFEST).rename(folder / "m"),
+        (folder / MANIFEST).symlink_to("m"),
+    ),
     "no manifest": lambda folder: (folder / MANIFEST).unlink(),
-    "torn manifest": lambda folder: (folder / MANIFEST).write_text((folder / MANIFEST).read_text()[:40]),
+    "torn manifest": lambda folder: (folder / MANIFEST).write_text(
+        (folder / MANIFEST).read_text()[:40]
+    ),
     "a fact of the manifest": lambda folder: edit(folder, lambda manifest: manifest.update(step=4)),
-    "a file out of the manifest": lambda folder: (edit(folder, lambda manifest: manifest["files"].pop("a.bin")), flip(folder / "a.bin")),
+    "a file out of the manifest": lambda folder: (
+        edit(folder, lambda manifest: manifest["files"].pop("a.bin")),
+        flip(folder / "a.bin"),
+    ),
     "no seal": lambda folder: edit(folder, lambda manifest: manifest.pop("seal")),
     "manifest of another kind": lambda folder: (folder / MANIFEST).write_text(json.dumps([1, 2])),
-    "manifest without files": lambda folder: (folder / MANIFEST).write_text(json.dumps({"files": {"a.bin": {}}})),
+    "manifest without files": lambda folder: (folder / MANIFEST).write_text(
+        json.dumps({"files": {"a.bin": {}}})
+    ),
 }
 
 

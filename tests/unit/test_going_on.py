@@ -1,4 +1,6 @@
-"""How a run goes on: by the same line, with more time where it had none, and not in a folder that is gone."""
+"""How a run goes on: by the same line, with more time where it had none, and not in a folder that
+is gone.
+"""
 
 import shutil
 from types import SimpleNamespace
@@ -20,19 +22,34 @@ def going_on_from(model, folder, source, **training):
     """Settings of a run that trains a small model further."""
     return PretrainSettings.model_validate(
         {
-            "data": {"train": ["demo:world"], "reader_options": {"sentences": 300}, "sequence_tokens": 32, "unit": "sentence"},
+            "data": {
+                "train": ["demo:world"],
+                "reader_options": {"sentences": 300},
+                "sequence_tokens": 32,
+                "unit": "sentence",
+            },
             "model": {"source": str(source)},
-            "training": {"max_steps": 3, "batch_size": 8, "eval_samples": 8, "log_every": 1, **training},
+            "training": {
+                "max_steps": 3,
+                "batch_size": 8,
+                "eval_samples": 8,
+                "log_every": 1,
+                **training,
+            },
             "run": {"folder": str(folder), "plot": False},
         }
-    )  # fmt: skip
+    )
 
 
 def test_pretraining_goes_on_by_the_line_that_began_it(model, tmp_path):
     """By then the settings name a checkpoint, and the line still names the run that it lies in."""
     asked = going_on_from(model, tmp_path / "run", model)
     assert pretrain(asked, observe=ignore, stopper=StopAtPoll(6)).outcome.reason == "preempted"
-    result = pretrain(continued_settings(Resume(tmp_path / "run"), asked), resume=Resume(tmp_path / "run"), observe=ignore)
+    result = pretrain(
+        continued_settings(Resume(tmp_path / "run"), asked),
+        resume=Resume(tmp_path / "run"),
+        observe=ignore,
+    )
     assert (result.outcome.reason, result.outcome.progress.step) == ("done", 3)
 
 
@@ -42,7 +59,9 @@ def test_a_model_that_is_another_one_is_refused_all_the_same(model, tmp_path):
     shutil.copytree(model, tmp_path / "other")
     with pytest.raises(ConfigError, match=r"model\.source was .* and would become"):
         pretrain(
-            continued_settings(Resume(tmp_path / "run"), going_on_from(model, tmp_path / "run", tmp_path / "other")),
+            continued_settings(
+                Resume(tmp_path / "run"), going_on_from(model, tmp_path / "run", tmp_path / "other")
+            ),
             resume=Resume(tmp_path / "run"),
             observe=ignore,
         )
@@ -90,11 +109,15 @@ def test_the_time_of_a_start_is_said_where_the_data_took_it(model, tmp_path):
     stopper.deadline = 0.0
     with pytest.raises(Exception, match="before the first step") as caught:
         pretrain(_never_read(settings, tmp_path), observe=ignore, stopper=stopper)
-    assert caught.value.hint == "the same command begins again, and comes further with --max-time 2m"
+    assert (
+        caught.value.hint == "the same command begins again, and comes further with --max-time 2m"
+    )
 
 
 def _never_read(settings, folder):
     """On data that is in no cache, so that reading it takes its time."""
     (folder / "text.txt").write_text("one cat sees a dog .\n" * 300, encoding="utf-8")
-    data = settings.data.model_copy(update={"train": (str(folder / "text.txt"),), "reader_options": {}})
+    data = settings.data.model_copy(
+        update={"train": (str(folder / "text.txt"),), "reader_options": {}}
+    )
     return settings.model_copy(update={"data": data})

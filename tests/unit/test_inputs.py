@@ -1,4 +1,6 @@
-"""Inputs that are packed anywhere, and subsets of a batch, against the same thing laid out by hand."""
+"""Inputs that are packed anywhere, and subsets of a batch, against the same thing laid out by
+hand.
+"""
 
 import numpy as np
 import pytest
@@ -14,7 +16,14 @@ LENGTHS = [5, 1, 9, 4]
 
 def batch_of(lengths=LENGTHS, **fields):
     sequences = [tokens.numpy() for tokens in tokens_of(lengths)]
-    samples = [Sample(tokens, segments=np.arange(len(tokens)) % 2, per_token={"word": np.arange(len(tokens)) * 10}) for tokens in sequences]
+    samples = [
+        Sample(
+            tokens,
+            segments=np.arange(len(tokens)) % 2,
+            per_token={"word": np.arange(len(tokens)) * 10},
+        )
+        for tokens in sequences
+    ]
     return sequences, collate(range(7, 7 + len(samples)), samples)
 
 
@@ -29,7 +38,9 @@ def test_packed_tokens_are_those_laid_out_by_hand(kind):
     segments = [torch.arange(len(sequence)) % 2 for sequence in sequences]
     expected = packed(sequences, segments)
     if kind == "arrays":
-        sequences, segments = ([each.numpy().astype(np.int32) for each in parts] for parts in (sequences, segments))
+        sequences, segments = (
+            [each.numpy().astype(np.int32) for each in parts] for parts in (sequences, segments)
+        )
     found = Inputs.pack(sequences, segments=segments)
     assert found.packing.lengths == tuple(LENGTHS)
     assert torch.equal(found.packing.starts_B1, expected.packing.starts_B1)
@@ -73,13 +84,20 @@ def test_packed_positions_are_those_that_are_given(name):
 
 
 def test_explicit_positions_are_added_to_the_rows():
-    """The embedding of a learned position, added by hand to a model that has none, gives the same numbers."""
+    """The embedding of a learned position, added by hand to a model that has none, gives the same
+    numbers.
+    """
     learned, plain = built(ENCODER), built(changed(ENCODER, positions="none"))
-    plain.load_state_dict({k: v for k, v in learned.state_dict().items() if k != "inputs.position.weight"})
+    plain.load_state_dict(
+        {k: v for k, v in learned.state_dict().items() if k != "inputs.position.weight"}
+    )
     sequences = tokens_of(LENGTHS)
-    positions = [torch.randperm(60, generator=torch.Generator().manual_seed(1))[: len(s)] for s in sequences]
+    positions = [
+        torch.randperm(60, generator=torch.Generator().manual_seed(1))[: len(s)] for s in sequences
+    ]
     rows = [
-        learned.embedding[sequence] + learned.inputs.position.weight[places] for sequence, places in zip(sequences, positions, strict=True)
+        learned.embedding[sequence] + learned.inputs.position.weight[places]
+        for sequence, places in zip(sequences, positions, strict=True)
     ]
     found = learned(Inputs.pack(sequences, positions=positions)).last_TD
     torch.testing.assert_close(found, plain(Inputs.pack(rows)).last_TD, rtol=0, atol=1e-5)
@@ -88,7 +106,9 @@ def test_explicit_positions_are_added_to_the_rows():
 @pytest.mark.parametrize("shape", [ENCODER, DECODER])
 def test_a_position_that_the_model_has_not_is_refused(shape):
     backbone = built(shape)
-    assert backbone(Inputs.pack([torch.tensor([1, 2])], positions=[torch.tensor([0, 63])])).last_TD.shape == (2, 24)
+    assert backbone(
+        Inputs.pack([torch.tensor([1, 2])], positions=[torch.tensor([0, 63])])
+    ).last_TD.shape == (2, 24)
     with pytest.raises(DataError, match="65 tokens, and this model has positions for 64"):
         backbone(Inputs.pack([torch.tensor([1, 2])], positions=[torch.tensor([0, 64])]))
 
@@ -100,7 +120,9 @@ def test_a_subset_is_the_batch_of_the_rows_that_are_kept(renumber):
     found = batch.subset(kept_T, renumber=renumber)
     masks = np.split(kept_T, batch.starts[1:-1])
     assert found.lengths.tolist() == [int(mask.sum()) for mask in masks]
-    for start, stop, sequence, mask in zip(found.starts[:-1], found.starts[1:], sequences, masks, strict=True):
+    for start, stop, sequence, mask in zip(
+        found.starts[:-1], found.starts[1:], sequences, masks, strict=True
+    ):
         places = np.flatnonzero(mask)
         assert found.tokens[start:stop].tolist() == sequence[mask].tolist()
         assert found.per_token["word"][start:stop].tolist() == (places * 10).tolist()
@@ -132,14 +154,18 @@ def test_the_inputs_of_a_subset_are_read_at_their_own_positions():
     )
     found = Inputs.of(batch.subset(kept_T))
     assert torch.equal(backbone(found).last_TD, backbone(by_hand).last_TD)
-    assert found.positions_needed == by_hand.positions_needed == int(batch.positions[kept_T].max()) + 1
+    assert (
+        found.positions_needed == by_hand.positions_needed == int(batch.positions[kept_T].max()) + 1
+    )
 
 
 @pytest.mark.parametrize("part", ["positions", "segments"])
 def test_what_goes_with_the_rows_of_another_sequence_is_refused(part):
     """As many in all, but not in each."""
     with pytest.raises(AssertionError, match="one position and type id for every row"):
-        Inputs.pack([torch.arange(2), torch.arange(3)], **{part: [torch.arange(3), torch.arange(2)]})
+        Inputs.pack(
+            [torch.arange(2), torch.arange(3)], **{part: [torch.arange(3), torch.arange(2)]}
+        )
 
 
 def test_a_subset_is_asked_for_with_truth_values_alone():

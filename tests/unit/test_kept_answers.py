@@ -1,4 +1,6 @@
-"""What was found in a frozen model is kept: the same to the bit, and never of other weights, data or questions."""
+"""What was found in a frozen model is kept: the same to the bit, and never of other weights, data
+or questions.
+"""
 
 import math
 import os
@@ -85,7 +87,9 @@ def test_a_report_comes_back_to_the_bit():
 
 @pytest.mark.usefixtures("cache")
 def test_numbers_of_numpy_are_plain_now_and_later():
-    said = replace(REPORT, curves=[Curve("c", range(2), np.asarray([0.5, 1.5]))], counts={"n": np.int64(3)})
+    said = replace(
+        REPORT, curves=[Curve("c", range(2), np.asarray([0.5, 1.5]))], counts={"n": np.int64(3)}
+    )
     first = kept("k", answer(said))
     assert first.report.curves == [Curve("c", [0, 1], [0.5, 1.5], [], [])]
     assert leaves(asdict(recalled("k"))) == leaves(asdict(first))
@@ -144,7 +148,11 @@ def test_what_cannot_be_told_has_no_key(model, tmp_path, monkeypatch):
 
 def test_a_strangers_plugin_has_no_key(model, monkeypatch):
     find = question_key.registry.find
-    monkeypatch.setattr(question_key.registry, "find", lambda kind, name: replace(find(kind, name), distribution="strangers"))
+    monkeypatch.setattr(
+        question_key.registry,
+        "find",
+        lambda kind, name: replace(find(kind, name), distribution="strangers"),
+    )
     assert key(model) is None
 
 
@@ -160,7 +168,9 @@ def test_nothing_is_kept_beside_a_stranger(monkeypatch):
 def test_damage_is_noticed_and_made_anew(name):
     kept("k", answer())
     path = answers_folder() / "k" / name
-    path.write_bytes(path.read_bytes().replace(b"similarity", b"similarita").replace(b"blake2b", b"blake2c"))
+    path.write_bytes(
+        path.read_bytes().replace(b"similarity", b"similarita").replace(b"blake2b", b"blake2c")
+    )
     assert recalled("k") is None
     kept("k", answer())
     assert recalled("k") is not None
@@ -239,7 +249,10 @@ probe("similarity", Aim({str(run)!r}), {{"word": "apple"}})
 print("torch" in sys.modules)
 """
     command = [sys.executable, "-c", said]
-    answers = [subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout for _ in range(2)]
+    answers = [
+        subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
     assert answers == ["True\n", "False\n"]
 
 
@@ -248,7 +261,9 @@ def test_a_shift_for_a_text_is_fitted_once(run, cache, monkeypatch):
 
     def asked(text, **more):
         said = settings.model_copy(update=more)
-        return translate_shift.shift_text(translate_shift.ShiftSource("centred"), Aim(str(run)), text, said)
+        return translate_shift.shift_text(
+            translate_shift.ShiftSource("centred"), Aim(str(run)), text, said
+        )
 
     first, other = asked("an apple"), asked("the bank")
     fit = translate_shift.fit_for_text

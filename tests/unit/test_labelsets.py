@@ -1,4 +1,6 @@
-"""Labels of whole sets: what the training examples decide holds for every later file, and nothing is scored in silence."""
+"""Labels of whole sets: what the training examples decide holds for every later file, and nothing
+is scored in silence.
+"""
 
 import csv
 import io
@@ -25,7 +27,10 @@ CLASSIFY = task_class("classify")
 
 
 def lines(path, labels, **more):
-    rows = [{"text": f"{path.stem} {n}", **({} if label is None else {"label": label}), **more} for n, label in enumerate(labels)]
+    rows = [
+        {"text": f"{path.stem} {n}", **({} if label is None else {"label": label}), **more}
+        for n, label in enumerate(labels)
+    ]
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     return str(path)
 
@@ -40,7 +45,9 @@ def later(options, labels, path):
     sifter = Sifter()
     settings = LabelledSettings(train=(), evaluation=(path,))
     examples = examples_of(CLASSIFY, options, settings.evaluation, "test", settings, sifter)
-    return [example.gold for example in with_labels(CLASSIFY, options, labels, examples, sifter)], sifter.sentences()
+    return [
+        example.gold for example in with_labels(CLASSIFY, options, labels, examples, sifter)
+    ], sifter.sentences()
 
 
 def test_what_means_no_label_is_decided_by_the_training_examples(tmp_path):
@@ -117,9 +124,15 @@ def test_the_places_of_vectors_keep_their_names_and_their_number(tmp_path):
     train = lines(tmp_path / "a.jsonl", [[n % 2, int(n % 3 == 0), 0] for n in range(30)])
     found = data_of(train, options={"label_names": "a,b,c"})
     assert found.options.label_names == ("a", "b", "c")
-    assert list(CLASSIFY.labels(found.options, found.train)) == ["a", "b", "c"]  # c too, which no example has
-    assert later(found.options, ["a", "b", "c"], lines(tmp_path / "t.jsonl", [[1, 0, 1], [0, 0, 0]]))[0] == [("a", "c"), ()]
-    with pytest.raises(DataError, match=r"t\.jsonl, record 1: the label is a vector of 2 places, and there are 3 labels"):
+    # c too, which no example has
+    assert list(CLASSIFY.labels(found.options, found.train)) == ["a", "b", "c"]
+    assert later(
+        found.options, ["a", "b", "c"], lines(tmp_path / "t.jsonl", [[1, 0, 1], [0, 0, 0]])
+    )[0] == [("a", "c"), ()]
+    with pytest.raises(
+        DataError,
+        match=r"t\.jsonl, record 1: the label is a vector of 2 places, and there are 3 labels",
+    ):
         later(found.options, ["a", "b", "c"], lines(tmp_path / "t.jsonl", [[1, 0]]))
 
 
@@ -131,7 +144,9 @@ def test_vectors_are_counted_as_numpy_would(tmp_path):
 
 
 def test_a_directory_without_options_takes_vectors_by_the_order_of_its_labels(tmp_path):
-    found, _ = later(CLASSIFY.Options(kind="labels"), ["x", "y"], lines(tmp_path / "t.jsonl", [[1, 0], [1, 1]]))
+    found, _ = later(
+        CLASSIFY.Options(kind="labels"), ["x", "y"], lines(tmp_path / "t.jsonl", [[1, 0], [1, 1]])
+    )
     assert found == [("x",), ("x", "y")]
 
 
@@ -139,16 +154,25 @@ def test_floats_are_the_classes_of_a_model_that_learnt_whole_numbers(tmp_path):
     (tmp_path / "t.csv").write_text("text,label\nx,1.0\ny,0.0\n")
     whole = data_of(lines(tmp_path / "a.jsonl", [0, 1] * 10))
     assert later(whole.options, ["0", "1"], str(tmp_path / "t.csv"))[0] == ["1", "0"]
-    parts = data_of(lines(tmp_path / "b.jsonl", ["1.0", "0.0", "0.5"] * 10), options={"kind": "classes"})
+    parts = data_of(
+        lines(tmp_path / "b.jsonl", ["1.0", "0.0", "0.5"] * 10), options={"kind": "classes"}
+    )
     assert later(parts.options, ["0.0", "0.5", "1.0"], str(tmp_path / "t.csv"))[0] == ["1.0", "0.0"]
 
 
 def test_a_label_that_was_never_learnt_is_named_before_anything_is_computed(tmp_path):
-    train, strange = lines(tmp_path / "a.jsonl", ["yes", "no"] * 10), lines(tmp_path / "t.jsonl", ["yes", "yess"])
-    with pytest.raises(DataError, match=r"t\.jsonl, record 2: no training example has the label 'yess'") as caught:
+    train, strange = (
+        lines(tmp_path / "a.jsonl", ["yes", "no"] * 10),
+        lines(tmp_path / "t.jsonl", ["yes", "yess"]),
+    )
+    with pytest.raises(
+        DataError, match=r"t\.jsonl, record 2: no training example has the label 'yess'"
+    ) as caught:
         data_of(train, [strange])
     assert "yes" in caught.value.hint
-    with pytest.raises(DataError, match=r"t\.jsonl, record 2: no training example has the label 'yess'"):
+    with pytest.raises(
+        DataError, match=r"t\.jsonl, record 2: no training example has the label 'yess'"
+    ):
         later(data_of(train).options, ["no", "yes"], strange)
 
 
@@ -157,18 +181,27 @@ def test_a_label_of_another_kind_is_named_before_anything_is_computed(tmp_path):
     with pytest.raises(DataError, match=r"t\.jsonl, record 2.* no number"):
         later(numbers.options, [], lines(tmp_path / "t.jsonl", [0.5, "high"]))
     with pytest.raises(DataError, match=r"t\.jsonl, record 1: the answer \['a'\] is a list"):
-        data_of(lines(tmp_path / "b.jsonl", ["a", "b"] * 10), [lines(tmp_path / "t.jsonl", [["a"]])])
+        data_of(
+            lines(tmp_path / "b.jsonl", ["a", "b"] * 10), [lines(tmp_path / "t.jsonl", [["a"]])]
+        )
 
 
 def test_labels_that_held_out_data_lacks_are_named(tmp_path):
     train = lines(tmp_path / "a.jsonl", ["a", "b", "c"] * 10)
     assert "labels are trained on" not in "".join(data_of(train).notes)
     found = data_of(train, [lines(tmp_path / "t.jsonl", ["a", "b"])])
-    assert "1 of the 3 labels are trained on and are those of no held-out example: 'c'" in found.notes
+    assert (
+        "1 of the 3 labels are trained on and are those of no held-out example: 'c'" in found.notes
+    )
 
 
 def test_understanding_what_is_understood_changes_nothing(tmp_path):
-    labels = {"minus": [0, 1, 2, -1] * 6, "scheme": [1, -1] * 6, "vector": [[1.0, 0.0], [1.0, 1.0]] * 6, "float": [0.0, 1.0] * 6}
+    labels = {
+        "minus": [0, 1, 2, -1] * 6,
+        "scheme": [1, -1] * 6,
+        "vector": [[1.0, 0.0], [1.0, 1.0]] * 6,
+        "float": [0.0, 1.0] * 6,
+    }
     for name, own in labels.items():
         path = lines(tmp_path / f"{name}.jsonl", own)
         examples = list(CLASSIFY.read(CLASSIFY.Options(), path))
@@ -180,11 +213,14 @@ def test_understanding_what_is_understood_changes_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(("value", "places", "certain"), [
-    ([1, 0], (1, 0), False), ([1.0, 0.0], (1, 0), True), ([True, False], (1, 0), True), ("[1, 0]", (1, 0), False),
+    ([1, 0], (1, 0), False), ([1.0, 0.0], (1, 0), True), ([True, False], (1, 0), True), ("[1, 0]",
+    (1, 0), False),
     ("[1 0]", (1, 0), False), ("[1. 0.]", (1, 0), True), ("[True, False]", (1, 0), True),
 ])  # fmt: skip
 def test_vectors_are_seen_however_they_are_written(value, places, certain):
-    assert gold_of(Record(Where("f", 1), {"label": value}), "auto", "label") == Vector(places, certain)
+    assert gold_of(Record(Where("f", 1), {"label": value}), "auto", "label") == Vector(
+        places, certain
+    )
 
 
 def test_many_labels_are_found_in_linear_time():
@@ -201,14 +237,24 @@ def scored(*places):
 
 class Writes(CLASSIFY.scorer):
     def submission_files(self, predictions):
-        return {"predictions.json": json.dumps({id: each.value for id, each in predictions.items()}), "p.csv": "\n".join(predictions)}
+        return {
+            "predictions.json": json.dumps({id: each.value for id, each in predictions.items()}),
+            "p.csv": "\n".join(predictions),
+        }
 
 
 def test_files_that_share_ids_have_predictions_files_of_their_own():
-    examples, predictions = scored(("d/x.en.json", "1"), ("d/x.en.json", "2"), ("d/x.de.json", "1"), ("d/x.de.json", "2"))
+    examples, predictions = scored(
+        ("d/x.en.json", "1"), ("d/x.en.json", "2"), ("d/x.de.json", "1"), ("d/x.de.json", "2")
+    )
     assert share_ids(examples)
     files, (said,) = official_files(Writes(CLASSIFY.Options()), examples, predictions)
-    assert set(files) == {"predictions.x.en.json", "p.x.en.csv", "predictions.x.de.json", "p.x.de.csv"}
+    assert set(files) == {
+        "predictions.x.en.json",
+        "p.x.en.csv",
+        "predictions.x.de.json",
+        "p.x.de.csv",
+    }
     assert json.loads(files["predictions.x.en.json"]) == {"1": "answer 0", "2": "answer 1"}
     assert json.loads(files["predictions.x.de.json"]) == {"1": "answer 2", "2": "answer 3"}
     assert "predictions.x.de.json" in said
@@ -221,7 +267,9 @@ def test_files_of_one_name_are_told_apart_by_their_folders():
 
 
 def test_files_without_a_common_id_have_one_predictions_file():
-    files, said = official_files(Writes(CLASSIFY.Options()), *scored(("a.json", "1"), ("b.json", "2")))
+    files, said = official_files(
+        Writes(CLASSIFY.Options()), *scored(("a.json", "1"), ("b.json", "2"))
+    )
     assert set(files) == {"predictions.json", "p.csv"}
     assert said == ()
 
@@ -240,13 +288,20 @@ def test_vectors_that_are_scored_with_a_model_of_named_labels_say_what_their_pla
 def test_a_vector_of_another_length_is_no_class(tmp_path):
     options, path = CLASSIFY.Options(kind="classes"), lines(tmp_path / "a.jsonl", [[0, 1, 1]])
     examples = examples_of(CLASSIFY, options, [path], "test", LabelledSettings(train=()), Sifter())
-    with pytest.raises(DataError, match="record 1: the label is a list of zeros and ones, and every text has one class"):
+    with pytest.raises(
+        DataError,
+        match="record 1: the label is a list of zeros and ones, and every text has one class",
+    ):
         with_labels(CLASSIFY, options, ["neg", "pos"], examples, Sifter())
 
 
 def test_gold_answers_that_do_not_fit_the_model_are_no_reason_not_to_answer(tmp_path):
-    """The model is never asked here: an Answerer of its task, options and labels is enough to read a file."""
-    answerer = SimpleNamespace(task=CLASSIFY, options=CLASSIFY.Options(kind="classes"), labels=["neg", "pos"])
+    """The model is never asked here: an Answerer of its task, options and labels is enough to read
+    a file.
+    """
+    answerer = SimpleNamespace(
+        task=CLASSIFY, options=CLASSIFY.Options(kind="classes"), labels=["neg", "pos"]
+    )
     path, sifter = lines(tmp_path / "a.jsonl", ["pos", [0, 1, 1], [1, 1, 1], None]), Sifter()
     found = list(examples_to_answer(answerer, path, LabelledSettings(train=()), sifter))
     assert [example.gold for example in found] == ["pos", None, None, None]
@@ -255,10 +310,19 @@ def test_gold_answers_that_do_not_fit_the_model_are_no_reason_not_to_answer(tmp_
     assert "record 2" in said
 
 
-@pytest.mark.parametrize(("second", "is_said"), [(["0", "1"], True), (["pos", "0"], False), (["neg"], False), (["0"], False)], ids=str)
+@pytest.mark.parametrize(
+    ("second", "is_said"),
+    [(["0", "1"], True), (["pos", "0"], False), (["neg"], False), (["0"], False)],
+    ids=str,
+)
 def test_a_training_file_whose_labels_are_all_its_own_is_named(second, is_said, tmp_path):
-    """A file of one class each is how some data sets lie; two classes that no other file has are another column."""
-    first, other = lines(tmp_path / "a.jsonl", ["pos", "neg"] * 5), lines(tmp_path / "b.jsonl", second * 10)
+    """A file of one class each is how some data sets lie; two classes that no other file has are
+    another column.
+    """
+    first, other = (
+        lines(tmp_path / "a.jsonl", ["pos", "neg"] * 5),
+        lines(tmp_path / "b.jsonl", second * 10),
+    )
     found = labelled_data(CLASSIFY, CLASSIFY.Options(), LabelledSettings(train=(first, other)))
     said = [note for note in found.notes if note.startswith(f"{other} has labels ('0', '1')")]
     assert bool(said) == is_said
@@ -272,7 +336,9 @@ def test_a_model_of_named_classes_is_scored_on_a_column_for_each(asked, tmp_path
     path = tmp_path / "hot.csv"
     path.write_text(ONE_HOT)
     options, sifter = CLASSIFY.Options(kind="classes", label_field=asked), Sifter()
-    examples = examples_of(CLASSIFY, options, [str(path)], "test", LabelledSettings(train=()), sifter)
+    examples = examples_of(
+        CLASSIFY, options, [str(path)], "test", LabelledSettings(train=()), sifter
+    )
     found = with_labels(CLASSIFY, options, ["bad", "good", "other"], examples, sifter)
     assert [example.gold for example in found] == ["good", "bad", "other"]
     if not asked:
@@ -284,7 +350,9 @@ def test_columns_that_are_not_all_of_the_labels_are_no_labels(tmp_path):
     path = tmp_path / "hot.csv"
     path.write_text(ONE_HOT)
     options = CLASSIFY.Options(kind="classes")
-    examples = examples_of(CLASSIFY, options, [str(path)], "test", LabelledSettings(train=()), Sifter())
+    examples = examples_of(
+        CLASSIFY, options, [str(path)], "test", LabelledSettings(train=()), Sifter()
+    )
     with pytest.raises(DataError, match="no column has a usual name of labels"):
         with_labels(CLASSIFY, options, ["bad", "good", "strange"], examples, Sifter())
 
@@ -306,7 +374,13 @@ def test_a_header_that_was_taken_for_a_row_is_named_where_a_model_is_scored(tmp_
 
 
 BROKEN_GOLDS = {  # task, file, content, texts that are read all the same, golds that stay
-    "a list that is no label": ("classify", "a.jsonl", '{"text": "x", "label": "a"}\n{"text": "y", "label": {}}\n', 2, ["a", None]),
+    "a list that is no label": (
+        "classify",
+        "a.jsonl",
+        '{"text": "x", "label": "a"}\n{"text": "y", "label": {}}\n',
+        2,
+        ["a", None],
+    ),
     "one-hot with a word": ("classify", "a.csv", "text,a,b\nx,1,0\ny,1,no\n", 2, [("a",), None]),
     "tags too few": (
         "tag",
@@ -315,7 +389,13 @@ BROKEN_GOLDS = {  # task, file, content, texts that are read all the same, golds
         2,
         [("A",), None],
     ),
-    "a word without its tag": ("tag", "a.conll", "x A\ny B\n\nx A\ny\n\nx A\n", 3, [("A", "B"), None, ("A",)]),
+    "a word without its tag": (
+        "tag",
+        "a.conll",
+        "x A\ny B\n\nx A\ny\n\nx A\n",
+        3,
+        [("A", "B"), None, ("A",)],
+    ),
     "CoNLL-U without a tag": (
         "tag",
         "a.conllu",
@@ -327,7 +407,15 @@ BROKEN_GOLDS = {  # task, file, content, texts that are read all the same, golds
         "qa",
         "a.jsonl",
         "".join(
-            json.dumps({"context": "Anna ran.", "question": "?", "answers": {"text": ["ran"], "answer_start": [n]}}) + "\n" for n in (5, 2)
+            json.dumps(
+                {
+                    "context": "Anna ran.",
+                    "question": "?",
+                    "answers": {"text": ["ran"], "answer_start": [n]},
+                }
+            )
+            + "\n"
+            for n in (5, 2)
         ),
         2,
         [((5, "ran"),), None],
@@ -342,7 +430,14 @@ BROKEN_GOLDS = {  # task, file, content, texts that are read all the same, golds
                         "paragraphs": [
                             {
                                 "context": "Anna ran.",
-                                "qas": [{"id": n, "question": "?", "answers": [{"text": "ran", "answer_start": n}]} for n in (5, 2)],
+                                "qas": [
+                                    {
+                                        "id": n,
+                                        "question": "?",
+                                        "answers": [{"text": "ran", "answer_start": n}],
+                                    }
+                                    for n in (5, 2)
+                                ],
                             }
                         ]
                     }
@@ -359,13 +454,21 @@ BROKEN_GOLDS = {  # task, file, content, texts that are read all the same, golds
 def test_a_gold_answer_that_cannot_be_read_is_no_reason_not_to_answer(name, tmp_path):
     task, file, content, count, golds = BROKEN_GOLDS[name]
     (tmp_path / file).write_text(content)
-    options = {"label_field": "a,b", "kind": "labels", "label_names": "a,b"} if file == "a.csv" else {}
-    answerer = SimpleNamespace(task=task_class(task), options=task_class(task).Options(**options), labels=LabelNames())
+    options = (
+        {"label_field": "a,b", "kind": "labels", "label_names": "a,b"} if file == "a.csv" else {}
+    )
+    answerer = SimpleNamespace(
+        task=task_class(task), options=task_class(task).Options(**options), labels=LabelNames()
+    )
     sifter = Sifter()
-    found = list(examples_to_answer(answerer, str(tmp_path / file), LabelledSettings(train=()), sifter))
+    found = list(
+        examples_to_answer(answerer, str(tmp_path / file), LabelledSettings(train=()), sifter)
+    )
     assert len(found) == count
     assert [example.gold for example in found] == golds
-    assert any(note.startswith("labels that cannot be read are not written: ") for note in sifter.remarks)
+    assert any(
+        note.startswith("labels that cannot be read are not written: ") for note in sifter.remarks
+    )
     assert any("1 example of " in said and NOT_READ in said for said in sifter.sentences())
     assert sifter.left_out == 0
 
@@ -374,7 +477,11 @@ def test_a_text_that_cannot_be_read_is_not_answered(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"text": "x"}\n{"text": 5, "label": {}}\n')
     answerer = SimpleNamespace(task=CLASSIFY, options=CLASSIFY.Options(), labels=LabelNames())
     with pytest.raises(DataError, match="record 2, field 'text': this is no text"):
-        list(examples_to_answer(answerer, str(tmp_path / "a.jsonl"), LabelledSettings(train=()), Sifter()))
+        list(
+            examples_to_answer(
+                answerer, str(tmp_path / "a.jsonl"), LabelledSettings(train=()), Sifter()
+            )
+        )
 
 
 def test_labels_are_looked_up_as_in_a_dictionary():
@@ -390,5 +497,11 @@ def test_a_gold_answer_on_standard_input_that_cannot_be_read_is_left_out(monkeyp
     answerer = SimpleNamespace(task=CLASSIFY, options=CLASSIFY.Options(), labels=LabelNames())
     sifter = Sifter()
     found = list(examples_to_answer(answerer, "-", LabelledSettings(train=()), sifter))
-    assert [(example.data, example.gold) for example in found] == [(("x",), "a"), (("y",), None), (("z",), None)]
-    assert [note.partition(": ")[2].partition(",")[0] for note in sifter.remarks] == ["standard input"]
+    assert [(example.data, example.gold) for example in found] == [
+        (("x",), "a"),
+        (("y",), None),
+        (("z",), None),
+    ]
+    assert [note.partition(": ")[2].partition(",")[0] for note in sifter.remarks] == [
+        "standard input"
+    ]

@@ -1,4 +1,6 @@
-"""Several languages in one run: drawn by their exponent, judged each by itself, and nothing else where there is one."""
+"""Several languages in one run: drawn by their exponent, judged each by itself, and nothing else
+where there is one.
+"""
 
 import json
 import math
@@ -35,15 +37,28 @@ from sslcli.workflows.training.plan import plan_for, warnings
 from sslcli.workflows.training.resume import Resume, continued_settings
 
 OBJECTIVES = ["mlm", "clm", "mlm+nsp"]  # one for each way to arrange text
-TRAINING = {"max_steps": 6, "batch_size": 12, "micro_batch_size": 5, "log_every": 4, "eval_every": 3, "save_every": 3, "eval_samples": 60}
+TRAINING = {
+    "max_steps": 6,
+    "batch_size": 12,
+    "micro_batch_size": 5,
+    "log_every": 4,
+    "eval_every": 3,
+    "save_every": 3,
+    "eval_samples": 60,
+}
 
 
 @pytest.fixture(scope="module")
 def corpora(tmp_path_factory, module_cache):
-    """Ten English paragraphs for one that is called Chinese: the words reversed, and sentences end as there."""
+    """Ten English paragraphs for one that is called Chinese: the words reversed, and sentences end
+    as there.
+    """
     folder = tmp_path_factory.mktemp("corpora")
     large = generated_paragraphs(300)
-    small = [re.sub(r"\w+", lambda word: word[0][::-1], text).replace(".", "。") for text in generated_paragraphs(30, seed=1)]
+    small = [
+        re.sub(r"\w+", lambda word: word[0][::-1], text).replace(".", "。")
+        for text in generated_paragraphs(30, seed=1)
+    ]
     for name, paragraphs in (("en", large), ("zh", small)):
         (folder / f"{name}.txt").write_text("\n\n".join(paragraphs) + "\n")
     return {name: str(folder / f"{name}.txt") for name in ("en", "zh")}
@@ -53,9 +68,17 @@ def settings_for(corpora, folder=None, objective="mlm", **data):
     return PretrainSettings.model_validate(
         {
             "objective": objective,
-            "data": {"train": [f"{name}={path}" for name, path in corpora.items()], "sequence_tokens": 24, "held_out": 0.2, **data},
+            "data": {
+                "train": [f"{name}={path}" for name, path in corpora.items()],
+                "sequence_tokens": 24,
+                "held_out": 0.2,
+                **data,
+            },
             "tokenizer": {"vocabulary": 200},
-            "model": {"preset": "tiny", "shape": {"width": 16, "heads": 2, "feedforward_width": 32, "dropout": 0.0}},
+            "model": {
+                "preset": "tiny",
+                "shape": {"width": 16, "heads": 2, "feedforward_width": 32, "dropout": 0.0},
+            },
             "training": TRAINING,
             "run": {"folder": None if folder is None else str(folder), "plot": False},
         }
@@ -67,11 +90,18 @@ def ignore(event):
 
 
 def evaluations(folder):
-    return [line for line in map(json.loads, (folder / "metrics.jsonl").read_text().splitlines()) if line["split"] == "eval"]
+    return [
+        line
+        for line in map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+        if line["split"] == "eval"
+    ]
 
 
 def selections(sampler):
-    return [(each.numbers.tolist(), each.keys.tolist(), each.position) for each in islice(sampler.batches(0), 200)]
+    return [
+        (each.numbers.tolist(), each.keys.tolist(), each.position)
+        for each in islice(sampler.batches(0), 200)
+    ]
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -79,9 +109,14 @@ def test_the_samples_of_a_language_are_those_that_say_so(objective, corpora):
     prepared = prepare(settings_for(corpora, objective=objective))
     rng = Rng(0, 0)
     for source in (prepared.train, prepared.evaluation):
-        said = [source.corpus.languages[source.sample(n, rng.sample(n)).language] for n in range(len(source))]
+        said = [
+            source.corpus.languages[source.sample(n, rng.sample(n)).language]
+            for n in range(len(source))
+        ]
         for language, numbers in source.languages.items():
-            assert numbers.tolist() == [number for number, each in enumerate(said) if each == language]
+            assert numbers.tolist() == [
+                number for number, each in enumerate(said) if each == language
+            ]
         assert sum(map(len, source.languages.values())) == len(source)
 
 
@@ -91,28 +126,43 @@ def test_an_epoch_has_the_shares_that_the_exponent_gives(objective, corpora):
     sizes = [len(numbers) for numbers in prepared.train.languages.values()]
     assert 6 < sizes[0] / sizes[1] < 16
     sampler = prepared.loader(None).sampler
-    seen = np.concatenate([each.numbers for each in takewhile(lambda each: each.epoch == 0, sampler.batches(0))])
+    seen = np.concatenate(
+        [each.numbers for each in takewhile(lambda each: each.epoch == 0, sampler.batches(0))]
+    )
     counts = [int(np.isin(seen, numbers).sum()) for numbers in prepared.train.languages.values()]
     assert counts == draws_of(sizes, 0.5).tolist()
     assert counts[0] / counts[1] == pytest.approx((sizes[0] / sizes[1]) ** 0.5, rel=0.02)
 
 
 def test_with_an_exponent_of_one_and_with_one_language_nothing_is_new(corpora):
-    for settings in (settings_for(corpora, language_exponent=1.0), settings_for({"en": corpora["en"]})):
+    for settings in (
+        settings_for(corpora, language_exponent=1.0),
+        settings_for({"en": corpora["en"]}),
+    ):
         prepared, training = prepare(settings), settings.training
-        plain = Sampler(prepared.train.lengths, training.batch_size, training.batch_unit, training.seed)
+        plain = Sampler(
+            prepared.train.lengths, training.batch_size, training.batch_unit, training.seed
+        )
         assert selections(prepared.loader(None).sampler) == selections(plain)
     assert selections(prepare(settings_for(corpora)).loader(None).sampler) != selections(plain)
 
 
 def test_the_header_says_how_languages_are_mixed(corpora):
-    sizes = {language: len(numbers) for language, numbers in prepare(settings_for(corpora)).train.languages.items()}
+    sizes = {
+        language: len(numbers)
+        for language, numbers in prepare(settings_for(corpora)).train.languages.items()
+    }
     english, chinese = draws_of(list(sizes.values()), 0.7).tolist()
     total = english + chinese
     said, _ = dry_run_pretrain(settings_for(corpora))
-    assert said["languages"].startswith(f"en {100 * english / total:.3g} % · zh {100 * chinese / total:.3g} % (exponent 0.7; of the data")
+    assert said["languages"].startswith(
+        f"en {100 * english / total:.3g} % · zh "
+        f"{100 * chinese / total:.3g} % (exponent 0.7; of the data"
+    )
     said, _ = dry_run_pretrain(settings_for(corpora, language_exponent=1.0))
-    assert said["languages"] == f"en {100 * sizes['en'] / total:.3g} % · zh {100 * sizes['zh'] / total:.3g} %, as they lie"
+    assert said["languages"] == (
+        f"en {100 * sizes['en'] / total:.3g} % · zh {100 * sizes['zh'] / total:.3g} %, as they lie"
+    )
     assert "languages" not in dry_run_pretrain(settings_for({"en": corpora["en"]}))[0]
 
 
@@ -126,16 +176,29 @@ def test_a_language_without_a_held_out_sample_is_named(corpora, tmp_path):
     assert "figures are of en; give --eval-data for each language" in said
     untold = settings_for(corpora, evaluation=[corpora["en"]])
     for judged in (settings_for(corpora), untold):
-        assert not [warning for warning in warnings_of(prepare(judged)) if "not evaluated" in warning]
+        assert not [
+            warning for warning in warnings_of(prepare(judged)) if "not evaluated" in warning
+        ]
 
 
 def warnings_of(prepared):
-    return warnings(prepared, plan_for(prepared.settings.training, prepared.train.lengths), choose_hardware(prepared.settings.hardware))
+    return warnings(
+        prepared,
+        plan_for(prepared.settings.training, prepared.train.lengths),
+        choose_hardware(prepared.settings.hardware),
+    )
 
 
 def slow_figures(prepared, language):
-    """(loss sums, counts) of one language's held-out samples, each read alone by the untrained learner."""
-    source, rng, sums, counts = prepared.evaluation, Rng(prepared.settings.training.seed, EVALUATION), {}, {}
+    """(loss sums, counts) of one language's held-out samples, each read alone by the untrained
+    learner.
+    """
+    source, rng, sums, counts = (
+        prepared.evaluation,
+        Rng(prepared.settings.training.seed, EVALUATION),
+        {},
+        {},
+    )
     for number in range(len(source)):
         sample = source.sample(number, rng.sample(number))
         if source.corpus.languages[sample.language] != language:
@@ -150,7 +213,9 @@ def slow_figures(prepared, language):
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_each_language_is_judged_as_if_alone_and_together_they_are_the_whole(objective, corpora, tmp_path):
+def test_each_language_is_judged_as_if_alone_and_together_they_are_the_whole(
+    objective, corpora, tmp_path
+):
     settings = settings_for(corpora, tmp_path, objective=objective)
     pretrain(settings, observe=ignore)
     first = evaluations(tmp_path)[0]
@@ -159,13 +224,18 @@ def test_each_language_is_judged_as_if_alone_and_together_they_are_the_whole(obj
     for language, figures in first["languages"].items():
         sums, counts = slow_figures(prepared, language)
         assert {term: figures["counts"][term] for term in counts} == counts
-        assert figures["terms"] == pytest.approx({term: value / counts[term] for term, value in sums.items()}, rel=1e-5)
+        assert figures["terms"] == pytest.approx(
+            {term: value / counts[term] for term, value in sums.items()}, rel=1e-5
+        )
         assert figures["loss"] == pytest.approx(sum(figures["terms"].values()))
         assert figures["metrics"].keys() == first["metrics"].keys()
     for line in evaluations(tmp_path):
         parts = line["languages"].values()
         for term, value in line["terms"].items():
-            weighted = sum(part["terms"][term] * part["counts"][term] for part in parts) / line["counts"][term]
+            weighted = (
+                sum(part["terms"][term] * part["counts"][term] for part in parts)
+                / line["counts"][term]
+            )
             assert value == pytest.approx(weighted, rel=1e-9)
 
 
@@ -178,7 +248,11 @@ def test_one_language_has_no_figures_of_its_own(corpora, tmp_path):
 def test_the_report_gives_each_language_beside_its_own_floors(corpora, tmp_path):
     settings = settings_for(corpora, tmp_path, objective="mlm")
     report = pretrain(settings, observe=ignore).report
-    scores, last, floors = {score.name: score for score in report.scores}, evaluations(tmp_path)[-1], floors_of(prepare(settings))
+    scores, last, floors = (
+        {score.name: score for score in report.scores},
+        evaluations(tmp_path)[-1],
+        floors_of(prepare(settings)),
+    )
     for language in ("en", "zh"):
         loss, accuracy = scores[f"held-out loss {language}"], scores[f"accuracy {language}"]
         assert loss.value == last["languages"][language]["terms"]["mlm"]
@@ -186,37 +260,70 @@ def test_the_report_gives_each_language_beside_its_own_floors(corpora, tmp_path)
         assert loss.baselines == floors.languages[language].losses
         assert accuracy.baselines == floors.languages[language].accuracies
         assert loss.baselines["unigram"] != floors.whole.losses["unigram"]
-    (table,) = [table for table in show(read_run(tmp_path)).tables if table.title == "held-out loss by language"]
+    (table,) = [
+        table
+        for table in show(read_run(tmp_path)).tables
+        if table.title == "held-out loss by language"
+    ]
     assert table.rows[-1] == [6, last["languages"]["en"]["loss"], last["languages"]["zh"]["loss"]]
 
 
-def test_page_card_and_comparison_say_of_each_language_what_the_end_of_the_run_says(corpora, tmp_path):
-    at_the_end = {score.name: score for score in pretrain(settings_for(corpora, tmp_path), observe=ignore).report.scores}
+def test_page_card_and_comparison_say_of_each_language_what_the_end_of_the_run_says(
+    corpora, tmp_path
+):
+    at_the_end = {
+        score.name: score
+        for score in pretrain(settings_for(corpora, tmp_path), observe=ignore).report.scores
+    }
     run, last = read_run(tmp_path), evaluations(tmp_path)[-1]
     on_the_page = {score.name: score for score in scores_of(run, [last])[0]}
-    card, (figures, *_) = model_card(load_pretrained(str(tmp_path)), "model", []), compare([run, run]).tables
+    card, (figures, *_) = (
+        model_card(load_pretrained(str(tmp_path)), "model", []),
+        compare([run, run]).tables,
+    )
     for language in ("en", "zh"):
         for name in (f"held-out loss {language}", f"accuracy {language}"):
             assert on_the_page[name] == at_the_end[name]
         loss = last["languages"][language]["loss"]
         assert [f"held-out loss {language}", loss, loss] in figures.rows
         assert f"| loss {language} (nats) | {loss:.4g} |" in card
-        assert f"| accuracy {language} | {last['languages'][language]['metrics']['accuracy']:.4g} |" in card
+        assert (
+            f"| accuracy {language} | {last['languages'][language]['metrics']['accuracy']:.4g} |"
+            in card
+        )
 
 
 def test_the_floors_of_a_language_know_that_language_alone(corpora):
-    """The unigram floor, counted slowly: how often each token stands in the language's training samples, one added."""
+    """The unigram floor, counted slowly: how often each token stands in the language's training
+    samples, one added.
+    """
     prepared = prepare(settings_for(corpora))
-    floors, specials, rng = floors_of(prepared), prepared.tokenizer.specials, Rng(prepared.settings.training.seed, EVALUATION)
+    floors, specials, rng = (
+        floors_of(prepared),
+        prepared.tokenizer.specials,
+        Rng(prepared.settings.training.seed, EVALUATION),
+    )
     for language in ("en", "zh"):
-        times = Counter(token for n in prepared.train.languages[language].tolist() for token in tokens_of(prepared.train, n, rng))
-        weights = {token: times[token] + 1 for token in range(prepared.tokenizer.size) if not specials[token]}
+        times = Counter(
+            token
+            for n in prepared.train.languages[language].tolist()
+            for token in tokens_of(prepared.train, n, rng)
+        )
+        weights = {
+            token: times[token] + 1
+            for token in range(prepared.tokenizer.size)
+            if not specials[token]
+        }
         targets = []
         for number in prepared.evaluation.languages[language].tolist():
             sample = prepared.evaluation.sample(number, rng.sample(number))
-            targets += prepared.collator.collate(collate([number], [sample]), rng).targets_N.tolist()
+            targets += prepared.collator.collate(
+                collate([number], [sample]), rng
+            ).targets_N.tolist()
         losses = [math.log(sum(weights.values()) / weights[target]) for target in targets]
-        assert floors.languages[language].losses["unigram"] == pytest.approx(sum(losses) / len(losses))
+        assert floors.languages[language].losses["unigram"] == pytest.approx(
+            sum(losses) / len(losses)
+        )
 
 
 @pytest.mark.parametrize(("most", "times"), [(10**6, {1}), (2_000, {0, 1, 2})])
@@ -260,10 +367,19 @@ def test_a_mixture_goes_on_to_the_bit(polls, corpora, tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     pretrain(settings_for(corpora, whole, language_exponent=0.3), observe=ignore)
     settings = settings_for(corpora, cut, language_exponent=0.3)
-    assert pretrain(settings, observe=ignore, stopper=StopAtPoll(polls)).outcome.reason == "preempted"
-    assert pretrain(continued_settings(Resume(cut), settings), resume=Resume(cut), observe=ignore).outcome.reason == "done"
+    assert (
+        pretrain(settings, observe=ignore, stopper=StopAtPoll(polls)).outcome.reason == "preempted"
+    )
+    assert (
+        pretrain(
+            continued_settings(Resume(cut), settings), resume=Resume(cut), observe=ignore
+        ).outcome.reason
+        == "done"
+    )
     assert evaluations(whole) == evaluations(cut)
     for file in ("backbone.safetensors", "learnable.safetensors"):
-        one, other = (load_file(folder / "checkpoints" / "step-000006" / file) for folder in (whole, cut))
+        one, other = (
+            load_file(folder / "checkpoints" / "step-000006" / file) for folder in (whole, cut)
+        )
         assert one.keys() == other.keys()
         assert all(torch.equal(one[name], other[name]) for name in one)

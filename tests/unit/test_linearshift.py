@@ -36,7 +36,17 @@ def test_rows_keep_their_type_and_alpha_0_their_bits(dtype):
         assert shift(x_ND, 1.0).dtype == dtype
 
 
-@pytest.mark.parametrize("shapes", [((2, 5),), ((0,),), ((5,), (5, 5)), ((5,), None, (5,)), ((5,), (5, 4), (5,)), ((5,), (5, 5), (4,))])
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        ((2, 5),),
+        ((0,),),
+        ((5,), (5, 5)),
+        ((5,), None, (5,)),
+        ((5,), (5, 4), (5,)),
+        ((5,), (5, 5), (4,)),
+    ],
+)
 def test_tensors_that_do_not_fit_are_refused(shapes):
     with pytest.raises(ValueError, match="shift"):
         LinearShift(*(None if shape is None else torch.zeros(shape) for shape in shapes))
@@ -55,7 +65,9 @@ def test_it_is_a_value_that_can_be_taken_apart_and_put_together():
 
 def test_it_says_what_it_is():
     vector = LinearShift(torch.tensor([3.0, 4.0]))
-    turn = LinearShift(torch.tensor([3.0, 4.0]), torch.tensor([[0.0, 1.0], [-1.0, 0.0]]), torch.zeros(2))
+    turn = LinearShift(
+        torch.tensor([3.0, 4.0]), torch.tensor([[0.0, 1.0], [-1.0, 0.0]]), torch.zeros(2)
+    )
     stretch = LinearShift(torch.tensor([3.0, 4.0]), 2 * torch.eye(2), torch.zeros(2))
     assert repr(vector) == "LinearShift(a vector of length 5 in 2 dimensions)"
     assert repr(turn) == "LinearShift(an orthogonal map of 2 dimensions between means 5 apart)"

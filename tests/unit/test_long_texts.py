@@ -1,4 +1,6 @@
-"""Texts that are too long for a model are counted by whatever looks into it. Counts here are those of the tokenizer."""
+"""Texts that are too long for a model are counted by whatever looks into it. Counts here are those
+of the tokenizer.
+"""
 
 from pathlib import Path
 
@@ -43,7 +45,9 @@ def test_a_probe_says_how_many_texts_it_left_out(world_run, texts, tmp_path):
     long = sum(len(tokenizer.encode(each)) > most for each in found)
     assert long == 8
     looked = probe("languages", Aim(str(world_run), texts), {"limit": 60}, folder=tmp_path / "out")
-    said = f"longer than the {most} tokens that the model reads, and left out: 8 of {len(found)} texts"
+    said = (
+        f"longer than the {most} tokens that the model reads, and left out: 8 of {len(found)} texts"
+    )
     assert said in looked.report.notes
 
 
@@ -74,4 +78,6 @@ def test_a_text_counts_once():
     assert lengths.remarks() == []
     for _ in range(2):
         lengths.note(["a", "b", "c"], [3, 4, 9], 3)
-    assert lengths.remarks() == ["longer than the 3 tokens that the model reads, and left out: 2 of 3 texts"]
+    assert lengths.remarks() == [
+        "longer than the 3 tokens that the model reads, and left out: 2 of 3 texts"
+    ]

@@ -1,4 +1,6 @@
-"""Languages in the shares that were asked for: against a slow reference, over epochs, resumed, and left as they lie."""
+"""Languages in the shares that were asked for: against a slow reference, over epochs, resumed, and
+left as they lie.
+"""
 
 from collections import Counter
 from fractions import Fraction
@@ -60,7 +62,9 @@ def test_every_epoch_has_the_shares_and_every_sample_comes_in_its_turn(unit):
         selections = [selection for selection in epochs(mixed, 4) if selection.epoch == epoch]
         numbers = np.concatenate([selection.numbers for selection in selections])
         assert [np.isin(numbers, each).sum() for each in own] == rng
-        assert sorted(np.concatenate([selection.keys for selection in selections]).tolist()) == list(range(sum(SIZES)))
+        assert sorted(
+            np.concatenate([selection.keys for selection in selections]).tolist()
+        ) == list(range(sum(SIZES)))
         seen.update(numbers.tolist())
         for each in own:  # nobody a third time before all came twice
             times = [seen[number] for number in each.tolist()]
@@ -68,14 +72,21 @@ def test_every_epoch_has_the_shares_and_every_sample_comes_in_its_turn(unit):
 
 
 def slow_samples(own, exponent, seed, epochs):
-    """{(epoch, key): sample}: each language's samples as one endless line of permutations, from which every epoch takes its draws."""
+    """{(epoch, key): sample}: each language's samples as one endless line of permutations, from
+    which every epoch takes its draws.
+    """
     rng = draws_of([len(numbers) for numbers in own], exponent).tolist()
     lines = []
     for language, numbers in enumerate(own):
         wanted, line = rng[language] * epochs, []
         while len(line) < wanted:
             order = permuted(
-                np.arange(len(numbers)), len(numbers), seed, len(line) // len(numbers), language, name_key("within a language")
+                np.arange(len(numbers)),
+                len(numbers),
+                seed,
+                len(line) // len(numbers),
+                language,
+                name_key("within a language"),
             )
             line += [int(numbers[place]) for place in order]
         lines.append(line)
@@ -112,7 +123,12 @@ def test_resume_from_any_position_gives_the_same_batches(unit, size):
 def test_a_sample_that_comes_twice_in_an_epoch_has_two_keys():
     first = [selection for selection in epochs(sampler(exponent=0.0), 1)]
     rare = set(members()[2].tolist())
-    keys = [key for s in first for number, key in zip(s.numbers.tolist(), s.keys.tolist(), strict=True) if number in rare]
+    keys = [
+        key
+        for s in first
+        for number, key in zip(s.numbers.tolist(), s.keys.tolist(), strict=True)
+        if number in rare
+    ]
     assert len(keys) == len(set(keys)) > 2 * len(rare)
 
 
@@ -120,6 +136,9 @@ def test_among_goes_through_those_samples_alone_and_keeps_their_numbers():
     some = np.arange(5, 700, 7)
     found = Sampler(LENGTHS, 8, "sequences", seed=3, shuffle=False, among=some)
     selections = epochs(found, 1)
-    assert sorted(np.concatenate([selection.numbers for selection in selections]).tolist()) == some.tolist()
+    assert (
+        sorted(np.concatenate([selection.numbers for selection in selections]).tolist())
+        == some.tolist()
+    )
     assert all(selection.keys.tolist() == selection.numbers.tolist() for selection in selections)
     assert all(len(selection.numbers) == 8 for selection in selections[:1])

@@ -25,7 +25,14 @@ def run(folder, objective, corpus, **training):
         "data": {"train": [str(corpus)], "sequence_tokens": 32, "held_out": 0.1},
         "tokenizer": {"vocabulary": 150},
         "model": {"preset": "tiny", "shape": {"width": 16, "heads": 2, "feedforward_width": 32}},
-        "training": {"max_steps": 4, "batch_size": 8, "eval_samples": 8, "save_every": 2, "keep": 5, **training},
+        "training": {
+            "max_steps": 4,
+            "batch_size": 8,
+            "eval_samples": 8,
+            "save_every": 2,
+            "keep": 5,
+            **training,
+        },
         "run": {"folder": str(folder), "plot": False},
     }
     pretrain(PretrainSettings.model_validate(settings), observe=lambda event: None)
@@ -33,12 +40,16 @@ def run(folder, objective, corpus, **training):
 
 @pytest.fixture(scope="module")
 def made(text_corpus, module_cache, tmp_path_factory):
-    """runs/first (mlm), runs/second (clm) and runs/third (mlm+nsp), made in this order, and hf/, an export of the first."""
+    """runs/first (mlm), runs/second (clm) and runs/third (mlm+nsp), made in this order, and hf/, an
+    export of the first.
+    """
     folder = tmp_path_factory.mktemp("home")
     for name, objective in (("first", "mlm"), ("second", "clm"), ("third", "mlm+nsp")):
         run(folder / "runs" / name, objective, text_corpus)
         facts = json.loads((folder / "runs" / name / "run.json").read_text())
-        facts["started"] = {"first": "2026-01-01", "second": "2026-01-02", "third": "2026-01-03"}[name]
+        facts["started"] = {"first": "2026-01-01", "second": "2026-01-02", "third": "2026-01-03"}[
+            name
+        ]
         (folder / "runs" / name / "run.json").write_text(json.dumps(facts))
     export(str(folder / "runs" / "first"), folder / "hf")
     return folder
@@ -93,7 +104,9 @@ def test_a_model_directory_is_a_reference(home):
     assert pretrained.trained is None
     assert pretrained.heads == {"head"}
     own = load_pretrained("first")
-    assert all(torch.equal(pretrained.backbone[name], value) for name, value in own.backbone.items())
+    assert all(
+        torch.equal(pretrained.backbone[name], value) for name, value in own.backbone.items()
+    )
 
 
 WRONG = {
@@ -119,7 +132,13 @@ def test_a_reference_that_leads_nowhere_is_a_sentence_and_a_hint(home, reference
 
 
 def test_a_damaged_best_is_passed_over_and_said(copy):
-    best = copy / "runs" / "first" / "checkpoints" / (copy / "runs" / "first" / "best").read_text().strip()
+    best = (
+        copy
+        / "runs"
+        / "first"
+        / "checkpoints"
+        / (copy / "runs" / "first" / "best").read_text().strip()
+    )
     newest = copy / "runs" / "first" / "checkpoints" / "step-000004"
     if best == newest:
         (copy / "runs" / "first" / "best").write_text("step-000002")
@@ -137,8 +156,16 @@ def test_a_damaged_best_is_passed_over_and_said(copy):
 
 
 DAMAGES = {
-    "a shape that does not fit": ("config.yaml", lambda text: text.replace("width: 16", "width: 32"), "does not fit"),
-    "a shape that cannot be": ("config.yaml", lambda text: text.replace("heads: 2", "heads: 3"), "not divisible"),
+    "a shape that does not fit": (
+        "config.yaml",
+        lambda text: text.replace("width: 16", "width: 32"),
+        "does not fit",
+    ),
+    "a shape that cannot be": (
+        "config.yaml",
+        lambda text: text.replace("heads: 2", "heads: 3"),
+        "not divisible",
+    ),
     "an unknown setting": ("config.yaml", lambda text: text + "\nfoo: 1\n", "foo"),
     "no YAML": ("config.yaml", lambda text: "{", "cannot be used"),
     "no tokenizer": ("tokenizer/tokenizer.json", lambda text: "", "tokenizer"),
@@ -170,9 +197,15 @@ def test_a_checkpoint_outside_of_its_run_is_refused(copy):
 def test_a_learner_has_every_weight_and_generates(home, name):
     pretrained = load_pretrained(name)
     learner = learner_of(pretrained)
-    assert all(torch.equal(value, pretrained.backbone[key]) for key, value in learner.backbone.state_dict().items())
+    assert all(
+        torch.equal(value, pretrained.backbone[key])
+        for key, value in learner.backbone.state_dict().items()
+    )
     if pretrained.trained is not None:
-        assert all(torch.equal(value, pretrained.trained.learnable[key]) for key, value in learner.learnable.state_dict().items())
+        assert all(
+            torch.equal(value, pretrained.trained.learnable[key])
+            for key, value in learner.learnable.state_dict().items()
+        )
     head = next(module for module in learner.modules() if isinstance(module, LanguageModelHead))
     assert all(torch.equal(value, pretrained.head[key]) for key, value in head.state_dict().items())
     assert list(with_ability(learner.learnable, Generates))
@@ -195,7 +228,9 @@ def test_the_built_in_objective_reads_the_head_of_a_directory(tmp_path, monkeypa
     folder = tmp_path / "ssl_reads-1.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: ssl-reads\nVersion: 1\n")
-    (folder / "entry_points.txt").write_text("[sslcli.objectives]\naaa = ssl_reads:Reads\nbroken = ssl_gone:Reads\n")
+    (folder / "entry_points.txt").write_text(
+        "[sslcli.objectives]\naaa = ssl_reads:Reads\nbroken = ssl_gone:Reads\n"
+    )
     monkeypatch.syspath_prepend(str(tmp_path))
     found = head_readers()
     assert found[-1] == "aaa"
@@ -212,7 +247,10 @@ def test_an_objective_takes_the_heads_of_another(home):
         source.load_into(learner.backbone, learner.learnable)
         head = next(module for module in learner.modules() if isinstance(module, LanguageModelHead))
         assert all(torch.equal(value, source.head[key]) for key, value in head.state_dict().items())
-        assert all(torch.equal(value, source.backbone[key]) for key, value in learner.backbone.state_dict().items())
+        assert all(
+            torch.equal(value, source.backbone[key])
+            for key, value in learner.backbone.state_dict().items()
+        )
 
 
 def test_a_pooler_alone_is_taken_over(home):
@@ -238,7 +276,9 @@ def test_training_a_learner_leaves_what_was_read_alone(home):
 
 def test_a_run_of_an_objective_that_is_gone_can_be_exported_but_not_asked(copy, tmp_path):
     path = copy / "runs" / "first" / "config.yaml"
-    path.write_text(path.read_text().replace("objective: mlm", "objective: gone").replace("  mlm:", "  gone:"))
+    path.write_text(
+        path.read_text().replace("objective: mlm", "objective: gone").replace("  mlm:", "  gone:")
+    )
     with pytest.raises(PluginError, match="gone"):
         learner_of(load_pretrained("first"))
     export("first", tmp_path / "out")
@@ -246,8 +286,15 @@ def test_a_run_of_an_objective_that_is_gone_can_be_exported_but_not_asked(copy, 
 
 def test_a_tokenizer_too_large_for_the_model_is_refused(copy):
     shutil.rmtree(copy / "hf" / "tokenizer.json", ignore_errors=True)
-    vocabulary = {word: number for number, word in enumerate(["[UNK]", *(f"w{number}" for number in range(900))])}
-    tokenizer = {"version": "1.0", "added_tokens": [], "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "[UNK]"}}
+    vocabulary = {
+        word: number
+        for number, word in enumerate(["[UNK]", *(f"w{number}" for number in range(900))])
+    }
+    tokenizer = {
+        "version": "1.0",
+        "added_tokens": [],
+        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "[UNK]"},
+    }
     (copy / "hf" / "tokenizer.json").write_text(json.dumps(tokenizer))
     with pytest.raises(ModelError, match="901 tokens"):
         load_pretrained("hf").tokenizer()

@@ -19,7 +19,11 @@ def byte_level():
     library.decoder = decoders.ByteLevel()
     library.train_from_iterator(
         [TEXT] * 5,
-        trainers.BpeTrainer(vocab_size=300, special_tokens=["<|endoftext|>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet()),
+        trainers.BpeTrainer(
+            vocab_size=300,
+            special_tokens=["<|endoftext|>"],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        ),
     )
     return Tokenizer(library)
 
@@ -32,18 +36,31 @@ def joined(spans):
 def test_spans_add_up_to_the_text(role_at, byte_level):
     for tokenizer in (PIECES, byte_level):
         tokens = tokenizer.encode(TEXT)
-        spans = spans_of(tokens, tokenizer, dict.fromkeys((place for place in role_at if place < len(tokens)), "corrupted"))
+        spans = spans_of(
+            tokens,
+            tokenizer,
+            dict.fromkeys((place for place in role_at if place < len(tokens)), "corrupted"),
+        )
         assert joined(spans) == tokenizer.decode(tokens)
         assert all(not span.text.startswith(" ") for span in spans if span.role == "corrupted")
 
 
 def test_a_piece_inside_a_word_is_without_its_marker():
     tokens = PIECES.encode("the horse")
-    assert [(span.text, span.role) for span in spans_of(tokens, PIECES, {2: "corrupted"})] == [("the hor", "plain"), ("se", "corrupted")]
+    assert [(span.text, span.role) for span in spans_of(tokens, PIECES, {2: "corrupted"})] == [
+        ("the hor", "plain"),
+        ("se", "corrupted"),
+    ]
 
 
 def test_special_tokens_stand_apart():
-    tokens = [PIECES.classify, *PIECES.encode("the cat"), PIECES.mask, *PIECES.encode("sees"), PIECES.separate]
+    tokens = [
+        PIECES.classify,
+        *PIECES.encode("the cat"),
+        PIECES.mask,
+        *PIECES.encode("sees"),
+        PIECES.separate,
+    ]
     spans = spans_of(tokens, PIECES, {3: "corrupted"})
     assert joined(spans) == "[CLS] the cat [MASK] sees [SEP]"
     assert [span.text for span in spans if span.role == "special"] == ["[CLS]", "[SEP]"]
@@ -52,7 +69,9 @@ def test_special_tokens_stand_apart():
 
 def test_passages_of_samples_with_answers():
     first, second = PIECES.encode("the cat"), PIECES.encode("sees")
-    passages = passages_of([*first, *second], [2, 1], PIECES, roles={2: "corrupted"}, answers=["yes", "no"])
+    passages = passages_of(
+        [*first, *second], [2, 1], PIECES, roles={2: "corrupted"}, answers=["yes", "no"]
+    )
     assert [joined(passage.spans) for passage in passages] == ["the cat  →  yes", "sees  →  no"]
     assert [passage.title for passage in passages] == ["sample 1", "sample 2"]
     assert [span.role for span in passages[1].spans] == ["corrupted", "plain", "target"]

@@ -1,4 +1,6 @@
-"""Settings of a run are resolved once: the recipe of the data below files, files below --set, --set below flags."""
+"""Settings of a run are resolved once: the recipe of the data below files, files below --set, --set
+below flags.
+"""
 
 import pytest
 
@@ -26,7 +28,10 @@ def test_what_is_said_later_wins_and_the_recipe_of_the_data_yields_to_all(tmp_pa
     optimizer = found.settings.optimizer
     assert (optimizer.rate, optimizer.beta1, optimizer.beta2) == (0.1, 0.4, 0.6)
     assert found.sources["optimizer.rate"].endswith("run.yaml:1")
-    assert (found.sources["optimizer.beta1"], found.sources["optimizer.beta2"]) == ("--set", "--beta2")
+    assert (found.sources["optimizer.beta1"], found.sources["optimizer.beta2"]) == (
+        "--set",
+        "--beta2",
+    )
     assert alone.sources["optimizer.rate"] == RECIPE
     assert alone.settings.optimizer.rate != 0.1
     assert found.settings.data == alone.settings.data
@@ -59,7 +64,10 @@ def test_options_of_plugins_are_checked_with_the_place_where_they_were_said(tmp_
 def test_a_task_has_its_own_recipe(tmp_path):
     found = resolve_finetuning(layers(tmp_path, task="qa"))
     assert (found.settings.task, found.sources["optimizer.rate"]) == ("qa", RECIPE)
-    assert resolve_finetuning(layers(tmp_path, task="qa", optimizer__rate="1")).settings.optimizer.rate == 1
+    assert (
+        resolve_finetuning(layers(tmp_path, task="qa", optimizer__rate="1")).settings.optimizer.rate
+        == 1
+    )
 
 
 def test_the_usual_tokenizer_follows_from_what_tokenizers_say(monkeypatch):

@@ -1,4 +1,6 @@
-"""A run shows held-out samples restored where its objective restores, and makes no requests of them itself."""
+"""A run shows held-out samples restored where its objective restores, and makes no requests of them
+itself.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,6 @@
-"""What a checkpoint belongs to: its data, its tokenizer, and the settings that decide its numbers."""
+"""What a checkpoint belongs to: its data, its tokenizer, and the settings that decide its
+numbers.
+"""
 
 from types import SimpleNamespace
 
@@ -9,7 +11,9 @@ from sslcli.workflows.training.resume import flat, identity
 
 
 def course(shape=None, **options):
-    settings = FinetuneSettings.model_validate({"task": "classify", "options": options, "model": {"shape": shape or {}}})
+    settings = FinetuneSettings.model_validate(
+        {"task": "classify", "options": options, "model": {"shape": shape or {}}}
+    )
     return SimpleNamespace(settings=settings, tokenizer=SimpleNamespace(hash="t"), fingerprint="d")
 
 
@@ -18,7 +22,9 @@ SHAPE = {"depth": 2, "width": 8}
 KNOWN = flat({"options": BEGUN, "model": {"shape": SHAPE}})
 
 
-@pytest.mark.parametrize("new", [{"no_label": ["-1", "-100"]}, {"names": []}, {"more": {"deep": 1}}])
+@pytest.mark.parametrize(
+    "new", [{"no_label": ["-1", "-100"]}, {"names": []}, {"more": {"deep": 1}}]
+)
 def test_an_option_that_a_task_has_since_then_makes_no_old_run_another_one(new):
     assert identity(course(**BEGUN, **new), KNOWN) == identity(course(**BEGUN))
     assert identity(course(**BEGUN, **new)) != identity(course(**BEGUN))
@@ -33,4 +39,6 @@ def test_a_field_that_the_shape_has_since_then_makes_no_old_run_another_one():
     grown = course({**SHAPE, "decoder_depth": None}, **BEGUN)
     assert identity(grown, KNOWN) == identity(course(SHAPE, **BEGUN))
     assert identity(grown) != identity(course(SHAPE, **BEGUN))
-    assert identity(course({**SHAPE, "depth": 3}, **BEGUN), KNOWN) != identity(course(SHAPE, **BEGUN))
+    assert identity(course({**SHAPE, "depth": 3}, **BEGUN), KNOWN) != identity(
+        course(SHAPE, **BEGUN)
+    )

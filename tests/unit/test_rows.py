@@ -1,4 +1,6 @@
-"""Array documents on the road of text: reader, shards, sampler, batch, loop; and what is refused on the way."""
+"""Array documents on the road of text: reader, shards, sampler, batch, loop; and what is refused on
+the way.
+"""
 
 import json
 import sys
@@ -41,7 +43,10 @@ def installed(tmp_path_factory):
     metadata = site / "rows-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: rows\nVersion: 1.0\n")
-    groups = [f"[sslcli.{kind}]\n" + "".join(f"{k} = {v}\n" for k, v in found.items()) for kind, found in FOUND.items()]
+    groups = [
+        f"[sslcli.{kind}]\n" + "".join(f"{k} = {v}\n" for k, v in found.items())
+        for kind, found in FOUND.items()
+    ]
     (metadata / "entry_points.txt").write_text("".join(groups))
     modules = {"visible_rows", "reversal"} - sys.modules.keys()
     with pytest.MonkeyPatch.context() as patch:
@@ -58,15 +63,23 @@ def settings_of(folder, data="waves:60", objective="visible-rows", **more):
             "objective": objective,
             "data": data if isinstance(data, dict) else {"train": [str(data)]},
             "tokenizer": {"vocabulary": 120},
-            "model": {"preset": "tiny", "shape": {"width": 16, "heads": 2, "feedforward_width": 32, "dropout": 0.1}},
+            "model": {
+                "preset": "tiny",
+                "shape": {"width": 16, "heads": 2, "feedforward_width": 32, "dropout": 0.1},
+            },
             "training": {
-                "max_steps": 10, "batch_size": 9, "micro_batch_size": 4, "log_every": 3, "eval_every": 5, "keep": 9
+                "max_steps": 10,
+                "batch_size": 9,
+                "micro_batch_size": 4,
+                "log_every": 3,
+                "eval_every": 5,
+                "keep": 9,
             },
             "hardware": {"device": "cpu"},
             "run": {"folder": str(folder), "plot": False},
             **more,
         }
-    )  # fmt: skip
+    )
 
 
 def arrays_of(count):
@@ -92,7 +105,10 @@ def test_documents_come_back_from_their_shards_to_the_bit(installed, tmp_path, m
 
 def test_the_cache_knows_arrays_by_their_numbers(installed, tmp_path):
     """Without a tokenizer having a part in it."""
-    first, other = (shards_for(DataSettings(train=["waves:20"]), TokenizerSettings(vocabulary=size), tmp_path) for size in (90, 200))
+    first, other = (
+        shards_for(DataSettings(train=["waves:20"]), TokenizerSettings(vocabulary=size), tmp_path)
+        for size in (90, 200)
+    )
     assert first.folder == other.folder
     data = DataSettings(train=["waves:20"], reader_options={"features": 5})
     assert shards_for(data, TokenizerSettings(), tmp_path).folder != first.folder
@@ -107,7 +123,8 @@ def test_the_same_bytes_in_another_shape_or_type_are_other_data(change, installe
     for array in (zeros, change(zeros)):
         assert array.tobytes() == zeros.tobytes()
         monkeypatch.setattr(
-            "sslcli.datasets.sources.documents_of", lambda *given, array=array: iter([Document(Where("x", 1), array=array)])
+            "sslcli.datasets.sources.documents_of",
+            lambda *given, array=array: iter([Document(Where("x", 1), array=array)]),
         )
         found.append(fingerprint(source, DataSettings()))
     assert found[0] != found[1]
@@ -120,7 +137,9 @@ def test_the_last_of_many_generated_documents_is_known_to_the_cache(installed, m
         arrays = [*np.zeros((199, 2, 6)), np.full((2, 6), last)]
         monkeypatch.setattr(
             "sslcli.datasets.sources.documents_of",
-            lambda *given, arrays=arrays: (Document(Where("x", place), array=array) for place, array in enumerate(arrays)),
+            lambda *given, arrays=arrays: (
+                Document(Where("x", place), array=array) for place, array in enumerate(arrays)
+            ),
         )
         found.append([fingerprint(source, DataSettings(limit=limit)) for limit in (None, 199)])
     assert found[0] == found[1]
@@ -129,15 +148,23 @@ def test_the_last_of_many_generated_documents_is_known_to_the_cache(installed, m
 
 BAD = {
     "is text where sound belong": Document(Where("x", 3), text="a"),
-    "x, record 3 is no array of numbers in rows: <U1": Document(Where("x", 3), array=np.asarray([["a"]])),
+    "x, record 3 is no array of numbers in rows: <U1": Document(
+        Where("x", 3), array=np.asarray([["a"]])
+    ),
     "no array of numbers in rows: float64 of shape [4]": Document(Where("x", 3), array=np.zeros(4)),
-    "x, record 3: row 2 holds a value that is no finite number": Document(Where("x", 3), array=np.asarray([[1.0, 2.0], [3.0, np.nan]])),
-    "x, record 3: row 1 holds a value that is no finite": Document(Where("x", 3), array=np.asarray([[1e300, 2.0]])),
+    "x, record 3: row 2 holds a value that is no finite number": Document(
+        Where("x", 3), array=np.asarray([[1.0, 2.0], [3.0, np.nan]])
+    ),
+    "x, record 3: row 1 holds a value that is no finite": Document(
+        Where("x", 3), array=np.asarray([[1e300, 2.0]])
+    ),
     "x, record 3: row 1 holds a value that is masked out": Document(
         Where("x", 3), array=np.ma.masked_array([[1.0, np.nan]], mask=[[False, True]])
     ),
     "no array of numbers in rows: list": Document(Where("x", 3), array=[[1.0, 2.0]]),
-    "x, record 3 has rows of shape [3], and those before it of [2]": Document(Where("x", 3), array=np.zeros((2, 3))),
+    "x, record 3 has rows of shape [3], and those before it of [2]": Document(
+        Where("x", 3), array=np.zeros((2, 3))
+    ),
 }
 
 
@@ -176,12 +203,20 @@ def test_documents_without_a_row_leave_no_trace(tmp_path, monkeypatch):
         (np.uint8, [7, 255, 4], None),
     ],
 )
-def test_whole_numbers_that_float32_does_not_hold_are_counted_aloud(tmp_path, monkeypatch, kind, numbers, said):
+def test_whole_numbers_that_float32_does_not_hold_are_counted_aloud(
+    tmp_path, monkeypatch, kind, numbers, said
+):
     array = np.asarray([[1, 2, 3], numbers, numbers], dtype=kind)
-    monkeypatch.setattr(road, "documents", lambda sources, data: iter([Document(Where("x", 3), array=array)]))
+    monkeypatch.setattr(
+        road, "documents", lambda sources, data: iter([Document(Where("x", 3), array=array)])
+    )
     road.write_rows([], DataSettings(train=["x"]), "table", tmp_path / "shards", quiet)
     notes = opened(tmp_path / "shards").notes
-    count = sum(int(np.float32(number)) != number for number in numbers if number == int(number) and kind != np.float32)
+    count = sum(
+        int(np.float32(number)) != number
+        for number in numbers
+        if number == int(number) and kind != np.float32
+    )
     assert bool(count) == (said is not None)
     if said is None:
         assert notes == []
@@ -191,18 +226,28 @@ def test_whole_numbers_that_float32_does_not_hold_are_counted_aloud(tmp_path, mo
     assert f"(the first: x, record 3, row 2: {said})" in note
 
 
-def test_what_an_objective_does_not_read_is_refused_before_anything_is_read(installed, text_corpus, tmp_path, monkeypatch, module_cache):
+def test_what_an_objective_does_not_read_is_refused_before_anything_is_read(
+    installed, text_corpus, tmp_path, monkeypatch, module_cache
+):
     tokenize(DataSettings(train=["waves:20"]), TokenizerSettings(), tmp_path / "shards")
-    monkeypatch.setattr("sslcli.workflows.pretrain.prepare.shards_for", lambda *given: pytest.fail("data was read"))
+    monkeypatch.setattr(
+        "sslcli.workflows.pretrain.prepare.shards_for", lambda *given: pytest.fail("data was read")
+    )
     for data, objective, message in (
         ("waves:20", "mlm", "'mlm' reads text, and waves:20 holds sound"),
         (tmp_path / "shards", "mlm", f"'mlm' reads text, and {tmp_path / 'shards'} holds sound"),
-        (text_corpus, "visible-rows", f"'visible-rows' reads sound and tables, and {text_corpus} holds text"),
+        (
+            text_corpus,
+            "visible-rows",
+            f"'visible-rows' reads sound and tables, and {text_corpus} holds text",
+        ),
     ):
         with pytest.raises(UsageError) as error:
             pretrain(settings_of(tmp_path / "run", data, objective), observe=lambda event: None)
         assert error.value.message == message
-    evaluated = settings_of(tmp_path / "run", {"train": ["waves:20"], "evaluation": [str(text_corpus)]})
+    evaluated = settings_of(
+        tmp_path / "run", {"train": ["waves:20"], "evaluation": [str(text_corpus)]}
+    )
     with pytest.raises(UsageError, match="holds text"):
         pretrain(evaluated, observe=lambda event: None)
     with pytest.raises(DataError, match=r"waves:20 holds sound, and .* holds text"):
@@ -210,14 +255,23 @@ def test_what_an_objective_does_not_read_is_refused_before_anything_is_read(inst
     assert not (tmp_path / "run").exists()
 
 
-def test_documents_that_are_too_long_or_too_wide_for_the_model_are_refused(installed, tmp_path, module_cache):
+def test_documents_that_are_too_long_or_too_wide_for_the_model_are_refused(
+    installed, tmp_path, module_cache
+):
     short = {"preset": "tiny", "shape": {"width": 16, "heads": 2, "longest_tokens": 11}}
-    with pytest.raises(UsageError, match=r"a document has 12 rows, and the model has positions for 11"):
-        pretrain(settings_of(tmp_path / "a", {"train": ["waves:60"], "sequence_tokens": 8}, model=short), observe=print)
+    with pytest.raises(
+        UsageError, match=r"a document has 12 rows, and the model has positions for 11"
+    ):
+        pretrain(
+            settings_of(tmp_path / "a", {"train": ["waves:60"], "sequence_tokens": 8}, model=short),
+            observe=print,
+        )
     pretrain(settings_of(tmp_path / "b"), observe=lambda event: None)
     other = {"train": ["waves:60"], "reader_options": {"features": 5}}
     with pytest.raises(UsageError, match="have 5 numbers, and the model reads rows of 6 numbers"):
-        pretrain(settings_of(tmp_path / "c", other, model={"source": str(tmp_path / "b")}), observe=print)
+        pretrain(
+            settings_of(tmp_path / "c", other, model={"source": str(tmp_path / "b")}), observe=print
+        )
 
 
 class StopAt(Stopper):
@@ -234,7 +288,10 @@ class StopAt(Stopper):
 
 def logged(folder):
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in line.items() if k not in ("seconds", "tokens_per_second")} for line in lines]
+    return [
+        {k: v for k, v in line.items() if k not in ("seconds", "tokens_per_second")}
+        for line in lines
+    ]
 
 
 def test_a_run_on_arrays_goes_on_to_the_bit(installed, tmp_path, module_cache):
@@ -243,12 +300,17 @@ def test_a_run_on_arrays_goes_on_to_the_bit(installed, tmp_path, module_cache):
     cut = pretrain(settings_of(tmp_path / "cut"), stopper=StopAt(30), **quietly)
     assert 0 < cut.outcome.progress.step < 10
     resumed = pretrain(
-        continued_settings(Resume(tmp_path / "cut"), settings_of(tmp_path / "cut")), resume=Resume(tmp_path / "cut"), **quietly
+        continued_settings(Resume(tmp_path / "cut"), settings_of(tmp_path / "cut")),
+        resume=Resume(tmp_path / "cut"),
+        **quietly,
     )
     assert (resumed.outcome.reason, resumed.outcome.progress.step) == ("done", 10)
     assert logged(tmp_path / "whole") == logged(tmp_path / "cut")
     for part in ("backbone", "learnable"):
-        one, other = (load_tensors(tmp_path / name / "checkpoints/step-000010" / f"{part}.safetensors") for name in ("whole", "cut"))
+        one, other = (
+            load_tensors(tmp_path / name / "checkpoints/step-000010" / f"{part}.safetensors")
+            for name in ("whole", "cut")
+        )
         assert one.keys() == other.keys()
         assert all(np.array_equal(value, other[name]) for name, value in one.items())
     assert not (tmp_path / "whole" / "tokenizer").exists()
@@ -271,4 +333,6 @@ def test_a_dry_run_counts_what_the_backbone_reads(installed, text_corpus, tmp_pa
 
 def test_a_shape_counts_the_layer_that_reads_rows():
     settings = TransformerSettings(row_features=7, width=16, heads=2, depth=1, feedforward_width=8)
-    assert sum(parameter.numel() for parameter in Transformer(settings).parameters()) == parameters(settings)
+    assert sum(parameter.numel() for parameter in Transformer(settings).parameters()) == parameters(
+        settings
+    )

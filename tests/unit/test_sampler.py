@@ -22,7 +22,9 @@ def test_permutations_of_other_keys_are_unlike():
 
 
 def test_every_place_is_about_equally_likely():
-    """Where sample 0 of 24 comes, over many epochs: a chi-square far below what a lopsided cipher gives."""
+    """Where sample 0 of 24 comes, over many epochs: a chi-square far below what a lopsided cipher
+    gives.
+    """
     places = np.concatenate([permuted(np.asarray([0]), 24, 3, epoch) for epoch in range(4800)])
     expected = 4800 / 24
     chi_square = ((np.bincount(places, minlength=24) - expected) ** 2 / expected).sum()
@@ -41,7 +43,13 @@ def until(sampler, position):
             return selections
 
 
-CASES = [("sequences", 8, True), ("tokens", 300, True), ("sequences", 8, False), ("tokens", 300, False), ("tokens", 10, True)]
+CASES = [
+    ("sequences", 8, True),
+    ("tokens", 300, True),
+    ("sequences", 8, False),
+    ("tokens", 300, False),
+    ("tokens", 10, True),
+]
 WINDOWS = [1, 3, 64]
 
 
@@ -63,7 +71,11 @@ def test_resume_from_every_batch_gives_the_same_batches(unit, size, shuffle, win
         again = Sampler(lengths_of(), size, unit, seed=3, shuffle=shuffle, window_batches=window)
         resumed = list(islice(again.batches(whole[index].position), 2))
         for have, want in zip(resumed, whole[index + 1 :], strict=False):
-            assert (have.epoch, have.position, have.numbers.tolist()) == (want.epoch, want.position, want.numbers.tolist())
+            assert (have.epoch, have.position, have.numbers.tolist()) == (
+                want.epoch,
+                want.position,
+                want.numbers.tolist(),
+            )
 
 
 def test_a_position_within_a_batch_gives_the_rest_of_it():
@@ -86,13 +98,18 @@ def test_batches_in_tokens_do_not_exceed_their_size_unless_one_sample_does():
 
 
 def test_batches_in_sequences_are_full_but_the_last_of_an_epoch():
-    sizes = [len(selection.numbers) for selection in until(Sampler(lengths_of(), 8, "sequences", seed=1), 1003)]
+    sizes = [
+        len(selection.numbers)
+        for selection in until(Sampler(lengths_of(), 8, "sequences", seed=1), 1003)
+    ]
     assert Counter(sizes) == Counter({8: 125, 3: 1})
 
 
 def test_like_lengths_come_together():
     lengths = lengths_of(5000)
-    spread = [np.ptp(lengths[s.numbers]) for s in until(Sampler(lengths, 16, "sequences", seed=1), 5000)]
+    spread = [
+        np.ptp(lengths[s.numbers]) for s in until(Sampler(lengths, 16, "sequences", seed=1), 5000)
+    ]
     assert np.mean(spread) < 3  # 57 where batches are drawn blindly
 
 
@@ -107,7 +124,9 @@ def test_in_a_window_of_one_batch_every_batch_is_of_all_lengths():
 
 def test_short_and_long_batches_are_mixed():
     lengths = lengths_of(5000)
-    means = np.asarray([lengths[s.numbers].mean() for s in until(Sampler(lengths, 16, "sequences", seed=1), 5000)])
+    means = np.asarray(
+        [lengths[s.numbers].mean() for s in until(Sampler(lengths, 16, "sequences", seed=1), 5000)]
+    )
     assert abs(np.corrcoef(means[:-1], means[1:])[0, 1]) < 0.2
 
 
@@ -115,11 +134,15 @@ def test_epochs_and_seeds_differ():
     sampler = Sampler(lengths_of(), 8, "sequences", seed=3)
     first, second = next(sampler.batches(0)), next(sampler.batches(len(sampler)))
     assert set(first.numbers.tolist()) != set(second.numbers.tolist())
-    assert set(first.numbers.tolist()) != set(next(Sampler(lengths_of(), 8, "sequences", seed=4).batches(0)).numbers.tolist())
+    assert set(first.numbers.tolist()) != set(
+        next(Sampler(lengths_of(), 8, "sequences", seed=4).batches(0)).numbers.tolist()
+    )
 
 
 def test_unshuffled_goes_through_the_file():
-    order = [s.numbers for s in until(Sampler(lengths_of(), 8, "sequences", seed=3, shuffle=False), 1003)]
+    order = [
+        s.numbers for s in until(Sampler(lengths_of(), 8, "sequences", seed=3, shuffle=False), 1003)
+    ]
     window = 64 * 8
     assert sorted(np.concatenate(order[:64]).tolist()) == list(range(window))
 

@@ -52,19 +52,27 @@ def test_second_squad_agrees_on_every_case():
     predictions, golds = slow_answers.cases(CASES, seed=2, with_none=True)
     expected = [slow_answers.second_version(*pair) for pair in zip(predictions, golds, strict=True)]
     assert as_pairs(SQUAD_V2.values(predictions, golds)) == expected
-    assert [(squad_exact(*pair), squad_f1(*pair)) for pair in zip(predictions[:200], golds[:200], strict=True)] == expected[:200]
+    assert [
+        (squad_exact(*pair), squad_f1(*pair))
+        for pair in zip(predictions[:200], golds[:200], strict=True)
+    ] == expected[:200]
 
 
 @pytest.mark.parametrize("language", slow_answers.LANGUAGES)
 def test_mlqa_agrees_on_every_case_of_a_language(language):
     predictions, golds = slow_answers.cases(CASES, seed=3)
-    expected = [slow_answers.first_version(*pair, language) for pair in zip(predictions, golds, strict=True)]
+    expected = [
+        slow_answers.first_version(*pair, language) for pair in zip(predictions, golds, strict=True)
+    ]
     assert as_pairs(mlqa_rule(language, strict=True).values(predictions, golds)) == expected
 
 
 def test_first_squad_figures_are_means_in_percent():
     predictions, golds = slow_answers.cases(200, seed=4)
-    exact, f1 = zip(*(slow_answers.first_version(*pair) for pair in zip(predictions, golds, strict=True)), strict=True)
+    exact, f1 = zip(
+        *(slow_answers.first_version(*pair) for pair in zip(predictions, golds, strict=True)),
+        strict=True,
+    )
     figures = {score.name: score for score in squad_v1_scores(predictions, golds)}
     assert figures["exact match"].value == pytest.approx(100 * sum(exact) / 200, abs=1e-9)
     assert figures["f1"].value == pytest.approx(100 * sum(f1) / 200, abs=1e-9)
@@ -79,16 +87,23 @@ def test_second_squad_figures_with_every_threshold(seed):
     for number in range(60):
         count = draw.randint(1, 25)
         predictions, golds = slow_answers.cases(count, seed=1000 * seed + number, with_none=True)
-        certainties = [0.0, 0.25, 0.5, 0.5, 1.0] if number % 2 else [draw.random() for _ in range(count)]  # half of them with ties
+        # half of them with ties
+        certainties = (
+            [0.0, 0.25, 0.5, 0.5, 1.0] if number % 2 else [draw.random() for _ in range(count)]
+        )
         probabilities = [draw.choice(certainties) for _ in range(count)]
         threshold = draw.choice([1.0, 0.5, 0.25, draw.random()])
         expected = slow_answers.second_version_figures(predictions, golds, probabilities, threshold)
         scores = squad_v2_scores(predictions, golds, probabilities, threshold)
-        assert {OFFICIAL_NAMES[score.name]: score.value for score in scores} == pytest.approx(expected, abs=1e-9)
+        assert {OFFICIAL_NAMES[score.name]: score.value for score in scores} == pytest.approx(
+            expected, abs=1e-9
+        )
 
 
 def test_second_squad_counts_its_parts_and_looks_for_no_threshold_unasked():
-    scores = {score.name: score for score in squad_v2_scores(["cat", "", "dog"], [["a cat"], [], []])}
+    scores = {
+        score.name: score for score in squad_v2_scores(["cat", "", "dog"], [["a cat"], [], []])
+    }
     assert {name: (score.count, round(score.value, 2)) for name, score in scores.items()} == {
         "f1": (3, 66.67),
         "exact match": (3, 66.67),
@@ -109,7 +124,11 @@ def test_known_agreements():
     assert mlqa_f1("北京大学", ["北京", "南京大学"], "zh") == pytest.approx(0.75)
     assert mlqa_exact("Der Hund.", ["hund"], "de") == 1.0
     assert mlqa_exact("Der Hund.", ["hund"], "en") == 0.0
-    assert (string_exact("cat", ["dog", "cat"]), string_exact("Cat", ["cat"]), string_exact("", [])) == (1.0, 0.0, 1.0)
+    assert (
+        string_exact("cat", ["dog", "cat"]),
+        string_exact("Cat", ["cat"]),
+        string_exact("", []),
+    ) == (1.0, 0.0, 1.0)
 
 
 @pytest.mark.parametrize("rare", ["㐀㐁", "𠮷𠀀", "〇龦", "\uf900\u9fd5"])
@@ -119,7 +138,10 @@ def test_rare_characters_are_words_unless_the_official_figure_is_asked_for(rare)
 
 
 def test_mlqa_figures_are_means_in_percent():
-    assert [(score.name, score.value) for score in mlqa_scores(["北京", "家"], [["北京。"], ["大家"]], "zh")] == [
+    assert [
+        (score.name, score.value)
+        for score in mlqa_scores(["北京", "家"], [["北京。"], ["大家"]], "zh")
+    ] == [
         ("f1", pytest.approx(100 * (1 + 2 / 3) / 2)),
         ("exact match", 50.0),
     ]

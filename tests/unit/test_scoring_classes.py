@@ -16,12 +16,18 @@ LABELS = ["neutral", "entailment", "contradiction", "other", "none"]
 
 
 def random_classes(seed):
-    """From hopeless to nearly right, some with one class only, some with classes that never occur."""
+    """From hopeless to nearly right, some with one class only, some with classes that never
+    occur.
+    """
     generator = np.random.default_rng(seed)
     labels, count = LABELS[: generator.integers(1, 6)], generator.integers(1, 60)
     weights = generator.dirichlet(np.full(len(labels), 0.6))
     gold = generator.choice(labels, count, p=weights)
-    predicted = np.where(generator.random(count) < generator.random(), gold, generator.choice(labels, count, p=weights))
+    predicted = np.where(
+        generator.random(count) < generator.random(),
+        gold,
+        generator.choice(labels, count, p=weights),
+    )
     return gold.tolist(), predicted.tolist(), labels
 
 
@@ -40,7 +46,9 @@ def test_figures_of_classes():
             {
                 "accuracy": metrics.accuracy_score(gold, predicted),
                 "macro f1": metrics.f1_score(gold, predicted, average="macro", zero_division=0),
-                "weighted f1": metrics.f1_score(gold, predicted, average="weighted", zero_division=0),
+                "weighted f1": metrics.f1_score(
+                    gold, predicted, average="weighted", zero_division=0
+                ),
                 "matthews": metrics.matthews_corrcoef(gold, predicted),
             },
             abs=1e-12,
@@ -51,9 +59,13 @@ def test_figures_of_one_class_against_the_others():
     for seed in range(200):
         gold, predicted, labels = random_classes(seed)
         positive = labels[seed % len(labels)]
-        figures = {score.name: score.value for score in binary_scores(gold, predicted, labels, positive)}
+        figures = {
+            score.name: score.value for score in binary_scores(gold, predicted, labels, positive)
+        }
         sides = [[label == positive for label in side] for side in (gold, predicted)]
-        precision, recall, f1, _ = metrics.precision_recall_fscore_support(*sides, average="binary", zero_division=0)
+        precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+            *sides, average="binary", zero_division=0
+        )
         assert figures == pytest.approx({"f1": f1, "precision": precision, "recall": recall})
 
 
@@ -61,10 +73,20 @@ def test_tables_of_classes():
     for seed in range(200):
         gold, predicted, labels = random_classes(seed)
         by_class, confusions = class_tables(gold, predicted, labels)
-        expected = metrics.precision_recall_fscore_support(gold, predicted, labels=labels, zero_division=0)
+        expected = metrics.precision_recall_fscore_support(
+            gold, predicted, labels=labels, zero_division=0
+        )
         assert np.array([row[1:] for row in by_class.rows]) == pytest.approx(np.array(expected).T)
-        assert np.array_equal([row[1:] for row in confusions.rows], metrics.confusion_matrix(gold, predicted, labels=labels))
-        assert [row[0] for row in by_class.rows] == [row[0] for row in confusions.rows] == list(confusions.columns[1:]) == labels
+        assert np.array_equal(
+            [row[1:] for row in confusions.rows],
+            metrics.confusion_matrix(gold, predicted, labels=labels),
+        )
+        assert (
+            [row[0] for row in by_class.rows]
+            == [row[0] for row in confusions.rows]
+            == list(confusions.columns[1:])
+            == labels
+        )
 
 
 def test_figures_of_sets_of_labels():
@@ -72,8 +94,13 @@ def test_figures_of_sets_of_labels():
         generator = np.random.default_rng(seed)
         count, labels = generator.integers(1, 30), LABELS[: generator.integers(2, 6)]
         gold = generator.random((count, len(labels))) < generator.random()
-        predicted = np.where(generator.random(gold.shape) < 0.7, gold, generator.random(gold.shape) < 0.5)
-        sets = [[{label for label, there in zip(labels, row, strict=True) if there} for row in side] for side in (gold, predicted)]
+        predicted = np.where(
+            generator.random(gold.shape) < 0.7, gold, generator.random(gold.shape) < 0.5
+        )
+        sets = [
+            [{label for label, there in zip(labels, row, strict=True) if there} for row in side]
+            for side in (gold, predicted)
+        ]
         figures = {score.name: score.value for score in multilabel_scores(*sets, labels)}
         assert figures == pytest.approx(
             {
@@ -93,7 +120,12 @@ def test_the_first_figure_is_accuracy_and_all_have_their_interval():
 
 
 @pytest.mark.parametrize(
-    "score", [class_scores, class_tables, lambda gold, predicted, labels: multilabel_scores([gold], [predicted], labels)]
+    "score",
+    [
+        class_scores,
+        class_tables,
+        lambda gold, predicted, labels: multilabel_scores([gold], [predicted], labels),
+    ],
 )
 def test_what_is_no_label_is_named(score):
     with pytest.raises(DataError, match="'entailmnt'") as caught:
@@ -128,17 +160,23 @@ MANY = 100_000
 
 
 def test_a_hundred_thousand_classes_take_memory_of_the_examples_alone():
-    """A table of all against all would have 80 GB. The figures are those of the classes that are there."""
+    """A table of all against all would have 80 GB. The figures are those of the classes that are
+    there.
+    """
     labels = [f"l{number}" for number in range(MANY)]
     generator = np.random.default_rng(0)
     gold = [labels[number] for number in generator.integers(0, 30, 400)]
     predicted = [labels[number] for number in generator.integers(0, 30, 400)]
     tracemalloc.start()
     many, few = class_scores(gold, predicted, labels), class_scores(gold, predicted, labels[:30])
-    assert [(score.name, score.value, score.interval) for score in many] == [(score.name, score.value, score.interval) for score in few]
+    assert [(score.name, score.value, score.interval) for score in many] == [
+        (score.name, score.value, score.interval) for score in few
+    ]
     by_class, confusions = class_tables(gold, predicted, labels)
     wide = multilabel_scores([[right] for right in gold], [[given] for given in predicted], labels)
-    narrow = multilabel_scores([[right] for right in gold], [[given] for given in predicted], labels[:30])
+    narrow = multilabel_scores(
+        [[right] for right in gold], [[given] for given in predicted], labels[:30]
+    )
     rows = label_table([[right] for right in gold], [[given] for given in predicted], labels).rows
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -8,7 +8,9 @@ from sslcli.api import DataError, correlation_notes, correlation_scores, pearson
 
 
 def random_numbers(seed):
-    """Two columns that follow one another more or less; half of them with many ties, some far from zero, some tiny."""
+    """Two columns that follow one another more or less; half of them with many ties, some far from
+    zero, some tiny.
+    """
     generator = np.random.default_rng(seed)
     count = generator.integers(3, 80)
     gold = generator.normal(size=count)
@@ -25,8 +27,12 @@ def test_both_correlations():
         gold, predicted = random_numbers(seed)
         if np.ptp(gold) and np.ptp(predicted):
             compared += 1
-            assert pearson(gold, predicted) == pytest.approx(stats.pearsonr(gold, predicted).statistic, abs=1e-12)
-            assert spearman(gold, predicted) == pytest.approx(stats.spearmanr(gold, predicted).statistic, abs=1e-12)
+            assert pearson(gold, predicted) == pytest.approx(
+                stats.pearsonr(gold, predicted).statistic, abs=1e-12
+            )
+            assert spearman(gold, predicted) == pytest.approx(
+                stats.spearmanr(gold, predicted).statistic, abs=1e-12
+            )
     assert compared > 500
 
 
@@ -43,8 +49,13 @@ def test_order_alone_counts_for_ranks():
 
 
 def test_where_there_is_none_it_is_zero_and_said():
-    assert [score.value for score in correlation_scores([1.0, 2.0, 3.0], [0.1, 0.1, 0.1])] == [0.0, 0.0]
-    assert correlation_notes([1.0, 2.0, 3.0], [0.1, 0.1, 0.1]) == ["all predictions are 0.1: there is no correlation, and 0 stands for it"]
+    assert [score.value for score in correlation_scores([1.0, 2.0, 3.0], [0.1, 0.1, 0.1])] == [
+        0.0,
+        0.0,
+    ]
+    assert correlation_notes([1.0, 2.0, 3.0], [0.1, 0.1, 0.1]) == [
+        "all predictions are 0.1: there is no correlation, and 0 stands for it"
+    ]
     assert correlation_notes([1.0, 2.0], [2.0, 1.0]) == []
 
 

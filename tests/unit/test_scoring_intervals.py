@@ -6,41 +6,64 @@ from scipy import stats
 
 from sslcli.api import DataError, mean_score, statistic_score, sums_score
 from sslcli.metrics.classes import Margins, macro_f1
-from sslcli.metrics.intervals import interval_of_counts, interval_of_mean, interval_of_statistic, interval_of_sums, share_interval
+from sslcli.metrics.intervals import (
+    interval_of_counts,
+    interval_of_mean,
+    interval_of_statistic,
+    interval_of_sums,
+    share_interval,
+)
 
 
 def test_shares_have_the_interval_of_wilson():
     for count in (1, 2, 7, 50, 1000):
         for right in {0, 1, count // 3, count}:
             expected = stats.binomtest(right, count).proportion_ci(method="wilson")
-            assert interval_of_mean(np.arange(count) < right) == pytest.approx((expected.low, expected.high), abs=1e-6)
+            assert interval_of_mean(np.arange(count) < right) == pytest.approx(
+                (expected.low, expected.high), abs=1e-6
+            )
 
 
 def test_the_best_of_many_shares_has_a_wider_interval():
-    expected = stats.binomtest(30, 200).proportion_ci(confidence_level=1 - 0.05 / 13, method="wilson")
+    expected = stats.binomtest(30, 200).proportion_ci(
+        confidence_level=1 - 0.05 / 13, method="wilson"
+    )
     assert share_interval(30, 200, 13) == pytest.approx((expected.low, expected.high), abs=1e-6)
     generator = np.random.default_rng(4)
     best = generator.binomial(100, 0.3, (400, 13)).max(axis=1)
-    held = {comparisons: np.mean([share_interval(right, 100, comparisons)[0] <= 0.3 for right in best.tolist()]) for comparisons in (1, 13)}
+    held = {
+        comparisons: np.mean(
+            [share_interval(right, 100, comparisons)[0] <= 0.3 for right in best.tolist()]
+        )
+        for comparisons in (1, 13)
+    }
     assert held[13] > 0.95 > held[1]
 
 
 def test_other_means_have_the_percentiles_of_resamples():
     generator = np.random.default_rng(1)
     values = generator.choice([0.0, 0.25, 0.5, 2 / 3, 1.0], 400)
-    expected = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=9999, rng=2).confidence_interval
+    expected = stats.bootstrap(
+        (values,), np.mean, method="percentile", n_resamples=9999, rng=2
+    ).confidence_interval
     width = expected.high - expected.low
     assert interval_of_mean(values) == pytest.approx((expected.low, expected.high), abs=0.1 * width)
 
 
 @pytest.mark.parametrize(
     ("truth", "draw"),
-    [(0.9, lambda generator: generator.random(60) < 0.9), (2 / 3, lambda generator: generator.beta(2, 1, 60))],
+    [
+        (0.9, lambda generator: generator.random(60) < 0.9),
+        (2 / 3, lambda generator: generator.beta(2, 1, 60)),
+    ],
     ids=["shares", "means"],
 )
 def test_of_a_hundred_intervals_about_95_hold_the_truth(truth, draw):
     generator = np.random.default_rng(3)
-    held = [low <= truth <= high for low, high in (interval_of_mean(draw(generator)) for _ in range(400))]
+    held = [
+        low <= truth <= high
+        for low, high in (interval_of_mean(draw(generator)) for _ in range(400))
+    ]
     assert 0.915 < np.mean(held) < 0.98  # three standard errors around 0.95
 
 
@@ -52,8 +75,13 @@ def test_kinds_and_examples_are_resampled_alike():
     def confusions(rights, guesses):
         return np.bincount(3 * rights + guesses, minlength=9).reshape(3, 3)
 
-    by_kind = interval_of_counts(lambda cells: macro_f1(Margins.of(cells.reshape(-1, 3, 3))), confusions(gold, predicted).ravel())
-    by_example = interval_of_statistic(lambda *sides: float(macro_f1(Margins.of(confusions(*sides)))), gold, predicted)
+    by_kind = interval_of_counts(
+        lambda cells: macro_f1(Margins.of(cells.reshape(-1, 3, 3))),
+        confusions(gold, predicted).ravel(),
+    )
+    by_example = interval_of_statistic(
+        lambda *sides: float(macro_f1(Margins.of(confusions(*sides)))), gold, predicted
+    )
     one_hot = np.eye(9)[3 * gold + predicted]
     by_sums = interval_of_sums(lambda cells: macro_f1(Margins.of(cells.reshape(-1, 3, 3))), one_hot)
     width = by_example[1] - by_example[0]
@@ -96,7 +124,13 @@ def test_percent_is_a_hundred_times_the_fraction():
     assert not mean_score("loss", values, higher_is_better=False).higher_is_better
 
 
-@pytest.mark.parametrize("score", [mean_score, lambda name, values: sums_score(name, lambda sums: sums[:, 0], np.array(values)[:, None])])
+@pytest.mark.parametrize(
+    "score",
+    [
+        mean_score,
+        lambda name, values: sums_score(name, lambda sums: sums[:, 0], np.array(values)[:, None]),
+    ],
+)
 def test_a_figure_of_nothing_or_of_no_number_is_refused(score):
     with pytest.raises(DataError, match="loss cannot be computed: there is no example"):
         score("loss", [])

@@ -1,4 +1,6 @@
-"""A linear probe is scikit-learn's logistic regression, and its control can only be learnt by heart."""
+"""A linear probe is scikit-learn's logistic regression, and its control can only be learnt by
+heart.
+"""
 
 import subprocess
 import sys
@@ -19,20 +21,27 @@ def clouds(seed, count, labels="abcd", width=6, apart=1.0):
     generator = np.random.default_rng(seed)
     numbers = generator.integers(0, len(labels), count)
     rows = apart * points[numbers] + generator.normal(size=(count, width))
-    return np.column_stack([5 + 100 * rows, generator.normal(size=(count, 2)), np.full(count, 3.0)]), [labels[n] for n in numbers]
+    return np.column_stack(
+        [5 + 100 * rows, generator.normal(size=(count, 2)), np.full(count, 3.0)]
+    ), [labels[n] for n in numbers]
 
 
 @pytest.mark.parametrize("labels", ["abcd", "ab"])
 def test_as_logistic_regression_of_scikit_learn(labels):
     (rows, known), (test, truth) = clouds(1, 300, labels), clouds(2, 200, labels)
     scaler = StandardScaler().fit(rows)
-    strength = 1.0 if len(labels) > 2 else 2.0  # of two labels it has one row of weights, whose square is twice that of ours
-    peer = LogisticRegression(C=strength, tol=1e-8, max_iter=5000).fit(scaler.transform(rows), known)
+    # of two labels it has one row of weights, whose square is twice that of ours
+    strength = 1.0 if len(labels) > 2 else 2.0
+    peer = LogisticRegression(C=strength, tol=1e-8, max_iter=5000).fit(
+        scaler.transform(rows), known
+    )
     ours = LinearProbe.fit(rows, known)
     assert ours.names == peer.classes_.tolist()
     expected = peer.predict(scaler.transform(test))
     assert list(ours.predict(test)) == expected.tolist()
-    weights = ours.weights_DC.T if len(labels) > 2 else ours.weights_DC.T[1:] - ours.weights_DC.T[:1]
+    weights = (
+        ours.weights_DC.T if len(labels) > 2 else ours.weights_DC.T[1:] - ours.weights_DC.T[:1]
+    )
     assert weights == pytest.approx(peer.coef_, abs=2e-3)
     assert linear_probe(rows, known, test, truth).value == np.mean(expected == truth)
 
@@ -59,7 +68,9 @@ def test_accuracy_has_its_count_interval_and_majority():
     (rows, known), (test, truth) = clouds(3, 200), clouds(4, 100)
     score = linear_probe(rows, known, test, truth, "parts of speech")
     commonest = max(sorted(set(known)), key=known.count)
-    assert score.baselines == {"majority": pytest.approx(np.mean([label == commonest for label in truth]))}
+    assert score.baselines == {
+        "majority": pytest.approx(np.mean([label == commonest for label in truth]))
+    }
     assert (score.name, score.count) == ("parts of speech", 100)
     assert score.interval[0] < score.value < score.interval[1]
     assert majority(["a", "b", "b"], ["a", "a", "b", "c"]) == 0.25
@@ -92,12 +103,18 @@ def test_words_by_heart_are_read_from_vectors_of_words_alone():
     words, vectors = [str(number) for number in range(40)], generator.normal(size=(40, 60))
     uses = generator.integers(0, 40, 400)
     control = control_labels([words[use] for use in uses], list("aabc") * 100, generator)
-    assert linear_probe(vectors[uses[:300]], control[:300], vectors[uses[300:]], control[300:]).value > 0.95
+    assert (
+        linear_probe(vectors[uses[:300]], control[:300], vectors[uses[300:]], control[300:]).value
+        > 0.95
+    )
 
 
 @pytest.mark.parametrize(
     ("rows", "labels", "message"),
-    [(np.zeros((0, 3)), [], "nothing for a linear probe"), (np.full((2, 3), np.inf), ["a", "b"], "not a finite")],
+    [
+        (np.zeros((0, 3)), [], "nothing for a linear probe"),
+        (np.full((2, 3), np.inf), ["a", "b"], "not a finite"),
+    ],
 )
 def test_what_cannot_be_learnt_from_is_refused(rows, labels, message):
     with pytest.raises(DataError, match=message):

@@ -1,4 +1,6 @@
-"""Tags of every scheme and spelling mark the spans that the same words have in BIOES, as seqeval reads them."""
+"""Tags of every scheme and spelling mark the spans that the same words have in BIOES, as seqeval
+reads them.
+"""
 
 import random
 
@@ -51,9 +53,16 @@ def random_corpus(seed, scheme, spelling, sentences=400):
     draw = random.Random(seed)
     lengths = [draw.randint(0, 12) for _ in range(sentences)]
     gold = [random_spans(draw, length) for length in lengths]
-    given = [spans if draw.random() < 0.5 else random_spans(draw, len_) for spans, len_ in zip(gold, lengths, strict=True)]
+    given = [
+        spans if draw.random() < 0.5 else random_spans(draw, len_)
+        for spans, len_ in zip(gold, lengths, strict=True)
+    ]
     return [
-        [tags_of(spans, length, LETTERS[scheme], spelling) for spans, length in zip(each, lengths, strict=True)] for each in (gold, given)
+        [
+            tags_of(spans, length, LETTERS[scheme], spelling)
+            for spans, length in zip(each, lengths, strict=True)
+        ]
+        for each in (gold, given)
     ]
 
 
@@ -75,21 +84,32 @@ def test_f1_is_that_of_seqeval_where_it_knows_the_scheme(scheme):
     gold, given = random_corpus(2, scheme, "before")
     reading = tag_reading(tag for sentence in gold + given for tag in sentence)
     read = [[[reading.tags[tag] for tag in tags] for tags in each] for each in (gold, given)]
-    assert span_scores(*read)[0].value == pytest.approx(f1_score(gold, given, mode="strict", scheme=theirs), abs=1e-12)
+    assert span_scores(*read)[0].value == pytest.approx(
+        f1_score(gold, given, mode="strict", scheme=theirs), abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("scheme", LETTERS)
 def test_any_order_of_tags_is_read_as_seqeval_reads_it_in_bioes(scheme, spelling):
-    """A model obeys no scheme: thousands of random lists, each beside the same list in letters that seqeval knows."""
+    """A model obeys no scheme: thousands of random lists, each beside the same list in letters that
+    seqeval knows.
+    """
     draw = random.Random(3)
     same = dict(zip(LETTERS[scheme], "BIES" if scheme != "BIO" else "BIIB", strict=True))
-    written = {SPELLINGS[spelling](letter, kind): f"{meaning}-{kind}" for letter, meaning in same.items() for kind in KINDS} | {"O": "O"}
+    written = {
+        SPELLINGS[spelling](letter, kind): f"{meaning}-{kind}"
+        for letter, meaning in same.items()
+        for kind in KINDS
+    } | {"O": "O"}
     reading = tag_reading(written)
     assert reading.tags == written
     for _ in range(1000):
         tags = draw.choices(list(written), k=draw.randint(0, 9))
-        expected = [(kind, start, last + 1) for kind, start, last in get_entities([written[tag] for tag in tags])]
+        expected = [
+            (kind, start, last + 1)
+            for kind, start, last in get_entities([written[tag] for tag in tags])
+        ]
         assert spans_of_tags([reading.tags[tag] for tag in tags]) == expected
 
 
@@ -106,7 +126,9 @@ def test_what_obeys_a_scheme_is_detected_and_read_strictly(scheme):
 def test_letters_alone_are_spans_of_one_kind_as_seqeval_has_it():
     reading = tag_reading(["B", "I", "O"])
     tags = ["B", "I", "O", "B", "B", "I"]
-    assert spans_of_tags([reading.tags[tag] for tag in tags]) == [(kind, start, last + 1) for kind, start, last in get_entities(tags)]
+    assert spans_of_tags([reading.tags[tag] for tag in tags]) == [
+        (kind, start, last + 1) for kind, start, last in get_entities(tags)
+    ]
     assert tag_reading(["B", "M", "E", "S"]).scheme == "BMES"  # words of Chinese
 
 
@@ -144,6 +166,8 @@ def test_tags_that_look_like_a_scheme_and_are_none_are_named(tags, words):
     assert words in unread_tags(tags)
 
 
-@pytest.mark.parametrize("tags", [["NOUN", "VERB"], ["NN", "NN-TL", "B-X Y"], ["O"], [], ["O", "B-PER"], ["U_PER", "O"]])
+@pytest.mark.parametrize(
+    "tags", [["NOUN", "VERB"], ["NN", "NN-TL", "B-X Y"], ["O"], [], ["O", "B-PER"], ["U_PER", "O"]]
+)
 def test_nothing_is_said_of_plain_tags_and_of_spans(tags):
     assert unread_tags(tags) == ""

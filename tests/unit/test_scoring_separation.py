@@ -47,7 +47,12 @@ def test_means_and_gap_are_those_of_a_loop_over_pairs(senses):
 def test_equal_vectors_have_no_gap_at_all():
     given = np.tile(vectors(1, width=333), (37, 1))
     found = separation(given, ["a"] * 20 + ["b"] * 17)
-    assert (found.value, found.interval, found.shuffled_high, found.p) == (0.0, (0.0, 0.0), 0.0, 1.0)
+    assert (found.value, found.interval, found.shuffled_high, found.p) == (
+        0.0,
+        (0.0, 0.0),
+        0.0,
+        1.0,
+    )
     assert not found.emerged
 
 
@@ -57,7 +62,8 @@ def test_senses_that_lie_apart_are_told_from_shuffled_ones():
     found = separation(apart, senses)
     assert found.emerged
     assert found.interval[0] > found.shuffled_high
-    assert found.p == pytest.approx(1 / 1001, abs=2e-3)  # only the two halves as they are give as much
+    # only the two halves as they are give as much
+    assert found.p == pytest.approx(1 / 1001, abs=2e-3)
     assert abs(found.shuffled) < 0.05
 
 

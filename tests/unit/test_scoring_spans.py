@@ -10,7 +10,15 @@ from seqeval.metrics.sequence_labeling import get_entities, precision_recall_fsc
 from seqeval.metrics.v1 import precision_recall_fscore_support as strict_support
 from seqeval.scheme import IOB1, IOB2, IOBES, Tokens
 
-from sslcli.api import DataError, TaggedSpan, detect_scheme, has_spans, span_scores, span_table, spans_of_tags
+from sslcli.api import (
+    DataError,
+    TaggedSpan,
+    detect_scheme,
+    has_spans,
+    span_scores,
+    span_table,
+    spans_of_tags,
+)
 
 STRICT = {"IOB1": (IOB1, "BI"), "IOB2": (IOB2, "BI"), "BIOES": (IOBES, "BIES")}
 ANY_SPAN = {"BI": ["I-PER", "B-PER", "O"], "BIES": ["O", "B-PER", "E-PER"]}
@@ -18,18 +26,31 @@ KINDS = ["PER", "LOC", "B-SIDE"]
 
 
 def random_tags(draw, letters, longest=9):
-    possible = ["O", *(f"{letter}-{kind}" for letter in letters for kind in KINDS[: draw.randint(1, 3)])]
+    possible = [
+        "O",
+        *(f"{letter}-{kind}" for letter in letters for kind in KINDS[: draw.randint(1, 3)]),
+    ]
     return [draw.choice(possible) for _ in range(draw.randint(0, longest))]
 
 
 def random_corpus(draw, letters):
-    """Sentences, of which the last has a span by any scheme, and predictions that are right for most of the words."""
+    """Sentences, of which the last has a span by any scheme, and predictions that are right for
+    most of the words.
+    """
     gold = [*(random_tags(draw, letters) for _ in range(draw.randint(0, 7))), ANY_SPAN[letters]]
-    return gold, [[tag if draw.random() < 0.8 else draw.choice(random_tags(draw, letters) or ["O"]) for tag in tags] for tags in gold]
+    return gold, [
+        [
+            tag if draw.random() < 0.8 else draw.choice(random_tags(draw, letters) or ["O"])
+            for tag in tags
+        ]
+        for tags in gold
+    ]
 
 
 def written(kinds, breaks, scheme):
-    """Tags of words whose spans are known: the kind of each word, and whether a new span begins there."""
+    """Tags of words whose spans are known: the kind of each word, and whether a new span begins
+    there.
+    """
     numbers = np.cumsum(breaks)
     tags, previous = [], None
     for (kind, _), run in groupby(zip(kinds, numbers, strict=True)):
@@ -49,7 +70,9 @@ def test_without_a_scheme_spans_are_those_of_seqeval():
     draw = random.Random(1)
     for _ in range(3000):
         tags = random_tags(draw, "BIES")
-        assert spans_of_tags(tags) == [(kind, start, last + 1) for kind, start, last in get_entities(tags)]
+        assert spans_of_tags(tags) == [
+            (kind, start, last + 1) for kind, start, last in get_entities(tags)
+        ]
 
 
 @pytest.mark.parametrize("scheme", STRICT)
@@ -58,7 +81,9 @@ def test_with_a_scheme_spans_are_those_of_strict_seqeval(scheme):
     foreign, letters = STRICT[scheme]
     for _ in range(3000):
         tags = random_tags(draw, letters)
-        assert spans_of_tags(tags, scheme) == [(one.tag, one.start, one.end) for one in Tokens(tags, foreign).entities]
+        assert spans_of_tags(tags, scheme) == [
+            (one.tag, one.start, one.end) for one in Tokens(tags, foreign).entities
+        ]
 
 
 @pytest.mark.parametrize("scheme", [None, *STRICT])
@@ -71,7 +96,9 @@ def test_figures_are_those_of_seqeval(scheme):
         precision, recall, f1, _ = support(gold, predicted, average="micro", zero_division=0)
         macro_f1 = support(gold, predicted, average="macro", zero_division=0)[2]
         figures = {score.name: score.value for score in span_scores(gold, predicted, scheme)}
-        assert figures == pytest.approx({"f1": f1, "precision": precision, "recall": recall, "macro f1": macro_f1})
+        assert figures == pytest.approx(
+            {"f1": f1, "precision": precision, "recall": recall, "macro f1": macro_f1}
+        )
 
 
 def test_without_any_span_all_figures_are_zero():
@@ -84,8 +111,12 @@ def test_figures_by_kind_are_those_of_seqeval():
         gold, predicted = random_corpus(draw, "BI")
         columns = precision_recall_fscore_support(gold, predicted, average=None, zero_division=0)
         table = span_table(gold, predicted)
-        assert [row[0] for row in table.rows] == sorted({span.kind for tags in gold + predicted for span in spans_of_tags(tags)})
-        assert np.array([row[1:] for row in table.rows]).reshape(-1, 4) == pytest.approx(np.array(columns, dtype=float).T)
+        assert [row[0] for row in table.rows] == sorted(
+            {span.kind for tags in gold + predicted for span in spans_of_tags(tags)}
+        )
+        assert np.array([row[1:] for row in table.rows]).reshape(-1, 4) == pytest.approx(
+            np.array(columns, dtype=float).T
+        )
 
 
 @pytest.mark.parametrize("scheme", STRICT)
@@ -94,10 +125,15 @@ def test_what_is_written_in_a_scheme_is_recognised_and_read_back(scheme):
     texts, truths = [], []
     for _ in range(300):
         kinds = [draw.choice([None, "PER", "PER", "LOC"]) for _ in range(draw.randint(1, 10))]
-        breaks = [place == 0 or kinds[place] != kinds[place - 1] or draw.random() < 0.4 for place in range(len(kinds))]
+        breaks = [
+            place == 0 or kinds[place] != kinds[place - 1] or draw.random() < 0.4
+            for place in range(len(kinds))
+        ]
         runs = groupby(range(len(kinds)), key=np.cumsum(breaks).tolist().__getitem__)
         places = [list(run) for _, run in runs]
-        truths.append([TaggedSpan(kinds[run[0]], run[0], run[-1] + 1) for run in places if kinds[run[0]]])
+        truths.append(
+            [TaggedSpan(kinds[run[0]], run[0], run[-1] + 1) for run in places if kinds[run[0]]]
+        )
         texts.append(written(kinds, breaks, scheme))
     assert detect_scheme(texts) == scheme
     assert [spans_of_tags(tags, scheme) for tags in texts] == truths
@@ -105,7 +141,11 @@ def test_what_is_written_in_a_scheme_is_recognised_and_read_back(scheme):
 
 
 def test_other_names_of_schemes():
-    assert spans_of_tags(["B-X", "I-X", "I-Y"], "BIO") == spans_of_tags(["B-X", "I-X", "I-Y"], "IOB2") == [("X", 0, 2)]
+    assert (
+        spans_of_tags(["B-X", "I-X", "I-Y"], "BIO")
+        == spans_of_tags(["B-X", "I-X", "I-Y"], "IOB2")
+        == [("X", 0, 2)]
+    )
     assert spans_of_tags(["B-X", "S-Y"], "IOBES") == [("Y", 1, 2)]
 
 

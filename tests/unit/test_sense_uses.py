@@ -1,4 +1,6 @@
-"""Which uses of two-sense words are looked at: balanced, each sentence once, the same for the same seed."""
+"""Which uses of two-sense words are looked at: balanced, each sentence once, the same for the same
+seed.
+"""
 
 from collections import Counter
 
@@ -11,7 +13,9 @@ DRAWS = Rng(42, 0, "probe")
 
 
 class Senses:
-    """Sixty uses of "bank" by the river, five of the other, and as many of another word; every fourth sentence comes twice."""
+    """Sixty uses of "bank" by the river, five of the other, and as many of another word; every
+    fourth sentence comes twice.
+    """
 
     def records(self, kind):
         assert kind == "senses"
@@ -20,18 +24,26 @@ class Senses:
         for number in range(5):
             yield record(f"{number} the bank is rich", "bank", "money")
         for number in range(65):
-            yield record(f"{number} an orange is here", "orange", "fruit" if number % 2 else "colour")
+            yield record(
+                f"{number} an orange is here", "orange", "fruit" if number % 2 else "colour"
+            )
 
 
 def record(text, word, sense):
-    return Record(Where("generated"), {"text": text, "word": word, "start": text.index(word), "sense": sense, "language": "en"})
+    return Record(
+        Where("generated"),
+        {"text": text, "word": word, "start": text.index(word), "sense": sense, "language": "en"},
+    )
 
 
 def test_every_sense_has_its_share_and_every_sentence_its_place():
     uses = sense_uses(Senses(), 10, DRAWS)
     assert Counter((use.word, use.sense) for use in uses) == {
-        ("bank", "river"): 10, ("bank", "money"): 5, ("orange", "fruit"): 10, ("orange", "colour"): 10,
-    }  # fmt: skip
+        ("bank", "river"): 10,
+        ("bank", "money"): 5,
+        ("orange", "fruit"): 10,
+        ("orange", "colour"): 10,
+    }
     assert len(set(uses)) == len(uses)
     assert all(use.text[use.start : use.stop] == use.word for use in uses)
 

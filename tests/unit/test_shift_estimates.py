@@ -1,4 +1,6 @@
-"""The three estimates against numpy and scipy, and the rows that they are made on, one sentence after the other."""
+"""The three estimates against numpy and scipy, and the rows that they are made on, one sentence
+after the other.
+"""
 
 import numpy as np
 import pytest
@@ -13,7 +15,13 @@ from sslcli.contracts.linear_shift import LinearShift
 from sslcli.data.rng import Rng
 from sslcli.errors import DataError, UsageError
 from sslcli.workflows.translate_shift import moved_rows
-from sslcli.workflows.translate_shift.sentences import Sentences, TokenLanguages, encoded, encoded_pairs, read_language
+from sslcli.workflows.translate_shift.sentences import (
+    Sentences,
+    TokenLanguages,
+    encoded,
+    encoded_pairs,
+    read_language,
+)
 
 ROWS, WIDTH = 40, 6
 
@@ -41,7 +49,9 @@ def test_each_estimate_is_its_formula(alpha):
         "procrustes": x + alpha * ((x - mean_s) @ rotation + mean_t - x),
     }
     for name, slow in expected.items():
-        assert np.allclose(estimate(name, source, target, parts=3)(torch.tensor(x), alpha), slow), name
+        assert np.allclose(estimate(name, source, target, parts=3)(torch.tensor(x), alpha), slow), (
+            name
+        )
 
 
 def test_procrustes_finds_a_rotation_that_a_mean_does_not():
@@ -54,7 +64,10 @@ def test_procrustes_finds_a_rotation_that_a_mean_does_not():
     assert not np.allclose(estimate("mean", source, target)(torch.tensor(held_out), 1.0), moved)
 
 
-@pytest.mark.parametrize(("name", "sizes"), [("mean", (0, 3)), ("centred", (0, 3)), ("procrustes", (1, 1)), ("procrustes", (3, 4))])
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [("mean", (0, 3)), ("centred", (0, 3)), ("procrustes", (1, 1)), ("procrustes", (3, 4))],
+)
 def test_too_little_to_estimate_on_is_said(name, sizes):
     sides = [[torch.ones(size, WIDTH)] if size else [] for size in sizes]
     with pytest.raises(DataError) as caught:
@@ -86,21 +99,28 @@ def test_moves_of_all_layers_are_those_of_each_alone(subject, monkeypatch, kept_
     source, target = sentences_of(subject, "aa"), sentences_of(subject, "bb", 20)
     found = moved_rows.estimate_moves(shift("mean"), subject, source, target, [0, 1, 2])
     for layer, move in found.items():
-        way = np.concatenate(slow_rows(subject, target, layer)).mean(axis=0) - np.concatenate(slow_rows(subject, source, layer)).mean(
-            axis=0
-        )
+        way = np.concatenate(slow_rows(subject, target, layer)).mean(axis=0) - np.concatenate(
+            slow_rows(subject, source, layer)
+        ).mean(axis=0)
         assert np.allclose(move(torch.zeros(1, 32), 1.0)[0], way, atol=1e-5)
-        assert moved_rows.length_of(move, torch.zeros(3, 32)) == pytest.approx(np.linalg.norm(way), rel=1e-4)
+        assert moved_rows.length_of(move, torch.zeros(3, 32)) == pytest.approx(
+            np.linalg.norm(way), rel=1e-4
+        )
 
 
 def test_sentence_means_are_in_the_order_of_the_sentences(subject):
     sentences = sentences_of(subject, "aa")
     found = moved_rows.sentence_means(subject, sentences, [1])[1]
-    assert np.allclose(found, np.stack([rows.mean(axis=0) for rows in slow_rows(subject, sentences, 1)]), atol=1e-5)
+    assert np.allclose(
+        found, np.stack([rows.mean(axis=0) for rows in slow_rows(subject, sentences, 1)]), atol=1e-5
+    )
 
 
 def test_a_move_at_a_middle_layer_runs_through_the_rest(subject):
-    sentences, vector = sentences_of(subject, "aa", 12), torch.randn(32, generator=torch.Generator().manual_seed(0))
+    sentences, vector = (
+        sentences_of(subject, "aa", 12),
+        torch.randn(32, generator=torch.Generator().manual_seed(0)),
+    )
     slow = []
     for number in range(len(sentences.tokens)):
 
@@ -118,14 +138,24 @@ def test_a_move_at_a_middle_layer_runs_through_the_rest(subject):
 def test_at_the_last_layer_moving_before_or_after_is_the_same_and_alpha_0_changes_nothing(subject):
     sentences, vector = sentences_of(subject, "aa", 12), torch.ones(32)
     still = moved_rows.moved_rows(subject, sentences, subject.depth, LinearShift(vector), 0.0)
-    assert torch.allclose(still, torch.from_numpy(np.concatenate(slow_rows(subject, sentences, subject.depth))), atol=1e-5)
-    assert torch.equal(moved_rows.moved_rows(subject, sentences, subject.depth, LinearShift(vector), 2.0), still + 2 * vector)
-    assert torch.equal(moved_rows.moved_rows(subject, sentences, 0, LinearShift(vector), 0.0), still)
+    assert torch.allclose(
+        still,
+        torch.from_numpy(np.concatenate(slow_rows(subject, sentences, subject.depth))),
+        atol=1e-5,
+    )
+    assert torch.equal(
+        moved_rows.moved_rows(subject, sentences, subject.depth, LinearShift(vector), 2.0),
+        still + 2 * vector,
+    )
+    assert torch.equal(
+        moved_rows.moved_rows(subject, sentences, 0, LinearShift(vector), 0.0), still
+    )
 
 
 def test_a_random_vector_has_the_length_and_follows_from_the_seed():
     drawn = [
-        moved_rows.random_move(3.0, 32, Rng(seed, 0, "x"), number)(torch.zeros(1, 32), 1.0)[0] for seed, number in ((0, 0), (0, 0), (0, 1))
+        moved_rows.random_move(3.0, 32, Rng(seed, 0, "x"), number)(torch.zeros(1, 32), 1.0)[0]
+        for seed, number in ((0, 0), (0, 0), (0, 1))
     ]
     assert all(float(vector.norm()) == pytest.approx(3.0, rel=1e-5) for vector in drawn)
     assert torch.equal(drawn[0], drawn[1])
@@ -139,8 +169,13 @@ def test_sentences_are_read_by_language_and_pairs_stay_pairs():
     with pytest.raises(UsageError, match="no text in 'xx'") as caught:
         read_language(probe_data, "xx", 7, tokenizer, 64)
     assert "aa and bb" in caught.value.hint
-    first, second = encoded_pairs([("a0", "b0"), ("", "b1"), ("a2 a3", "b2 b3"), ("a4", " ")], tokenizer, 3)
-    assert [[tokenizer.decode(tokens) for tokens in side.tokens] for side in (first, second)] == [["a0", "a2"], ["b0", "b2"]]
+    first, second = encoded_pairs(
+        [("a0", "b0"), ("", "b1"), ("a2 a3", "b2 b3"), ("a4", " ")], tokenizer, 3
+    )
+    assert [[tokenizer.decode(tokens) for tokens in side.tokens] for side in (first, second)] == [
+        ["a0", "a2"],
+        ["b0", "b2"],
+    ]
     assert len(encoded(["", "a0"], tokenizer, 64).tokens) == 1
 
 
@@ -149,7 +184,13 @@ def test_tokens_belong_to_the_language_that_has_them_more_often():
     source = encoded(["a0 a1 ."] * 30 + ["b1"], tokenizer, 64)
     target = encoded(["b0 b1 ."] * 90 + ["a1"] * 2, tokenizer, 64)
     languages = TokenLanguages.of(source, target)
-    of = dict(zip(tokenizer.pieces(range(tokenizer.size)), zip(languages.source_V, languages.target_V, strict=True), strict=True))
+    of = dict(
+        zip(
+            tokenizer.pieces(range(tokenizer.size)),
+            zip(languages.source_V, languages.target_V, strict=True),
+            strict=True,
+        )
+    )
     assert {piece: pair for piece, pair in of.items() if any(pair)} == {
         "a0": (True, False), "a1": (True, False), "b0": (False, True), "b1": (False, True),
     }  # fmt: skip

@@ -1,4 +1,6 @@
-"""The whole test of a shift on a model made by hand, for which every figure is known, and what is said of it."""
+"""The whole test of a shift on a model made by hand, for which every figure is known, and what is
+said of it.
+"""
 
 from dataclasses import replace
 
@@ -20,15 +22,25 @@ from sslcli.workflows.translate_shift.head_readings import NONE
 from sslcli.workflows.translate_shift.sentences import encoded, read_language
 from sslcli.workflows.translate_shift.settings import ShiftSettings
 from sslcli.workflows.translate_shift.template import template_sentences
-from sslcli.workflows.translate_shift.translations import Translations, read_translations, right_answers, rights_of_tokens, set_apart
+from sslcli.workflows.translate_shift.translations import (
+    Translations,
+    read_translations,
+    right_answers,
+    rights_of_tokens,
+    set_apart,
+)
 
 SETTINGS = ShiftSettings(source="aa", target="bb", sentences=200, limit=20, random_vectors=3)
 
 
 def evaluated(of=None, name="mean", settings=SETTINGS, references=()):
     of = of or subject()
-    found = read_translations(references, of.probe_data, (settings.source, settings.target), of.tokenizer)
-    return evaluate_shift(registry.load("shifts", name)(Config()), of, settings, found, Rng(0, 0, "test"))
+    found = read_translations(
+        references, of.probe_data, (settings.source, settings.target), of.tokenizer
+    )
+    return evaluate_shift(
+        registry.load("shifts", name)(Config()), of, settings, found, Rng(0, 0, "test")
+    )
 
 
 def test_where_a_word_is_concept_plus_language_the_shift_translates_all_at_every_layer():
@@ -37,7 +49,12 @@ def test_where_a_word_is_concept_plus_language_the_shift_translates_all_at_every
     for layer in found.layers:
         whole, still = found.words.by_cell[layer, 1.0], found.words.by_cell[layer, 0.0]
         assert [share.value for share in whole.ranks.accuracy] == [1, 1, 1]
-        assert (whole.changed.value, whole.ranks.mean_rank, whole.ranks.reciprocal, whole.bleu.value) == (1, 1, 1, 1)
+        assert (
+            whole.changed.value,
+            whole.ranks.mean_rank,
+            whole.ranks.reciprocal,
+            whole.bleu.value,
+        ) == (1, 1, 1, 1)
         assert (still.changed.value, still.ranks.accuracy[0].value) == (0, 0)
         assert still.bleu.value == pytest.approx(1 / 6)  # the full stop
         assert found.words.random[layer].ranks.accuracy[0].value < 0.1
@@ -56,8 +73,15 @@ def test_the_report_says_that_the_words_lay_close_already():
     assert "no template: it needs the English name of 'bb'" in notes
     rows = {row[0]: row for row in report.tables[0].rows}
     assert rows["alpha 1"][2] == 1
-    assert {"alpha 0", "alpha 0, bb tokens only", "alpha 1, bb tokens only", "random vector as long (mean of 3)"} <= set(rows)
-    assert {score.name: score.baselines["alpha 0"] for score in report.scores}["translation accuracy at 1"] == 0
+    assert {
+        "alpha 0",
+        "alpha 0, bb tokens only",
+        "alpha 1, bb tokens only",
+        "random vector as long (mean of 3)",
+    } <= set(rows)
+    assert {score.name: score.baselines["alpha 0"] for score in report.scores}[
+        "translation accuracy at 1"
+    ] == 0
     assert report.matrices[0].title == "tokens that changed language"
     assert all(score.count and score.interval for score in report.scores)
 
@@ -67,12 +91,16 @@ def test_a_third_language_leads_elsewhere():
     assert found.words.third_language == "cc"
     assert found.words.third[DEPTH].ranks.accuracy[0].value == 0
     assert found.words.third[DEPTH].changed.value == 0
-    assert "the shift into cc" in [row[0] for row in evaluation_report(found, SETTINGS, "").tables[0].rows]
+    assert "the shift into cc" in [
+        row[0] for row in evaluation_report(found, SETTINGS, "").tables[0].rows
+    ]
 
 
 def test_what_translates_nothing_has_not_emerged():
     of = tiny_frozen_model()
-    settings = replace_languages(ShiftSettings(sentences=40, limit=20, random_vectors=2), "aa", "bb")
+    settings = replace_languages(
+        ShiftSettings(sentences=40, limit=20, random_vectors=2), "aa", "bb"
+    )
     notes = evaluation_report(evaluated(of, settings=settings), settings, "").notes
     assert any(note.startswith("not emerged: accuracy ") for note in notes)
 
@@ -89,14 +117,21 @@ def test_procrustes_learns_from_pairs_that_are_not_tested():
 
 
 def test_without_a_head_sentences_are_retrieved_all_the_same():
-    report = evaluation_report(evaluated(headless(subject())), SETTINGS, "ssl pretrain --train head")
+    report = evaluation_report(
+        evaluated(headless(subject())), SETTINGS, "ssl pretrain --train head"
+    )
     assert [score.name for score in report.scores] == ["sentence retrieval at 1, layer 0"]
     assert any("ssl pretrain --train head" in note for note in report.notes)
 
 
 def test_without_texts_the_pairs_that_are_not_tested_give_the_means(tmp_path):
     pairs = tmp_path / "pairs.tsv"
-    pairs.write_text("".join(f"{two_languages.sentence(n, 'aa')}\t{two_languages.sentence(n, 'bb')}\n" for n in range(60)))
+    pairs.write_text(
+        "".join(
+            f"{two_languages.sentence(n, 'aa')}\t{two_languages.sentence(n, 'bb')}\n"
+            for n in range(60)
+        )
+    )
     found = evaluated(headless(subject(ProbeData(spoken=(), known=False))), references=[str(pairs)])
     assert [len(side.tokens) for side in found.estimated.behind] == [40, 40]
     assert found.retrieval[0, 1.0].count == 20
@@ -115,7 +150,9 @@ def test_nothing_to_evaluate_with_is_said():
     of = subject(ProbeData(known=False))
     with pytest.raises(UsageError, match="nothing to evaluate with"):
         read_translations((), of.probe_data, ("aa", "bb"), of.tokenizer)
-    with pytest.raises(DataError, match="4 different translations are needed to test a shift, not 3"):
+    with pytest.raises(
+        DataError, match="4 different translations are needed to test a shift, not 3"
+    ):
         set_apart(Translations(sentences=[("a", "b"), ("c", "d"), ("e", "f"), ("a", "b")]), 2, 0)
     with pytest.raises(UsageError, match="no text in 'xx'"):
         read_language(of.probe_data, "xx", 10, of.tokenizer, 64)
@@ -135,7 +172,10 @@ class Broken(ProbeData):
         raise self.error
 
 
-@pytest.mark.parametrize("error", [PluginError("the reader is broken"), RunError("the disk refuses"), Preempted("stopped")])
+@pytest.mark.parametrize(
+    "error",
+    [PluginError("the reader is broken"), RunError("the disk refuses"), Preempted("stopped")],
+)
 def test_what_goes_wrong_is_not_taken_for_data_without_translations(error):
     of = subject(Broken(error))
     with pytest.raises(type(error)):
@@ -165,7 +205,8 @@ def test_nothing_is_learnt_of_what_is_tested(kind):
     assert all(set(ours).isdisjoint(others) for ours, others in zip(tested, learnt, strict=True))
     assert ("11", "x11") in apart.learning
     if kind == "words":
-        assert apart.words == [*pairs[:3], ("0", "x8"), ("1", "x1")]  # any translation of a word is right
+        # any translation of a word is right
+        assert apart.words == [*pairs[:3], ("0", "x8"), ("1", "x1")]
 
 
 def test_sentences_that_come_twice_are_retrieved_once():
@@ -173,7 +214,11 @@ def test_sentences_that_come_twice_are_retrieved_once():
     of = headless(subject())
     for pairs in (found, [*found[:10], *found]):
         evaluation = evaluate_shift(
-            registry.load("shifts", "mean")(Config()), of, SETTINGS, Translations(sentences=pairs), Rng(0, 0, "test")
+            registry.load("shifts", "mean")(Config()),
+            of,
+            SETTINGS,
+            Translations(sentences=pairs),
+            Rng(0, 0, "test"),
         )
         assert (evaluation.retrieval[0, 1.0].value, evaluation.retrieval[0, 1.0].count) == (1, 20)
 
@@ -181,13 +226,27 @@ def test_sentences_that_come_twice_are_retrieved_once():
 def test_only_whole_words_of_one_piece_are_asked_and_any_translation_is_right():
     tokenizer = tiny_frozen_model().tokenizer
     right = right_answers(
-        [("cat", "dog"), ("cat", "bird"), ("garden", "fish"), ("fish", "river"), ("bird", "bird"), ("zebra", "cat")], tokenizer
+        [
+            ("cat", "dog"),
+            ("cat", "bird"),
+            ("garden", "fish"),
+            ("fish", "river"),
+            ("bird", "bird"),
+            ("zebra", "cat"),
+        ],
+        tokenizer,
     )
     ids = {piece: number for number, piece in enumerate(tokenizer.pieces(range(tokenizer.size)))}
     assert right == {"cat": {ids["dog"], ids["bird"]}}
     right = {"gar": frozenset({1}), "cat": frozenset({ids["dog"], ids["bird"]})}
     table = rights_of_tokens(encoded(["the cat garden", "cat"], tokenizer, 64), right)
-    assert table.tolist() == [[NONE, NONE], sorted(right["cat"]), [NONE, NONE], [NONE, NONE], sorted(right["cat"])]
+    assert table.tolist() == [
+        [NONE, NONE],
+        sorted(right["cat"]),
+        [NONE, NONE],
+        [NONE, NONE],
+        sorted(right["cat"]),
+    ]
 
 
 def test_the_template_asks_with_one_mask_a_word():
@@ -197,16 +256,28 @@ def test_the_template_asks_with_one_mask_a_word():
     assert [tokenizer.decode(tokens) for tokens in sentences.tokens] == [
         f"The word ' {word} ' in Chinese is : [MASK] ." for word in ("a0", "a1")
     ]
-    assert template_sentences(["a0"], "zh", two_languages.tokenizer())[1].startswith("the model has no token for 'The', 'word'")
+    assert template_sentences(["a0"], "zh", two_languages.tokenizer())[1].startswith(
+        "the model has no token for 'The', 'word'"
+    )
 
 
 def test_a_text_is_read_piece_by_piece():
-    of, settings = subject(), SETTINGS.model_copy(update={"alpha": (0.0, 1.0), "layers": (0, DEPTH), "top": 2})
-    estimated, learning = translate_shift.fit_for_text(registry.load("shifts", "mean")(Config()), of, settings)
+    of, settings = (
+        subject(),
+        SETTINGS.model_copy(update={"alpha": (0.0, 1.0), "layers": (0, DEPTH), "top": 2}),
+    )
+    estimated, learning = translate_shift.fit_for_text(
+        registry.load("shifts", "mean")(Config()), of, settings
+    )
     tokens = translate_shift.tokens_of(of, "a3 a7 .")
-    report = translate_shift.text_report(of, "a3 a7 .", tokens, settings, estimated.moves, ["where from"])
+    report = translate_shift.text_report(
+        of, "a3 a7 .", tokens, settings, estimated.moves, ["where from"]
+    )
     assert (learning, report.notes) == ((), ["where from"])
-    assert [table.title for table in report.tables] == [f"layer 0 of {DEPTH}", f"layer {DEPTH} of {DEPTH}"]
+    assert [table.title for table in report.tables] == [
+        f"layer 0 of {DEPTH}",
+        f"layer {DEPTH} of {DEPTH}",
+    ]
     for table in report.tables:
         assert list(table.columns) == ["aa", "alpha 0", "alpha 1"]
         assert [(row[0], row[1].split()[0], row[2].split()[0]) for row in table.rows] == [

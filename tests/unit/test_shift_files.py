@@ -1,4 +1,6 @@
-"""Shifts kept in a file and used again: the same numbers to the bit, and never on what they do not fit."""
+"""Shifts kept in a file and used again: the same numbers to the bit, and never on what they do not
+fit.
+"""
 
 from dataclasses import replace
 
@@ -16,7 +18,13 @@ from sslcli.errors import DataError, UsageError
 from sslcli.workflows.translate_shift.estimate import estimate
 from sslcli.workflows.translate_shift.evaluation import evaluate_shift
 from sslcli.workflows.translate_shift.settings import ShiftSettings
-from sslcli.workflows.translate_shift.shift_files import load_shift, pair_hashes, refuse_misfit, refuse_to_replace, save_shift
+from sslcli.workflows.translate_shift.shift_files import (
+    load_shift,
+    pair_hashes,
+    refuse_misfit,
+    refuse_to_replace,
+    save_shift,
+)
 from sslcli.workflows.translate_shift.translations import read_translations
 
 SETTINGS = ShiftSettings(source="aa", target="bb", sentences=200, limit=20, random_vectors=3)
@@ -50,14 +58,22 @@ def test_what_is_read_again_moves_to_the_bit_as_before(tmp_path, name):
         assert torch.equal(moved(x_ND, 0.5), first.estimated.moves[layer](x_ND, 0.5))
     assert loaded.about.lengths == dict(first.estimated.lengths)
     again = evaluated(of, name, loaded.shifts)
-    assert again.words.by_cell[DEPTH, 1.0].ranks.accuracy[0].value == first.words.by_cell[DEPTH, 1.0].ranks.accuracy[0].value
-    assert {cell: score.value for cell, score in again.retrieval.items()} == {cell: score.value for cell, score in first.retrieval.items()}
+    assert (
+        again.words.by_cell[DEPTH, 1.0].ranks.accuracy[0].value
+        == first.words.by_cell[DEPTH, 1.0].ranks.accuracy[0].value
+    )
+    assert {cell: score.value for cell, score in again.retrieval.items()} == {
+        cell: score.value for cell, score in first.retrieval.items()
+    }
 
 
 def test_a_mean_that_stands_twice_in_a_shift_is_kept_twice(tmp_path):
     """A turn about one point, as a plugin may write it."""
     of = subject()
-    mean_D, turn_DD = torch.randn(two_languages.WIDTH), torch.randn(two_languages.WIDTH, two_languages.WIDTH)
+    mean_D, turn_DD = (
+        torch.randn(two_languages.WIDTH),
+        torch.randn(two_languages.WIDTH, two_languages.WIDTH),
+    )
     found = LinearShift(mean_D, turn_DD, mean_D)
     estimated = replace(estimate(shift(), of, SETTINGS, [0, DEPTH]), moves={0: found, DEPTH: found})
     save_shift(tmp_path / "it", "mean", {}, of, SETTINGS, estimated, ())
@@ -88,7 +104,9 @@ def test_pairs_that_it_was_fitted_on_are_known_again_and_no_others(tmp_path):
 
 
 def test_a_pair_is_not_taken_for_one_that_is_cut_elsewhere():
-    assert len(set(pair_hashes([("a b", "c"), ("a", "b c"), ("ab", "c"), ("c", "a b")]).tolist())) == 4
+    assert (
+        len(set(pair_hashes([("a b", "c"), ("a", "b c"), ("ab", "c"), ("c", "a b")]).tolist())) == 4
+    )
 
 
 def test_it_says_where_it_comes_from_and_that_other_weights_are_meant(kept):
@@ -108,7 +126,11 @@ def test_layers_and_widths_that_it_does_not_have_are_refused(kept):
     with pytest.raises(UsageError, match="no shift at layer 1"):
         refuse_misfit(loaded, of, (1,))
     for about in ({"width": 16}, {}):
-        shallow = replace(loaded, about=loaded.about.model_copy(update=about), shifts={DEPTH + 1: loaded.shifts[0]})
+        shallow = replace(
+            loaded,
+            about=loaded.about.model_copy(update=about),
+            shifts={DEPTH + 1: loaded.shifts[0]},
+        )
         with pytest.raises(UsageError, match="moves"):
             refuse_misfit(shallow, of, ())
 
@@ -125,11 +147,29 @@ def _rewritten(path, change):
         (lambda path: path.write_bytes(path.read_bytes()[:-8]), "cannot be read"),
         (lambda path: path.write_text("mean"), "cannot be read"),
         (lambda path: save_file({"x": torch.ones(1)}, path), "is no saved shift"),
-        (lambda path: save_file({"x": torch.ones(1)}, path, {"format": "sslcli shift 1"}), "cannot be read"),
+        (
+            lambda path: save_file({"x": torch.ones(1)}, path, {"format": "sslcli shift 1"}),
+            "cannot be read",
+        ),
         (lambda path: _rewritten(path, lambda tensors: tensors.clear()), "no shift of width 32"),
-        (lambda path: _rewritten(path, lambda tensors: tensors.update({"layer.0.matrix": torch.ones(32, 32)})), "come together"),
-        (lambda path: _rewritten(path, lambda tensors: tensors["layer.0.vector"].fill_(float("nan"))), "is not finite"),
-        (lambda path: _rewritten(path, lambda tensors: tensors.update({"layer.x.vector": torch.ones(32)})), "cannot be read"),
+        (
+            lambda path: _rewritten(
+                path, lambda tensors: tensors.update({"layer.0.matrix": torch.ones(32, 32)})
+            ),
+            "come together",
+        ),
+        (
+            lambda path: _rewritten(
+                path, lambda tensors: tensors["layer.0.vector"].fill_(float("nan"))
+            ),
+            "is not finite",
+        ),
+        (
+            lambda path: _rewritten(
+                path, lambda tensors: tensors.update({"layer.x.vector": torch.ones(32)})
+            ),
+            "cannot be read",
+        ),
     ],
 )
 def test_what_is_no_saved_shift_is_refused_and_never_written_over(kept, damage, says):

@@ -1,4 +1,6 @@
-"""Ranks and candidates against a slow reading of one row after the other, and the figures made of them."""
+"""Ranks and candidates against a slow reading of one row after the other, and the figures made of
+them.
+"""
 
 import numpy as np
 import pytest
@@ -15,7 +17,9 @@ from sslcli.workflows.translate_shift.sentences import TokenLanguages, encoded
 
 
 def slow_rank(logits, rights, candidates):
-    """Of the best right one among the candidates, which it is in any case; what is as likely stands before it."""
+    """Of the best right one among the candidates, which it is in any case; what is as likely stands
+    before it.
+    """
     best = max(logits[right] for right in rights)
     return 1 + sum(logits[token] >= best for token in candidates if token not in rights)
 
@@ -45,12 +49,18 @@ def test_ranks_are_those_of_a_slow_reading(monkeypatch, at_once, padding, holes)
     logits[:, :holes] = -np.inf
     everything, within = range(holes, size), np.flatnonzero(target).tolist()
     assert found.best_N.tolist() == logits.argmax(axis=1).tolist()
-    assert found.best_within_N.tolist() == [max(within, key=lambda token: row[token]) for row in logits]
+    assert found.best_within_N.tolist() == [
+        max(within, key=lambda token: row[token]) for row in logits
+    ]
     for row in range(1, count):
         right, own = [token for token in rights[row] if token != NONE], tokens[row]
         assert found.ranks_N[row] == slow_rank(logits[row], right, everything)
-        assert found.ranks_without_own_N[row] == slow_rank(logits[row], right, [token for token in everything if token != own])
-        assert found.ranks_within_N[row] == slow_rank(logits[row], right, [token for token in within if token != own])
+        assert found.ranks_without_own_N[row] == slow_rank(
+            logits[row], right, [token for token in everything if token != own]
+        )
+        assert found.ranks_within_N[row] == slow_rank(
+            logits[row], right, [token for token in within if token != own]
+        )
 
 
 def _asked(size):
@@ -96,7 +106,10 @@ def test_figures_are_counted_over_words_sentences_and_draws():
         best = np.array([ids[piece] for piece in best.split()])
         return HeadReading(best, np.array(ranks), np.array(ranks) + 1, best, np.array(ranks) * 2)
 
-    first, second = made("b0 a1 . b0 b2 .", [1, 6, 99, 1, 99, 99]), made("b0 b1 . a0 a2 .", [1, 1, 99, 11, 99, 99])
+    first, second = (
+        made("b0 a1 . b0 b2 .", [1, 6, 99, 1, 99, 99]),
+        made("b0 b1 . a0 a2 .", [1, 1, 99, 11, 99, 99]),
+    )
     found = trial.figures([first, second])
     assert found.changed.value == pytest.approx((3 / 4 + 2 / 4) / 2)
     assert [share.value for share in found.ranks.accuracy] == pytest.approx([4 / 6, 4 / 6, 5 / 6])
@@ -120,7 +133,9 @@ def test_the_interval_of_a_share_is_over_groups():
 
 
 def test_bleu_1_counts_no_word_twice_and_minds_brevity():
-    rows = bleu_1_rows([["the", "the", "the"], ["a", "b"]], [["the", "cat", "the"], ["a", "b", "c", "d"]])
+    rows = bleu_1_rows(
+        [["the", "the", "the"], ["a", "b"]], [["the", "cat", "the"], ["a", "b", "c", "d"]]
+    )
     assert rows.tolist() == [[2, 3, 3], [2, 2, 4]]
     assert bleu_1(rows).value == pytest.approx(4 / 5 * np.exp(1 - 7 / 5))
     assert bleu_1(bleu_1_rows([["x"] * 5], [["x"]])).value == pytest.approx(1 / 5)

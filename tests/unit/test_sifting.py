@@ -1,4 +1,6 @@
-"""Records that cannot be used: refused at the first, or left out up to a number, counted and named; nothing behind them is lost."""
+"""Records that cannot be used: refused at the first, or left out up to a number, counted and named;
+nothing behind them is lost.
+"""
 
 import json
 
@@ -52,10 +54,17 @@ def lines(path, *rows):
 
 def test_what_stands_behind_a_bad_record_is_read():
     sifter = Sifter("all")
-    assert [each.id for each in sifter.usable(Parsed(parse, [1, -1, 2, 0, -2, 3]))] == ["1", "2", "3"]
+    assert [each.id for each in sifter.usable(Parsed(parse, [1, -1, 2, 0, -2, 3]))] == [
+        "1",
+        "2",
+        "3",
+    ]
     assert sifter.left_out == 2
     left_out, passed = sifter.sentences()
-    assert left_out == "2 of 6 records cannot be used and are left out: record -1 is bad; record -2 is bad"
+    assert (
+        left_out
+        == "2 of 6 records cannot be used and are left out: record -1 is bad; record -2 is bad"
+    )
     assert passed == "1 record is skipped: it holds nothing (the first: file, record 7)"
 
 
@@ -77,7 +86,9 @@ def test_decisions_about_examples_are_counted_by_file():
     assert sifter.sentences() == ["2 examples of file: moved (the first: file, record 2)"]
 
 
-@pytest.mark.parametrize(("most", "bad", "fits"), [(1, 1, True), (1, 2, False), (2, 2, True), ("all", 9, True)])
+@pytest.mark.parametrize(
+    ("most", "bad", "fits"), [(1, 1, True), (1, 2, False), (2, 2, True), ("all", 9, True)]
+)
 def test_no_more_are_left_out_than_may_be(most, bad, fits):
     sifter = Sifter(most)
     reading = sifter.usable(Parsed(parse, [1, *range(-bad, 0), 2]))
@@ -88,7 +99,10 @@ def test_no_more_are_left_out_than_may_be(most, bad, fits):
         list(reading)
     assert f"record -{bad} is bad" in caught.value.message
     assert caught.value.message.splitlines()[0] == "2 records cannot be used:"
-    assert "--skip-bad-records 1 leaves out no more than 1, and reading stopped there" in caught.value.hint
+    assert (
+        "--skip-bad-records 1 leaves out no more than 1, and reading stopped there"
+        in caught.value.hint
+    )
 
 
 def dying(numbers):
@@ -96,9 +110,18 @@ def dying(numbers):
         yield parse(number)
 
 
-@pytest.mark.parametrize("wrapped", [lambda items: items, lambda items: map(lambda each: each, items), lambda items: Parsed(str, items)])
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda items: items,
+        lambda items: map(lambda each: each, items),
+        lambda items: Parsed(str, items),
+    ],
+)
 def test_a_reader_that_ends_at_an_error_loses_nothing_silently(wrapped):
-    """Behind the error of a generator nothing comes: that the record was the last one must not be believed."""
+    """Behind the error of a generator nothing comes: that the record was the last one must not be
+    believed.
+    """
     with pytest.raises(DataError, match="record -1 is bad") as caught:
         list(Sifter("all").usable(wrapped(dying([-1, 2, 3]))))
     assert "reading ends there" in caught.value.hint
@@ -122,7 +145,9 @@ def test_one_bad_record_stops_training_unless_it_may_be_left_out(kind, tmp_path)
     found = classify(path, skip_bad_records=1)
     assert {each.id for each in (*found.train, *found.evaluation)} == {str(n) for n in range(20)}
     assert found.left_out == 1
-    assert found.notes[0] == f"1 of 21 records cannot be used and is left out: {refused.value.message}"
+    assert (
+        found.notes[0] == f"1 of 21 records cannot be used and is left out: {refused.value.message}"
+    )
 
 
 def test_a_record_without_a_label_is_none_that_cannot_be_used(tmp_path):
@@ -136,7 +161,9 @@ def test_a_short_row_of_a_table_is_a_bad_record(tmp_path):
     rows = [f"text {n},{'ab'[n % 2]}" for n in range(20)]
     for name, row, separator in (("a.csv", "only", ","), ("a.tsv", "x\ty\tz", "\t")):
         table = [line.replace(",", separator) for line in ("text,label", *rows[:5])]
-        path = lines(tmp_path / name, *table, row, *(line.replace(",", separator) for line in rows[5:]))
+        path = lines(
+            tmp_path / name, *table, row, *(line.replace(",", separator) for line in rows[5:])
+        )
         with pytest.raises(DataError, match="line 7 has"):
             classify(path)
         found = classify(path, skip_bad_records="all")
@@ -145,12 +172,18 @@ def test_a_short_row_of_a_table_is_a_bad_record(tmp_path):
 
 def test_a_file_of_bad_records_alone_has_no_example(tmp_path):
     path = lines(tmp_path / "a.jsonl", *[BAD["no text"]] * 3)
-    with pytest.raises(DataError, match=r"holds no example that can be used: 3 of 3 records cannot be used and are left out"):
+    with pytest.raises(
+        DataError,
+        match=r"holds no example that can be used: 3 of 3 records cannot be used and are left out",
+    ):
         classify(path, skip_bad_records="all")
 
 
 def test_a_bad_pair_is_left_out_too(tmp_path):
-    rows = [json.dumps({"sentence1": f"a {n}", "sentence2": f"b {n}", "label": "yn"[n % 2]}) for n in range(12)]
+    rows = [
+        json.dumps({"sentence1": f"a {n}", "sentence2": f"b {n}", "label": "yn"[n % 2]})
+        for n in range(12)
+    ]
     path = lines(tmp_path / "a.jsonl", *rows[:4], "{", '{"sentence1": "a"}', *rows[4:])
     task = task_class("pairs")
     data = labelled_data(task, task.Options(), LabelledSettings(train=(path,), skip_bad_records=2))
@@ -158,14 +191,25 @@ def test_a_bad_pair_is_left_out_too(tmp_path):
 
 
 def test_the_count_stays_with_the_run_and_is_said_again(world_run, tmp_path):
-    data = {"train": [lines(tmp_path / "a.jsonl", *GOOD, BAD["no text"])], "reader_options": {}, "skip_bad_records": 3}
+    data = {
+        "train": [lines(tmp_path / "a.jsonl", *GOOD, BAD["no text"])],
+        "reader_options": {},
+        "skip_bad_records": 3,
+    }
     report = check_data(settings(world_run, task="classify", data=data))
     assert any(note.startswith("1 of 21 records cannot be used") for note in report.notes)
     finetune(settings(world_run, tmp_path / "run", task="classify", data=data), observe=ignore)
     assert read_facts(tmp_path / "run")["records_left_out"] == 1
     own = evaluate(str(tmp_path / "run"), "classify", AnswerSettings())
-    test = LabelledSettings(train=(), evaluation=(write(tmp_path / "t.jsonl", [{"text": "x", "label": "a"}, {"text": 5}]),))
-    others = evaluate(str(tmp_path / "run"), "classify", AnswerSettings(data=test.model_copy(update={"skip_bad_records": "all"})))
+    test = LabelledSettings(
+        train=(),
+        evaluation=(write(tmp_path / "t.jsonl", [{"text": "x", "label": "a"}, {"text": 5}]),),
+    )
+    others = evaluate(
+        str(tmp_path / "run"),
+        "classify",
+        AnswerSettings(data=test.model_copy(update={"skip_bad_records": "all"})),
+    )
     assert own.report.notes[0].startswith("1 of 21 records cannot be used and is left out: ")
     assert others.report.notes[0].startswith("1 of 2 records cannot be used and is left out: ")
     assert any("fine-tuned without 1 record" in note for note in others.report.notes)

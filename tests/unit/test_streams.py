@@ -1,4 +1,6 @@
-"""Samples of several streams: packed alike, each at lengths of its own, and all of them paid for."""
+"""Samples of several streams: packed alike, each at lengths of its own, and all of them paid
+for.
+"""
 
 from itertools import pairwise
 from types import SimpleNamespace
@@ -20,7 +22,9 @@ def sample_of(number):
         language=number % 2,
         fields={"bytes": float(number)},
         streams={
-            "target": Sample(np.arange(2 * number + 1) + 10, per_token={"word": np.arange(2 * number + 1)}),
+            "target": Sample(
+                np.arange(2 * number + 1) + 10, per_token={"word": np.arange(2 * number + 1)}
+            ),
             "view": Sample(rows=np.full((2, 3), number, dtype=np.float32)),
         },
     )
@@ -64,9 +68,22 @@ def test_micro_batches_hold_as_many_tokens_of_all_streams_as_they_may(most):
 
     collator = SimpleNamespace(couples=False, collate=collate)
     sampler = Sampler(np.arange(1, 9), 8, "sequences", seed=0, shuffle=False)
-    loader = Loader(lambda number, rng: sample_of(number), collator, sampler, seed=0, unit="tokens", micro_batch_size=most)
+    loader = Loader(
+        lambda number, rng: sample_of(number),
+        collator,
+        sampler,
+        seed=0,
+        unit="tokens",
+        micro_batch_size=most,
+    )
     work = next(loader.steps(0))
-    assert sum(batch.size for batch in made) == work.tokens == sum(sample_of(number).size for number in range(8))
+    assert (
+        sum(batch.size for batch in made)
+        == work.tokens
+        == sum(sample_of(number).size for number in range(8))
+    )
     assert all(batch.size <= most or len(batch) == 1 for batch in made)
     together = pairwise(made)
-    assert all(first.size + sample_of(int(second.numbers[0])).size > most for first, second in together)
+    assert all(
+        first.size + sample_of(int(second.numbers[0])).size > most for first, second in together
+    )

@@ -6,10 +6,21 @@ import numpy as np
 import pytest
 import torch
 
-from sslcli.api import WordOccurrence, enclose, locate_words, sentence_vectors, static_vectors, word_vectors, words_told
+from sslcli.api import (
+    WordOccurrence,
+    enclose,
+    locate_words,
+    sentence_vectors,
+    static_vectors,
+    word_vectors,
+    words_told,
+)
 from sslcli.testing import TinyProbeData, tiny_frozen_model
 
-pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
 
 TEXTS = [document.text for document in TinyProbeData().documents()]
 USES = [WordOccurrence(text, 0, 3) for text in TEXTS]
@@ -36,7 +47,9 @@ def test_static_vectors():
 
 @pytest.mark.parametrize("hidden", [True, False])
 def test_what_the_head_says(hidden):
-    ours, theirs = (words_told(model, locate_words(model.tokenizer, USES), hidden=hidden) for model in on_both())
+    ours, theirs = (
+        words_told(model, locate_words(model.tokenizer, USES), hidden=hidden) for model in on_both()
+    )
     np.testing.assert_array_equal(ours, theirs)
 
 

@@ -1,4 +1,6 @@
-"""A head for a model that stays as it is: what learns, what does not, and that it costs no way back through the backbone."""
+"""A head for a model that stays as it is: what learns, what does not, and that it costs no way back
+through the backbone.
+"""
 
 import pytest
 import torch
@@ -13,7 +15,12 @@ from sslcli.workflows.pretrain.prepare import prepare
 from sslcli.workflows.pretrain.pretrain import dry_run_pretrain, pretrain
 from sslcli.workflows.training.resume import Resume, continued_settings
 
-WORLD = {"train": ["demo:world"], "reader_options": {"sentences": 300}, "sequence_tokens": 32, "unit": "sentence"}
+WORLD = {
+    "train": ["demo:world"],
+    "reader_options": {"sentences": 300},
+    "sequence_tokens": 32,
+    "unit": "sentence",
+}
 
 
 def settings_for(source, folder=None, objective="mlm", **model):
@@ -23,7 +30,14 @@ def settings_for(source, folder=None, objective="mlm", **model):
             "data": WORLD,
             "model": {"source": None if source is None else str(source), "train": "head", **model},
             "optimizer": {"rate": 1e-2},
-            "training": {"max_steps": 6, "batch_size": 12, "micro_batch_size": 5, "eval_every": 3, "save_every": 3, "eval_samples": 20},
+            "training": {
+                "max_steps": 6,
+                "batch_size": 12,
+                "micro_batch_size": 5,
+                "eval_every": 3,
+                "save_every": 3,
+                "eval_samples": 20,
+            },
             "run": {"folder": None if folder is None else str(folder), "plot": False},
         }
     )
@@ -40,11 +54,17 @@ def saved(folder, part):
 @pytest.mark.parametrize("objective", ["mlm", "mlm+nsp"])
 def test_the_backbone_stays_to_the_bit_and_all_of_the_head_learns(objective, model, tmp_path):
     before = prepare(settings_for(model, objective=objective)).learner
-    assert pretrain(settings_for(model, tmp_path, objective), observe=ignore).outcome.reason == "done"
+    assert (
+        pretrain(settings_for(model, tmp_path, objective), observe=ignore).outcome.reason == "done"
+    )
     backbone, head = saved(tmp_path, "backbone"), saved(tmp_path, "learnable")
     assert backbone.keys() == before.backbone.state_dict().keys()
-    assert all(torch.equal(value, backbone[name]) for name, value in before.backbone.state_dict().items())
-    assert all(not torch.equal(value, head[name]) for name, value in before.learnable.state_dict().items())
+    assert all(
+        torch.equal(value, backbone[name]) for name, value in before.backbone.state_dict().items()
+    )
+    assert all(
+        not torch.equal(value, head[name]) for name, value in before.learnable.state_dict().items()
+    )
     stopped = settings_for(model, tmp_path / "stopped", objective)
     assert pretrain(stopped, observe=ignore, stopper=StopAtPoll(16)).outcome.reason == "preempted"
     newest = max((tmp_path / "stopped" / "checkpoints").glob("step-*"))
@@ -77,11 +97,17 @@ def test_what_is_frozen_is_read_without_dropout(model):
 
 def test_the_header_says_what_is_trained(model):
     header, report = dry_run_pretrain(settings_for(model))
-    head = sum(parameter.numel() for parameter in prepare(settings_for(model)).learner.learnable.parameters())
+    head = sum(
+        parameter.numel()
+        for parameter in prepare(settings_for(model)).learner.learnable.parameters()
+    )
     assert header["objective"].endswith(f" · trains {head:,} parameters, the head only")
     assert "trains" not in dry_run_pretrain(settings_for(model, train="all"))[0]["objective"]
     disk = {name: figure for name, figure in report.tables[0].rows}["disk"]
-    whole = {name: figure for name, figure in dry_run_pretrain(settings_for(model, train="all"))[1].tables[0].rows}["disk"]
+    whole = {
+        name: figure
+        for name, figure in dry_run_pretrain(settings_for(model, train="all"))[1].tables[0].rows
+    }["disk"]
     assert float(disk.split()[0].replace(",", "")) < float(whole.split()[0].replace(",", ""))
 
 
@@ -89,9 +115,17 @@ def test_the_header_says_what_is_trained(model):
 def test_it_goes_on_to_the_bit(polls, model, tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     pretrain(settings_for(model, whole), observe=ignore)
-    assert pretrain(settings_for(model, cut), observe=ignore, stopper=StopAtPoll(polls)).outcome.reason == "preempted"
+    assert (
+        pretrain(settings_for(model, cut), observe=ignore, stopper=StopAtPoll(polls)).outcome.reason
+        == "preempted"
+    )
     asked = PretrainSettings.model_validate({"run": {"folder": str(cut)}})
-    assert pretrain(continued_settings(Resume(cut), asked), resume=Resume(cut), observe=ignore).outcome.reason == "done"
+    assert (
+        pretrain(
+            continued_settings(Resume(cut), asked), resume=Resume(cut), observe=ignore
+        ).outcome.reason
+        == "done"
+    )
     for part in ("backbone", "learnable"):
         one, other = saved(whole, part), saved(cut, part)
         assert one.keys() == other.keys()
@@ -103,7 +137,15 @@ def test_what_cannot_be_trained_so_is_refused(model, tmp_path):
         prepare(settings_for(None))
     decoder = tmp_path / "decoder"
     shape = {"width": 16, "heads": 2, "depth": 1, "feedforward_width": 32}
-    made = {"objective": "clm", "data": WORLD, "model": {"preset": "tiny", "shape": shape}, "training": {"max_steps": 1}}
-    pretrain(PretrainSettings.model_validate({**made, "run": {"folder": str(decoder), "plot": False}}), observe=ignore)
+    made = {
+        "objective": "clm",
+        "data": WORLD,
+        "model": {"preset": "tiny", "shape": shape},
+        "training": {"max_steps": 1},
+    }
+    pretrain(
+        PretrainSettings.model_validate({**made, "run": {"folder": str(decoder), "plot": False}}),
+        observe=ignore,
+    )
     with pytest.raises(UsageError, match="'clm' has nothing of its own to train"):
         prepare(settings_for(decoder, objective="clm"))

@@ -1,4 +1,6 @@
-"""What is cut at the model's length is counted: beside every score, and in every answer. The counts here are those of the tokenizer."""
+"""What is cut at the model's length is counted: beside every score, and in every answer. The counts
+here are those of the tokenizer.
+"""
 
 import json
 
@@ -26,12 +28,18 @@ def text_of(words):
 
 
 def rows(lengths, label="ab"):
-    return [{"id": str(n), "text": text_of(words), "label": label[n % 2]} for n, words in enumerate(lengths)]
+    return [
+        {"id": str(n), "text": text_of(words), "label": label[n % 2]}
+        for n, words in enumerate(lengths)
+    ]
 
 
 def pairs(lengths):
     texts = [(text_of(first), text_of(second)) for first, second in lengths]
-    return [{"id": str(n), "sentence1": a, "sentence2": b, "label": "yn"[n % 2]} for n, (a, b) in enumerate(texts)]
+    return [
+        {"id": str(n), "sentence1": a, "sentence2": b, "label": "yn"[n % 2]}
+        for n, (a, b) in enumerate(texts)
+    ]
 
 
 def tuned(model, folder, task, records, test=(), **options):
@@ -39,7 +47,10 @@ def tuned(model, folder, task, records, test=(), **options):
     if test:
         data["evaluation"] = [write(folder / "test.jsonl", test)]
     run = folder / "run"
-    result = finetune(settings(model, run, task=task, data=data, options={"sequence_tokens": LIMIT, **options}), observe=ignore)
+    result = finetune(
+        settings(model, run, task=task, data=data, options={"sequence_tokens": LIMIT, **options}),
+        observe=ignore,
+    )
     return run, result
 
 
@@ -66,7 +77,14 @@ def test_a_set_with_cut_texts_says_so_beside_its_scores(texts):
 def test_every_answer_says_what_was_cut(texts, tmp_path):
     run, _ = texts
     lines = [json.loads(line) for line in (run / "predictions.jsonl").read_text().splitlines()]
-    assert [line.get("cut_at_tokens") for line in lines] == [None, None, {"text": LIMIT}, {"text": LIMIT}, None, None]
+    assert [line.get("cut_at_tokens") for line in lines] == [
+        None,
+        None,
+        {"text": LIMIT},
+        {"text": LIMIT},
+        None,
+        None,
+    ]
 
 
 def test_nothing_is_said_where_nothing_is_cut(texts, tmp_path):
@@ -86,7 +104,10 @@ def test_of_pairs_the_side_is_named(world_run, tmp_path):
     assert [line.get("cut_at_tokens", {}) for line in lines] == [
         {}, kept, {}, kept, {"first text": LIMIT, "second text": LIMIT}, {}
     ]  # fmt: skip
-    assert f"3 of 6 pairs were cut at {LIMIT} tokens: the first text of 1, the second text of 3" in result.report.notes
+    assert (
+        f"3 of 6 pairs were cut at {LIMIT} tokens: the first text of 1, the second text of 3"
+        in result.report.notes
+    )
 
 
 def test_passages_are_windowed_and_only_questions_are_cut(world_run, tmp_path):
@@ -118,5 +139,7 @@ def test_a_task_that_says_nothing_of_cuts_is_counted_by_its_lengths():
 def test_the_sentence():
     assert cut_sentences("texts", [{}, {}]) == []
     assert cut_sentences("other", [{"text": 9}, {}]) == ["1 of 2 examples was cut at 9 tokens"]
-    assert cut_sentences("words", [{"word": 9}, {"word": 9}, {}]) == ["2 of 3 sentences were cut at 9 tokens: the word of 2"]
+    assert cut_sentences("words", [{"word": 9}, {"word": 9}, {}]) == [
+        "2 of 3 sentences were cut at 9 tokens: the word of 2"
+    ]
     assert cut_sentences("questions", [{"question": 4}]) == ["1 of 1 questions was cut at 4 tokens"]

@@ -21,7 +21,9 @@ def test_generate_names_the_words_that_it_cannot_read(model, text, unknown):
     said = []
     artifacts = list(generate(str(model), {"text": text}, 1, said.append))
     assert artifacts
-    named = [line.rpartition(": ")[2] for line in said if "unknown to the model's vocabulary" in line]
+    named = [
+        line.rpartition(": ")[2] for line in said if "unknown to the model's vocabulary" in line
+    ]
     assert named == ([", ".join(unknown)] if unknown else [])
 
 

@@ -1,4 +1,6 @@
-"""Tokens that are unknown are counted, and too many of them are never called fine. Counts here are made slowly."""
+"""Tokens that are unknown are counted, and too many of them are never called fine. Counts here are
+made slowly.
+"""
 
 import numpy as np
 import pytest
@@ -113,9 +115,24 @@ WORDS = pre_tokenizers.WhitespaceSplit()
     [
         (models.BPE(LETTERS, []), None, WORDS, ",\u4e2d!\x01A"),
         (models.BPE({**LETTERS, "?": 26}, [], unk_token="?"), None, WORDS, ""),
-        (models.BPE({**LETTERS, "?": 26}, [], unk_token="?"), normalizers.Replace("x", ""), WORDS, "x"),
-        (models.BPE({**LETTERS, "?": 26}, [], unk_token="?"), None, pre_tokenizers.Punctuation("removed"), ",!"),
-        (models.BPE({**LETTERS, "?": 26}, [], unk_token="?"), normalizers.BertNormalizer(lowercase=False), WORDS, "\x01"),
+        (
+            models.BPE({**LETTERS, "?": 26}, [], unk_token="?"),
+            normalizers.Replace("x", ""),
+            WORDS,
+            "x",
+        ),
+        (
+            models.BPE({**LETTERS, "?": 26}, [], unk_token="?"),
+            None,
+            pre_tokenizers.Punctuation("removed"),
+            ",!",
+        ),
+        (
+            models.BPE({**LETTERS, "?": 26}, [], unk_token="?"),
+            normalizers.BertNormalizer(lowercase=False),
+            WORDS,
+            "\x01",
+        ),
     ],
 )
 def test_whatever_becomes_no_piece_is_named_and_counted(model, normalizer, before, dropped):

@@ -1,4 +1,6 @@
-"""Vectors of words and sentences beside a slow reading of one text at a time; what a frozen model is looked at with."""
+"""Vectors of words and sentences beside a slow reading of one text at a time; what a frozen model
+is looked at with.
+"""
 
 import numpy as np
 import pytest
@@ -22,11 +24,17 @@ from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
 from sslcli.workflows.probe.frozen_model import load_frozen_model
 
-TEXTS = ("emma works for nokia in munich .", "toyota makes the metal watch .", "emma lives in munich .")
+TEXTS = (
+    "emma works for nokia in munich .",
+    "toyota makes the metal watch .",
+    "emma lives in munich .",
+)
 
 
 def subject_of(folder, data=(), reader=None):
-    return load_frozen_model(str(folder), data, choose_hardware(HardwareSettings(device="cpu")), reader)
+    return load_frozen_model(
+        str(folder), data, choose_hardware(HardwareSettings(device="cpu")), reader
+    )
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +73,12 @@ def test_the_pieces_of_a_word_are_pooled_as_asked(subject):
     text = TEXTS[0]
     two_words = WordOccurrence(text, 0, len("emma works"))
     rows = slowly(subject, text, 2)
-    np.testing.assert_allclose(word_vectors(subject, [two_words], [2])[2][0], rows[1:3].mean(axis=0), atol=1e-5)
-    np.testing.assert_allclose(word_vectors(subject, [two_words], [2], "first")[2][0], rows[1], atol=1e-5)
+    np.testing.assert_allclose(
+        word_vectors(subject, [two_words], [2])[2][0], rows[1:3].mean(axis=0), atol=1e-5
+    )
+    np.testing.assert_allclose(
+        word_vectors(subject, [two_words], [2], "first")[2][0], rows[1], atol=1e-5
+    )
 
 
 def test_a_sentences_vector_is_the_mean_without_special_tokens(subject):
@@ -107,17 +119,25 @@ def test_usable_is_what_can_be_looked_at(subject):
 
 
 def test_labelled_places_are_read_apart_where_a_piece_would_be_in_two(subject):
-    as_written = Annotated("emma lives .", [(0, 4), (5, 10), (11, 12)], ["name", "verb", "mark"], "en")
+    as_written = Annotated(
+        "emma lives .", [(0, 4), (5, 10), (11, 12)], ["name", "verb", "mark"], "en"
+    )
     assert labelled_uses(subject, [as_written]) == [
-        WordOccurrence(as_written.text, *span, label, "en") for span, label in zip(as_written.spans, as_written.labels, strict=True)
+        WordOccurrence(as_written.text, *span, label, "en")
+        for span, label in zip(as_written.spans, as_written.labels, strict=True)
     ]
     touching = Annotated(" emmalives.", [(1, 5), (5, 10), (10, 11)], ["name", "verb", "mark"])
     found = labelled_uses(subject, [touching])
-    assert [(use.word, use.sense) for use in found] == [("emma", "name"), ("lives", "verb"), (".", "mark")]
+    assert [(use.word, use.sense) for use in found] == [
+        ("emma", "name"),
+        ("lives", "verb"),
+        (".", "mark"),
+    ]
     plain = labelled_uses(subject, [as_written])
     assert labelled_uses(subject, [touching, as_written, touching]) == [*found, *plain, *found]
     np.testing.assert_array_equal(static_vectors(subject, found), static_vectors(subject, plain))
-    unlabelled = Annotated("emma lives .", [], [])  # such as a sentence whose tags are all marked as not counted
+    # such as a sentence whose tags are all marked as not counted
+    unlabelled = Annotated("emma lives .", [], [])
     assert labelled_uses(subject, [unlabelled, as_written]) == plain
 
 
@@ -133,7 +153,10 @@ def test_a_frozen_model_learns_nothing_and_knows_its_stages(world_run, subject):
 
 
 def test_the_data_of_the_run_is_what_it_is_looked_at_with(subject):
-    assert {document.language for document, _ in zip(subject.probe_data.documents(), range(10), strict=False)} == {"en", "zh"}
+    assert {
+        document.language
+        for document, _ in zip(subject.probe_data.documents(), range(10), strict=False)
+    } == {"en", "zh"}
     assert next(iter(subject.probe_data.records("words"))).values["tokens"]
 
 
@@ -142,7 +165,9 @@ def test_a_reader_that_is_named_opens_what_no_suffix_tells(world_run, text_corpu
     path.write_bytes(text_corpus.read_bytes())
     with pytest.raises(DataError, match=r"unsupported file type '\.en'"):
         list(subject_of(world_run, [f"en={path}"]).probe_data.documents())
-    assert next(subject_of(world_run, [f"en={path}"], "txt").probe_data.documents()).language == "en"
+    assert (
+        next(subject_of(world_run, [f"en={path}"], "txt").probe_data.documents()).language == "en"
+    )
 
 
 def test_data_that_is_given_takes_its_place(world_run, text_corpus):

@@ -1,4 +1,6 @@
-"""Rows in the cache: found again, made anew where they are damaged, shared by makers at once, bounded in memory."""
+"""Rows in the cache: found again, made anew where they are damaged, shared by makers at once,
+bounded in memory.
+"""
 
 import sys
 import threading
@@ -30,11 +32,18 @@ def objective():
 
 
 def plain_rows(objective, corpus):
-    return [np.concatenate(parts) for parts in zip(*((rows.values, rows.lengths) for rows in objective.arrange(corpus)), strict=True)]
+    return [
+        np.concatenate(parts)
+        for parts in zip(
+            *((rows.values, rows.lengths) for rows in objective.arrange(corpus)), strict=True
+        )
+    ]
 
 
 def in_chunks(objective, chunks, monkeypatch):
-    """The objective, giving these chunks; the list grows by one each time that it is asked for them."""
+    """The objective, giving these chunks; the list grows by one each time that it is asked for
+    them.
+    """
     asked = []
 
     def arrange(corpus):
@@ -48,7 +57,15 @@ def in_chunks(objective, chunks, monkeypatch):
 def test_rows_equal_those_of_the_objective_and_are_made_once(cache, objective, monkeypatch):
     corpus = tiny_corpus()
     values, lengths = plain_rows(objective, corpus)
-    asked = in_chunks(objective, [Rows(values[:0], lengths[:0]), Rows(values[:7], lengths[:7]), Rows(values[7:], lengths[7:])], monkeypatch)
+    asked = in_chunks(
+        objective,
+        [
+            Rows(values[:0], lengths[:0]),
+            Rows(values[:7], lengths[:7]),
+            Rows(values[7:], lengths[7:]),
+        ],
+        monkeypatch,
+    )
     for _ in range(2):
         source = arranged(objective, CLASSES, OPTIONS, corpus)
         assert np.array_equal(source.rows, values)
@@ -111,7 +128,12 @@ def test_of_makers_at_once_one_makes_and_all_share(cache, objective, monkeypatch
             waiting.set()
 
     monkeypatch.setattr(objective, "arrange", arrange)
-    makers = [threading.Thread(target=lambda: found.append(arranged(objective, CLASSES, OPTIONS, corpus, say))) for _ in range(3)]
+    makers = [
+        threading.Thread(
+            target=lambda: found.append(arranged(objective, CLASSES, OPTIONS, corpus, say))
+        )
+        for _ in range(3)
+    ]
     for maker in makers:
         maker.start()
     for maker in makers:
@@ -125,7 +147,8 @@ def test_of_makers_at_once_one_makes_and_all_share(cache, objective, monkeypatch
 
 
 def test_data_without_a_sample_is_refused_and_leaves_nothing(cache, objective):
-    corpus = corpus_in_memory([[np.asarray([9, 9])] for _ in range(3)])  # a pair takes two sentences
+    # a pair takes two sentences
+    corpus = corpus_in_memory([[np.asarray([9, 9])] for _ in range(3)])
     with pytest.raises(DataError, match="the data gives not a single sample"):
         arranged(objective, CLASSES, OPTIONS, corpus)
     assert not list(cache.iterdir())
@@ -133,14 +156,17 @@ def test_data_without_a_sample_is_refused_and_leaves_nothing(cache, objective):
 
 @pytest.mark.parametrize("second", [np.zeros((2, 4)), np.zeros((3, 5)), np.zeros(2)])
 def test_rows_of_another_shape_are_refused(cache, objective, monkeypatch, second):
-    in_chunks(objective, [Rows(np.zeros((2, 5)), np.ones(2)), Rows(second, np.ones(2))], monkeypatch)
+    in_chunks(
+        objective, [Rows(np.zeros((2, 5)), np.ones(2)), Rows(second, np.ones(2))], monkeypatch
+    )
     with pytest.raises(PluginError, match="rows of shape"):
         arranged(objective, CLASSES, OPTIONS, tiny_corpus())
 
 
 def test_memory_does_not_grow_with_the_rows(cache, objective, monkeypatch):
     peaks, chunk = [], Rows(np.ones((10_000, 5), dtype=np.int64), np.ones(10_000, dtype=np.int64))
-    for number, count in enumerate((25, 25, 75)):  # the first warms up; all are more than is hashed at once
+    # the first warms up; all are more than is hashed at once
+    for number, count in enumerate((25, 25, 75)):
         in_chunks(objective, [chunk] * count, monkeypatch)
         corpus = tiny_corpus(sequence_tokens=32 + number)
         tracemalloc.start()
@@ -153,7 +179,9 @@ def test_memory_does_not_grow_with_the_rows(cache, objective, monkeypatch):
 def test_a_class_without_source_is_known_by_its_name(cache, objective, monkeypatch):
     module = types.ModuleType("compiled_plugin")
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    names = [type(name, (CLASSES["sop"],), {"__module__": module.__name__}) for name in ("One", "Other")]
+    names = [
+        type(name, (CLASSES["sop"],), {"__module__": module.__name__}) for name in ("One", "Other")
+    ]
     for cls in names:
         assert len(arranged(objective, {"sop": cls}, OPTIONS, tiny_corpus()))
     assert len(list(cache.iterdir())) == 2

@@ -1,4 +1,6 @@
-"""Which files of a run's data changed: each kind of change is named with its file, and none where there is none."""
+"""Which files of a run's data changed: each kind of change is named with its file, and none where
+there is none.
+"""
 
 import os
 
@@ -58,7 +60,9 @@ def test_a_change_is_named_with_its_file(change, said, files):
 
 def test_another_order_is_named(files):
     before = facts(f"en={files / 'a.txt'}", files / "b.txt")
-    assert what_changed(before, facts(files / "b.txt", files / "a.txt")) == ["the files are read in another order"]
+    assert what_changed(before, facts(files / "b.txt", files / "a.txt")) == [
+        "the files are read in another order"
+    ]
 
 
 def test_of_many_changes_a_few_are_named(tmp_path):
@@ -67,8 +71,14 @@ def test_of_many_changes_a_few_are_named(tmp_path):
     assert what_changed(facts(tmp_path), {})[3:] == ["6 more"]
 
 
-def test_evaluation_data_and_shards_are_watched_and_what_comes_once_is_left_alone(files, monkeypatch):
-    shards = tokenize(DataSettings(train=(str(files / "a.txt"),)), TokenizerSettings(kind="bpe", vocabulary=300), files / "shards").folder
+def test_evaluation_data_and_shards_are_watched_and_what_comes_once_is_left_alone(
+    files, monkeypatch
+):
+    shards = tokenize(
+        DataSettings(train=(str(files / "a.txt"),)),
+        TokenizerSettings(kind="bpe", vocabulary=300),
+        files / "shards",
+    ).folder
     monkeypatch.setattr("sys.stdin", None)
     found = facts(shards, "-", "demo:world", evaluation=(str(files / "c.txt"),))
     assert list(found) == [str(shards / "manifest.json"), str(files / "c.txt")]

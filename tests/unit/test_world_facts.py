@@ -1,4 +1,6 @@
-"""What the world says agrees with its facts, but for the noise it claims to have; words are as frequent as they should be."""
+"""What the world says agrees with its facts, but for the noise it claims to have; words are as
+frequent as they should be.
+"""
 
 from collections import Counter
 
@@ -30,7 +32,10 @@ def test_claims_disagree_with_the_facts_as_often_as_noise_makes_them(world, told
     for paragraph in told[language]:
         for sentence in paragraph.sentences:
             for claim in claims(sentence.event, paragraph.subject, world.facts):
-                fillers, everything = world.facts.of(claim.owner, claim.filler.type), world.lexicon.types[claim.filler.type]
+                fillers, everything = (
+                    world.facts.of(claim.owner, claim.filler.type),
+                    world.lexicon.types[claim.filler.type],
+                )
                 frequency = np.diff((0.0, *zipf_bounds(len(everything))))
                 wrong.append(claim.filler not in fillers)
                 expected.append(NOISE * (1 - sum(frequency[filler.rank] for filler in fillers)))
@@ -42,14 +47,21 @@ def test_claims_disagree_with_the_facts_as_often_as_noise_makes_them(world, told
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_every_owner_has_fillers_and_every_filler_an_owner(seed):
     world = World(seed)
-    pairs = {(kind_owner, slot) for kind in world.kinds for phrase in kind.tells for slot, kind_owner in phrase.of.items()}
+    pairs = {
+        (kind_owner, slot)
+        for kind in world.kinds
+        for phrase in kind.tells
+        for slot, kind_owner in phrase.of.items()
+    }
     assert len(pairs) > 20
     for owner_type, slot in pairs:
         fillers = [world.facts.of(owner, slot) for owner in world.lexicon.types[owner_type]]
         assert all(fillers)
         assert all(len(set(found)) == len(found) for found in fillers)
         if (owner_type, slot) not in SPARSE and owner_type != "person":
-            missing = set(world.lexicon.types[slot]) - {filler for found in fillers for filler in found}
+            missing = set(world.lexicon.types[slot]) - {
+                filler for found in fillers for filler in found
+            }
             assert not missing, (owner_type, slot)
 
 
@@ -64,13 +76,19 @@ def test_people_eat_and_drink_what_their_country_has(world):
 def test_inverse_maps_hold_exactly_what_the_maps_say(world):
     for fruit in world.lexicon.types["fruit"]:
         for country in world.lexicon.types["country"]:
-            assert (country in world.facts.of(fruit, "country")) == (fruit in world.facts.of(country, "fruit"))
+            assert (country in world.facts.of(fruit, "country")) == (
+                fruit in world.facts.of(country, "fruit")
+            )
         for season in world.lexicon.types["season"]:
-            assert (fruit in world.facts.of(season, "fruit")) == (season in world.facts.of(fruit, "season"))
+            assert (fruit in world.facts.of(season, "fruit")) == (
+                season in world.facts.of(fruit, "season")
+            )
 
 
 def test_subjects_are_drawn_by_zipfs_law(world, told):
-    subjects = Counter(paragraph.subject for paragraphs in told.values() for paragraph in paragraphs)
+    subjects = Counter(
+        paragraph.subject for paragraphs in told.values() for paragraph in paragraphs
+    )
     for type in ("person", "fruit", "animal"):
         concepts = world.lexicon.types[type]
         counts = np.array([subjects[concept] for concept in concepts])
@@ -83,7 +101,10 @@ def test_subjects_are_drawn_by_zipfs_law(world, told):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_concept_is_mentioned(world, language):
     mentioned = {
-        word.concept for paragraph in world.paragraphs(language, 40_000) for sentence in paragraph.sentences for word in sentence.words
+        word.concept
+        for paragraph in world.paragraphs(language, 40_000)
+        for sentence in paragraph.sentences
+        for word in sentence.words
     }
     assert mentioned - {None} == set(world.lexicon.concepts())
 
@@ -100,7 +121,10 @@ def test_kinds_of_paragraphs_have_their_shares(world, told):
 def test_another_seed_is_another_world(world):
     other = World(1)
     people = world.lexicon.types["person"]
-    assert sum(world.facts.of(person, "city") != other.facts.of(person, "city") for person in people) > len(people) / 4
+    assert (
+        sum(world.facts.of(person, "city") != other.facts.of(person, "city") for person in people)
+        > len(people) / 4
+    )
 
 
 def test_chance_depends_on_seed_and_purpose_alone():

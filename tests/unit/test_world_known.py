@@ -1,4 +1,6 @@
-"""What demo:world knows of itself as records: senses, the dictionary and parallel sentences, in all its languages."""
+"""What demo:world knows of itself as records: senses, the dictionary and parallel sentences, in all
+its languages.
+"""
 
 import re
 from collections import Counter
@@ -37,7 +39,11 @@ def test_a_use_of_a_word_is_where_it_is_said_to_be_and_no_sense_crowds_out_anoth
         assert use["text"][use["start"] :].startswith(use["word"])
     counts = Counter((use["language"], use["word"], use["sense"]) for use in found)
     for language in ("en", "zh"):
-        senses = {(language, word, concept.type) for word, pair in World().lexicon.two_sense_words(language).items() for concept in pair}
+        senses = {
+            (language, word, concept.type)
+            for word, pair in World().lexicon.two_sense_words(language).items()
+            for concept in pair
+        }
         assert {key for key in counts if key[0] == language} == senses
     assert max(counts.values()) == 100
     assert len({(use["text"], use["start"]) for use in found}) == len(found)
@@ -45,18 +51,27 @@ def test_a_use_of_a_word_is_where_it_is_said_to_be_and_no_sense_crowds_out_anoth
 
 def test_the_dictionary_has_a_row_a_concept_that_two_languages_name_differently():
     concepts = [concept for concept in World().lexicon.concepts() if concept.type != "price"]
-    assert records("dictionary") == [{"en": each.english, "zh": each.chinese, "type": each.type} for each in concepts]
+    assert records("dictionary") == [
+        {"en": each.english, "zh": each.chinese, "type": each.type} for each in concepts
+    ]
     anchored = records("dictionary", anchors=0.2)
     assert len(anchored) == len(concepts) - round(0.2 * len(concepts))
     assert all(row["en"] != row["zh"] for row in anchored)
 
 
 def test_parallel_sentences_say_the_same_and_no_training_part_has_them():
-    told = {document_sentence.strip() for document in reader().documents("demo:world") for document_sentence in document.sentences}
+    told = {
+        document_sentence.strip()
+        for document in reader().documents("demo:world")
+        for document_sentence in document.sentences
+    }
     meanings = {}
     for concept in World().lexicon.concepts():
         meanings.setdefault(concept.english, set()).add(concept.chinese)
-    functions = {**{english: chinese for english, (chinese, _) in World().lexicon.function_words.items()}, "an": "一个"}
+    functions = {
+        **{english: chinese for english, (chinese, _) in World().lexicon.function_words.items()},
+        "an": "一个",
+    }
     for split in ("train", "test"):
         rows = records("parallel", split)
         assert len(rows) == {"train": 4_000, "test": 1_000}[split]
@@ -69,7 +84,14 @@ def test_parallel_sentences_say_the_same_and_no_training_part_has_them():
 
 @pytest.mark.parametrize(
     ("language", "columns"),
-    [("en", "en zh"), ("zh", "en zh"), ("both", "en zh"), ("fake", "en fake"), ("en+fake", "en fake"), ("all", "en zh fake")],
+    [
+        ("en", "en zh"),
+        ("zh", "en zh"),
+        ("both", "en zh"),
+        ("fake", "en fake"),
+        ("en+fake", "en fake"),
+        ("all", "en zh fake"),
+    ],
 )
 def test_translations_are_between_two_languages_whatever_is_read(language, columns):
     for kind, more in (("dictionary", ["type"]), ("parallel", [])):
@@ -79,19 +101,35 @@ def test_translations_are_between_two_languages_whatever_is_read(language, colum
 def test_fake_is_english_in_other_letters():
     both = records("parallel", language="en+fake")
     assert both == [{"en": row["en"], "fake": respelt(row["en"])} for row in both]
-    assert [row["fake"] for row in records("dictionary", language="fake")] == [respelt(row["en"]) for row in records("dictionary")]
-    assert not {letter for document in reader(language="fake").documents("demo:world") for letter in document.text} & set(LETTERS)
+    assert [row["fake"] for row in records("dictionary", language="fake")] == [
+        respelt(row["en"]) for row in records("dictionary")
+    ]
+    assert not {
+        letter
+        for document in reader(language="fake").documents("demo:world")
+        for letter in document.text
+    } & set(LETTERS)
 
 
 def test_what_chinese_shares_with_english_fake_shares_too():
-    anchored = {concept.english for concept in World(anchors=0.3).lexicon.concepts() if concept.shared}
-    assert {concept.word("fake") for concept in World(anchors=0.3).lexicon.concepts()} & set(LANGUAGES) == set()
-    assert {concept.word("fake") for concept in World(anchors=0.3).lexicon.concepts() if concept.shared} == anchored
+    anchored = {
+        concept.english for concept in World(anchors=0.3).lexicon.concepts() if concept.shared
+    }
+    assert {concept.word("fake") for concept in World(anchors=0.3).lexicon.concepts()} & set(
+        LANGUAGES
+    ) == set()
+    assert {
+        concept.word("fake") for concept in World(anchors=0.3).lexicon.concepts() if concept.shared
+    } == anchored
 
 
 def test_fake_says_other_things_than_english_does():
     english, fake = (
-        [document.text for document in reader(language=language).documents("demo:world") if document.language == code]
+        [
+            document.text
+            for document in reader(language=language).documents("demo:world")
+            if document.language == code
+        ]
         for language, code in (("en", "en"), ("en+fake", "fake"))
     )
     assert len({respelt(text) for text in english} & set(fake)) < len(fake) / 4
@@ -108,7 +146,9 @@ def test_a_reader_can_be_asked_for_some_of_its_languages():
     assert isinstance(reader(), HasLanguages)
     alone = [document.text for document in reader(language="zh").documents("demo:world")]
     assert [document.text for document in reader().only("zh").documents("demo:world")] == alone
-    assert {document.language for document in reader().only("en", "fake").documents("demo:world")} == {"en", "fake"}
+    assert {
+        document.language for document in reader().only("en", "fake").documents("demo:world")
+    } == {"en", "fake"}
     with pytest.raises(DataError, match="no language 'de'") as caught:
         reader().only("en", "de")
     assert "fake" in caught.value.hint

@@ -1,4 +1,6 @@
-"""demo:world as a corpus: the documents, the pieces that its words become, and the recipe that goes with it."""
+"""demo:world as a corpus: the documents, the pieces that its words become, and the recipe that goes
+with it.
+"""
 
 import hashlib
 import os
@@ -32,13 +34,24 @@ def read(**options):
 
 @pytest.mark.parametrize("said", [{"optimizer.name": "adamw"}, {"hardware.parallel": "fsdp"}])
 def test_masked_words_have_adamws_recipe_where_muon_cannot_be(said):
-    """Its rate, warm-up and steps together: those of masked words beside pairs, which AdamW always learns."""
+    """Its rate, warm-up and steps together: those of masked words beside pairs, which AdamW always
+    learns.
+    """
     reader = DemoReader(DemoReader.Options())
     found = reader.recipe_beside("demo:world", "mlm", said)
     assert "optimizer.name" not in found
-    assert [found[key] for key in ("optimizer.rate", "schedule.warmup", "training.max_steps")] == [3e-3, 300, 4_000]
+    assert [found[key] for key in ("optimizer.rate", "schedule.warmup", "training.max_steps")] == [
+        3e-3,
+        300,
+        4_000,
+    ]
     muon = reader.recipe("demo:world", "mlm")
-    assert reader.recipe_beside("demo:world", "mlm", {"optimizer.name": "muon", "hardware.parallel": "ddp"}) == muon
+    assert (
+        reader.recipe_beside(
+            "demo:world", "mlm", {"optimizer.name": "muon", "hardware.parallel": "ddp"}
+        )
+        == muon
+    )
     assert {key for key in muon if muon[key] != found.get(key)} == {
         "optimizer.name", "optimizer.rate", "schedule.warmup", "training.max_steps"
     }  # fmt: skip
@@ -50,10 +63,15 @@ def test_documents_are_paragraphs_of_whole_sentences_and_languages_take_turns():
     documents = read(sentences=1_000)
     assert [document.language for document in documents[:6]] == ["en", "zh"] * 3
     for language in ("en", "zh"):
-        assert sum(len(document.sentences) for document in documents if document.language == language) == 1_000
+        assert (
+            sum(len(document.sentences) for document in documents if document.language == language)
+            == 1_000
+        )
     for number, document in enumerate(documents, start=1):
         assert "".join(document.sentences) == document.text
-        assert all(sentence.endswith(".") and sentence.count(".") == 1 for sentence in document.sentences)
+        assert all(
+            sentence.endswith(".") and sentence.count(".") == 1 for sentence in document.sentences
+        )
         assert (document.where.file, document.where.record) == ("demo:world", number)
 
 
@@ -64,7 +82,9 @@ def test_one_language_alone_is_the_same_text(language):
 
 
 def test_what_is_read_twice_is_told_once(monkeypatch):
-    """Also where the first reading goes no further than the first documents, and where two readings take turns."""
+    """Also where the first reading goes no further than the first documents, and where two readings
+    take turns.
+    """
     told, paragraphs = Counter(), World.paragraphs
 
     def counting(world, language, *more):
@@ -76,13 +96,17 @@ def test_what_is_read_twice_is_told_once(monkeypatch):
     reader = DemoReader(DemoReader.Options(sentences=400, seed=7))
     begun = list(islice(reader.documents("demo:world"), 5))
     assert sum(told.values()) < 9
-    turns = list(zip(*[DemoReader(reader.options).documents("demo:world") for _ in range(2)], strict=True))
+    turns = list(
+        zip(*[DemoReader(reader.options).documents("demo:world") for _ in range(2)], strict=True)
+    )
     assert all(one == other for one, other in turns)
     documents = [one for one, _ in turns]
     assert documents[:5] == begun
     assert told == Counter(document.language for document in documents)
     english = reader.only("en").documents("demo:world")
-    assert [each.text for each in english] == [each.text for each in documents if each.language == "en"]
+    assert [each.text for each in english] == [
+        each.text for each in documents if each.language == "en"
+    ]
 
 
 def test_a_reading_that_was_interrupted_costs_the_next_one_nothing():
@@ -111,40 +135,63 @@ def test_any_other_demo_is_refused():
 
 
 def test_the_same_bytes_in_any_process():
-    here = hashlib.sha256("\n".join(document.text for document in read(sentences=500)).encode()).hexdigest()
+    here = hashlib.sha256(
+        "\n".join(document.text for document in read(sentences=500)).encode()
+    ).hexdigest()
     for hash_seed in ("1", "2"):
         command = [sys.executable, "-c", FINGERPRINT]
-        run = subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": hash_seed}, capture_output=True, text=True, check=True)
+        run = subprocess.run(
+            command,
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         assert run.stdout.strip() == here
 
 
-@pytest.mark.parametrize("changed", [{"seed": 1}, {"part": "test"}, {"order": "chinese"}, {"anchors": 0.5}])
+@pytest.mark.parametrize(
+    "changed", [{"seed": 1}, {"part": "test"}, {"order": "chinese"}, {"anchors": 0.5}]
+)
 def test_options_change_the_text(changed):
-    assert [document.text for document in read(sentences=200)] != [document.text for document in read(sentences=200, **changed)]
+    assert [document.text for document in read(sentences=200)] != [
+        document.text for document in read(sentences=200, **changed)
+    ]
 
 
 def test_the_test_part_tells_the_same_facts():
     """Fresh paragraphs: few are in the training part; the same world: no fact differs."""
-    train, test = ({document.text for document in read(sentences=2_500, part=part)} for part in ("train", "test"))
+    train, test = (
+        {document.text for document in read(sentences=2_500, part=part)}
+        for part in ("train", "test")
+    )
     assert len(train & test) < len(test) / 4
 
 
 def test_every_option_is_described():
-    assert all(field.description for cls in (DemoReader, WordTrainer) for field in cls.Options.model_fields.values())
+    assert all(
+        field.description
+        for cls in (DemoReader, WordTrainer)
+        for field in cls.Options.model_fields.values()
+    )
 
 
 def test_every_word_becomes_one_piece():
     documents = read(sentences=40_000)
     recipe = DemoReader(DemoReader.Options()).recipe("demo:world", "mlm")
     trainer = registry.load("tokenizers", recipe["tokenizer.kind"])
-    pieces = trainer(trainer.Options()).train((document.text for document in documents), recipe["tokenizer.vocabulary"])
+    pieces = trainer(trainer.Options()).train(
+        (document.text for document in documents), recipe["tokenizer.vocabulary"]
+    )
     unknown = pieces.token_to_id("[UNK]")
     assert pieces.get_vocab_size() < recipe["tokenizer.vocabulary"]
     world = World()
     for language in ("en", "zh"):
         for part in ("train", "test"):
             for paragraph in world.paragraphs(language, 2_500, part):
-                expected = [word.text for sentence in paragraph.sentences for word in sentence.words]
+                expected = [
+                    word.text for sentence in paragraph.sentences for word in sentence.words
+                ]
                 encoded = pieces.encode(paragraph.text, add_special_tokens=False)
                 assert encoded.tokens == expected
                 assert unknown not in encoded.ids
@@ -152,15 +199,24 @@ def test_every_word_becomes_one_piece():
 
 
 def test_words_are_kept_by_frequency_and_the_rest_is_unknown():
-    trained = WordTrainer(WordTrainer.Options()).train(["Red red red, blue blue green 红色 红色 红色 红色"] * 2, 5 + 3)
+    trained = WordTrainer(WordTrainer.Options()).train(
+        ["Red red red, blue blue green 红色 红色 红色 红色"] * 2, 5 + 3
+    )
     assert {"red", "红色"} < set(trained.get_vocab())
-    assert trained.encode("RED green 红", add_special_tokens=False).tokens == ["red", "[UNK]", "[UNK]"]
+    assert trained.encode("RED green 红", add_special_tokens=False).tokens == [
+        "red",
+        "[UNK]",
+        "[UNK]",
+    ]
 
 
 @pytest.mark.parametrize("objective", ["mlm", "clm", "nsp", "sop", "mlm+nsp", "mlm+sop"])
 def test_the_recipe_names_settings_that_exist(objective):
     tree = {}
-    for key, value in {**DemoReader(DemoReader.Options()).recipe("demo:world", objective), "objective": objective}.items():
+    for key, value in {
+        **DemoReader(DemoReader.Options()).recipe("demo:world", objective),
+        "objective": objective,
+    }.items():
         *path, leaf = key.split(".")
         node = tree
         for name in path:

@@ -1,4 +1,6 @@
-"""demo:world as labelled records: true answers, nothing asked twice, no test question in the training."""
+"""demo:world as labelled records: true answers, nothing asked twice, no test question in the
+training.
+"""
 
 import pytest
 from sslplugins.readers.demo import DemoReader
@@ -6,11 +8,20 @@ from sslplugins.readers.demo import DemoReader
 from sslcli.contracts.reader import GivesRecords
 from sslcli.errors import DataError
 
-ASKED = {"texts": ["text"], "pairs": ["premise", "hypothesis"], "words": ["tokens"], "questions": ["context", "question"]}
+ASKED = {
+    "texts": ["text"],
+    "pairs": ["premise", "hypothesis"],
+    "words": ["tokens"],
+    "questions": ["context", "question"],
+}
 
 
 def records(kind, split="train", **options):
-    return list(DemoReader(DemoReader.Options(**{"sentences": 1_500, **options})).records("demo:world", kind, split))
+    return list(
+        DemoReader(DemoReader.Options(**{"sentences": 1_500, **options})).records(
+            "demo:world", kind, split
+        )
+    )
 
 
 def asked(kind, records):
@@ -34,17 +45,27 @@ def test_languages_take_turns_and_records_are_numbered(kind):
 
 
 def test_the_sizes_stay_small_whatever_the_corpus_weighs():
-    assert (len(records("pairs", sentences=1_000_000)), len(records("pairs", "test", sentences=1_000_000))) == (4_000, 1_000)
+    assert (
+        len(records("pairs", sentences=1_000_000)),
+        len(records("pairs", "test", sentences=1_000_000)),
+    ) == (4_000, 1_000)
 
 
 def test_answers_stand_where_they_are_said_to():
     for record in records("questions"):
-        (answer,), (start,) = record.values["answers"]["text"], record.values["answers"]["answer_start"]
+        (answer,), (start,) = (
+            record.values["answers"]["text"],
+            record.values["answers"]["answer_start"],
+        )
         assert record.values["context"][start:].startswith(answer)
     for record in records("words"):
         assert len(record.values["tokens"]) == len(record.values["tags"])
     assert {record.values["label"] for record in records("texts")} == {"positive", "negative"}
-    assert {record.values["label"] for record in records("pairs")} == {"entailment", "contradiction", "neutral"}
+    assert {record.values["label"] for record in records("pairs")} == {
+        "entailment",
+        "contradiction",
+        "neutral",
+    }
 
 
 def test_it_says_what_it_has_not():

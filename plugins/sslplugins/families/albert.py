@@ -20,7 +20,14 @@ from sslcli.api import (
     write_fields,
 )
 
-ACTIVATIONS = {"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu": "gelu", "relu": "relu", "silu": "silu", "swish": "silu"}
+ACTIVATIONS = {
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu": "gelu",
+    "relu": "relu",
+    "silu": "silu",
+    "swish": "silu",
+}
 SHAPE: Mapping[str, Any] = {
     "architecture": "encoder",
     "feedforward": "plain",
@@ -92,7 +99,10 @@ class Albert(Family):
         embedding_width = fields.pop("features_of_embedding")
         if fields["width"] == embedding_width:
             raise ModelError(
-                f"config.json: embedding_size and hidden_size are both {embedding_width}, and the projection between them has no place",
+                (
+                    "config.json: embedding_size and hidden_size are both "
+                    f"{embedding_width}, and the projection between them has no place"
+                ),
                 "ALBERT loads where its embeddings are narrower than the model",
             )
         return TransformerSettings(**SHAPE, **fields, embedding_width=embedding_width)
@@ -100,13 +110,23 @@ class Albert(Family):
     def notes(self, config: Mapping[str, Any]) -> Sequence[str]:
         return ConfigReader(config).ignored("attention_probs_dropout_prob")
 
-    def config(self, settings: TransformerSettings, heads: Collection[str]) -> Mapping[str, Any] | None:
-        fits = has_shape(settings, SHAPE) and has_plain_heads(settings) and settings.features_of_embedding != settings.width
+    def config(
+        self, settings: TransformerSettings, heads: Collection[str]
+    ) -> Mapping[str, Any] | None:
+        fits = (
+            has_shape(settings, SHAPE)
+            and has_plain_heads(settings)
+            and settings.features_of_embedding != settings.width
+        )
         if not fits or not settings.segments:
             return None
         return {
             "model_type": "albert",
-            "architectures": [class_name("Albert", heads, "ForPreTraining" if "classifier" in heads else "ForMaskedLM")],
+            "architectures": [
+                class_name(
+                    "Albert", heads, "ForPreTraining" if "classifier" in heads else "ForMaskedLM"
+                )
+            ],
             **write_fields(settings, FIELDS),
             "num_hidden_groups": 1,
             "inner_group_num": 1,
@@ -116,5 +136,10 @@ class Albert(Family):
 
     def keys(self, settings: TransformerSettings) -> Sequence[Key]:
         modules = [*MODULES.items(), *((theirs, ours) for ours, theirs in ANSWERS.items())]
-        keys = [Key(f"{theirs}.{part}", (f"{ours}.{part}",)) for theirs, ours in modules for part in ("weight", "bias")]
-        return [*keys, Key("predictions.bias", ("head.bias",))]  # another name of the decoder's bias, which counts
+        keys = [
+            Key(f"{theirs}.{part}", (f"{ours}.{part}",))
+            for theirs, ours in modules
+            for part in ("weight", "bias")
+        ]
+        # another name of the decoder's bias, which counts
+        return [*keys, Key("predictions.bias", ("head.bias",))]

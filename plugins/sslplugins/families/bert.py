@@ -20,7 +20,14 @@ from sslcli.api import (
     write_fields,
 )
 
-ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "relu": "relu", "silu": "silu", "swish": "silu"}
+ACTIVATIONS = {
+    "gelu": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "relu": "relu",
+    "silu": "silu",
+    "swish": "silu",
+}
 SHAPE: Mapping[str, Any] = {
     "architecture": "encoder",
     "feedforward": "plain",
@@ -91,13 +98,23 @@ class Bert(Family):
     def notes(self, config: Mapping[str, Any]) -> Sequence[str]:
         return ConfigReader(config).ignored("attention_probs_dropout_prob")
 
-    def config(self, settings: TransformerSettings, heads: Collection[str]) -> Mapping[str, Any] | None:
-        fits = has_shape(settings, SHAPE) and has_plain_heads(settings) and settings.features_of_embedding == settings.width
+    def config(
+        self, settings: TransformerSettings, heads: Collection[str]
+    ) -> Mapping[str, Any] | None:
+        fits = (
+            has_shape(settings, SHAPE)
+            and has_plain_heads(settings)
+            and settings.features_of_embedding == settings.width
+        )
         if not fits or not settings.segments:
             return None
         return {
             "model_type": "bert",
-            "architectures": [class_name("Bert", heads, "ForPreTraining" if "classifier" in heads else "ForMaskedLM")],
+            "architectures": [
+                class_name(
+                    "Bert", heads, "ForPreTraining" if "classifier" in heads else "ForMaskedLM"
+                )
+            ],
             **write_fields(settings, FIELDS),
             "position_embedding_type": "absolute",
             "attention_probs_dropout_prob": 0.0,
@@ -105,5 +122,10 @@ class Bert(Family):
 
     def keys(self, settings: TransformerSettings) -> Sequence[Key]:
         modules = [*MODULES.items(), *((theirs, ours) for ours, theirs in ANSWERS.items())]
-        keys = [Key(f"{theirs}.{part}", (f"{ours}.{part}",)) for theirs, ours in modules for part in ("weight", "bias")]
-        return [*keys, Key("cls.predictions.bias", ("head.bias",))]  # another name of the decoder's bias, which counts
+        keys = [
+            Key(f"{theirs}.{part}", (f"{ours}.{part}",))
+            for theirs, ours in modules
+            for part in ("weight", "bias")
+        ]
+        # another name of the decoder's bias, which counts
+        return [*keys, Key("cls.predictions.bias", ("head.bias",))]

@@ -19,7 +19,14 @@ from sslcli.api import (
     write_fields,
 )
 
-ACTIVATIONS = {"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu": "gelu", "relu": "relu", "silu": "silu", "swish": "silu"}
+ACTIVATIONS = {
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu": "gelu",
+    "relu": "relu",
+    "silu": "silu",
+    "swish": "silu",
+}
 SHAPE: Mapping[str, Any] = {
     "architecture": "decoder",
     "feedforward": "plain",
@@ -53,8 +60,13 @@ TRANSPOSED = {
     f"{LAYER}.mlp.c_fc": (f"{OURS}.feedforward.up",),
     f"{LAYER}.mlp.c_proj": (f"{OURS}.feedforward.down",),
 }
-ANSWERS = {"tokens.classifier": "classifier", "spans.classifier": "qa_outputs"}  # of sequences theirs reads the last token
-NORMS = {f"{LAYER}.ln_1": f"{OURS}.attention_norm", f"{LAYER}.ln_2": f"{OURS}.feedforward_norm", "transformer.ln_f": "backbone.norm"}
+# of sequences theirs reads the last token
+ANSWERS = {"tokens.classifier": "classifier", "spans.classifier": "qa_outputs"}
+NORMS = {
+    f"{LAYER}.ln_1": f"{OURS}.attention_norm",
+    f"{LAYER}.ln_2": f"{OURS}.feedforward_norm",
+    "transformer.ln_f": "backbone.norm",
+}
 
 
 class Gpt2(Family):
@@ -70,20 +82,30 @@ class Gpt2(Family):
         reader.only(add_cross_attention=False, scale_attn_weights=True)
         reader.only(scale_attn_by_inverse_layer_idx=False, reorder_and_upcast_attn=False)
         fields = read_fields(reader, FIELDS)
-        return TransformerSettings(**SHAPE, **fields, feedforward_width=reader.count("n_inner", 4 * fields["width"]))
+        return TransformerSettings(
+            **SHAPE, **fields, feedforward_width=reader.count("n_inner", 4 * fields["width"])
+        )
 
     def notes(self, config: Mapping[str, Any]) -> Sequence[str]:
         reader = ConfigReader(config)
         embeddings, layers = reader.number("embd_pdrop", 0.1), reader.number("resid_pdrop", 0.1)
-        different = [f"embd_pdrop {embeddings} is ignored: resid_pdrop {layers} holds for embeddings too"] if embeddings != layers else []
+        different = (
+            [f"embd_pdrop {embeddings} is ignored: resid_pdrop {layers} holds for embeddings too"]
+            if embeddings != layers
+            else []
+        )
         return [*reader.ignored("attn_pdrop"), *different]
 
-    def config(self, settings: TransformerSettings, heads: Collection[str]) -> Mapping[str, Any] | None:
+    def config(
+        self, settings: TransformerSettings, heads: Collection[str]
+    ) -> Mapping[str, Any] | None:
         if not has_shape(settings, SHAPE) or not has_plain_heads(settings):
             return None
         return {
             "model_type": "gpt2",
-            "architectures": [class_name("GPT2", heads, "LMHeadModel", answers=("tokens", "spans"))],
+            "architectures": [
+                class_name("GPT2", heads, "LMHeadModel", answers=("tokens", "spans"))
+            ],
             **write_fields(settings, FIELDS),
             "n_inner": settings.feedforward_width,
             "embd_pdrop": settings.dropout,
@@ -95,11 +117,23 @@ class Gpt2(Family):
             Key("transformer.wte.weight", ("backbone.inputs.token.weight",)),
             Key("transformer.wpe.weight", ("backbone.inputs.position.weight",)),
             *(
-                Key(f"{theirs}.{part}", tuple(f"{name}.{part}" for name in ours), transposed=part == "weight")
+                Key(
+                    f"{theirs}.{part}",
+                    tuple(f"{name}.{part}" for name in ours),
+                    transposed=part == "weight",
+                )
                 for theirs, ours in TRANSPOSED.items()
                 for part in ("weight", "bias")
             ),
-            *(Key(f"{theirs}.{part}", (f"{ours}.{part}",)) for theirs, ours in NORMS.items() for part in ("weight", "bias")),
-            *(Key(f"{theirs}.{part}", (f"{ours}.{part}",)) for ours, theirs in ANSWERS.items() for part in ("weight", "bias")),
+            *(
+                Key(f"{theirs}.{part}", (f"{ours}.{part}",))
+                for theirs, ours in NORMS.items()
+                for part in ("weight", "bias")
+            ),
+            *(
+                Key(f"{theirs}.{part}", (f"{ours}.{part}",))
+                for ours, theirs in ANSWERS.items()
+                for part in ("weight", "bias")
+            ),
             Key("lm_head.weight", ("head.weight",)),
         ]

@@ -22,7 +22,14 @@ from sslcli.api import (
     write_fields,
 )
 
-ACTIVATIONS = {"silu": "silu", "swish": "silu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh", "gelu_new": "gelu_tanh", "relu": "relu"}
+ACTIVATIONS = {
+    "silu": "silu",
+    "swish": "silu",
+    "gelu": "gelu",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_new": "gelu_tanh",
+    "relu": "relu",
+}
 CLASSES = {"llama": "Llama", "mistral": "Mistral", "qwen2": "Qwen2"}
 MISTRAL_WINDOW = 4096  # where its config is silent; null means that there is none
 SHAPE: Mapping[str, Any] = {
@@ -98,16 +105,26 @@ class Llama(Family):
     def notes(self, config: Mapping[str, Any]) -> Sequence[str]:
         return ConfigReader(config).ignored("attention_dropout")
 
-    def config(self, settings: TransformerSettings, heads: Collection[str]) -> Mapping[str, Any] | None:
+    def config(
+        self, settings: TransformerSettings, heads: Collection[str]
+    ) -> Mapping[str, Any] | None:
         windowed = settings.window_tokens is not None
-        if not has_shape(settings, SHAPE) or settings.biases == "all" or (windowed and settings.global_every):
+        if (
+            not has_shape(settings, SHAPE)
+            or settings.biases == "all"
+            or (windowed and settings.global_every)
+        ):
             return None
         if settings.rotary_base_local not in (None, settings.rotary_base):
             return None
-        kind = "qwen2" if settings.biases == "query_key_value" else "mistral" if windowed else "llama"
+        kind = (
+            "qwen2" if settings.biases == "query_key_value" else "mistral" if windowed else "llama"
+        )
         return self._config(kind, settings, heads)
 
-    def alternatives(self, settings: TransformerSettings, heads: Collection[str]) -> Sequence[Mapping[str, Any]]:
+    def alternatives(
+        self, settings: TransformerSettings, heads: Collection[str]
+    ) -> Sequence[Mapping[str, Any]]:
         """Return Llama with attention biases, which holds Qwen2's and a zero bias of the output."""
         if settings.biases != "query_key_value" or settings.window_tokens is not None:
             return ()
@@ -117,11 +134,16 @@ class Llama(Family):
         has_output_bias = config["model_type"] == "llama" and config.get("attention_bias")
         return {f"{LAYER}.self_attn.o_proj.bias": settings.width} if has_output_bias else {}
 
-    def _config(self, kind: str, settings: TransformerSettings, heads: Collection[str]) -> dict[str, Any]:
+    def _config(
+        self, kind: str, settings: TransformerSettings, heads: Collection[str]
+    ) -> dict[str, Any]:
         windowed = settings.window_tokens is not None
         sliding = {"sliding_window": settings.window_tokens} if windowed else {}
         if kind == "qwen2":
-            sliding |= {"use_sliding_window": windowed, "max_window_layers": 0 if windowed else settings.depth}
+            sliding |= {
+                "use_sliding_window": windowed,
+                "max_window_layers": 0 if windowed else settings.depth,
+            }
         return {
             "model_type": kind,
             "architectures": [class_name(CLASSES[kind], heads, "ForCausalLM", answers=("tokens",))],
@@ -135,28 +157,49 @@ class Llama(Family):
         }
 
     def keys(self, settings: TransformerSettings) -> Sequence[Key]:
-        return [Key(f"{theirs}.{part}", (f"{ours}.{part}",)) for theirs, ours in MODULES.items() for part in ("weight", "bias")]
+        return [
+            Key(f"{theirs}.{part}", (f"{ours}.{part}",))
+            for theirs, ours in MODULES.items()
+            for part in ("weight", "bias")
+        ]
 
 
 def _base(reader: ConfigReader) -> float:
-    """From rope_parameters, or from rope_theta beside rope_scaling, as it was written before 2026."""
+    """From rope_parameters, or from rope_theta beside rope_scaling, as it was written before
+    2026.
+    """
     bases = [rotary_base(reader.group(name), name) for name in ("rope_parameters", "rope_scaling")]
     theta = next((base for base in [*bases, reader.given("rope_theta")] if base is not None), None)
     return ConfigReader({"rope_theta": theta}).number("rope_theta", 10_000.0)
 
 
 def _window_tokens(reader: ConfigReader, depth: int) -> int | None:
-    """Width of the window where all layers have one, None where none has. Raises ModelError for a mixture."""
+    """Width of the window where all layers have one, None where none has. Raises ModelError for a
+    mixture.
+    """
     kind = reader.given("model_type")
     if kind == "llama" or (kind == "qwen2" and not reader.given("use_sliding_window")):
         return None
     if kind == "mistral":
-        return reader.count("sliding_window", MISTRAL_WINDOW) if reader.values.get("sliding_window", MISTRAL_WINDOW) else None
+        return (
+            reader.count("sliding_window", MISTRAL_WINDOW)
+            if reader.values.get("sliding_window", MISTRAL_WINDOW)
+            else None
+        )
     types = reader.given("layer_types")
     if types is None:
         first = reader.number("max_window_layers", 28.0)
-        types = ["sliding_attention" if layer >= first else "full_attention" for layer in range(depth)]
-    every = layer_pattern([name == "sliding_attention" for name in types]) if isinstance(types, list) else None
+        types = [
+            "sliding_attention" if layer >= first else "full_attention" for layer in range(depth)
+        ]
+    every = (
+        layer_pattern([name == "sliding_attention" for name in types])
+        if isinstance(types, list)
+        else None
+    )
     if every not in (0, 1) or len(types) != depth:
-        raise ModelError("config.json: some layers see a window and others everything", "decoders load where all layers are alike")
+        raise ModelError(
+            "config.json: some layers see a window and others everything",
+            "decoders load where all layers are alike",
+        )
     return reader.count("sliding_window", 4096) if every == 0 else None

@@ -25,7 +25,13 @@ from sslcli.api import (
     write_fields,
 )
 
-ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "relu": "relu", "silu": "silu"}
+ACTIVATIONS = {
+    "gelu": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "relu": "relu",
+    "silu": "silu",
+}
 FULL, WINDOWED = "full_attention", "sliding_attention"
 SHAPE: Mapping[str, Any] = {
     "architecture": "encoder",
@@ -65,27 +71,47 @@ class ModernBert(Family):
 
     def settings(self, config: Mapping[str, Any]) -> TransformerSettings:
         reader = ConfigReader(config)
-        reader.only(norm_bias=False, attention_bias=False, mlp_bias=False, classifier_bias=False, decoder_bias=True)
+        reader.only(
+            norm_bias=False,
+            attention_bias=False,
+            mlp_bias=False,
+            classifier_bias=False,
+            decoder_bias=True,
+        )
         fields = read_fields(reader, FIELDS)
         reader.only(classifier_activation=config.get("hidden_activation", "gelu"))
         every = _global_every(reader, fields["depth"])
         bases = reader.group("rope_parameters")
-        fields |= {"rotary_base": _base(reader, bases, FULL, "global_rope_theta", 160_000.0), "global_every": every}
+        fields |= {
+            "rotary_base": _base(reader, bases, FULL, "global_rope_theta", 160_000.0),
+            "global_every": every,
+        }
         if every != 1:
             fields["window_tokens"] = reader.count("local_attention", 128)
-            fields["rotary_base_local"] = _base(reader, bases, WINDOWED, "local_rope_theta", 10_000.0)
+            fields["rotary_base_local"] = _base(
+                reader, bases, WINDOWED, "local_rope_theta", 10_000.0
+            )
         return TransformerSettings(**SHAPE, **fields)
 
     def notes(self, config: Mapping[str, Any]) -> Sequence[str]:
         return ConfigReader(config).ignored("attention_dropout", "embedding_dropout")
 
-    def config(self, settings: TransformerSettings, heads: Collection[str]) -> Mapping[str, Any] | None:
-        fits = has_shape(settings, SHAPE) and has_plain_heads(settings) and settings.features_of_embedding == settings.width
+    def config(
+        self, settings: TransformerSettings, heads: Collection[str]
+    ) -> Mapping[str, Any] | None:
+        fits = (
+            has_shape(settings, SHAPE)
+            and has_plain_heads(settings)
+            and settings.features_of_embedding == settings.width
+        )
         every = 1 if settings.window_tokens is None else settings.global_every
         if not fits or not every:
             return None
         local_base = settings.rotary_base_local or settings.rotary_base
-        types = [FULL if settings.window_of(layer) is None else WINDOWED for layer in range(settings.depth)]
+        types = [
+            FULL if settings.window_of(layer) is None else WINDOWED
+            for layer in range(settings.depth)
+        ]
         return {
             "model_type": "modernbert",
             "architectures": [class_name("ModernBert", heads, "ForMaskedLM", answers=())],
@@ -116,7 +142,10 @@ class ModernBert(Family):
             Key(f"{LAYER}.attn.Wo.weight", (f"{OURS}.attention.output.weight",)),
             Key(f"{LAYER}.mlp_norm.weight", (f"{OURS}.feedforward_norm.weight",)),
             # The first half is the one that is activated, which they call the input.
-            Key(f"{LAYER}.mlp.Wi.weight", (f"{OURS}.feedforward.gate.weight", f"{OURS}.feedforward.up.weight")),
+            Key(
+                f"{LAYER}.mlp.Wi.weight",
+                (f"{OURS}.feedforward.gate.weight", f"{OURS}.feedforward.up.weight"),
+            ),
             Key(f"{LAYER}.mlp.Wo.weight", (f"{OURS}.feedforward.down.weight",)),
             Key("model.final_norm.weight", ("backbone.norm.weight",)),
             Key("head.dense.weight", ("head.dense.weight",)),
@@ -130,17 +159,28 @@ def _global_every(reader: ConfigReader, depth: int) -> int:
     types = reader.given("layer_types")
     if types is None:
         return reader.count("global_attn_every_n_layers", 3)
-    known = isinstance(types, list) and len(types) == depth and all(name in (FULL, WINDOWED) for name in types)
+    known = (
+        isinstance(types, list)
+        and len(types) == depth
+        and all(name in (FULL, WINDOWED) for name in types)
+    )
     every = layer_pattern([name == WINDOWED for name in types]) if known else None
     if every is None:
         raise ModelError(
-            f"config.json: layer_types {types!r:.60} are not {depth} layers of which every so many see everything, from the first",
+            (
+                f"config.json: layer_types {types!r:.60} are not {depth} "
+                "layers of which every so many see everything, from the first"
+            ),
             "only such models load",
         )
     return every
 
 
-def _base(reader: ConfigReader, bases: Mapping[str, Any], kind: str, older: str, default: float) -> float:
+def _base(
+    reader: ConfigReader, bases: Mapping[str, Any], kind: str, older: str, default: float
+) -> float:
     parameters = bases.get(kind)
     theta = rotary_base(parameters, "rope_parameters") if isinstance(parameters, Mapping) else None
-    return ConfigReader({older: reader.number(older, default) if theta is None else theta}).number(older)
+    return ConfigReader({older: reader.number(older, default) if theta is None else theta}).number(
+        older
+    )

@@ -82,18 +82,34 @@ class Roberta(Family):
 
     def settings(self, config: Mapping[str, Any]) -> TransformerSettings:
         reader = ConfigReader(config)
-        reader.only(is_decoder=False, add_cross_attention=False, position_embedding_type="absolute", hidden_act="gelu")
+        reader.only(
+            is_decoder=False,
+            add_cross_attention=False,
+            position_embedding_type="absolute",
+            hidden_act="gelu",
+        )
         offset = int(reader.number("pad_token_id", 1.0)) + 1
         longest = reader.count("max_position_embeddings") - offset
         if longest < 1:
-            raise ModelError(f"config.json: pad_token_id {offset - 1} leaves no room for positions", "the file is damaged")
-        return TransformerSettings(**SHAPE, **read_fields(reader, FIELDS), position_offset=offset, longest_tokens=longest)
+            raise ModelError(
+                f"config.json: pad_token_id {offset - 1} leaves no room for positions",
+                "the file is damaged",
+            )
+        return TransformerSettings(
+            **SHAPE, **read_fields(reader, FIELDS), position_offset=offset, longest_tokens=longest
+        )
 
     def notes(self, config: Mapping[str, Any]) -> Sequence[str]:
         return ConfigReader(config).ignored("attention_probs_dropout_prob")
 
-    def config(self, settings: TransformerSettings, heads: Collection[str]) -> Mapping[str, Any] | None:
-        fits = has_shape(settings, SHAPE) and has_plain_heads(settings) and settings.features_of_embedding == settings.width
+    def config(
+        self, settings: TransformerSettings, heads: Collection[str]
+    ) -> Mapping[str, Any] | None:
+        fits = (
+            has_shape(settings, SHAPE)
+            and has_plain_heads(settings)
+            and settings.features_of_embedding == settings.width
+        )
         if not fits or not settings.segments or not settings.position_offset:
             return None
         return {
@@ -109,5 +125,10 @@ class Roberta(Family):
 
     def keys(self, settings: TransformerSettings) -> Sequence[Key]:
         modules = [*MODULES.items(), *((theirs, ours) for ours, theirs in ANSWERS.items())]
-        keys = [Key(f"{theirs}.{part}", (f"{ours}.{part}",)) for theirs, ours in modules for part in ("weight", "bias")]
-        return [*keys, Key("lm_head.bias", ("head.bias",))]  # another name of the decoder's bias, which counts
+        keys = [
+            Key(f"{theirs}.{part}", (f"{ours}.{part}",))
+            for theirs, ours in modules
+            for part in ("weight", "bias")
+        ]
+        # another name of the decoder's bias, which counts
+        return [*keys, Key("lm_head.bias", ("head.bias",))]

@@ -37,7 +37,8 @@ from sslcli.api import (
     setting,
 )
 
-PROMPT_TOKENS, NEW_TOKENS = 6, 24  # of a sample that is continued while it learns, and what is added at most
+# of a sample that is continued while it learns, and what is added at most
+PROMPT_TOKENS, NEW_TOKENS = 6, 24
 READ_FIRST = 12  # tokens of each sample that --show-batch gives as read, before what follows
 
 
@@ -59,9 +60,13 @@ class Continue(Config):
 
     text: str = setting("", "text to be continued; from nothing when not given")
     new_tokens: int = setting(40, "most tokens to add", gt=0)
-    temperature: float = setting(0.8, "sampling temperature: 0 takes the likeliest token", ge=0, allow_inf_nan=False)
+    temperature: float = setting(
+        0.8, "sampling temperature: 0 takes the likeliest token", ge=0, allow_inf_nan=False
+    )
     top_k: int | None = setting(None, "sample among this many of the likeliest tokens", gt=0)
-    top_p: float = setting(0.95, "nucleus sampling: the smallest set of tokens with this much probability", gt=0, le=1)
+    top_p: float = setting(
+        0.95, "nucleus sampling: the smallest set of tokens with this much probability", gt=0, le=1
+    )
     count: int = setting(1, "continuations", gt=0)
 
 
@@ -90,7 +95,8 @@ class CausalLanguageModel(Readout[NextTokenBatch, "CausalLanguageModel.Options"]
         has_next_T = np.ones(len(batch.ids), dtype=bool)
         has_next_T[batch.starts[1:] - 1] = False
         places_N = np.flatnonzero(has_next_T)
-        # A sample's bytes cover its first token too, which nothing predicts: it takes its even share of them away.
+        # A sample's bytes cover its first token too, which nothing predicts: it takes its even
+        # share of them away.
         covered_bytes = float((batch.fields["bytes"] * (1 - 1 / batch.lengths)).sum())
         return NextTokenBatch(
             Inputs.of(batch),
@@ -129,7 +135,11 @@ class CausalLanguageModel(Readout[NextTokenBatch, "CausalLanguageModel.Options"]
         most = min(NEW_TOKENS, self.context.architecture.longest_tokens - 2 * PROMPT_TOKENS)
         own = (sample.tokens for sample in samples if sample.tokens is not None)
         plain = [tokens_T[~self.tokenizer.specials[tokens_T]] for tokens_T in own]
-        texts = [self.tokenizer.decode(tokens_T[:PROMPT_TOKENS]) for tokens_T in plain if len(tokens_T) >= 3]
+        texts = [
+            self.tokenizer.decode(tokens_T[:PROMPT_TOKENS])
+            for tokens_T in plain
+            if len(tokens_T) >= 3
+        ]
         return [(text, Continue(text=text, new_tokens=most)) for text in texts] if most > 0 else []
 
     def generate(self, backbone: Transformer, request: Continue, rng: Rng) -> Iterator[Artifact]:
@@ -139,7 +149,13 @@ class CausalLanguageModel(Readout[NextTokenBatch, "CausalLanguageModel.Options"]
         prompt = self._prompt(request.text)
         if not len(prompt):
             if self.tokenizer.end is None:
-                raise DataError("there is nothing to continue, and this tokenizer has no end token to begin after", "give it some --text")
+                raise DataError(
+                    (
+                        "there is nothing to continue, and this "
+                        "tokenizer has no end token to begin after"
+                    ),
+                    "give it some --text",
+                )
             prompt = np.asarray([self.tokenizer.end], dtype=np.int64)
         steps_S, prompts_B = np.arange(request.new_tokens), np.arange(request.count)
         uniforms_SB = rng.uniform("token", prompts_B[None, :], steps_S[:, None])
@@ -157,7 +173,11 @@ class CausalLanguageModel(Readout[NextTokenBatch, "CausalLanguageModel.Options"]
         )
         for tokens in added:
             whole = np.concatenate([prompt, tokens.cpu().numpy()])
-            yield Artifact(self.tokenizer.decode(whole[~self.tokenizer.specials[whole]]), None, {"prompt": request.text})
+            yield Artifact(
+                self.tokenizer.decode(whole[~self.tokenizer.specials[whole]]),
+                None,
+                {"prompt": request.text},
+            )
 
     def _prompt(self, text: str) -> np.ndarray:
         """Tokenize a prompt, with the special tokens that begin a text.

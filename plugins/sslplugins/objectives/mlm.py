@@ -69,15 +69,22 @@ class MaskedLanguageModel(Readout[MaskedBatch, "MaskedLanguageModel.Options"]):
     """
 
     class Options(Config):
-        mask_rate: float = setting(0.15, "share of the tokens (or words) that become targets", gt=0, le=1)
+        mask_rate: float = setting(
+            0.15, "share of the tokens (or words) that become targets", gt=0, le=1
+        )
         mask_share: float = setting(0.8, "share of the targets that [MASK] replaces", ge=0, le=1)
-        random_share: float = setting(0.1, "share of the targets that a random token replaces; the rest is kept", ge=0, le=1)
+        random_share: float = setting(
+            0.1, "share of the targets that a random token replaces; the rest is kept", ge=0, le=1
+        )
         whole_words: bool = setting(False, "hide all pieces of a word or none")
 
         @model_validator(mode="after")
         def _shares(self) -> Self:
             if self.mask_share + self.random_share > 1 + 1e-9:
-                raise ValueError(f"mask_share {self.mask_share} and random_share {self.random_share} are more than 1 together")
+                raise ValueError(
+                    f"mask_share {self.mask_share} and random_share "
+                    f"{self.random_share} are more than 1 together"
+                )
             return self
 
     Request = FillBlanks
@@ -99,12 +106,24 @@ class MaskedLanguageModel(Readout[MaskedBatch, "MaskedLanguageModel.Options"]):
         places_N = np.flatnonzero(self._chosen(batch, rng))
         samples_N, positions_N = batch.sample_of[places_N], batch.positions[places_N]
         fate_N = rng.uniform("fate", samples_N, positions_N)
-        stranger_N = self.ordinary[(rng.uniform("stranger", samples_N, positions_N) * len(self.ordinary)).astype(np.int64)]
-        masked, replaced = self.options.mask_share, self.options.mask_share + self.options.random_share
+        stranger_N = self.ordinary[
+            (rng.uniform("stranger", samples_N, positions_N) * len(self.ordinary)).astype(np.int64)
+        ]
+        masked, replaced = (
+            self.options.mask_share,
+            self.options.mask_share + self.options.random_share,
+        )
         targets_N = batch.ids[places_N]
         tokens_T = batch.ids.copy()
-        tokens_T[places_N] = np.where(fate_N < masked, self.mask, np.where(fate_N < replaced, stranger_N, targets_N))
-        return MaskedBatch(Inputs.of(batch, tokens_T), {"mlm": len(places_N)}, torch.from_numpy(places_N), torch.from_numpy(targets_N))
+        tokens_T[places_N] = np.where(
+            fate_N < masked, self.mask, np.where(fate_N < replaced, stranger_N, targets_N)
+        )
+        return MaskedBatch(
+            Inputs.of(batch, tokens_T),
+            {"mlm": len(places_N)},
+            torch.from_numpy(places_N),
+            torch.from_numpy(targets_N),
+        )
 
     def _chosen(self, batch: Batch, rng: Rng) -> np.ndarray:
         """Return bool [T]: each token (or word) independently with probability mask_rate, and the
@@ -114,12 +133,19 @@ class MaskedLanguageModel(Readout[MaskedBatch, "MaskedLanguageModel.Options"]):
         begins_T = np.ones(len(batch.ids), dtype=bool)
         if self.options.whole_words:
             after_special_T = np.append(True, special_T[:-1])
-            begins_T = ~self.tokenizer.continues[batch.ids] | special_T | after_special_T | (batch.positions == 0)
+            begins_T = (
+                ~self.tokenizer.continues[batch.ids]
+                | special_T
+                | after_special_T
+                | (batch.positions == 0)
+            )
         word_of_T = np.cumsum(begins_T) - 1
         chance_T = rng.uniform("target", batch.sample_of, batch.positions)[begins_T][word_of_T]
         chance_T[special_T] = np.inf
         least_B = np.minimum.reduceat(chance_T, batch.starts[:-1])
-        return (chance_T < self.options.mask_rate) | ((chance_T == np.repeat(least_B, batch.lengths)) & ~special_T)
+        return (chance_T < self.options.mask_rate) | (
+            (chance_T == np.repeat(least_B, batch.lengths)) & ~special_T
+        )
 
     def read(self, hidden: Hidden, batch: MaskedBatch, backbone: Transformer) -> Loss:
         """Return the cross-entropy of the masked tokens, summed over N targets, in nats."""
@@ -127,7 +153,10 @@ class MaskedLanguageModel(Readout[MaskedBatch, "MaskedLanguageModel.Options"]):
         loss, count = self.head.loss(hidden_ND, batch.targets_N, backbone), batch.counts["mlm"]
         return Loss(
             {"mlm": loss.nll_sum},
-            {"accuracy": Ratio(loss.correct, count), "perplexity": Ratio(loss.nll_sum.detach(), count, exponential=True)},
+            {
+                "accuracy": Ratio(loss.correct, count),
+                "perplexity": Ratio(loss.nll_sum.detach(), count, exponential=True),
+            },
         )
 
     def targets(self, batch: MaskedBatch) -> TokenTargets:
@@ -151,7 +180,9 @@ class MaskedLanguageModel(Readout[MaskedBatch, "MaskedLanguageModel.Options"]):
         cuts = np.searchsorted(places_N, np.cumsum((0, *lengths)))
         answers = [", ".join(words_N[start:stop]) for start, stop in pairwise(cuts)]
         roles = dict.fromkeys(places_N.tolist(), "corrupted")
-        passages = passages_of(batch.inputs.ids_T.numpy(), lengths, self.tokenizer, roles=roles, answers=answers)
+        passages = passages_of(
+            batch.inputs.ids_T.numpy(), lengths, self.tokenizer, roles=roles, answers=answers
+        )
         return Report("what was hidden, and what is to be predicted", passages=passages)
 
     def restore(self, backbone: Transformer, batch: MaskedBatch) -> Sequence[Restoration]:
@@ -161,28 +192,47 @@ class MaskedLanguageModel(Readout[MaskedBatch, "MaskedLanguageModel.Options"]):
             chance_NV = self.head(hidden_ND, backbone).float().log_softmax(dim=-1)
         error_N = -chance_NV.gather(1, batch.targets_N[:, None])[:, 0].cpu().numpy()
         known_V = torch.from_numpy(self.tokenizer.known).to(chance_NV.device)
-        told_N = chance_NV[:, : len(known_V)].masked_fill(~known_V, -torch.inf).argmax(dim=-1).cpu().numpy()
+        told_N = (
+            chance_NV[:, : len(known_V)]
+            .masked_fill(~known_V, -torch.inf)
+            .argmax(dim=-1)
+            .cpu()
+            .numpy()
+        )
         corrupted_T, places_N = batch.inputs.ids_T.cpu().numpy(), batch.places_N.cpu().numpy()
         input_T, restored_T = corrupted_T.copy(), corrupted_T.copy()
         input_T[places_N], restored_T[places_N] = batch.targets_N.cpu().numpy(), told_N
         starts = np.cumsum((0, *batch.inputs.packing.lengths))
         found = []
         for start, stop in pairwise(starts.tolist()):
-            before, seen, told = (self._text(tokens_T[start:stop]) for tokens_T in (input_T, corrupted_T, restored_T))
+            before, seen, told = (
+                self._text(tokens_T[start:stop]) for tokens_T in (input_T, corrupted_T, restored_T)
+            )
             own_N = error_N[(places_N >= start) & (places_N < stop)]
-            found.append(Restoration(before, seen, told, float(own_N.mean()) if len(own_N) else 0.0))
+            found.append(
+                Restoration(before, seen, told, float(own_N.mean()) if len(own_N) else 0.0)
+            )
         return found
 
     def _text(self, tokens_T: np.ndarray) -> str:
         """Blanks are shown, other special tokens are not."""
-        return self.tokenizer.decode(tokens_T[~self.tokenizer.specials[tokens_T] | (tokens_T == self.mask)])
+        return self.tokenizer.decode(
+            tokens_T[~self.tokenizer.specials[tokens_T] | (tokens_T == self.mask)]
+        )
 
     def illustrations(self, samples: Sequence[Sample]) -> Sequence[tuple[str, FillBlanks]]:
         """Request fill-in-the-blank predictions for one word of each sample; the word stands beside
         it.
         """
-        asked = (one_blank(sample.tokens, self.tokenizer) for sample in samples if sample.tokens is not None)
-        return [(f"{text} ({word})" if word else text, FillBlanks(text=text)) for text, word in filter(None, asked)]
+        asked = (
+            one_blank(sample.tokens, self.tokenizer)
+            for sample in samples
+            if sample.tokens is not None
+        )
+        return [
+            (f"{text} ({word})" if word else text, FillBlanks(text=text))
+            for text, word in filter(None, asked)
+        ]
 
     def generate(self, backbone: Transformer, request: FillBlanks, rng: Rng) -> Iterator[Artifact]:
         """Yield the likeliest tokens for each blank, best first; one forward pass, no sampling."""
@@ -191,13 +241,18 @@ class MaskedLanguageModel(Readout[MaskedBatch, "MaskedLanguageModel.Options"]):
         device = backbone.embedding.device
         inputs = Inputs.pack([tokens_T], device=device)
         with torch.no_grad():
-            hidden_ND = backbone(inputs).last_TD.index_select(0, torch.from_numpy(blanks_N).to(device))
+            hidden_ND = backbone(inputs).last_TD.index_select(
+                0, torch.from_numpy(blanks_N).to(device)
+            )
             probability_NV = self.head(hidden_ND, backbone).float().softmax(dim=-1)
-        # A row of the embedding without a token, as where it is padded, is no candidate; it has its share all the same.
+        # A row of the embedding without a token, as where it is padded, is no candidate; it has its
+        # share all the same.
         known_V = torch.from_numpy(self.tokenizer.known).to(device)
         shares_NV = probability_NV[:, : len(known_V)].masked_fill(~known_V, -1.0)
         best_NK = shares_NV.topk(min(request.top, int(known_V.sum())), dim=-1)
-        for blank, (scores, tokens) in enumerate(zip(best_NK.values.tolist(), best_NK.indices.tolist(), strict=True), start=1):
+        for blank, (scores, tokens) in enumerate(
+            zip(best_NK.values.tolist(), best_NK.indices.tolist(), strict=True), start=1
+        ):
             for score, token in zip(scores, tokens, strict=True):
                 yield Artifact(self.tokenizer.decode([token]).strip(), score, {"blank": blank})
 
@@ -211,7 +266,9 @@ class MaskedLanguageModel(Readout[MaskedBatch, "MaskedLanguageModel.Options"]):
 
 
 def one_blank(tokens_T: np.ndarray, tokenizer: Tokenizer) -> tuple[str, str] | None:
-    """The middle of a sample with one token blanked, and that token's text; None where there is too little of it."""
+    """The middle of a sample with one token blanked, and that token's text; None where there is too
+    little of it.
+    """
     assert tokenizer.mask is not None, "this objective is not made without one"
     plain_T = tokens_T[~tokenizer.specials[tokens_T]]
     if len(plain_T) < 3:

@@ -41,7 +41,8 @@ from sslcli.api import (
 
 FOLLOWS, STRANGER = 0, 1
 ANSWERS = ("the second part follows", "the second part comes from elsewhere")
-MOST_TRIES = 200  # for a document of the same language; a language of one document keeps its own second parts
+# for a document of the same language; a language of one document keeps its own second parts
+MOST_TRIES = 200
 MOST_CANDIDATES = 20
 
 
@@ -60,7 +61,9 @@ class NextSentence(Readout[PairBatch, "NextSentence.Options"]):
     """
 
     class Options(Config):
-        stranger_rate: float = setting(0.5, "share of the pairs whose second part comes from another document", gt=0, lt=1)
+        stranger_rate: float = setting(
+            0.5, "share of the pairs whose second part comes from another document", gt=0, lt=1
+        )
 
     summary = "tell whether the second part follows the first (BERT)"
     architectures = frozenset({"encoder"})
@@ -76,7 +79,10 @@ class NextSentence(Readout[PairBatch, "NextSentence.Options"]):
     def arrange(self, corpus: Corpus) -> Iterator[Rows]:
         documents = np.asarray(corpus.spans[:, 0])
         if not len(documents) or documents.min() == documents.max():
-            raise DataError("nsp takes strangers from other documents, and the data is one document", "give it more documents, or use sop")
+            raise DataError(
+                "nsp takes strangers from other documents, and the data is one document",
+                "give it more documents, or use sop",
+            )
         return super().arrange(corpus)
 
     def sample(self, corpus: Corpus, row: np.ndarray, rng: SampleRng) -> Sample:
@@ -88,21 +94,36 @@ class NextSentence(Readout[PairBatch, "NextSentence.Options"]):
         found = self._stranger(corpus, document, sentences, stop - middle, room, rng)
         if found is None:
             return replace(pair, fields={**pair.fields, "label": FOLLOWS})
-        tokens, segments = join_pair(corpus.tokens(start, middle), corpus.tokens(*found), self.tokenizer)
+        tokens, segments = join_pair(
+            corpus.tokens(start, middle), corpus.tokens(*found), self.tokenizer
+        )
         covered = corpus.bytes_between(start, middle) + corpus.bytes_between(*found)
-        return replace(pair, tokens=tokens, segments=segments, fields={"bytes": covered, "label": STRANGER})
+        return replace(
+            pair, tokens=tokens, segments=segments, fields={"bytes": covered, "label": STRANGER}
+        )
 
     def _stranger(
-        self, corpus: Corpus, document: int, sentences: int, wanted_tokens: int, room_tokens: int, rng: SampleRng
+        self,
+        corpus: Corpus,
+        document: int,
+        sentences: int,
+        wanted_tokens: int,
+        room_tokens: int,
+        rng: SampleRng,
     ) -> tuple[int, int] | None:
-        """First and last token of as many sentences as the true second part has, in another document of its language.
+        """First and last token of as many sentences as the true second part has, in another
+        document of its language.
 
-        Of some candidates that are whole and fit into the room, the one nearest to the true part's length: a true pair
-        fills its sequence, and whatever merely fits would be shorter and tell itself apart. Where none fits, as much of
-        the first as does; None where the language has no other document.
+        Of some candidates that are whole and fit into the room, the one nearest to the true part's
+        length: a true pair fills its sequence, and whatever merely fits would be shorter and tell
+        itself apart. Where none fits, as much of the first as does; None where the language has no
+        other document.
         """
         generator = rng.generator("stranger part")
-        spans, places = generator.integers(len(corpus.spans), size=MOST_TRIES), generator.random(MOST_TRIES)
+        spans, places = (
+            generator.integers(len(corpus.spans), size=MOST_TRIES),
+            generator.random(MOST_TRIES),
+        )
         language, cut, fitting = corpus.language_of(document), None, []
         for span, place in zip(spans.tolist(), places.tolist(), strict=True):
             other, first, last = corpus.spans[span].tolist()
@@ -117,10 +138,16 @@ class NextSentence(Readout[PairBatch, "NextSentence.Options"]):
                     break
             if cut is None and stop_token > start_token:
                 cut = start_token, min(stop_token, start_token + room_tokens)
-        return min(fitting, key=lambda part: abs(part[1] - part[0] - wanted_tokens)) if fitting else cut
+        return (
+            min(fitting, key=lambda part: abs(part[1] - part[0] - wanted_tokens))
+            if fitting
+            else cut
+        )
 
     def collate(self, batch: Batch, rng: Rng) -> PairBatch:
-        return PairBatch(Inputs.of(batch), {"nsp": len(batch)}, torch.from_numpy(batch.fields["label"]))
+        return PairBatch(
+            Inputs.of(batch), {"nsp": len(batch)}, torch.from_numpy(batch.fields["label"])
+        )
 
     def read(self, hidden: Hidden, batch: PairBatch, backbone: Transformer) -> Loss:
         """Return the binary cross-entropy, summed over B pairs, in nats."""
@@ -132,5 +159,7 @@ class NextSentence(Readout[PairBatch, "NextSentence.Options"]):
     def show(self, batch: PairBatch) -> Report:
         answers = [ANSWERS[label] for label in batch.labels_B.tolist()]
         inputs = batch.inputs
-        passages = passages_of(inputs.ids_T.numpy(), inputs.packing.lengths, self.tokenizer, answers=answers)
+        passages = passages_of(
+            inputs.ids_T.numpy(), inputs.packing.lengths, self.tokenizer, answers=answers
+        )
         return Report("two parts, and whether the second follows the first", passages=passages)

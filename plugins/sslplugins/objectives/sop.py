@@ -71,11 +71,17 @@ class SentenceOrder(Readout[OrderBatch, "SentenceOrder.Options"]):
         if rng.uniform("swap") < 0.5:
             return replace(pair, fields={**pair.fields, "label": IN_ORDER})
         _, start, middle, stop, _ = row.tolist()
-        tokens, segments = join_pair(corpus.tokens(middle, stop), corpus.tokens(start, middle), self.tokenizer)
-        return replace(pair, tokens=tokens, segments=segments, fields={**pair.fields, "label": SWAPPED})
+        tokens, segments = join_pair(
+            corpus.tokens(middle, stop), corpus.tokens(start, middle), self.tokenizer
+        )
+        return replace(
+            pair, tokens=tokens, segments=segments, fields={**pair.fields, "label": SWAPPED}
+        )
 
     def collate(self, batch: Batch, rng: Rng) -> OrderBatch:
-        return OrderBatch(Inputs.of(batch), {"sop": len(batch)}, torch.from_numpy(batch.fields["label"]))
+        return OrderBatch(
+            Inputs.of(batch), {"sop": len(batch)}, torch.from_numpy(batch.fields["label"])
+        )
 
     def read(self, hidden: Hidden, batch: OrderBatch, backbone: Transformer) -> Loss:
         """Return the binary cross-entropy, summed over B pairs, in nats."""
@@ -87,5 +93,7 @@ class SentenceOrder(Readout[OrderBatch, "SentenceOrder.Options"]):
     def show(self, batch: OrderBatch) -> Report:
         answers = [ANSWERS[label] for label in batch.labels_B.tolist()]
         inputs = batch.inputs
-        passages = passages_of(inputs.ids_T.numpy(), inputs.packing.lengths, self.tokenizer, answers=answers)
+        passages = passages_of(
+            inputs.ids_T.numpy(), inputs.packing.lengths, self.tokenizer, answers=answers
+        )
         return Report("two parts, and whether they are in their order", passages=passages)

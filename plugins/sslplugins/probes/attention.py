@@ -30,7 +30,12 @@ from sslcli.api import (
 MOST_CELLS = 200_000  # of all maps in one report
 STANDS_OUT = 0.5  # of a head's attention, on one pattern
 NEARLY_EVEN = 0.95  # of the entropy that even attention has
-PATTERNS = {"self": "the token itself", "previous": "the token before", "next": "the token behind", "special": "special tokens"}
+PATTERNS = {
+    "self": "the token itself",
+    "previous": "the token before",
+    "next": "the token behind",
+    "special": "special tokens",
+}
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,10 @@ class Look:
         places = np.arange(len(map_TT))
         logs = np.log(np.where(map_TT > 0, map_TT, 1.0))
         beside = {"self": 0, "previous": -1, "next": 1}
-        shares = {name: float(np.diagonal(map_TT, offset).mean()) if len(map_TT) > abs(offset) else 0.0 for name, offset in beside.items()}
+        shares = {
+            name: float(np.diagonal(map_TT, offset).mean()) if len(map_TT) > abs(offset) else 0.0
+            for name, offset in beside.items()
+        }
         return cls(
             entropy=float(-(map_TT * logs).sum(axis=1).mean()),
             distance=float((map_TT * np.abs(places[:, None] - places[None, :])).sum(axis=1).mean()),
@@ -83,7 +91,9 @@ class AttentionMaps(Probe["AttentionMaps.Options"]):
     positional_fields = "text"
 
     class Options(Config):
-        text: str = setting("", "the text to look at; the first sentence of the data when not given")
+        text: str = setting(
+            "", "the text to look at; the first sentence of the data when not given"
+        )
         layer: int | None = setting(None, "layer of the map, from 1; the last when not given", ge=1)
         head: int = setting(1, "head of the map, from 1", ge=1)
 
@@ -91,28 +101,53 @@ class AttentionMaps(Probe["AttentionMaps.Options"]):
         settings, options = model.backbone.settings, self.options
         layer = model.depth if options.layer is None else options.layer
         if layer > model.depth:
-            raise UsageError(f"layer {layer} does not exist", f"this model has layers 1 to {model.depth} with attention in them")
+            raise UsageError(
+                f"layer {layer} does not exist",
+                f"this model has layers 1 to {model.depth} with attention in them",
+            )
         if options.head > settings.heads:
-            raise UsageError(f"head {options.head} does not exist", f"a layer of this model has heads 1 to {settings.heads}")
+            raise UsageError(
+                f"head {options.head} does not exist",
+                f"a layer of this model has heads 1 to {settings.heads}",
+            )
         pieces = pieces_of(model, options.text or _first_sentence(model))
         maps = _maps(model, pieces)
-        looks = {at: [Look.of(map_TT, pieces.special) for map_TT in maps_HTT] for at, maps_HTT in maps.items()}
+        looks = {
+            at: [Look.of(map_TT, pieces.special) for map_TT in maps_HTT]
+            for at, maps_HTT in maps.items()
+        }
         even = {at: Look.of(_even(settings, at, len(pieces.tokens)), pieces.special) for at in maps}
-        notes = [f"layer {layer} of {model.depth}, head {options.head} of {settings.heads}; {len(pieces.tokens)} tokens"]
+        notes = [
+            (
+                f"layer {layer} of {model.depth}, head {options.head} "
+                f"of {settings.heads}; {len(pieces.tokens)} tokens"
+            )
+        ]
         shown = maps
         if len(maps) * settings.heads * len(pieces.tokens) ** 2 > MOST_CELLS:
             shown = {layer: maps[layer]}
             notes.append(f"the text is long, so only the maps of layer {layer} are given")
-        evenness = [[each.entropy / (even[at].entropy or 1.0) for each in found] for at, found in looks.items()]
+        evenness = [
+            [each.entropy / (even[at].entropy or 1.0) for each in found]
+            for at, found in looks.items()
+        ]
         on_special = [[each.shares["special"] for each in found] for found in looks.values()]
         return Report(
             title=f"attention of {model.name}",
             tables=[_table(layer, looks[layer], even[layer])],
             matrices=[
-                _matrix(f"attention, layer {layer}, head {options.head}", pieces, maps[layer][options.head - 1]),
+                _matrix(
+                    f"attention, layer {layer}, head {options.head}",
+                    pieces,
+                    maps[layer][options.head - 1],
+                ),
                 _by_head("entropy of layer by head, of 1 for uniform attention", evenness),
                 _by_head("share of layer by head on special tokens", on_special),
-                *(_matrix(f"layer {at} head {head}", pieces, found[head - 1]) for at, found in shown.items() for head in _numbers(found)),
+                *(
+                    _matrix(f"layer {at} head {head}", pieces, found[head - 1])
+                    for at, found in shown.items()
+                    for head in _numbers(found)
+                ),
             ],
             notes=[*notes, *_found(looks, even)],
         )
@@ -137,9 +172,16 @@ def pieces_of(model: FrozenModel, text: str) -> Pieces:
 def _first_sentence(model: FrozenModel) -> str:
     try:
         documents = model.probe_data.documents()
-        return next(sentence.strip() for document in documents if document.text for sentence in split_sentences(document))
+        return next(
+            sentence.strip()
+            for document in documents
+            if document.text
+            for sentence in split_sentences(document)
+        )
     except (UsageError, StopIteration) as error:
-        raise UsageError("there is no text to look at", 'give one: ssl probe attention "She ate an apple."') from error
+        raise UsageError(
+            "there is no text to look at", 'give one: ssl probe attention "She ate an apple."'
+        ) from error
 
 
 def _maps(model: FrozenModel, pieces: Pieces) -> dict[int, np.ndarray]:
@@ -166,7 +208,11 @@ def _even(settings: TransformerSettings, layer: int, length: int) -> np.ndarray:
 def _table(layer: int, looks: Sequence[Look], even: Look) -> Table:
     columns = ["head", "entropy (nats)", "distance (tokens)", *(f"on {name}" for name in PATTERNS)]
     rows = [[str(head), *look.figures] for head, look in enumerate(looks, 1)]
-    return Table(f"what the heads of layer {layer} look at, mean over tokens", columns, [*rows, ["uniform", *even.figures]])
+    return Table(
+        f"what the heads of layer {layer} look at, mean over tokens",
+        columns,
+        [*rows, ["uniform", *even.figures]],
+    )
 
 
 def _matrix(title: str, pieces: Pieces, map_TT: np.ndarray) -> Matrix:
@@ -186,12 +232,28 @@ def _numbers(found: Sequence | np.ndarray) -> range:
 
 def _found(looks: dict[int, list[Look]], even: dict[int, Look]) -> list[str]:
     """Say which head stands out most for each pattern, or that all are near uniform attention."""
-    if all(each.entropy >= NEARLY_EVEN * even[layer].entropy for layer, found in looks.items() for each in found):
+    if all(
+        each.entropy >= NEARLY_EVEN * even[layer].entropy
+        for layer, found in looks.items()
+        for each in found
+    ):
         return ["not emerged: the attention of every head is nearly uniform over all that it sees"]
     notes = []
     for name, words in PATTERNS.items():
-        share, layer, head = max((each.shares[name], at, head) for at, found in looks.items() for head, each in enumerate(found, 1))
+        share, layer, head = max(
+            (each.shares[name], at, head)
+            for at, found in looks.items()
+            for head, each in enumerate(found, 1)
+        )
         if share >= STANDS_OUT:
             expected = even[layer].shares[name]
-            notes.append(f"layer {layer}, head {head} looks at {words}: {share:.2f} of its attention (uniform: {expected:.2f})")
-    return notes or [f"no head gives {STANDS_OUT} of its attention to a token itself, its neighbours or special tokens"]
+            notes.append(
+                f"layer {layer}, head {head} looks at {words}: "
+                f"{share:.2f} of its attention (uniform: {expected:.2f})"
+            )
+    return notes or [
+        (
+            f"no head gives {STANDS_OUT} of its attention to "
+            "a token itself, its neighbours or special tokens"
+        )
+    ]

@@ -42,17 +42,34 @@ class Neighbors(Probe["Neighbors.Options"]):
     The word itself is never among them.
     """
 
-    summary = "nearest words of a word in a sentence, or of each of its senses, among the words of a corpus"
+    summary = (
+        "nearest words of a word in a sentence, or of "
+        "each of its senses, among the words of a corpus"
+    )
     positional_fields = "word"
 
     class Options(Config):
         word: str = setting("apple", "the word to look at")
-        sentence: str = setting("", "the sentence that it stands in; each of its senses when not given")
-        sentences: str = setting("", "file of sentences with the word: one a line, a tab and its sense behind it, or records")
-        layer: int | None = setting(None, "layer of the vectors, 0 the embeddings; the last when not given", ge=0)
-        pool: Pool = setting("mean", "vector of a word in several pieces: the mean of its pieces, or the first")
+        sentence: str = setting(
+            "", "the sentence that it stands in; each of its senses when not given"
+        )
+        sentences: str = setting(
+            "",
+            (
+                "file of sentences with the word: one a line, "
+                "a tab and its sense behind it, or records"
+            ),
+        )
+        layer: int | None = setting(
+            None, "layer of the vectors, 0 the embeddings; the last when not given", ge=0
+        )
+        pool: Pool = setting(
+            "mean", "vector of a word in several pieces: the mean of its pieces, or the first"
+        )
         count: Count = setting(10, "neighbours to show", gt=0, le=100)
-        sample: Count = setting(1_000, "sentences of the data whose words are compared", gt=0, le=20_000)
+        sample: Count = setting(
+            1_000, "sentences of the data whose words are compared", gt=0, le=20_000
+        )
 
     def run(self, model: FrozenModel, rng: Rng) -> Report:
         options, layer = self.options, chosen_layer(model, self.options.layer)
@@ -69,8 +86,16 @@ class Neighbors(Probe["Neighbors.Options"]):
         return Report(
             title=f"neighbours of {options.word}: layer {layer} of {model.depth} of {model.name}",
             scores=scores,
-            tables=[_table(options.word, name, near.of(own), near_static.of(own)) for name, own in groups.items()],
-            notes=[made, f"among {len(candidates):,} uses of {distinct:,} words of the data", *unknown_notes(model, uses), *notes],
+            tables=[
+                _table(options.word, name, near.of(own), near_static.of(own))
+                for name, own in groups.items()
+            ],
+            notes=[
+                made,
+                f"among {len(candidates):,} uses of {distinct:,} words of the data",
+                *unknown_notes(model, uses),
+                *notes,
+            ],
         )
 
     def _groups(self, model: FrozenModel, rng: Rng) -> tuple[dict[str, list[WordOccurrence]], str]:
@@ -79,7 +104,10 @@ class Neighbors(Probe["Neighbors.Options"]):
         if options.sentence:
             start = occurrence(options.sentence, options.word)
             if start is None or not options.word.strip():
-                raise UsageError(f"'{options.word}' does not stand in \"{options.sentence}\"", "name a word of the sentence")
+                raise UsageError(
+                    f"'{options.word}' does not stand in \"{options.sentence}\"",
+                    "name a word of the sentence",
+                )
             use = WordOccurrence(options.sentence, start, start + len(options.word))
             refuse_unknown(model, options.word, [use])
             return {options.sentence: [use]}, "the sentence that was given"
@@ -89,31 +117,50 @@ class Neighbors(Probe["Neighbors.Options"]):
             groups.setdefault(use.sense or "all uses", []).append(use)
         return groups, found.source
 
-    def _candidates(self, model: FrozenModel, uses: Sequence[WordOccurrence], rng: Rng) -> list[WordOccurrence]:
+    def _candidates(
+        self, model: FrozenModel, uses: Sequence[WordOccurrence], rng: Rng
+    ) -> list[WordOccurrence]:
         """Return words of other sentences, other than the word itself."""
         own, texts = {_key(use) for use in uses}, {use.text for use in uses}
-        sentences = [each for each in some_sentences(model, self.options.sample, rng) if each[0] not in texts]
+        sentences = [
+            each for each in some_sentences(model, self.options.sample, rng) if each[0] not in texts
+        ]
         found = [use for use in words_in(model.tokenizer, sentences) if _key(use) not in own]
         if not found:
-            raise DataError("the data has no other word that this model knows", "give more of it: --data FILE, or a larger --sample")
+            raise DataError(
+                "the data has no other word that this model knows",
+                "give more of it: --data FILE, or a larger --sample",
+            )
         return rng.some("candidates", found, MOST_CANDIDATES)
 
 
 class _Near:
     """The neighbours of groups of uses; rows of `vectors` are the uses', then the candidates'."""
 
-    def __init__(self, uses: Sequence[WordOccurrence], vectors: np.ndarray, candidates: Sequence[WordOccurrence], count: int) -> None:
+    def __init__(
+        self,
+        uses: Sequence[WordOccurrence],
+        vectors: np.ndarray,
+        candidates: Sequence[WordOccurrence],
+        count: int,
+    ) -> None:
         unit = _unit(vectors)
-        self._vector_of: Mapping[WordOccurrence, np.ndarray] = dict(zip(uses, unit[: len(uses)], strict=True))
+        self._vector_of: Mapping[WordOccurrence, np.ndarray] = dict(
+            zip(uses, unit[: len(uses)], strict=True)
+        )
         self._candidates, self._unit_CD, self._count = candidates, unit[len(uses) :], count
 
     def of(self, uses: Sequence[WordOccurrence]) -> list[tuple[WordOccurrence, float]]:
-        """The nearest use of each of the nearest words, and its cosine with the mean of the uses' unit vectors."""
+        """The nearest use of each of the nearest words, and its cosine with the mean of the uses'
+        unit vectors.
+        """
         mean_1D = _unit(np.mean([self._vector_of[use] for use in uses], axis=0, keepdims=True))
         cosines_C = self._unit_CD @ mean_1D[0]
         found: dict[str, tuple[WordOccurrence, float]] = {}
         for place in np.argsort(-cosines_C, kind="stable").tolist():
-            found.setdefault(_key(self._candidates[place]), (self._candidates[place], float(cosines_C[place])))
+            found.setdefault(
+                _key(self._candidates[place]), (self._candidates[place], float(cosines_C[place]))
+            )
             if len(found) == self._count:
                 break
         return list(found.values())
@@ -121,20 +168,31 @@ class _Near:
     def words(self, uses: Sequence[WordOccurrence]) -> set[str]:
         return {_key(use) for use, _ in self.of(uses)}
 
-    def shared(self, pairs: Sequence[tuple[Sequence[WordOccurrence], Sequence[WordOccurrence]]]) -> float:
-        """Of the neighbours of one group, the share that the other has too, mean over pairs of groups."""
+    def shared(
+        self, pairs: Sequence[tuple[Sequence[WordOccurrence], Sequence[WordOccurrence]]]
+    ) -> float:
+        """Of the neighbours of one group, the share that the other has too, mean over pairs of
+        groups.
+        """
         found = [(self.words(one), self.words(other)) for one, other in pairs]
         return float(np.mean([len(one & other) / len(one) for one, other in found]))
 
 
-def _shared(groups: Mapping[str, list[WordOccurrence]], near: _Near, static: _Near, distinct: int) -> tuple[list[Score], list[str]]:
-    """How far the neighbours depend on the sentence: those shared with the input embedding, and between senses."""
+def _shared(
+    groups: Mapping[str, list[WordOccurrence]], near: _Near, static: _Near, distinct: int
+) -> tuple[list[Score], list[str]]:
+    """How far the neighbours depend on the sentence: those shared with the input embedding, and
+    between senses.
+    """
     both = [near.words(own) & static.words(own) for own in groups.values()]
     count = len(near.words(next(iter(groups.values()))))
     of_static = Score(
-        "neighbours shared with the input embedding", float(np.mean([len(each) for each in both])) / count,
-        higher_is_better=False, count=count, baselines={"chance": count / distinct},
-    )  # fmt: skip
+        "neighbours shared with the input embedding",
+        float(np.mean([len(each) for each in both])) / count,
+        higher_is_better=False,
+        count=count,
+        baselines={"chance": count / distinct},
+    )
     senses = [own for own in groups.values() if len(own) > 1]
     if len(senses) < 2:
         return [of_static], []
@@ -143,17 +201,27 @@ def _shared(groups: Mapping[str, list[WordOccurrence]], near: _Near, static: _Ne
     value = near.shared(between)
     score = Score(
         "neighbours shared by the senses", value,
-        higher_is_better=False, count=count, baselines={"two halves of one sense": halves, STATIC: static.shared(between)},
+        higher_is_better=False, count=count, baselines={"two halves of one sense": halves,
+        STATIC: static.shared(between)},
     )  # fmt: skip
-    figures = f"of {count} neighbours the senses share {value:.0%}, two halves of one sense {halves:.0%}"
+    figures = (
+        f"of {count} neighbours the senses share {value:.0%}, two halves of one sense {halves:.0%}"
+    )
     return [score, of_static], [figures if value < halves else f"not emerged: {figures}"]
 
 
-def _table(word: str, name: str, near: Sequence[tuple[WordOccurrence, float]], static: Sequence[tuple[WordOccurrence, float]]) -> Table:
+def _table(
+    word: str,
+    name: str,
+    near: Sequence[tuple[WordOccurrence, float]],
+    static: Sequence[tuple[WordOccurrence, float]],
+) -> Table:
     columns = ["rank", "word", "cosine", "language", "in", STATIC, "its cosine"]
     rows = [
         [rank, use.word, cosine, use.language, _meeting(use), other.word, other_cosine]
-        for rank, ((use, cosine), (other, other_cosine)) in enumerate(zip(near, static, strict=True), 1)
+        for rank, ((use, cosine), (other, other_cosine)) in enumerate(
+            zip(near, static, strict=True), 1
+        )
     ]
     return Table(f"{word}: {name}", columns, rows)
 

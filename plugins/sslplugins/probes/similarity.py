@@ -41,16 +41,28 @@ LABEL_CHARACTERS = 32
 class Similarity(Probe["Similarity.Options"]):
     """Similarity within and across senses, of one word or of every two-sense word of a source."""
 
-    summary = "contextual vectors of a word over sentences: cosines, within senses and across, by layer"
+    summary = (
+        "contextual vectors of a word over sentences: cosines, within senses and across, by layer"
+    )
     positional_fields = "word"
 
     class Options(Config):
-        word: str = setting("", "the word to look at; every two-sense word of generated data when not given")
-        sentences: str = setting(
-            "", "file of sentences with the word: one a line, a tab and its sense behind it, or records with text and sense"
+        word: str = setting(
+            "", "the word to look at; every two-sense word of generated data when not given"
         )
-        layer: int | None = setting(None, "layer of the matrix, 0 the embeddings; the last when not given", ge=0)
-        pool: Pool = setting("mean", "vector of a word in several pieces: the mean of its pieces, or the first")
+        sentences: str = setting(
+            "",
+            (
+                "file of sentences with the word: one a line, a tab "
+                "and its sense behind it, or records with text and sense"
+            ),
+        )
+        layer: int | None = setting(
+            None, "layer of the matrix, 0 the embeddings; the last when not given", ge=0
+        )
+        pool: Pool = setting(
+            "mean", "vector of a word in several pieces: the mean of its pieces, or the first"
+        )
         per_sense: Count = setting(10, "sentences of each sense", gt=1, le=200)
 
     def run(self, model: FrozenModel, rng: Rng) -> Report:
@@ -59,7 +71,8 @@ class Similarity(Probe["Similarity.Options"]):
             return self._of_word(model, layer, rng)
         if self.options.sentences:
             raise UsageError(
-                "these are sentences, and the word to compare is not given", "name it: ssl probe similarity WORD --sentences FILE"
+                "these are sentences, and the word to compare is not given",
+                "name it: ssl probe similarity WORD --sentences FILE",
             )
         return self._of_all(model, layer, rng)
 
@@ -67,9 +80,14 @@ class Similarity(Probe["Similarity.Options"]):
         options = self.options
         found = find_uses(model, options.word, options.sentences, options.per_sense, rng)
         if len(found.uses) < 2:
-            raise UsageError(f"'{options.word}' occurs once, and is like itself", "give more sentences with it: --sentences FILE")
+            raise UsageError(
+                f"'{options.word}' occurs once, and is like itself",
+                "give more sentences with it: --sentences FILE",
+            )
         vectors = vectors_by_layer(model, found.uses, options.pool)
-        made = f"layer {layer} of {model.depth}, {options.pool} of the word's pieces; {found.source}"
+        made = (
+            f"layer {layer} of {model.depth}, {options.pool} of the word's pieces; {found.source}"
+        )
         common = Report(
             title=f"{options.word}: layer {layer} of {model.depth} of {model.name}",
             matrices=[_matrix(options.word, layer, found.uses, cosines(vectors[layer]))],
@@ -92,14 +110,24 @@ class Similarity(Probe["Similarity.Options"]):
         try:
             uses = usable(model, sense_uses(model.probe_data, options.per_sense, rng))
         except UsageError as error:
-            raise UsageError("there is no word to look at", "name one: ssl probe similarity apple") from error
+            raise UsageError(
+                "there is no word to look at", "name one: ssl probe similarity apple"
+            ) from error
         uses, rare = comparable(uses)
         if not uses:
-            raise DataError("no word is used twice in each of two senses", "take more of the generated data, or give --sentences FILE")
+            raise DataError(
+                "no word is used twice in each of two senses",
+                "take more of the generated data, or give --sentences FILE",
+            )
         report = words_report(senses_of_words(model, uses, options.pool), layer)
-        made = f"layer {layer} of {model.depth}, {options.pool} of a word's pieces; {len(uses)} sentences of the generated data"
+        made = (
+            f"layer {layer} of {model.depth}, {options.pool} of a "
+            f"word's pieces; {len(uses)} sentences of the generated data"
+        )
         title = f"words with two senses: layer {layer} of {model.depth} of {model.name}"
-        left_out = [f"left out, used too seldom in one of its senses: {', '.join(rare)}"] if rare else []
+        left_out = (
+            [f"left out, used too seldom in one of its senses: {', '.join(rare)}"] if rare else []
+        )
         return replace(report, title=title, notes=[made, *left_out, *report.notes])
 
 
@@ -127,7 +155,27 @@ def _without_senses(common: Report, vectors: dict[int, np.ndarray], layer: int) 
     means = {at: float(cosines(rows_ND)[pairs].mean()) for at, rows_ND in vectors.items()}
     return replace(
         common,
-        scores=[Score("cosine of two uses", means[layer], count=len(pairs[0]), baselines={"layer 0": means[0]})],
-        plots=[Plot("cosine by layer", "layer", "mean cosine of two uses", [Curve("all uses", list(means), list(means.values()))])],
-        notes=[*common.notes, "fewer than two senses are known, so there is no separation: give a sense behind a tab in --sentences FILE"],
+        scores=[
+            Score(
+                "cosine of two uses",
+                means[layer],
+                count=len(pairs[0]),
+                baselines={"layer 0": means[0]},
+            )
+        ],
+        plots=[
+            Plot(
+                "cosine by layer",
+                "layer",
+                "mean cosine of two uses",
+                [Curve("all uses", list(means), list(means.values()))],
+            )
+        ],
+        notes=[
+            *common.notes,
+            (
+                "fewer than two senses are known, so there is no "
+                "separation: give a sense behind a tab in --sentences FILE"
+            ),
+        ],
     )

@@ -25,7 +25,11 @@ from sslplugins.readers.world.lexicon import LANGUAGES
 from sslplugins.readers.world.replayed import Replayed
 
 REFERENCE = "demo:world"
-_SPOKEN: Mapping[str, tuple[str, ...]] = {"both": ("en", "zh"), "en+fake": ("en", "fake"), "all": LANGUAGES}
+_SPOKEN: Mapping[str, tuple[str, ...]] = {
+    "both": ("en", "zh"),
+    "en+fake": ("en", "fake"),
+    "all": LANGUAGES,
+}
 
 _MOST_KEPT_SENTENCES = 200_000  # some 30 MB
 
@@ -49,16 +53,30 @@ _COMMON = {
     "training.max_steps": 4_000,
 }
 _LABELLED = {"optimizer.rate": 1e-3, "training.batch_size": 64}
-_PAIRS = {"data.unit": "fill", "data.sequence_tokens": 64, "training.batch_size": 64, "training.max_steps": 3_000}
+_PAIRS = {
+    "data.unit": "fill",
+    "data.sequence_tokens": 64,
+    "training.batch_size": 64,
+    "training.max_steps": 3_000,
+}
 _ALONE: Mapping[str, Mapping[str, Any]] = {
     # tests/benchmarks/README.md has what else was tried.
-    "mlm": {"optimizer.name": "muon", "optimizer.rate": 6e-3, "schedule.warmup": 100, "training.max_steps": 3_000},
+    "mlm": {
+        "optimizer.name": "muon",
+        "optimizer.rate": 6e-3,
+        "schedule.warmup": 100,
+        "training.max_steps": 3_000,
+    },
     # Without masked words beside it, 3e-3 unlearns a pair's label.
     "nsp": {"optimizer.rate": 1e-3},
     "sop": {"optimizer.rate": 1e-3},
 }
 _BY_OBJECTIVE: Mapping[str, Mapping[str, Any]] = {
-    "mlm": {"options.mlm.mask_rate": 0.3, "options.mlm.mask_share": 0.6, "options.mlm.random_share": 0.3},
+    "mlm": {
+        "options.mlm.mask_rate": 0.3,
+        "options.mlm.mask_share": 0.6,
+        "options.mlm.random_share": 0.3,
+    },
     "nsp": _PAIRS,
     "sop": _PAIRS,
     "clm": {
@@ -79,15 +97,30 @@ class DemoReader(Reader["DemoReader.Options"]):
 
     class Options(Config):
         language: Literal["en", "zh", "fake", "both", "en+fake", "all"] = setting(
-            "both", "English, Chinese, English renamed word for word (fake); several take turns, both means English and Chinese"
+            "both",
+            (
+                "English, Chinese, English renamed word for word (fake); "
+                "several take turns, both means English and Chinese"
+            ),
         )
         sentences: Count = setting(
-            40_000, "sentences per language; labelled records are made of as many, and never more than a few thousand", gt=0
+            40_000,
+            (
+                "sentences per language; labelled records are made "
+                "of as many, and never more than a few thousand"
+            ),
+            gt=0,
         )
-        order: Literal["same", "semi", "chinese"] = setting("same", "word order of Chinese: English's, its own in four clauses, or its own")
-        anchors: float = setting(0.0, "share of the concepts that have one word for all languages", ge=0, le=1)
+        order: Literal["same", "semi", "chinese"] = setting(
+            "same", "word order of Chinese: English's, its own in four clauses, or its own"
+        )
+        anchors: float = setting(
+            0.0, "share of the concepts that have one word for all languages", ge=0, le=1
+        )
         seed: int = setting(0, "another seed is another world", ge=0)
-        part: Literal["train", "test"] = setting("train", "test: other paragraphs about the same facts")
+        part: Literal["train", "test"] = setting(
+            "train", "test: other paragraphs about the same facts"
+        )
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
@@ -99,7 +132,9 @@ class DemoReader(Reader["DemoReader.Options"]):
         Raises DataError for one that does not exist.
         """
         if unknown := [language for language in languages if language not in LANGUAGES]:
-            raise DataError(f"{REFERENCE} has no language '{unknown[0]}'", f"it has {', '.join(LANGUAGES)}")
+            raise DataError(
+                f"{REFERENCE} has no language '{unknown[0]}'", f"it has {', '.join(LANGUAGES)}"
+            )
         reader = DemoReader(self.options)
         reader._languages = languages
         return reader
@@ -108,9 +143,18 @@ class DemoReader(Reader["DemoReader.Options"]):
         """Yield one paragraph per document, with its sentences; several languages alternate."""
         _refuse_other(reference)
         options = self.options
-        what = (options.seed, options.order, options.anchors, tuple(self._languages), options.sentences, options.part)
+        what = (
+            options.seed,
+            options.order,
+            options.anchors,
+            tuple(self._languages),
+            options.sentences,
+            options.part,
+        )
         small = options.sentences * len(self._languages) <= _MOST_KEPT_SENTENCES
-        for record, (language, pieces) in enumerate(_kept(*what) if small else _generated(*what), start=1):
+        for record, (language, pieces) in enumerate(
+            _kept(*what) if small else _generated(*what), start=1
+        ):
             where = Where(reference, record)
             yield Document(where, text="".join(pieces), sentences=pieces, language=language)
 
@@ -122,8 +166,12 @@ class DemoReader(Reader["DemoReader.Options"]):
         _refuse_other(reference)
         kinds = (*KINDS, *KNOWN)
         if kind not in kinds:
-            raise DataError(f"{REFERENCE} has no {kind}", f"it has {', '.join(kinds)}; give a file to --data")
-        records = (known if kind in KNOWN else labelled)(self._world(), kind, self._languages, self.options.sentences, split)
+            raise DataError(
+                f"{REFERENCE} has no {kind}", f"it has {', '.join(kinds)}; give a file to --data"
+            )
+        records = (known if kind in KNOWN else labelled)(
+            self._world(), kind, self._languages, self.options.sentences, split
+        )
         for number, values in enumerate(records, start=1):
             yield Record(Where(f"{reference} ({split})", number), values)
 
@@ -140,7 +188,9 @@ class DemoReader(Reader["DemoReader.Options"]):
         """
         return {**_together(objective), **_ALONE.get(objective, {})}
 
-    def recipe_beside(self, reference: str, objective: str, said: Mapping[str, Any]) -> Mapping[str, Any]:
+    def recipe_beside(
+        self, reference: str, objective: str, said: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
         """Muon's rate, warm-up and steps are for Muon, which needs whole matrices."""
         optimizer = _ALONE.get(objective, {}).get("optimizer.name")
         is_another = optimizer is not None and said.get("optimizer.name", optimizer) != optimizer
@@ -179,7 +229,9 @@ def _code() -> str:
 _Generated = tuple[str, tuple[str, ...]]  # the language of a paragraph, and its sentences
 
 
-def _generated(seed: int, order: Order, anchors: float, languages: tuple[str, ...], sentences: int, part: Part) -> Iterator[_Generated]:
+def _generated(
+    seed: int, order: Order, anchors: float, languages: tuple[str, ...], sentences: int, part: Part
+) -> Iterator[_Generated]:
     world = World(seed, order, anchors)
     streams = [world.paragraphs(language, sentences, part) for language in languages]
     for turn in zip_longest(*streams):

@@ -15,8 +15,12 @@ class JsonLinesReader(Reader["JsonLinesReader.Options"]):
     class Options(Config):
         text_field: str = setting("text", "field that holds the text", "--text-field")
         language_field: str = setting("language", "field of the language, where there is one")
-        language: str = setting("", "language of all documents (en, zh, ...), where no field gives it", "--language")
-        errors: Literal["strict", "replace"] = setting("strict", "what to do with bytes that are not UTF-8")
+        language: str = setting(
+            "", "language of all documents (en, zh, ...), where no field gives it", "--language"
+        )
+        errors: Literal["strict", "replace"] = setting(
+            "strict", "what to do with bytes that are not UTF-8"
+        )
 
     def documents(self, reference: str) -> Iterator[Document]:
         """Yield the documents of one file.
@@ -31,16 +35,26 @@ class JsonLinesReader(Reader["JsonLinesReader.Options"]):
             where = Where(reference, number, options.text_field)
             if options.text_field not in record:
                 fields = ", ".join(sorted(record)) or "none"
-                raise DataError(f"{where} is missing", f"say which field holds the text with --text-field; this record has: {fields}"[:300])
+                raise DataError(
+                    f"{where} is missing",
+                    f"say which field holds the text with --text-field; this record has: {fields}"[
+                        :300
+                    ],
+                )
             text = record[options.text_field]
             if not isinstance(text, str):
                 kind = "null" if text is None else type(text).__name__
-                raise DataError(f"{where} must be a text, not {kind}", "every record needs a text; leave the others out")
+                raise DataError(
+                    f"{where} must be a text, not {kind}",
+                    "every record needs a text; leave the others out",
+                )
             language = record.get(options.language_field)
             if text.strip():
                 text = _whole_characters(text, where, options.errors)
                 language = language if isinstance(language, str) else options.language
-                language = _whole_characters(language, Where(reference, number, options.language_field), options.errors)
+                language = _whole_characters(
+                    language, Where(reference, number, options.language_field), options.errors
+                )
                 yield Document(where, text=text, language=language)
 
 
@@ -60,7 +74,8 @@ def _whole_characters(text: str, where: Where, errors: str) -> str:
         if errors == "replace":
             return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         raise DataError(
-            f"{where}: character {error.start + 1} is half a surrogate pair", "mend the file, or --set data.reader_options.errors=replace"
+            f"{where}: character {error.start + 1} is half a surrogate pair",
+            "mend the file, or --set data.reader_options.errors=replace",
         ) from error
     return text
 
@@ -70,7 +85,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"'{next(name for name in names if names.count(name) > 1)}' stands twice in one object")
+        raise ValueError(
+            f"'{next(name for name in names if names.count(name) > 1)}' stands twice in one object"
+        )
     return found
 
 
@@ -79,8 +96,12 @@ def _record(line: str, where: Where) -> dict[str, Any]:
         record = json.loads(line, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         raise DataError(
-            f"{where} is not JSON: {' '.join(str(error).split())[:120]}", "JSON Lines has one whole object on every line"
+            f"{where} is not JSON: {' '.join(str(error).split())[:120]}",
+            "JSON Lines has one whole object on every line",
         ) from error
     if not isinstance(record, dict):
-        raise DataError(f"{where} is not an object but {type(record).__name__}", 'write {"text": "..."} on every line')
+        raise DataError(
+            f"{where} is not an object but {type(record).__name__}",
+            'write {"text": "..."} on every line',
+        )
     return record

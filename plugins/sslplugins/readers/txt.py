@@ -19,10 +19,17 @@ class TextReader(Reader["TextReader.Options"]):
 
     class Options(Config):
         documents_by: Literal["auto", "blank-line", "line", "file"] = setting(
-            "auto", "what ends a document; auto: a blank line where one is among the first 200 lines, else the line", "--documents-by"
+            "auto",
+            (
+                "what ends a document; auto: a blank line where "
+                "one is among the first 200 lines, else the line"
+            ),
+            "--documents-by",
         )
         language: str = setting("", "language of all documents (en, zh, ...)", "--language")
-        errors: Literal["strict", "replace"] = setting("strict", "what to do with bytes that are not UTF-8")
+        errors: Literal["strict", "replace"] = setting(
+            "strict", "what to do with bytes that are not UTF-8"
+        )
 
     def documents(self, reference: str) -> Iterator[Document]:
         """Yield the documents of one file, each located by its first line."""
@@ -37,7 +44,9 @@ class TextReader(Reader["TextReader.Options"]):
         else:
             pieces = _joined(lines, reference, ends_at_blank=way == "blank-line")
         for number, text in pieces:
-            yield Document(Where.at_line(reference, number), text=text, language=self.options.language)
+            yield Document(
+                Where.at_line(reference, number), text=text, language=self.options.language
+            )
 
 
 def _has_inner_blank(lines: list[str]) -> bool:

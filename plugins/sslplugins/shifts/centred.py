@@ -14,7 +14,9 @@ from sslcli.api import Config, LinearShift, Shift, mean_row
 class CentredShift(Shift[Config]):
     """x - alpha (mean of the source); the target is not used."""
 
-    summary = "the source language's mean taken off, and nothing put in its place (Libovický et al. 2020)"
+    summary = (
+        "the source language's mean taken off, and nothing put in its place (Libovický et al. 2020)"
+    )
 
     def fit(self, source: Iterator[Tensor], target: Iterator[Tensor]) -> LinearShift:
         """Fit the mean. Raises DataError where the source has no rows."""

@@ -19,7 +19,10 @@ class ProcrustesShift(Shift[Config]):
     W is the orthogonal matrix of least squared error over the translations.
     """
 
-    summary = "an orthogonal map fitted to translations, after centring (Schönemann 1966, Conneau et al. 2017)"
+    summary = (
+        "an orthogonal map fitted to translations, after "
+        "centring (Schönemann 1966, Conneau et al. 2017)"
+    )
     paired = True
 
     def fit(self, source: Iterator[Tensor], target: Iterator[Tensor]) -> LinearShift:
@@ -31,7 +34,11 @@ class ProcrustesShift(Shift[Config]):
         counts = [sum(map(len, rows)) for rows in sides]
         if min(counts) < 2 or counts[0] != counts[1]:
             raise DataError(
-                f"a map between languages needs two pairs at least, not {counts[0]} and {counts[1]} rows", "give more translations"
+                (
+                    "a map between languages needs two pairs at "
+                    f"least, not {counts[0]} and {counts[1]} rows"
+                ),
+                "give more translations",
             )
         source_ND, target_ND = (torch.cat(rows).double() for rows in sides)
         source_D, target_D = source_ND.mean(dim=0), target_ND.mean(dim=0)

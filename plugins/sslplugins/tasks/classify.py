@@ -10,7 +10,9 @@ class Classify(SequenceTask["Classify.Options"]):
     """Classification, multi-label classification or regression on one text."""
 
     class Options(SequenceTask.Options):
-        text_field: str = setting("", "column of the text, where it has none of the usual names", "--text-field")
+        text_field: str = setting(
+            "", "column of the text, where it has none of the usual names", "--text-field"
+        )
 
     summary = "a class, several labels or a number for every text"
     records = "texts"
@@ -36,5 +38,8 @@ class Classify(SequenceTask["Classify.Options"]):
         (text,) = example.data
         if not isinstance(example.gold, str):
             problem = "a number" if isinstance(example.gold, float) else "several labels"
-            raise DataError(f"{example.where}: the answer is {problem}, and no class", "give texts with one class each")
+            raise DataError(
+                f"{example.where}: the answer is {problem}, and no class",
+                "give texts with one class each",
+            )
         return Annotated(text, [(0, len(text))], [example.gold], example.language)

@@ -24,9 +24,13 @@ class BytePairTrainer(PieceTrainer["BytePairTrainer.Options"]):
     usual_for = frozenset({"decoder"})
 
     class Options(Config):
-        minimum_frequency: int = setting(2, "fewer occurrences than this make no merge", "--minimum-frequency", gt=0)
+        minimum_frequency: int = setting(
+            2, "fewer occurrences than this make no merge", "--minimum-frequency", gt=0
+        )
         encoder_tokens: bool = setting(
-            False, "RoBERTa's special tokens, with a mask, instead of GPT-2's", "--encoder-tokens/--no-encoder-tokens"
+            False,
+            "RoBERTa's special tokens, with a mask, instead of GPT-2's",
+            "--encoder-tokens/--no-encoder-tokens",
         )
 
     def special_tokens(self) -> frozenset[SpecialToken]:
@@ -42,7 +46,9 @@ class BytePairTrainer(PieceTrainer["BytePairTrainer.Options"]):
             vocab_size=size,
             min_frequency=self.options.minimum_frequency,
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-            special_tokens=list(_ENCODER_SPECIALS if self.options.encoder_tokens else _DECODER_SPECIALS),
+            special_tokens=list(
+                _ENCODER_SPECIALS if self.options.encoder_tokens else _DECODER_SPECIALS
+            ),
             show_progress=False,
         )
         tokenizer.train_from_iterator(texts, trainer)

@@ -22,10 +22,13 @@ class UnigramTrainer(PieceTrainer["UnigramTrainer.Options"]):
     """Trains a Unigram tokenizer with SentencePiece's word boundary mark, as XLM-R's is."""
 
     summary = "Unigram, XLM-R's pieces of text in NFKC; for many languages, with and without spaces"
-    most_bytes = 6_000_000  # the library's suffix array takes some seventy bytes of memory for each of text
+    # the library's suffix array takes some seventy bytes of memory for each of text
+    most_bytes = 6_000_000
 
     class Options(Config):
-        lowercase: bool = setting(False, "write everything in lower case", "--lowercase/--no-lowercase")
+        lowercase: bool = setting(
+            False, "write everything in lower case", "--lowercase/--no-lowercase"
+        )
         longest_piece: int = setting(16, "most characters of a piece", gt=0)
 
     def special_tokens(self) -> frozenset[SpecialToken]:

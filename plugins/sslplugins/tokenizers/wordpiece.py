@@ -43,15 +43,21 @@ class WordPieceTrainer(PieceTrainer["WordPieceTrainer.Options"]):
     usual_for = frozenset({"encoder", "encoder_decoder"})
 
     class Options(Config):
-        lowercase: bool = setting(True, "write everything in lower case", "--lowercase/--no-lowercase")
+        lowercase: bool = setting(
+            True, "write everything in lower case", "--lowercase/--no-lowercase"
+        )
         strip_accents: bool | None = setting(
             None,
             "take off accents, vowel signs and voicing marks, as BERT's uncased models do; when not"
             " given, only where lowercase is on and the text has next to none",
             "--strip-accents/--no-strip-accents",
         )
-        minimum_frequency: int = setting(2, "fewer occurrences than this make no piece", "--minimum-frequency", gt=0)
-        alphabet: int = setting(8_000, "most characters that are pieces by themselves; the rarest are unknown", gt=0)
+        minimum_frequency: int = setting(
+            2, "fewer occurrences than this make no piece", "--minimum-frequency", gt=0
+        )
+        alphabet: int = setting(
+            8_000, "most characters that are pieces by themselves; the rarest are unknown", gt=0
+        )
 
     def special_tokens(self) -> frozenset[SpecialToken]:
         return frozenset({"mask", "cls", "sep", "pad", "unk"})
@@ -64,8 +70,13 @@ class WordPieceTrainer(PieceTrainer["WordPieceTrainer.Options"]):
         """
         kept = list(texts)
         rules = self._normalizer(kept), _pre_tokenizer(kept)
-        found = sorted(set(self._trained(kept, 1, [], min(self.options.alphabet, size), rules).get_vocab()) - set(_SPECIALS))
-        pieces = self._trained(kept, size, found, len({piece.removeprefix("##") for piece in found}), rules).get_vocab()
+        found = sorted(
+            set(self._trained(kept, 1, [], min(self.options.alphabet, size), rules).get_vocab())
+            - set(_SPECIALS)
+        )
+        pieces = self._trained(
+            kept, size, found, len({piece.removeprefix("##") for piece in found}), rules
+        ).get_vocab()
         trained = _tokenizer(pieces, rules)
         trained.add_special_tokens(list(_SPECIALS))
         return trained
@@ -106,7 +117,9 @@ class WordPieceTrainer(PieceTrainer["WordPieceTrainer.Options"]):
 
 
 def _tokenizer(pieces: Mapping[str, int], rules: _Rules) -> tokenizers.Tokenizer:
-    model = models.WordPiece(dict(pieces), unk_token="[UNK]", max_input_chars_per_word=_LONGEST_CHARACTERS)
+    model = models.WordPiece(
+        dict(pieces), unk_token="[UNK]", max_input_chars_per_word=_LONGEST_CHARACTERS
+    )
     tokenizer = tokenizers.Tokenizer(model)
     tokenizer.normalizer, tokenizer.pre_tokenizer = rules
     tokenizer.decoder = decoders.WordPiece(prefix="##")

@@ -27,18 +27,34 @@ def check_plugin(command: Command, given: Given, screen: Screen) -> int:
     """
     plugins, data = checked_of(given["name"]), given.get("data")
     if data is not None and not any(issubclass(cls, Task) for _, cls in plugins):
-        raise UsageError(f"'{given['name']}' is no task, and takes no labelled data", "leave --data out: others have their own")
+        raise UsageError(
+            f"'{given['name']}' is no task, and takes no labelled data",
+            "leave --data out: others have their own",
+        )
     for found, cls in plugins:
         findings = _findings(cls, data)
         failed = [finding for finding in findings if not finding.passed]
         if screen.json:
-            screen.document({"name": found.name, "passed": not failed, "findings": [asdict(finding) for finding in findings]})
+            screen.document(
+                {
+                    "name": found.name,
+                    "passed": not failed,
+                    "findings": [asdict(finding) for finding in findings],
+                }
+            )
         else:
             for finding in findings:
-                screen.line(f"{'✔' if finding.passed else '✘'} {finding.name}{': ' + finding.detail if finding.detail else ''}")
+                screen.line(
+                    f"{'✔' if finding.passed else '✘'} "
+                    f"{finding.name}{': ' + finding.detail if finding.detail else ''}"
+                )
         if failed:
             raise CheckError(
-                f"'{found.name}' fails {len(failed)} of {len(findings)} checks: {', '.join(f.name for f in failed)}", "see above"
+                (
+                    f"'{found.name}' fails {len(failed)} of {len(findings)} "
+                    f"checks: {', '.join(f.name for f in failed)}"
+                ),
+                "see above",
             )
         screen.say(f"'{found.name}' passes all {len(findings)} checks")
     return 0
@@ -47,7 +63,13 @@ def check_plugin(command: Command, given: Given, screen: Screen) -> int:
 def _findings(cls: type[Any], reference: str | None) -> Sequence[Finding]:
     if issubclass(cls, Task):
         return check_task(cls, _examples(cls, reference))
-    return check_probe(cls) if issubclass(cls, Probe) else check_shift(cls) if issubclass(cls, Shift) else check_objective(cls)
+    return (
+        check_probe(cls)
+        if issubclass(cls, Probe)
+        else check_shift(cls)
+        if issubclass(cls, Shift)
+        else check_objective(cls)
+    )
 
 
 def _examples(cls: type[Task], reference: str | None) -> Sequence[Example] | None:

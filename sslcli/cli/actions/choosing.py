@@ -5,7 +5,9 @@ from sslcli.models.places import WeightsRef, locate_weights
 from sslcli.runs.references import Purpose, decided
 
 
-def chosen_model(reference: str, use: Purpose, is_default: bool, say: Say) -> tuple[str, WeightsRef]:
+def chosen_model(
+    reference: str, use: Purpose, is_default: bool, say: Say
+) -> tuple[str, WeightsRef]:
     """Return the reference, with "@latest" replaced by the run it means now, and its location."""
     reference, notes = decided(reference, use)
     place = locate_weights(reference)

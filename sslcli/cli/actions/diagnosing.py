@@ -8,7 +8,12 @@ from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
 from sslcli.workflows.doctor import examine_machine
 
-MARKS = {"ok": ("✔", "green"), "note": ("ℹ", "blue"), "warning": ("⚠", "yellow"), "failed": ("✘", "red")}
+MARKS = {
+    "ok": ("✔", "green"),
+    "note": ("ℹ", "blue"),
+    "warning": ("⚠", "yellow"),
+    "failed": ("✘", "red"),
+}
 
 
 def doctor_action(command: Command, given: Given, screen: Screen) -> int:
@@ -24,5 +29,7 @@ def doctor_action(command: Command, given: Given, screen: Screen) -> int:
             if screen.quiet and finding.status in ("ok", "note"):
                 continue
             hint = f"   → {finding.hint}" if finding.hint else ""
-            screen.out.print(Text.assemble(MARKS[finding.status], f" {finding.text}", (hint, "dim")))
+            screen.out.print(
+                Text.assemble(MARKS[finding.status], f" {finding.text}", (hint, "dim"))
+            )
     return 3 if any(finding.status == "failed" for finding in findings) else 0

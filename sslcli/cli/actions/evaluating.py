@@ -10,7 +10,12 @@ from sslcli.config import naming_sources
 from sslcli.datasets.cache import Say
 from sslcli.datasets.labelled import task_class
 from sslcli.models.loading import newest_finetuned
-from sslcli.workflows.evaluate.evaluate import TaskEvaluation, evaluate, refuse_below, write_evaluation
+from sslcli.workflows.evaluate.evaluate import (
+    TaskEvaluation,
+    evaluate,
+    refuse_below,
+    write_evaluation,
+)
 from sslcli.workflows.evaluate.score_names import refuse_unknown_scores
 
 

@@ -14,7 +14,14 @@ def export_action(command: Command, given: Given, screen: Screen) -> int:
     """Write a model directory, or with --adapter the LoRA adapters alone, and print the report."""
     reference, _ = chosen_model(given["model"], TRAINED, given["model"] == LATEST, screen.say)
     if given.get("adapter"):
-        screen.report(export_adapter(reference, Path(given["folder"]), given.get("base"), overwrite=bool(given.get("overwrite"))))
+        screen.report(
+            export_adapter(
+                reference,
+                Path(given["folder"]),
+                given.get("base"),
+                overwrite=bool(given.get("overwrite")),
+            )
+        )
         return 0
     report = export(
         reference,

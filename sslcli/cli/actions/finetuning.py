@@ -4,7 +4,13 @@ import shlex
 from dataclasses import asdict
 
 from sslcli.cli.actions import training_suites
-from sslcli.cli.actions.training import conclude, launched, refuse_unfinished, resumed, show_prediction
+from sslcli.cli.actions.training import (
+    conclude,
+    launched,
+    refuse_unfinished,
+    resumed,
+    show_prediction,
+)
 from sslcli.cli.judging import seed_count, settings_flags, starts_of
 from sslcli.cli.options import AUTO, Command, Given, layers_of
 from sslcli.cli.progress import watching
@@ -45,7 +51,9 @@ def finetune_action(command: Command, given: Given, screen: Screen) -> int:
 def _started(resolved: ResolvedRun[FinetuneSettings], given: Given, screen: Screen) -> int:
     settings = resolved.settings
     if not screen.json and (found := resolved.recommended):
-        screen.say(f"recipe     {', '.join(settings.data.train)} sets {found} (flags and files win)")
+        screen.say(
+            f"recipe     {', '.join(settings.data.train)} sets {found} (flags and files win)"
+        )
     if given.get("check"):
         screen.report(check_data(settings))
         return 0
@@ -84,11 +92,15 @@ def refuse_other_task(resume: Resume | None, given: Given) -> None:
 
 def _alone(settings: FinetuneSettings, resume: Resume | None, given: Given, screen: Screen) -> int:
     command = f"ssl finetune {settings.task}"
-    if (code := launched(settings.hardware, settings.run, settings.task, resume, screen)) is not None:
+    if (
+        code := launched(settings.hardware, settings.run, settings.task, resume, screen)
+    ) is not None:
         return code
     _say_others(settings, resume, screen)
     with watching(screen, f"ssl · finetune · {settings.task}") as observe:
-        result = finetune(settings, resume=resume, overwrite=bool(given.get("overwrite")), observe=observe)
+        result = finetune(
+            settings, resume=resume, overwrite=bool(given.get("overwrite")), observe=observe
+        )
     return conclude(result, command, settings.training.max_time, screen)
 
 

@@ -24,19 +24,30 @@ BLANK = "[MASK]"
 def generate_action(command: Command, given: Given, screen: Screen) -> int:
     """Generate from a text and print texts, a table where they have scores, or JSON."""
     seed = seed_of(given)
-    request = {key.removeprefix(f"{REQUEST}."): value for key, value in given.items() if key == "text" or key.startswith(f"{REQUEST}.")}
-    reference, place = chosen_model(given.get("model", LATEST), ASKED, "model" not in given, screen.say)
+    request = {
+        key.removeprefix(f"{REQUEST}."): value
+        for key, value in given.items()
+        if key == "text" or key.startswith(f"{REQUEST}.")
+    }
+    reference, place = chosen_model(
+        given.get("model", LATEST), ASKED, "model" not in given, screen.say
+    )
     if "model" in given:
         screen.say(f"model  {place.run or place.weights}")
     if BLANK in given.get("text", "") and _continues(place):
-        screen.say(f"warning: this model continues a text and fills no blanks, {BLANK} is plain text to it")
+        screen.say(
+            f"warning: this model continues a text and fills no blanks, {BLANK} is plain text to it"
+        )
         screen.say("hint:  choose one that fills them: --model @latest:mlm")
     typed = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix(f"{REQUEST}."): sorted(spellings([flag]))[0] for flag in typed}
     with naming_sources(sources):
         artifacts = list(generate(reference, request, seed, screen.say))
     if artifacts and all(adds_nothing(artifact, given.get("text", "")) for artifact in artifacts):
-        screen.say("note: the model ends this text at once and adds nothing (a chat model wants its own turns around a question)")
+        screen.say(
+            "note: the model ends this text at once and adds nothing "
+            "(a chat model wants its own turns around a question)"
+        )
     if screen.json:
         screen.document({"artifacts": [asdict(artifact) for artifact in artifacts]})
     elif all(artifact.score is None for artifact in artifacts):
@@ -49,15 +60,22 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
 
 def adds_nothing(artifact: Artifact, prompt: str) -> bool:
     """Return whether a continuation is no longer than its prompt."""
-    return artifact.score is None and bool(prompt.strip()) and artifact.text.strip() == prompt.strip()
+    return (
+        artifact.score is None and bool(prompt.strip()) and artifact.text.strip() == prompt.strip()
+    )
 
 
 def _continues(place: WeightsRef) -> bool:
     """Return whether the model is a run with a decoder; foreign directories are not examined."""
-    return place.run is not None and is_causal(text_at(read_layer(place.run / RUN_FILE).values, "model.shape.architecture"))
+    return place.run is not None and is_causal(
+        text_at(read_layer(place.run / RUN_FILE).values, "model.shape.architecture")
+    )
 
 
 def _table(artifacts: Sequence[Artifact]) -> Table:
     columns = list(dict.fromkeys(name for artifact in artifacts for name in artifact.details))
-    rows = [[*(str(artifact.details.get(name, "")) for name in columns), artifact.text, artifact.score] for artifact in artifacts]
+    rows = [
+        [*(str(artifact.details.get(name, "")) for name in columns), artifact.text, artifact.score]
+        for artifact in artifacts
+    ]
     return Table("", (*columns, "text", "score"), rows)

@@ -6,7 +6,13 @@ from pathlib import Path
 from sslcli import registry
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
-from sslcli.workflows.plugins import describe_plugin, find_anywhere, listed, new_package, plugin_table
+from sslcli.workflows.plugins import (
+    describe_plugin,
+    find_anywhere,
+    listed,
+    new_package,
+    plugin_table,
+)
 
 
 def list_plugins(command: Command, given: Given, screen: Screen) -> int:
@@ -33,10 +39,14 @@ def show_plugin(command: Command, given: Given, screen: Screen) -> int:
 
 def new_plugin(command: Command, given: Given, screen: Screen) -> int:
     """Write a package with a working plugin and print how to install and check it."""
-    folder = new_package(given["kind"], given["name"], Path(given["out"]) if "out" in given else None)
+    folder = new_package(
+        given["kind"], given["name"], Path(given["out"]) if "out" in given else None
+    )
     if screen.json:
         screen.document({"folder": str(folder)})
         return 0
     screen.line(f"wrote {folder}")
-    screen.say(f"next:  pip install -e {folder}  ·  ssl plugins check {given['name']}  ·  pytest {folder}")
+    screen.say(
+        f"next:  pip install -e {folder}  ·  ssl plugins check {given['name']}  ·  pytest {folder}"
+    )
     return 0

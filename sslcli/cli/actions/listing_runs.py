@@ -37,7 +37,9 @@ def compare_runs(command: Command, given: Given, screen: Screen) -> int:
     """
     runs = [find_run(reference) for reference in given["runs"]]
     if len(runs) < 2:
-        raise UsageError("one run alone cannot be compared", "name two or more: ssl runs compare A B")
+        raise UsageError(
+            "one run alone cannot be compared", "name two or more: ssl runs compare A B"
+        )
     for run in runs:
         if problem := unreadable_settings(run):
             screen.say(f"note: the settings of {run.name} are left out: {problem}")

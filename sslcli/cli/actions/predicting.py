@@ -35,7 +35,10 @@ def predict_action(command: Command, given: Given, screen: Screen) -> int:
     if texts and "data" in given:
         raise UsageError("a text and --data are two things to answer", "give one of them")
     if not texts and "data" not in given and sys.stdin.isatty():
-        raise UsageError("what to answer?", f"ssl predict {given['task']} TEXT, or --data FILE, or lines through a pipe")
+        raise UsageError(
+            "what to answer?",
+            f"ssl predict {given['task']} TEXT, or --data FILE, or lines through a pipe",
+        )
     out = output_file(Path(given["out"])) if "out" in given else None
     asked = question(command, given, [texts] if texts else (), screen.say)
     rng = bool(texts) and screen.out.is_terminal and not screen.json
@@ -54,7 +57,9 @@ def predict_action(command: Command, given: Given, screen: Screen) -> int:
 
 def question(command: Command, given: Given, texts: Sequence[Sequence[str]], say: Say) -> Question:
     """What a line asks a model that is ready to answer. `texts`: each as many as the task takes."""
-    resolved = answer_settings(command, {key: value for key, value in given.items() if key != "data"})
+    resolved = answer_settings(
+        command, {key: value for key, value in given.items() if key != "data"}
+    )
     settings = resolved.settings
     hardware = choose_hardware(settings.hardware)
     with naming_sources(resolved.sources):

@@ -24,7 +24,9 @@ def pretrain_action(command: Command, given: Given, screen: Screen) -> int:
     resolved = resolve_pretraining(layers, resumed(given, "pretrain"))
     settings = resolved.settings
     if not screen.json and (found := resolved.recommended):
-        screen.say(f"recipe     {', '.join(settings.data.train)} sets {found} (flags and files win)")
+        screen.say(
+            f"recipe     {', '.join(settings.data.train)} sets {found} (flags and files win)"
+        )
     if screen.verbose:
         for key, source in sorted(resolved.sources.items()):
             screen.say(f"{key} is from {source}")
@@ -32,15 +34,21 @@ def pretrain_action(command: Command, given: Given, screen: Screen) -> int:
         return _started(settings, resolved.resume, given, screen)
 
 
-def _started(settings: PretrainSettings, resume: Resume | None, given: Given, screen: Screen) -> int:
+def _started(
+    settings: PretrainSettings, resume: Resume | None, given: Given, screen: Screen
+) -> int:
     """Train, or start other processes that do. Raises what `launch` raises."""
     if given.get("show_batch"):
         screen.report(show_batch(settings))
         return 0
     if given.get("dry_run"):
         return show_prediction(*dry_run_pretrain(settings), screen)
-    if (code := launched(settings.hardware, settings.run, settings.objective, resume, screen)) is not None:
+    if (
+        code := launched(settings.hardware, settings.run, settings.objective, resume, screen)
+    ) is not None:
         return code
     with watching(screen, f"ssl · pretrain · {settings.objective}") as observe:
-        result = pretrain(settings, resume=resume, overwrite=bool(given.get("overwrite")), observe=observe)
+        result = pretrain(
+            settings, resume=resume, overwrite=bool(given.get("overwrite")), observe=observe
+        )
     return conclude(result, "ssl pretrain", settings.training.max_time, screen)

@@ -29,24 +29,39 @@ def probe_action(command: Command, given: Given, screen: Screen) -> int:
 def probed(command: Command, given: Given, say: Say, writes: bool = True) -> Looked:
     """What `ssl probe` finds; without `writes` no files are written but where the line says."""
     name = given["probe"]
-    options = {key.removeprefix("options."): value for key, value in given.items() if key.startswith("options.")}
+    options = {
+        key.removeprefix("options."): value
+        for key, value in given.items()
+        if key.startswith("options.")
+    }
     reference = _reference(registry.attribute("probes", name, "positional_fields"), given, options)
     is_default = "model" not in given and reference == LATEST
     reference, _ = chosen_model(
-        reference, replace(LOOKED_INTO, architectures=registry.attribute("probes", name, "architectures")), is_default, say
+        reference,
+        replace(LOOKED_INTO, architectures=registry.attribute("probes", name, "architectures")),
+        is_default,
+        say,
     )
     typed = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix("options."): sorted(spellings([flag]))[0] for flag in typed}
     with naming_sources(sources):
         folder = output_folder(Path(given["out"])) if "out" in given else None
-        aim = Aim(reference, given.get("data", ()), given.get("reader"), hardware_of(given), seed_of(given))
+        aim = Aim(
+            reference,
+            given.get("data", ()),
+            given.get("reader"),
+            hardware_of(given),
+            seed_of(given),
+        )
         return probe(name, aim, options, folder=folder, writes=writes or folder is not None)
 
 
 def show_report(screen: Screen, found: Looked) -> None:
     """Print a report and where its files are."""
     if screen.json:
-        screen.document({"report": asdict(found.report), "files": [str(path) for path in found.files]})
+        screen.document(
+            {"report": asdict(found.report), "files": [str(path) for path in found.files]}
+        )
         return
     screen.report(found.report)
     say_saved(found.files, found.remarks, screen)
@@ -55,7 +70,14 @@ def show_report(screen: Screen, found: Looked) -> None:
 def say_saved(files: Sequence[Path], remarks: Sequence[str], screen: Screen) -> None:
     """Say where a report is saved, and what is in it."""
     suffixes = Counter(path.suffix for path in files)
-    parts = [REPORT, *(f"{suffixes[suffix]} {suffix.removeprefix('.').upper()}" for suffix in (".png", ".svg", ".csv") if suffixes[suffix])]
+    parts = [
+        REPORT,
+        *(
+            f"{suffixes[suffix]} {suffix.removeprefix('.').upper()}"
+            for suffix in (".png", ".svg", ".csv")
+            if suffixes[suffix]
+        ),
+    ]
     screen.say(f"saved  {files[0].parent}: {', '.join(parts)}")
     for remark in remarks:
         screen.say(remark)

@@ -14,7 +14,12 @@ from sslcli.config import naming_sources, resolve
 from sslcli.runs.references import LATEST, LOOKED_INTO
 from sslcli.workflows.probe.aim import Aim
 from sslcli.workflows.translate_shift.settings import ShiftSettings
-from sslcli.workflows.translate_shift.translate_shift import ARCHITECTURES, ShiftSource, shift_evaluated, shift_text
+from sslcli.workflows.translate_shift.translate_shift import (
+    ARCHITECTURES,
+    ShiftSource,
+    shift_evaluated,
+    shift_text,
+)
 
 
 def translate_shift_action(command: Command, given: Given, screen: Screen) -> int:
@@ -22,13 +27,21 @@ def translate_shift_action(command: Command, given: Given, screen: Screen) -> in
     name, words = given.get("shift") or usual_shift(), given.get("words") or []
     languages = languages_of_load(given)
     flags = [flag for flag in shift_settings_flags() if flag.key not in languages]
-    settings = resolve(ShiftSettings, *layers_of(given, flags)).settings.model_copy(update=languages)
-    options = {key.removeprefix("options."): value for key, value in given.items() if key.startswith("options.")}
+    settings = resolve(ShiftSettings, *layers_of(given, flags)).settings.model_copy(
+        update=languages
+    )
+    options = {
+        key.removeprefix("options."): value
+        for key, value in given.items()
+        if key.startswith("options.")
+    }
     use = replace(LOOKED_INTO, architectures=ARCHITECTURES)
     reference, _ = chosen_model(given.get("model", LATEST), use, "model" not in given, screen.say)
     typed = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix("options."): sorted(spellings([flag]))[0] for flag in typed}
-    aim = Aim(reference, given.get("data", ()), given.get("reader"), hardware_of(given), seed_of(given))
+    aim = Aim(
+        reference, given.get("data", ()), given.get("reader"), hardware_of(given), seed_of(given)
+    )
     folder = output_folder(Path(given["out"])) if "out" in given else None
     source = ShiftSource(
         name,

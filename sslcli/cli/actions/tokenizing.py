@@ -30,16 +30,33 @@ def tokenize_action(command: Command, given: Given, screen: Screen) -> int:
 
 def _run(settings: TokenizeSettings, given: Given, screen: Screen) -> int:
     if "show" in given:
-        _show(show_pieces(given["show"], tokenizer_for(settings.data, settings.tokenizer, screen.say)), screen)
+        _show(
+            show_pieces(
+                given["show"], tokenizer_for(settings.data, settings.tokenizer, screen.say)
+            ),
+            screen,
+        )
         return 0
     folder = Path(given.get("out", SHARDS))
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not given.get("overwrite"):
-        raise UsageError(f"{folder} is not empty", "replace it with --overwrite, or choose another --out")
+    if (
+        folder.exists()
+        and (not folder.is_dir() or any(folder.iterdir()))
+        and not given.get("overwrite")
+    ):
+        raise UsageError(
+            f"{folder} is not empty", "replace it with --overwrite, or choose another --out"
+        )
     result = tokenize(settings.data, settings.tokenizer, folder, screen.say)
     for note in result.notes:
         screen.say(f"note: {note}")
     if screen.json:
-        screen.document({"folder": str(folder), "fingerprint": result.fingerprint, "report": asdict(result.report)})
+        screen.document(
+            {
+                "folder": str(folder),
+                "fingerprint": result.fingerprint,
+                "report": asdict(result.report),
+            }
+        )
     else:
         screen.report(replace(result.report, scores=()))  # the table says it too
     return 0

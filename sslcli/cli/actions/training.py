@@ -38,7 +38,9 @@ def resumed(given: Given, kind: str) -> Resume | None:
     return Resume(named) if (named / RUN_FILE).is_file() else None
 
 
-def launched(hardware: HardwareSettings, run: RunSettings, kind: str, resume: Resume | None, screen: Screen) -> int | None:
+def launched(
+    hardware: HardwareSettings, run: RunSettings, kind: str, resume: Resume | None, screen: Screen
+) -> int | None:
     """Start the processes of --gpus and return their exit code; None where this one is to train."""
     words = sys.argv[1:]
     end = words.index("--") if "--" in words else len(words)
@@ -70,7 +72,9 @@ def conclude(result: RunResult, command: str, most_seconds: float | None, screen
     if not refuse_unfinished(result, screen, hint) or rank_and_size()[0] > 0:
         return 0
     if screen.json:
-        screen.document({"event": "done", "run": str(result.folder), "report": asdict(result.report)})
+        screen.document(
+            {"event": "done", "run": str(result.folder), "report": asdict(result.report)}
+        )
     elif screen.quiet:
         screen.line(str(result.folder))
     else:
@@ -84,7 +88,8 @@ def _restarted(given: Given) -> Resume | None:
     named = _said_folder(given)
     if named is None:
         raise UsageError(
-            "a rank was lost, and nothing says which run it belonged to", "give --name or --out to a run that torchrun may restart"
+            "a rank was lost, and nothing says which run it belonged to",
+            "give --name or --out to a run that torchrun may restart",
         )
     begun = (named / RUN_FILE).is_file() and read_facts(named).get("launch") == launch_name()
     return Resume(named) if begun else None

@@ -24,15 +24,27 @@ from sslcli.workflows.training.resume import Resume
 def is_named(given: Given) -> bool:
     """Return whether the line, its run file or the run to resume is about a suite."""
     if "task" in given or given.get("config"):
-        said = given.get("task") or next((read_layer(Path(file)).values.get("task") for file in reversed(given["config"])), None)
+        said = given.get("task") or next(
+            (read_layer(Path(file)).values.get("task") for file in reversed(given["config"])), None
+        )
         return said in registry.names("suites")
-    return given.get("resume", AUTO) != AUTO and resumed_run(given["resume"], ("finetune", "suite")).kind == "suite"
+    return (
+        given.get("resume", AUTO) != AUTO
+        and resumed_run(given["resume"], ("finetune", "suite")).kind == "suite"
+    )
 
 
-def plan(given: Given, layers: Sequence[Layer]) -> tuple[SuitePlan, Resume | None, Mapping[str, str]]:
-    """Return the plan of a suite, the suite to resume, and the sources of its settings (`layers`)."""
+def plan(
+    given: Given, layers: Sequence[Layer]
+) -> tuple[SuitePlan, Resume | None, Mapping[str, str]]:
+    """Return the plan of a suite, the suite to resume, and the sources of its settings
+    (`layers`).
+    """
     if len(starts := starts_of(given)) > 1:
-        raise UsageError("a suite starts all its runs in one way", f"once more with --init {starts[-1]} and another --name")
+        raise UsageError(
+            "a suite starts all its runs in one way",
+            f"once more with --init {starts[-1]} and another --name",
+        )
     resume = resumed(given, "suite")
     resolved = resolve_suite(layers, resume)
     parts = [part.strip() for part in given["parts"].split(",")] if "parts" in given else None
@@ -42,13 +54,20 @@ def plan(given: Given, layers: Sequence[Layer]) -> tuple[SuitePlan, Resume | Non
 
 
 def suite_action(given: Given, layers: Sequence[Layer], screen: Screen) -> int:
-    """Fine-tune on every task of a suite and write the leaderboard's files. `layers`: settings of the line."""
+    """Fine-tune on every task of a suite and write the leaderboard's files. `layers`: settings of
+    the line.
+    """
     wanted, resume, sources = plan(given, layers)
     with naming_sources(sources):
         if given.get("check") or given.get("dry_run"):
             return _looked_at(wanted, bool(given.get("check")), screen)
         overwrite = bool(given.get("overwrite")) and resume is None
-        report = run_suite(wanted, lambda title: watching(screen, title), resuming=resume is not None, overwrite=overwrite)
+        report = run_suite(
+            wanted,
+            lambda title: watching(screen, title),
+            resuming=resume is not None,
+            overwrite=overwrite,
+        )
     if screen.json:
         screen.document({"event": "done", "run": str(wanted.folder), "report": asdict(report)})
     elif screen.quiet:

@@ -19,17 +19,31 @@ MODEL = Flag(
 SKIP_BAD_RECORDS = Flag(
     "skip_bad_records",
     ("--skip-bad-records",),
-    "leave out so many records that cannot be used, or all of them, and say which; 0 refuses the file",
+    (
+        "leave out so many records that cannot be used, "
+        "or all of them, and say which; 0 refuses the file"
+    ),
     "Data",
     metavar="N|all",
     default="0",
 )
-BATCH_SIZE = Flag("batch_size", ("--batch-size",), "sequences that are computed at once", "Hardware", metavar="N", default="32")
+BATCH_SIZE = Flag(
+    "batch_size",
+    ("--batch-size",),
+    "sequences that are computed at once",
+    "Hardware",
+    metavar="N",
+    default="32",
+)
 
 
 def hardware_flags() -> list[Flag]:
     """Return the hardware flags of commands that run in one process and train nothing."""
-    return [flag for flag in flags_for(HardwareSettings) if flag.key in ("device", "precision", "compile", "deterministic")]
+    return [
+        flag
+        for flag in flags_for(HardwareSettings)
+        if flag.key in ("device", "precision", "compile", "deterministic")
+    ]
 
 
 def table_flags() -> list[Flag]:
@@ -49,12 +63,34 @@ def evaluate_command(words: Sequence[str]) -> Command:
     flags = (
         TASK,
         MODEL,
-        Flag("data", ("--data", "-d"), "labelled file; the held-out data of the run when not given", "Data", "texts", "FILE"),
-        Flag("limit", ("--limit",), "read only so many examples (for testing)", "Data", metavar="N"),
+        Flag(
+            "data",
+            ("--data", "-d"),
+            "labelled file; the held-out data of the run when not given",
+            "Data",
+            "texts",
+            "FILE",
+        ),
+        Flag(
+            "limit", ("--limit",), "read only so many examples (for testing)", "Data", metavar="N"
+        ),
         SKIP_BAD_RECORDS,
         *table_flags(),
-        Flag("min", ("--min",), "exit with code 3 where a score is worse (--min f1=80)", "Output", "texts", "SCORE=X"),
-        Flag("out", ("--out", "-o"), "folder for predictions.jsonl, scores.json and what official scorers take", "Output", metavar="DIR"),
+        Flag(
+            "min",
+            ("--min",),
+            "exit with code 3 where a score is worse (--min f1=80)",
+            "Output",
+            "texts",
+            "SCORE=X",
+        ),
+        Flag(
+            "out",
+            ("--out", "-o"),
+            "folder for predictions.jsonl, scores.json and what official scorers take",
+            "Output",
+            metavar="DIR",
+        ),
         BATCH_SIZE,
         *hardware_flags(),
     )
@@ -63,6 +99,9 @@ def evaluate_command(words: Sequence[str]) -> Command:
         "Score a fine-tuned model on labelled data, beside what answers without a model reach",
         with_options(words, flags),
         "sslcli.cli.actions.evaluating:evaluate_action",
-        ("ssl evaluate qa --data dev.json", "ssl evaluate sentiment --model runs/first --data test.jsonl --min accuracy=0.8"),
+        (
+            "ssl evaluate qa --data dev.json",
+            "ssl evaluate sentiment --model runs/first --data test.jsonl --min accuracy=0.8",
+        ),
         check="sslcli.cli.judging:check_evaluate_line",
     )

@@ -4,20 +4,48 @@ from collections.abc import Sequence
 
 from sslcli import registry
 from sslcli.cli.naming import named_task, suite_flags, task_flags
-from sslcli.cli.options import AUTO, CONFIG, DRY_RUN, OVERWRITE, RESUME, SET, Command, Flag, flags_for, peek
+from sslcli.cli.options import (
+    AUTO,
+    CONFIG,
+    DRY_RUN,
+    OVERWRITE,
+    RESUME,
+    SET,
+    Command,
+    Flag,
+    flags_for,
+    peek,
+)
 from sslcli.runs.catalogue import settings_file
 from sslcli.runs.references import resumed_run
 from sslcli.settings import FinetuneSettings
 
 OWN = (
-    Flag("task", (), "task or suite: sentiment, pos, nli, qa, dna, glue, ... (ssl plugins list tasks)", metavar="TASK"),
+    Flag(
+        "task",
+        (),
+        "task or suite: sentiment, pos, nli, qa, dna, glue, ... (ssl plugins list tasks)",
+        metavar="TASK",
+    ),
     CONFIG,
     SET,
     RESUME,
     OVERWRITE,
     DRY_RUN,
-    Flag("check", ("--check",), "look at the data, report what is in it and what is wrong with it, and stop", "Data", "truth"),
-    Flag("compare_scratch", ("--compare-scratch",), "train the same shape from random weights on the same batches too", "Study", "truth"),
+    Flag(
+        "check",
+        ("--check",),
+        "look at the data, report what is in it and what is wrong with it, and stop",
+        "Data",
+        "truth",
+    ),
+    Flag(
+        "compare_scratch",
+        ("--compare-scratch",),
+        "train the same shape from random weights on the same batches too",
+        "Study",
+        "truth",
+    ),
     Flag(
         "init",
         ("--init",),
@@ -29,12 +57,21 @@ OWN = (
     Flag(
         "in_language",
         ("--in-language",),
-        "zh=FILE: train in that language of --eval-data too, as in-language baseline; none: no such runs",
+        (
+            "zh=FILE: train in that language of --eval-data "
+            "too, as in-language baseline; none: no such runs"
+        ),
         "Study",
         "texts",
         metavar="zh=FILE",
     ),
-    Flag("seeds", ("--seeds",), "so many runs with seeds one after the other; the median and the spread", "Study", metavar="N"),
+    Flag(
+        "seeds",
+        ("--seeds",),
+        "so many runs with seeds one after the other; the median and the spread",
+        "Study",
+        metavar="N",
+    ),
 )
 PARTS = Flag(
     "parts",
@@ -52,7 +89,9 @@ def finetune_command(words: Sequence[str]) -> Command:
     A run to resume names its task too.
     """
     flags = [*flags_for(FinetuneSettings), *OWN]
-    named = (name for name in peek(words, "--resume")[-1:] if name != AUTO and not name.startswith("-"))
+    named = (
+        name for name in peek(words, "--resume")[-1:] if name != AUTO and not name.startswith("-")
+    )
     resumed = [settings_file(resumed_run(name, ("finetune", "suite")).folder) for name in named]
     name = named_task(words, resumed)
     if name in registry.names("suites"):
@@ -61,7 +100,10 @@ def finetune_command(words: Sequence[str]) -> Command:
         flags += task_flags(name, flags)
     return Command(
         "finetune",
-        "Fine-tune a pretrained model: a head at random and the backbone, trained together on labelled data",
+        (
+            "Fine-tune a pretrained model: a head at random "
+            "and the backbone, trained together on labelled data"
+        ),
         flags,
         "sslcli.cli.actions.finetuning:finetune_action",
         (
@@ -69,7 +111,10 @@ def finetune_command(words: Sequence[str]) -> Command:
             "ssl finetune sentiment --data train.jsonl --test-data test.jsonl --compare-scratch",
             "ssl finetune pos --data en.conllu --model models/bert --lora-rank 8 --seeds 5",
             "ssl finetune nli --data pairs.tsv --check",
-            "ssl finetune qa --data en=train.json --eval-data zh=dev.json --in-language zh=train.zh.json",
+            (
+                "ssl finetune qa --data en=train.json --eval-data "
+                "zh=dev.json --in-language zh=train.zh.json"
+            ),
             "ssl finetune glue --data glue_data --seeds 5 --name glue",
         ),
         check="sslcli.cli.judging:check_finetune_line",

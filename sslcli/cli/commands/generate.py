@@ -8,18 +8,39 @@ from sslcli.runs.references import LATEST
 
 OWN = (
     Flag("text", (), "text with [MASK] to be filled in, or to be continued", metavar="TEXT"),
-    Flag("model", ("--model", "-m"), "run (name, folder, @latest, @best:mlm) or model directory", "Model", metavar="RUN", default=LATEST),
-    Flag("seed", ("--seed",), "everything random follows from it", "Request", metavar="N", default="42"),
+    Flag(
+        "model",
+        ("--model", "-m"),
+        "run (name, folder, @latest, @best:mlm) or model directory",
+        "Model",
+        metavar="RUN",
+        default=LATEST,
+    ),
+    Flag(
+        "seed",
+        ("--seed",),
+        "everything random follows from it",
+        "Request",
+        metavar="N",
+        default="42",
+    ),
 )
 
 
 def generate_command(words: Sequence[str]) -> Command:
     """Return the command `ssl generate`, with the request flags of the model's objective."""
     named = peek(words, "--model", "-m")
-    flags = OWN if asks_for_help(words) and not named else (*OWN, *request_flags([LATEST, *named][-1], OWN))
+    flags = (
+        OWN
+        if asks_for_help(words) and not named
+        else (*OWN, *request_flags([LATEST, *named][-1], OWN))
+    )
     return Command(
         "generate",
-        "Fill the blanks of an encoder, or continue a text with a decoder; with --model, --help lists the model's own flags too",
+        (
+            "Fill the blanks of an encoder, or continue a text with a "
+            "decoder; with --model, --help lists the model's own flags too"
+        ),
         flags,
         "sslcli.cli.actions.generating:generate_action",
         (

@@ -9,7 +9,12 @@ ACTIONS = "sslcli.cli.actions.listing_plugins"
 
 def plugins_command(words: Sequence[str]) -> CommandGroup:
     """Return the command group `ssl plugins`: list, show, check, new."""
-    kind = Flag("kind", (), "objectives, readers, tokenizers, families, tasks, probes or shifts; all when not given", metavar="KIND")
+    kind = Flag(
+        "kind",
+        (),
+        "objectives, readers, tokenizers, families, tasks, probes or shifts; all when not given",
+        metavar="KIND",
+    )
     name = Flag("name", (), "name of a plugin, or DISTRIBUTION:NAME", metavar="NAME", required=True)
     return CommandGroup(
         "plugins",
@@ -31,7 +36,10 @@ def plugins_command(words: Sequence[str]) -> CommandGroup:
             ),
             Command(
                 "check",
-                "Run the conformance kit over an objective or a task; exit code 3 where it is not met",
+                (
+                    "Run the conformance kit over an objective "
+                    "or a task; exit code 3 where it is not met"
+                ),
                 (
                     Flag(
                         "name",
@@ -43,7 +51,10 @@ def plugins_command(words: Sequence[str]) -> CommandGroup:
                     Flag(
                         "data",
                         ("--data", "-d"),
-                        "labelled file to try a task on; generated records of its kind when not given",
+                        (
+                            "labelled file to try a task on; generated "
+                            "records of its kind when not given"
+                        ),
                         metavar="FILE",
                     ),
                 ),
@@ -54,9 +65,26 @@ def plugins_command(words: Sequence[str]) -> CommandGroup:
                 "new",
                 "Write a package with a working plugin to start from",
                 (
-                    Flag("kind", (), "what to write: objective or task", metavar="KIND", required=True),
-                    Flag("name", (), "what it is called on the command line", metavar="NAME", required=True),
-                    Flag("out", ("--out", "-o"), "folder to write; sslcli-NAME when not given", metavar="DIR"),
+                    Flag(
+                        "kind",
+                        (),
+                        "what to write: objective or task",
+                        metavar="KIND",
+                        required=True,
+                    ),
+                    Flag(
+                        "name",
+                        (),
+                        "what it is called on the command line",
+                        metavar="NAME",
+                        required=True,
+                    ),
+                    Flag(
+                        "out",
+                        ("--out", "-o"),
+                        "folder to write; sslcli-NAME when not given",
+                        metavar="DIR",
+                    ),
                 ),
                 f"{ACTIONS}:new_plugin",
                 ("ssl plugins new objective jigsaw", "ssl plugins new task irony"),

@@ -2,7 +2,15 @@
 
 from collections.abc import Sequence
 
-from sslcli.cli.commands.evaluate import BATCH_SIZE, MODEL, SKIP_BAD_RECORDS, TASK, hardware_flags, table_flags, with_options
+from sslcli.cli.commands.evaluate import (
+    BATCH_SIZE,
+    MODEL,
+    SKIP_BAD_RECORDS,
+    TASK,
+    hardware_flags,
+    table_flags,
+    with_options,
+)
 from sslcli.cli.options import Command, Flag
 
 
@@ -13,7 +21,13 @@ def predict_command(words: Sequence[str]) -> Command:
         Flag("first", (), "text; of pairs the first, of qa the question", metavar="[TEXT]"),
         Flag("second", (), "the second text of a pair, of qa the passage", metavar="[TEXT]"),
         MODEL,
-        Flag("data", ("--data", "-d"), "file to answer, in any format of the task; '-' is standard input", "Data", metavar="FILE"),
+        Flag(
+            "data",
+            ("--data", "-d"),
+            "file to answer, in any format of the task; '-' is standard input",
+            "Data",
+            metavar="FILE",
+        ),
         Flag("limit", ("--limit",), "read only so many examples", "Data", metavar="N"),
         SKIP_BAD_RECORDS,
         *table_flags(),
@@ -23,7 +37,10 @@ def predict_command(words: Sequence[str]) -> Command:
     )
     return Command(
         "predict",
-        "Let a fine-tuned model answer: a text on the line, a file, or standard input; one JSON document a line where nobody watches",
+        (
+            "Let a fine-tuned model answer: a text on the line, a file, or "
+            "standard input; one JSON document a line where nobody watches"
+        ),
         with_options(words, flags),
         "sslcli.cli.actions.predicting:predict_action",
         (

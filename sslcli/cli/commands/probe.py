@@ -8,17 +8,55 @@ from sslcli.cli.naming import probe_flags
 from sslcli.cli.options import Command, Flag
 from sslcli.runs.references import LATEST
 
-READER = Flag("reader", ("--reader",), "reader plugin of --data; chosen by suffix or scheme when not given", "Data", metavar="NAME")
+READER = Flag(
+    "reader",
+    ("--reader",),
+    "reader plugin of --data; chosen by suffix or scheme when not given",
+    "Data",
+    metavar="NAME",
+)
 OWN = (
-    Flag("probe", (), "what to look at: similarity, alignment, layers, ... (ssl plugins list probes)", metavar="PROBE", required=True),
-    Flag("typed", (), "what the probe asks for, such as a word; of the others the model", metavar="[WORD]"),
-    Flag("model", ("--model", "-m"), "run (name, folder, @latest, RUN:step-2000) or directory", "Model", metavar="RUN", default=LATEST),
-    Flag("data", ("--data", "-d"), "what to look at it with: file, folder, demo:NAME, zh=PATH; the run's own when not given",
-         "Data", "texts", "FILE"),
+    Flag(
+        "probe",
+        (),
+        "what to look at: similarity, alignment, layers, ... (ssl plugins list probes)",
+        metavar="PROBE",
+        required=True,
+    ),
+    Flag(
+        "typed",
+        (),
+        "what the probe asks for, such as a word; of the others the model",
+        metavar="[WORD]",
+    ),
+    Flag(
+        "model",
+        ("--model", "-m"),
+        "run (name, folder, @latest, RUN:step-2000) or directory",
+        "Model",
+        metavar="RUN",
+        default=LATEST,
+    ),
+    Flag(
+        "data",
+        ("--data", "-d"),
+        "what to look at it with: file, folder, demo:NAME, zh=PATH; the run's own when not given",
+        "Data",
+        "texts",
+        "FILE",
+    ),
     READER,
-    Flag("seed", ("--seed",), "everything random follows from it", "Probe", metavar="N", default="42"),
-    Flag("out", ("--out", "-o"), "folder for the pictures and their numbers; below the run when not given", "Output", metavar="DIR"),
-)  # fmt: skip
+    Flag(
+        "seed", ("--seed",), "everything random follows from it", "Probe", metavar="N", default="42"
+    ),
+    Flag(
+        "out",
+        ("--out", "-o"),
+        "folder for the pictures and their numbers; below the run when not given",
+        "Output",
+        metavar="DIR",
+    ),
+)
 
 
 def probe_command(words: Sequence[str]) -> Command:

@@ -13,7 +13,12 @@ def report_command(words: Sequence[str]) -> Command:
         "Write all that is known of a run as one HTML page",
         (
             Flag("run", (), f"{RUN_HELP}; @latest when not given", metavar="RUN"),
-            Flag("out", ("--out", "-o"), "HTML file to write; report.html in the run folder when not given", metavar="FILE"),
+            Flag(
+                "out",
+                ("--out", "-o"),
+                "HTML file to write; report.html in the run folder when not given",
+                metavar="FILE",
+            ),
         ),
         "sslcli.cli.actions.reporting:report_action",
         ("ssl report", "ssl report @latest:mlm --out world.html"),

@@ -52,7 +52,13 @@ DELETE = Command(
 
 def runs_command(words: Sequence[str]) -> CommandGroup:
     """Return the command group `ssl runs`: list, show, compare, du, prune, delete."""
-    listing = Command("list", "List all runs, the newest first", (), f"{ACTIONS}:list_runs", ("ssl runs", "ssl runs list --json"))
+    listing = Command(
+        "list",
+        "List all runs, the newest first",
+        (),
+        f"{ACTIONS}:list_runs",
+        ("ssl runs", "ssl runs list --json"),
+    )
     showing = Command(
         "show",
         "Show one run: its facts, its evaluations, its loss",

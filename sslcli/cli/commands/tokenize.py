@@ -7,11 +7,25 @@ from sslcli.cli.options import CONFIG, SET, Command, Flag, flags_for
 from sslcli.settings import TokenizeSettings
 
 SHARDS = "shards"
-NOT_HERE = ("data.evaluation", "data.sequence_tokens")  # they say how shards are used, not how they are made
+# they say how shards are used, not how they are made
+NOT_HERE = ("data.evaluation", "data.sequence_tokens")
 OWN = (
-    Flag("out", ("--out", "-o"), "folder to write, for --data of ssl pretrain", "Output", metavar="DIR", default=SHARDS),
+    Flag(
+        "out",
+        ("--out", "-o"),
+        "folder to write, for --data of ssl pretrain",
+        "Output",
+        metavar="DIR",
+        default=SHARDS,
+    ),
     Flag("overwrite", ("--overwrite",), "replace what stands in the folder", "Output", "truth"),
-    Flag("show", ("--show",), "print the pieces of a text and write nothing", "Output", metavar="TEXT"),
+    Flag(
+        "show",
+        ("--show",),
+        "print the pieces of a text and write nothing",
+        "Output",
+        metavar="TEXT",
+    ),
     CONFIG,
     SET,
 )

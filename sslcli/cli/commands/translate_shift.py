@@ -12,18 +12,62 @@ from sslcli.runs.references import LATEST
 from sslcli.workflows.translate_shift.settings import ShiftSettings
 
 OWN = (
-    Flag("words", (), "text to move; with --evaluate files of translations, of words or of sentences: two columns, or en=FILE zh=FILE",
-         kind="texts", metavar="[TEXT | PAIRS...]"),
-    Flag("evaluate", ("--evaluate",), "test it beside baselines, on the files named or on what the run's data knows", "Shift", "truth"),
-    Flag("shift", ("--shift",), "how the way between the languages is estimated (ssl plugins list shifts)", "Shift", metavar="NAME"),
+    Flag(
+        "words",
+        (),
+        (
+            "text to move; with --evaluate files of translations, of "
+            "words or of sentences: two columns, or en=FILE zh=FILE"
+        ),
+        kind="texts",
+        metavar="[TEXT | PAIRS...]",
+    ),
+    Flag(
+        "evaluate",
+        ("--evaluate",),
+        "test it beside baselines, on the files named or on what the run's data knows",
+        "Shift",
+        "truth",
+    ),
+    Flag(
+        "shift",
+        ("--shift",),
+        "how the way between the languages is estimated (ssl plugins list shifts)",
+        "Shift",
+        metavar="NAME",
+    ),
     Flag("save", ("--save",), "keep the shift in a file", "Shift", metavar="FILE"),
-    Flag("load", ("--load",), "use the shift of a file, and estimate none", "Shift", metavar="FILE"),
-    Flag("model", ("--model", "-m"), "run (name, folder, @latest, RUN:step-2000) or directory", "Model", metavar="RUN", default=LATEST),
-    Flag("data", ("--data", "-d"), "texts to estimate it on: en=FILE, demo:NAME; the run's own when not given", "Data", "texts", "FILE"),
+    Flag(
+        "load", ("--load",), "use the shift of a file, and estimate none", "Shift", metavar="FILE"
+    ),
+    Flag(
+        "model",
+        ("--model", "-m"),
+        "run (name, folder, @latest, RUN:step-2000) or directory",
+        "Model",
+        metavar="RUN",
+        default=LATEST,
+    ),
+    Flag(
+        "data",
+        ("--data", "-d"),
+        "texts to estimate it on: en=FILE, demo:NAME; the run's own when not given",
+        "Data",
+        "texts",
+        "FILE",
+    ),
     READER,
-    Flag("seed", ("--seed",), "everything random follows from it", "Shift", metavar="N", default="42"),
-    Flag("out", ("--out", "-o"), "folder for the pictures and their numbers; below the run when not given", "Output", metavar="DIR"),
-)  # fmt: skip
+    Flag(
+        "seed", ("--seed",), "everything random follows from it", "Shift", metavar="N", default="42"
+    ),
+    Flag(
+        "out",
+        ("--out", "-o"),
+        "folder for the pictures and their numbers; below the run when not given",
+        "Output",
+        metavar="DIR",
+    ),
+)
 
 
 def translate_shift_command(words: Sequence[str]) -> Command:
@@ -44,7 +88,10 @@ def translate_shift_command(words: Sequence[str]) -> Command:
             'ssl translate-shift --from zh --to en "厨师 吃 一个 苹果." --alpha 0,0.5,1,1.5,2',
             "ssl translate-shift --evaluate --model runs/world --save en-zh.safetensors",
             'ssl translate-shift --load en-zh.safetensors "the cook eats."',
-            "ssl translate-shift --evaluate en=help.en.gz zh=help.zh.gz words.tsv --model models/bert --shift procrustes",
+            (
+                "ssl translate-shift --evaluate en=help.en.gz zh=help.zh.gz "
+                "words.tsv --model models/bert --shift procrustes"
+            ),
         ),
         check="sslcli.cli.judging:check_translate_shift_line",
     )

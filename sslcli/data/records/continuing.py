@@ -20,9 +20,11 @@ class Continuing(Protocol):
 
 
 class Parsed(Iterator[Made], Generic[Item, Made]):
-    """`function` of every item, as `map` gives it. A DataError of the function ends nothing: the next item can be asked for.
+    """`function` of every item, as `map` gives it. A DataError of the function ends nothing: the
+    next item can be asked for.
 
-    `continues`: whether there may be something behind the last error; see `goes_on`. `last`: the item that was asked for last.
+    `continues`: whether there may be something behind the last error; see `goes_on`. `last`: the
+    item that was asked for last.
     """
 
     def __init__(self, function: Callable[[Item], Made], items: Iterable[Item]) -> None:
@@ -45,7 +47,9 @@ class Parsed(Iterator[Made], Generic[Item, Made]):
 
 
 class Unreadable(Mapping[str, Any]):
-    """The values of a record that could not be read: asking for any of them raises why, so nobody takes it for an empty one."""
+    """The values of a record that could not be read: asking for any of them raises why, so nobody
+    takes it for an empty one.
+    """
 
     def __init__(self, error: DataError) -> None:
         self._error = error

@@ -25,7 +25,9 @@ _SAMPLE_LINES = 200
 _MARK = '"'
 
 
-def read_any_rows(reference: str, usual: str, width: int | None = None) -> Iterator[tuple[int, list[str]]]:
+def read_any_rows(
+    reference: str, usual: str, width: int | None = None
+) -> Iterator[tuple[int, list[str]]]:
     """(line, values) of every row of a .csv (`usual` ",") or .tsv ("\\t"), however it is written.
 
     `width`: how many columns it has, where that is known. Raises DataError naming file and line.
@@ -45,8 +47,12 @@ def read_any_rows(reference: str, usual: str, width: int | None = None) -> Itera
     return _watched(reference, separator, rows) if quoted else rows
 
 
-def _watched(reference: str, separator: str, rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
-    """The same rows. Said at their end: whole rows that seem to stand inside a value, as behind a mark that opens by mistake."""
+def _watched(
+    reference: str, separator: str, rows: Iterator[tuple[int, list[str]]]
+) -> Iterator[tuple[int, list[str]]]:
+    """The same rows. Said at their end: whole rows that seem to stand inside a value, as behind a
+    mark that opens by mistake.
+    """
     width, first, swallowed = 0, 0, 0
     for line, values in rows:
         width = width or len(values)
@@ -54,15 +60,22 @@ def _watched(reference: str, separator: str, rows: Iterator[tuple[int, list[str]
             first, swallowed = first or line, swallowed + found
         yield line, values
     if swallowed:
-        rows_stand = "1 line that looks like a row stands" if swallowed == 1 else f"{swallowed:,} lines that look like rows stand"
+        rows_stand = (
+            "1 line that looks like a row stands"
+            if swallowed == 1
+            else f"{swallowed:,} lines that look like rows stand"
+        )
         remark(
-            f"{reference}: {rows_stand} inside a quoted value, the first in the row of line {first};"
+            f"{reference}: {rows_stand} inside a quoted "
+            f"value, the first in the row of line {first};"
             " where that is not meant, a quotation mark there opens or closes by mistake"
         )
 
 
 def _rows_inside(values: Sequence[str], separator: str, width: int) -> int:
-    """How many whole lines of a value have as many columns as the table, where all of its lines have."""
+    """How many whole lines of a value have as many columns as the table, where all of its lines
+    have.
+    """
     for value in values if width > 1 else ():
         inner = [line for line in value.split("\n")[1:-1] if line.strip()] if "\n" in value else []
         if inner and all(line.count(separator) == width - 1 for line in inner):
@@ -71,14 +84,18 @@ def _rows_inside(values: Sequence[str], separator: str, width: int) -> int:
 
 
 def _reread(reference: str) -> Callable[[], Iterator[tuple[int, str]]]:
-    """Gives the lines from the first one on, again and again; those of a pipe are kept in memory."""
+    """Gives the lines from the first one on, again and again; those of a pipe are kept in
+    memory.
+    """
     if reference != STANDARD_INPUT and _is_regular(reference):
         return lambda: read_lines(reference)
     kept = list(read_lines(reference))
     return lambda: iter(kept)
 
 
-def _kept(reference: str, lines: Callable[[], Iterator[tuple[int, str]]]) -> Callable[[], Iterator[tuple[int, str]]]:
+def _kept(
+    reference: str, lines: Callable[[], Iterator[tuple[int, str]]]
+) -> Callable[[], Iterator[tuple[int, str]]]:
     """The same from memory, where the file is not large: it is read once."""
     if not _is_regular(reference) or Path(reference).stat().st_size > MOST_KEPT_BYTES:
         return lines
@@ -99,8 +116,12 @@ def _directive(sample: Sequence[tuple[int, str]]) -> str | None:
     return first[4:] if first.lower().startswith("sep=") and len(first) == 5 else None
 
 
-def _separator(reference: str, usual: str, sample: Sequence[tuple[int, str]], width: int | None) -> str:
-    """`usual`, unless only another one parts every row of the sample into the same columns, which is said."""
+def _separator(
+    reference: str, usual: str, sample: Sequence[tuple[int, str]], width: int | None
+) -> str:
+    """`usual`, unless only another one parts every row of the sample into the same columns, which
+    is said.
+    """
     fits = {mark: _fit(sample, mark, width) for mark in CANDIDATES}
     if fits[usual].columns > 1 or not sample:
         return usual
@@ -111,7 +132,10 @@ def _separator(reference: str, usual: str, sample: Sequence[tuple[int, str]], wi
         raise DataError(f"{reference}: {named} may part its columns", "say which with --separator")
     if not others:
         return usual
-    remark(f"{reference}: {CANDIDATES[others[0]]} part its columns, not {CANDIDATES[usual]} (--separator says another)")
+    remark(
+        f"{reference}: {CANDIDATES[others[0]]} part its columns, "
+        f"not {CANDIDATES[usual]} (--separator says another)"
+    )
     return others[0]
 
 
@@ -137,8 +161,10 @@ def _fit(sample: Sequence[tuple[int, str]], separator: str, width: int | None) -
 
 @dataclass
 class _Marks:
-    """Cells with quotation marks. `doubled`: enclosed, those inside doubled, as only quoting writes them; `enclosed`: enclosed,
-    none inside; `text`: neither. `enclosed_columns`: whether some column, its name included, is enclosed throughout."""
+    """Cells with quotation marks. `doubled`: enclosed, those inside doubled, as only quoting writes
+    them; `enclosed`: enclosed, none inside; `text`: neither. `enclosed_columns`: whether some
+    column, its name included, is enclosed throughout.
+    """
 
     doubled: int = 0
     enclosed: int = 0
@@ -146,7 +172,9 @@ class _Marks:
     enclosed_columns: bool = False
 
 
-def _is_quoted(reference: str, separator: str, lines: Callable[[], Iterator[tuple[int, str]]]) -> bool:
+def _is_quoted(
+    reference: str, separator: str, lines: Callable[[], Iterator[tuple[int, str]]]
+) -> bool:
     """Whether a .tsv is quoted, by all of its rows; said where it could be either."""
     if not any(_MARK in line for _, line in lines()):
         return False
@@ -157,7 +185,11 @@ def _is_quoted(reference: str, separator: str, lines: Callable[[], Iterator[tupl
         return plain is None
     if plain is None or plain == quoted:
         if marks.text and marks.doubled:
-            _say(reference, marks.doubled < marks.text, f"{marks.doubled:,} values look quoted and {marks.text:,} do not")
+            _say(
+                reference,
+                marks.doubled < marks.text,
+                f"{marks.doubled:,} values look quoted and {marks.text:,} do not",
+            )
             return marks.doubled >= marks.text
         if marks.doubled or marks.enclosed_columns:
             return not marks.text
@@ -170,8 +202,15 @@ def _is_quoted(reference: str, separator: str, lines: Callable[[], Iterator[tupl
 
 
 def _say(reference: str, as_text: bool, why: str) -> None:
-    taken = "its quotation marks are taken for text" if as_text else "its quotation marks are taken to enclose values"
-    remark(f"{reference}: {taken} ({why}; --quoted {'yes' if as_text else 'no'} reads it the other way)")
+    taken = (
+        "its quotation marks are taken for text"
+        if as_text
+        else "its quotation marks are taken to enclose values"
+    )
+    remark(
+        f"{reference}: {taken} ({why}; --quoted "
+        f"{'yes' if as_text else 'no'} reads it the other way)"
+    )
 
 
 class _Surveyed(Iterator[tuple[int, str]]):
@@ -198,7 +237,11 @@ class _Surveyed(Iterator[tuple[int, str]]):
 
     def _count_marks(self, line: str) -> None:
         cells = line.split(self._separator) if _MARK in line else []
-        enclosed = {place for place, cell in enumerate(cells) if len(cell) > 1 and cell[0] == cell[-1] == _MARK}
+        enclosed = {
+            place
+            for place, cell in enumerate(cells)
+            if len(cell) > 1 and cell[0] == cell[-1] == _MARK
+        }
         self._throughout = enclosed if self._throughout is None else self._throughout & enclosed
         self.marks.enclosed_columns = bool(self._throughout)
         for place, cell in enumerate(cells):

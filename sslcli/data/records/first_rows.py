@@ -36,9 +36,13 @@ def first_rows_alone(examples: Sequence[Any]) -> Iterator[tuple[Any, bool]]:
         is_alone = isinstance(first.gold, str) and counts and first.gold not in counts
         if not is_alone or not is_first_row(first.where):
             continue
-        names_numbers = as_number(first.gold) is None and all(as_number(gold) is not None for gold in counts)
+        names_numbers = as_number(first.gold) is None and all(
+            as_number(gold) is not None for gold in counts
+        )
         are_classes = max(counts.values()) > 1
-        if names_numbers or (are_classes and _are_like_names(first.data, [each.data for each in others])):
+        if names_numbers or (
+            are_classes and _are_like_names(first.data, [each.data for each in others])
+        ):
             yield first, names_numbers or min(counts.values()) > 1
 
 

@@ -14,7 +14,9 @@ Columns = Sequence[str | tuple[str, ...]]
 _NO_LABELS = ("id", "idx", "index", "language")
 
 
-def label_of(record: Record, kind: AskedKind, asked: str, usual: Sequence[str], texts: Sequence[str]) -> Gold | None:
+def label_of(
+    record: Record, kind: AskedKind, asked: str, usual: Sequence[str], texts: Sequence[str]
+) -> Gold | None:
     """Return the label as written, from the column `asked` or the first of the `usual` ones.
 
     Several columns ("a,b") each say of one label whether it is given; a name with a comma is in
@@ -30,9 +32,15 @@ def label_of(record: Record, kind: AskedKind, asked: str, usual: Sequence[str], 
     column = next((name for name in usual if name in record.values), None)
     if column is not None:
         return gold_of(record, kind, column)
-    others = [name for name, value in record.values.items() if name.lower() not in _NO_LABELS and value not in texts]
+    others = [
+        name
+        for name, value in record.values.items()
+        if name.lower() not in _NO_LABELS and value not in texts
+    ]
     found = columns_of_truths(record, others, False)
-    if found is not None and any(name.lower() in LABEL_COLUMNS and name not in found.names for name in others):
+    if found is not None and any(
+        name.lower() in LABEL_COLUMNS and name not in found.names for name in others
+    ):
         return None  # "category" beside columns of zeros and ones: which of them are meant?
     return found
 
@@ -43,13 +51,25 @@ def in_usual_case(record: Record, usual: Collection[str]) -> Record:
     by_case: dict[str, list[str]] = {}
     for name in names:
         by_case.setdefault(name.strip().casefold(), []).append(name)
-    wanted = {by_case[name][0]: name for name in usual if name not in record.values and len(by_case.get(name, ())) == 1}
+    wanted = {
+        by_case[name][0]: name
+        for name in usual
+        if name not in record.values and len(by_case.get(name, ())) == 1
+    }
     for own, name in wanted.items():
         remark(f"{record.where.file}: '{own}' is read as '{name}'")
-    return Record(record.where, {wanted.get(name, name): value for name, value in record.values.items()}) if wanted else record
+    return (
+        Record(
+            record.where, {wanted.get(name, name): value for name, value in record.values.items()}
+        )
+        if wanted
+        else record
+    )
 
 
-def in_one_column(records: Iterator[Record], reference: str, wanted: Mapping[str, Columns]) -> Iterator[Record]:
+def in_one_column(
+    records: Iterator[Record], reference: str, wanted: Mapping[str, Columns]
+) -> Iterator[Record]:
     """Yield all records, with `wanted` columns by flag; the first column that a record has is read.
 
     Names may differ in case ("Text"): the record has the usual one. There are remarks on that, and
@@ -78,12 +98,18 @@ def in_one_column(records: Iterator[Record], reference: str, wanted: Mapping[str
             if flag not in taken:
                 taken[flag] = here
                 _say_taken(reference, flag, here, candidates[0], rest)
-            elif here != taken[flag] and (flag != "--label-field" or current_reading().labels != "needed"):
-                remark(f"{reference}: some records have {taken[flag]} and some {here} ({flag} chooses)")
+            elif here != taken[flag] and (
+                flag != "--label-field" or current_reading().labels != "needed"
+            ):
+                remark(
+                    f"{reference}: some records have {taken[flag]} and some {here} ({flag} chooses)"
+                )
             elif here != taken[flag]:
                 problem = f"this record has {here} and those before have {taken[flag]}"
                 hint = f"give all of them one column, or name it with {flag}"
-                record = Record(record.where, Unreadable(DataError(f"{record.where}: {problem}", hint)))
+                record = Record(
+                    record.where, Unreadable(DataError(f"{record.where}: {problem}", hint))
+                )
                 before = []  # the next one of this kind cannot be read either
                 break
         yield _renamed(record, usual) if record.is_readable else record
@@ -93,23 +119,34 @@ Candidate = tuple[tuple[str, str], ...]  # the columns of a file and the usual n
 
 
 def _candidates(names: Sequence[str], columns: Columns) -> list[Candidate]:
-    """All columns that could be read, the first one first: each as it is written, then in another case."""
+    """All columns that could be read, the first one first: each as it is written, then in another
+    case.
+    """
     by_case: dict[str, list[str]] = {}
     for name in names:
         by_case.setdefault(name.strip().casefold(), []).append(name)
     found = []
     for column in columns:
         parts = [column] if isinstance(column, str) else column
-        written = [sorted(by_case.get(part.casefold(), ()), key=lambda own, part=part: own != part) for part in parts]
+        written = [
+            sorted(by_case.get(part.casefold(), ()), key=lambda own, part=part: own != part)
+            for part in parts
+        ]
         found += [tuple(zip(each, parts, strict=True)) for each in zip(*written, strict=False)]
     return found
 
 
 def _renamed(record: Record, usual: Mapping[str, str]) -> Record:
-    """With columns under their usual names; whatever else has such a name is left out, for it is not read."""
+    """With columns under their usual names; whatever else has such a name is left out, for it is
+    not read.
+    """
     if all(own == name for own, name in usual.items()):
         return record
-    others = {name: value for name, value in record.values.items() if name not in usual and name not in usual.values()}
+    others = {
+        name: value
+        for name, value in record.values.items()
+        if name not in usual and name not in usual.values()
+    }
     return Record(record.where, {name: record.values[own] for own, name in usual.items()} | others)
 
 
@@ -119,21 +156,33 @@ def _say_taken(reference: str, flag: str, here: str, first: Candidate, rest: Seq
     if rest:
         remark(f"{reference}: {here} {verb} read, and not {', '.join(rest)} ({flag} {chooses})")
     elif any(own != name for own, name in first):
-        remark(f"{reference}: {here} {verb} read as {_named([name for _, name in first])} ({flag} {chooses} another)")
+        remark(
+            f"{reference}: {here} {verb} read as "
+            f"{_named([name for _, name in first])} ({flag} {chooses} another)"
+        )
 
 
-def _refuse_without_text(record: Record, reference: str, wanted: Mapping[str, Columns], found: Mapping[str, Sequence[Candidate]]) -> None:
+def _refuse_without_text(
+    record: Record,
+    reference: str,
+    wanted: Mapping[str, Columns],
+    found: Mapping[str, Sequence[Candidate]],
+) -> None:
     """Of a table, whose columns no later record will have either. Raises DataError."""
     for flag, columns in wanted.items():
         if flag == "--label-field" or not columns or found[flag]:
             continue
-        there = ", ".join(f"'{textwrap.shorten(name, 40, placeholder='...')}'" for name in list(record.values)[:8])
+        there = ", ".join(
+            f"'{textwrap.shorten(name, 40, placeholder='...')}'" for name in list(record.values)[:8]
+        )
         usual = " or ".join(_named(column) for column in columns[:4])
         problem = f"{reference} has no column {_named(columns[0])}; its first row has {there}"
         example = ",".join(_likely_names(list(record.values), columns[0]))
         names = "name" if " and " in flag else "names"
         hint = f"where this row is data, say --columns {example} or as the columns are"
-        raise DataError(problem, f"{hint}; where it is a header, {flag} {names} the texts, or call them {usual}")
+        raise DataError(
+            problem, f"{hint}; where it is a header, {flag} {names} the texts, or call them {usual}"
+        )
 
 
 def _likely_names(cells: Sequence[str], texts: str | tuple[str, ...]) -> list[str]:

@@ -14,13 +14,39 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from sslcli.data.records.labels import AskedKind, Gold, Kind, Vector, as_number, converted, counted, in_order, kind_of
+from sslcli.data.records.labels import (
+    AskedKind,
+    Gold,
+    Kind,
+    Vector,
+    as_number,
+    converted,
+    counted,
+    in_order,
+    kind_of,
+)
 from sslcli.data.records.read_context import joined_names
 from sslcli.errors import DataError, UsageError
 
-# "-": SNLI and MultiNLI, where annotators did not agree; -1: the same as `datasets` writes it, and its test splits
-# (huggingface/datasets#1963); -100: what losses of torch ignore; the words: missing values as pandas, R and SQL write them.
-MARKS = ("-", "-1", "-1.0", "-100", "-100.0", "nan", "NaN", "NA", "N/A", "<NA>", "null", "NULL", "None", "\\N")
+# "-": SNLI and MultiNLI, where annotators did not agree; -1: the same as `datasets` writes it, and
+# its test splits (huggingface/datasets#1963); -100: what losses of torch ignore; the words: missing
+# values as pandas, R and SQL write them.
+MARKS = (
+    "-",
+    "-1",
+    "-1.0",
+    "-100",
+    "-100.0",
+    "nan",
+    "NaN",
+    "NA",
+    "N/A",
+    "<NA>",
+    "null",
+    "NULL",
+    "None",
+    "\\N",
+)
 # Of the marks, those that may be a class or a number; in lists they are the only marks.
 NUMBERS = ("-1", "-1.0", "-100", "-100.0")
 WORDS = ("NA", "N/A", "null", "None")  # and those that may be names of classes
@@ -29,7 +55,8 @@ FEWEST_IDS = 50  # examples
 MANY = 1_000  # different classes that are worth a sentence
 _BITS = re.compile("[01]{2,}")
 _WHOLE = re.compile(r"(-?\d+)\.0*")
-JOINTS = {",": "commas", ";": "semicolons", "|": "bars"}  # what stands between several labels in one text
+# what stands between several labels in one text
+JOINTS = {",": "commas", ";": "semicolons", "|": "bars"}
 _DECIMAL_COMMA = re.compile(r"-?\d+(,\d+)?")
 _SHOWN = 6
 
@@ -83,7 +110,10 @@ def form_of(
         form = _of_vectors(others, vectors, kind, tuple(names), marks)
         return replace(form, notes=(*form.notes, *_notes_of_lists(given, kind)))
     if names:
-        raise UsageError("--label-names names the places of vectors of zeros and ones, and there are none", "leave it out")
+        raise UsageError(
+            "--label-names names the places of vectors of zeros and ones, and there are none",
+            "leave it out",
+        )
     texts = Counter(as_text(gold) for gold in given if not isinstance(gold, tuple))
     in_lists = Counter(label for gold in given if isinstance(gold, tuple) for label in gold)
     found = [mark for mark in marks if texts[mark] or (mark in NUMBERS and in_lists[mark])]
@@ -157,7 +187,9 @@ def _of_vector(gold: Vector, form: LabelForm, known: Mapping[str, Any]) -> Gold 
         places = dict(zip(gold.names, gold.places, strict=True))
         given = [name for name in names if places.get(name)]
     elif len(gold.places) != len(names):
-        raise ValueError(f"the label is a vector of {len(gold.places)} places, and there are {len(names)} labels")
+        raise ValueError(
+            f"the label is a vector of {len(gold.places)} places, and there are {len(names)} labels"
+        )
     else:
         given = [name for name, place in zip(names, gold.places, strict=True) if place]
     if form.kind != "classes":
@@ -167,11 +199,17 @@ def _of_vector(gold: Vector, form: LabelForm, known: Mapping[str, Any]) -> Gold 
     return given[0]
 
 
-def _without_classes(marks: tuple[str, ...], found: list[str], texts: Mapping[str, int], kind: str) -> tuple[tuple[str, ...], list[str]]:
-    """The marks but for those that are classes or numbers by all that the labels show. Raises DataError where it is open."""
+def _without_classes(
+    marks: tuple[str, ...], found: list[str], texts: Mapping[str, int], kind: str
+) -> tuple[tuple[str, ...], list[str]]:
+    """The marks but for those that are classes or numbers by all that the labels show. Raises
+    DataError where it is open.
+    """
     others = {text: count for text, count in texts.items() if count and text not in found}
     classes = [mark for mark in found if _is_class(mark, texts[mark], others, kind)]
-    return tuple(mark for mark in marks if mark not in classes), [mark for mark in found if mark not in classes]
+    return tuple(mark for mark in marks if mark not in classes), [
+        mark for mark in found if mark not in classes
+    ]
 
 
 def _is_class(mark: str, count: int, others: Mapping[str, int], kind: str) -> bool:
@@ -213,18 +251,35 @@ def _refuse_bits(labels: Collection[str]) -> None:
 
 
 def _refuse_joined(labels: Collection[str]) -> None:
-    """Raises DataError where labels look like several labels in one text, or like numbers with a decimal comma."""
+    """Raises DataError where labels look like several labels in one text, or like numbers with a
+    decimal comma.
+    """
     for mark, name in JOINTS.items():
         parts = {label: {part.strip() for part in label.split(mark)} for label in labels}
         joined = [label for label in labels if mark in label]
         counts = Counter(part for own in parts.values() for part in own)
-        of_others = [label for label in joined if all(part and counts[part] > 1 for part in parts[label])]
+        of_others = [
+            label for label in joined if all(part and counts[part] > 1 for part in parts[label])
+        ]
         if joined and mark == "," and all(map(_DECIMAL_COMMA.fullmatch, labels)):
-            hint = "write numbers with a point (1.5); --kind labels takes lists apart, --kind classes takes each as one class"
-            raise DataError(f"labels such as {min(joined)} may be numbers with a comma, or lists of labels", hint)
+            hint = (
+                "write numbers with a point (1.5); --kind labels takes "
+                "lists apart, --kind classes takes each as one class"
+            )
+            raise DataError(
+                f"labels such as {min(joined)} may be numbers with a comma, or lists of labels",
+                hint,
+            )
         if joined and 2 * len(of_others) >= len(joined):
-            apart = "--kind labels takes them apart" if mark == "," else "commas between them and --kind labels take them apart"
-            problem = f"labels such as '{min(of_others)}' may be several labels with {name} between them, or a single one"
+            apart = (
+                "--kind labels takes them apart"
+                if mark == ","
+                else "commas between them and --kind labels take them apart"
+            )
+            problem = (
+                f"labels such as '{min(of_others)}' may be several "
+                f"labels with {name} between them, or a single one"
+            )
             raise DataError(problem, f"{apart}; --kind classes takes each as one class")
 
 
@@ -244,18 +299,37 @@ def _of_vectors(
     repeated = any(len(set(vector.places)) < len(vector.places) for vector in vectors)
     certain = any(vector.certain for vector in vectors)
     if (certain or repeated) and (plain is not None or len(sizes) > 1):
-        other = f"'{plain}'" if plain is not None else f"vectors of {' and '.join(map(str, sorted(sizes)))} places"
-        raise DataError(f"some labels are vectors of zeros and ones, and others are {other}", "write all of them in one way (--kind)")
-    if kind == "number" or plain is not None or len(sizes) > 1 or (size == 1 and not certain and not names):
+        other = (
+            f"'{plain}'"
+            if plain is not None
+            else f"vectors of {' and '.join(map(str, sorted(sizes)))} places"
+        )
+        raise DataError(
+            f"some labels are vectors of zeros and ones, and others are {other}",
+            "write all of them in one way (--kind)",
+        )
+    if (
+        kind == "number"
+        or plain is not None
+        or len(sizes) > 1
+        or (size == 1 and not certain and not names)
+    ):
         return LabelForm("labels" if kind == "auto" else kind, marks)
     if not (certain or repeated or names):
         raise DataError(
-            f"labels such as {list(vectors[0].places)} may be vectors, one place for each label, or lists of the labels 0 and 1",
-            '--label-names A,B,... names the places; labels that are texts need no guess: ["a", "b"]',
+            (
+                f"labels such as {list(vectors[0].places)} may be vectors, "
+                "one place for each label, or lists of the labels 0 and 1"
+            ),
+            (
+                "--label-names A,B,... names the places; "
+                'labels that are texts need no guess: ["a", "b"]'
+            ),
         )
     if names and len(names) != next(iter(sizes)):
         raise UsageError(
-            f"--label-names has {len(names)} names for vectors of {next(iter(sizes))} places", "--label-names needs one for each"
+            f"--label-names has {len(names)} names for vectors of {next(iter(sizes))} places",
+            "--label-names needs one for each",
         )
     single = all(sum(vector.places) == 1 for vector in vectors)
     decided: Kind = "classes" if kind == "classes" else "labels"
@@ -276,7 +350,10 @@ def _of_columns(vectors: Sequence[Vector], kind: AskedKind) -> LabelForm:
         return LabelForm(decided, MARKS)
     shown = [joined_names([name]) for name in common[:_SHOWN]]
     named = ", ".join(shown) + (", ..." if len(common) > _SHOWN else "")
-    note = f"labels are the {len(common)} columns of zeros and ones: {named} (--label-field A,B,... names others)"
+    note = (
+        f"labels are the {len(common)} columns of zeros and "
+        f"ones: {named} (--label-field A,B,... names others)"
+    )
     places = [dict(zip(vector.names, vector.places, strict=True)) for vector in vectors]
     single = all(sum(own[name] for name in common) == 1 for own in places)
     note = f"{note}; {_taken_as(decided, single and kind == 'auto')}"
@@ -291,7 +368,11 @@ def _taken_as(kind: Kind, single: bool) -> str:
     if kind == "classes":
         return "they are classes, of which each text has one"
     said = "each is predicted independently, so a text may have several or none"
-    return f"{said}, but every one has exactly one: --kind classes learns them as classes" if single else said
+    return (
+        f"{said}, but every one has exactly one: --kind classes learns them as classes"
+        if single
+        else said
+    )
 
 
 def _notes_of_lists(golds: Sequence[Gold], kind: AskedKind) -> tuple[str, ...]:
@@ -311,31 +392,79 @@ def _notes(golds: Sequence[Gold], kind: Kind, decided_here: bool) -> tuple[str, 
     texts = [gold for gold in golds if not isinstance(gold, tuple | Vector)]
     notes = []
     if decided_here and texts and kind == "number":
-        notes.append("labels are numbers, and a number is predicted (--kind classes makes each of them a class)")
-    if decided_here and kind == "classes" and any(isinstance(gold, float) or _WHOLE.fullmatch(gold) for gold in texts):
-        notes.append("labels such as 1.0 are whole numbers, and taken for classes (--kind number learns numbers)")
-    if decided_here and kind == "classes" and (word := _word_among_numbers({as_text(gold) for gold in texts})):
-        hint = f"--no-label={word} leaves these examples out; --kind classes takes every label for a class"
-        raise DataError(f"most labels are numbers with a fraction, and {word!r:.40} is no number", hint)
+        notes.append(
+            "labels are numbers, and a number is predicted "
+            "(--kind classes makes each of them a class)"
+        )
+    if (
+        decided_here
+        and kind == "classes"
+        and any(isinstance(gold, float) or _WHOLE.fullmatch(gold) for gold in texts)
+    ):
+        notes.append(
+            "labels such as 1.0 are whole numbers, and "
+            "taken for classes (--kind number learns numbers)"
+        )
+    if (
+        decided_here
+        and kind == "classes"
+        and (word := _word_among_numbers({as_text(gold) for gold in texts}))
+    ):
+        hint = (
+            f"--no-label={word} leaves these examples out; "
+            "--kind classes takes every label for a class"
+        )
+        raise DataError(
+            f"most labels are numbers with a fraction, and {word!r:.40} is no number", hint
+        )
     if kind == "number":
         if len(texts) > 1 and len({as_number(text) for text in texts}) == 1:
-            raise DataError(f"every training example has the number {texts[0]}", "--label-field names the column of the labels")
+            raise DataError(
+                f"every training example has the number {texts[0]}",
+                "--label-field names the column of the labels",
+            )
         return tuple(notes)
     counts = counted(golds, kind)
     notes += _spellings(counts)
-    if decided_here and kind == "classes" and len(texts) >= FEWEST_IDS and len(counts) >= LIKE_IDS * len(texts):
-        problem = f"{len(texts):,} examples have {len(counts):,} different labels, as ids or texts have"
-        raise DataError(problem, "--label-field names the column of the labels; --kind classes says that these are right")
-    if kind == "classes" and len(texts) >= FEWEST_IDS and (len(counts) > MANY or 2 * len(counts) > len(texts)):
-        notes.append(f"{len(texts):,} examples have {len(counts):,} different labels (--label-field names another column)")
+    if (
+        decided_here
+        and kind == "classes"
+        and len(texts) >= FEWEST_IDS
+        and len(counts) >= LIKE_IDS * len(texts)
+    ):
+        problem = (
+            f"{len(texts):,} examples have {len(counts):,} different labels, as ids or texts have"
+        )
+        raise DataError(
+            problem,
+            (
+                "--label-field names the column of the labels; "
+                "--kind classes says that these are right"
+            ),
+        )
+    if (
+        kind == "classes"
+        and len(texts) >= FEWEST_IDS
+        and (len(counts) > MANY or 2 * len(counts) > len(texts))
+    ):
+        notes.append(
+            f"{len(texts):,} examples have {len(counts):,} "
+            "different labels (--label-field names another column)"
+        )
     return tuple(notes)
 
 
 def _word_among_numbers(labels: Collection[str]) -> str:
-    """One of few labels that are no numbers, where most are numbers with a fraction; else the empty string."""
+    """One of few labels that are no numbers, where most are numbers with a fraction; else the empty
+    string.
+    """
     words = [label for label in labels if as_number(label) is None]
-    fractions = [label for label in labels if (number := as_number(label)) is not None and number % 1]
-    return min(words) if words and len(words) < len(labels) / 2 and len(fractions) > len(words) else ""
+    fractions = [
+        label for label in labels if (number := as_number(label)) is not None and number % 1
+    ]
+    return (
+        min(words) if words and len(words) < len(labels) / 2 and len(fractions) > len(words) else ""
+    )
 
 
 def _spellings(counts: Mapping[str, int]) -> list[str]:
@@ -359,7 +488,11 @@ def _plain_spelling(label: str) -> str | Decimal:
     """
     if (number := as_number(label)) is not None and number % 1 == 0:
         return Decimal(label)  # exactly, as a float would not be
-    seen = (letter for letter in unicodedata.normalize("NFKC", label) if unicodedata.category(letter) != "Cf")
+    seen = (
+        letter
+        for letter in unicodedata.normalize("NFKC", label)
+        if unicodedata.category(letter) != "Cf"
+    )
     return " ".join("".join(seen).casefold().split())
 
 

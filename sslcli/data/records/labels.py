@@ -14,7 +14,8 @@ from sslcli.errors import UsageError, did_you_mean
 Kind = Literal["classes", "labels", "number"]
 AskedKind = Literal["auto", "classes", "labels", "number"]  # auto: as the training examples have it
 LARGEST_NUMBER = 1e18
-MOST_CLASSES_AS_FLOATS = 50  # whole numbers with a decimal point are classes where there are at most so many
+# whole numbers with a decimal point are classes where there are at most so many
+MOST_CLASSES_AS_FLOATS = 50
 _HINT = "an answer is a text, a number or a list of texts"
 _LIST_HINT = "give names of labels, or a 0 or 1 for each label there is"
 _NUMPY_TRUTHS = {"True": True, "False": False, "true": True, "false": False}
@@ -57,7 +58,9 @@ def gold_of(record: Record, kind: AskedKind, *names: str) -> Gold | None:
         return _listed(record, name, value, kind)
     gold = value if isinstance(value, float) else _text_of(value)
     if gold is None or (kind == "number" and not _is_number(gold)):
-        raise record.wrong(name, "this is no number" if kind == "number" else "this is no label", _HINT)
+        raise record.wrong(
+            name, "this is no number" if kind == "number" else "this is no label", _HINT
+        )
     return gold
 
 
@@ -75,7 +78,11 @@ def columns_of_truths(record: Record, names: Sequence[str], asked: bool) -> Vect
         elif asked and any(record.values.get(each) not in (None, "") for each in names):
             hint = "a column of --label-field A,B,... says of one label whether it is given"
             raise record.wrong(name, f"{record.values.get(name)!r:.40} is neither 0 nor 1", hint)
-    return Vector(tuple(found.values()), certain=True, names=tuple(found), asked=asked) if found else None
+    return (
+        Vector(tuple(found.values()), certain=True, names=tuple(found), asked=asked)
+        if found
+        else None
+    )
 
 
 def _listed(record: Record, name: str, value: list[Any], kind: AskedKind) -> Gold:
@@ -86,11 +93,18 @@ def _listed(record: Record, name: str, value: list[Any], kind: AskedKind) -> Gol
         return labels[0]
     places = [_TRUTHS[text] for label in value if (text := str(label).lower()) in _TRUTHS]
     if found and len(places) == len(found) and kind != "number":
-        return Vector(tuple(places), certain=any(isinstance(label, bool | float) for label in value))
-    if any(isinstance(label, bool) or (isinstance(label, float) and label != int(label)) for label in value):
+        return Vector(
+            tuple(places), certain=any(isinstance(label, bool | float) for label in value)
+        )
+    if any(
+        isinstance(label, bool) or (isinstance(label, float) and label != int(label))
+        for label in value
+    ):
         raise record.wrong(name, "the list has numbers or truths that are no labels", _LIST_HINT)
     if not all_named or kind in ("classes", "number"):
-        raise record.wrong(name, "a list of labels" if all_named else "this is no list of labels", _HINT)
+        raise record.wrong(
+            name, "a list of labels" if all_named else "this is no list of labels", _HINT
+        )
     numbers = Counter(label for label in labels if as_number(label) is not None)
     if len(numbers) > 1 and numbers.total() == len(labels) > len(numbers):
         twice = numbers.most_common(1)[0][0]
@@ -100,9 +114,16 @@ def _listed(record: Record, name: str, value: list[Any], kind: AskedKind) -> Gol
 
 
 def _list_in(text: str, kind: str) -> list[Any] | None:
-    """The list that a table has as text, as Python, JSON or numpy write it: "[0, 1]", "('a', 'b')", "[1. 0.]", "1 0 1"."""
+    """The list that a table has as text, as Python, JSON or numpy write it: "[0, 1]", "('a', 'b')",
+    "[1. 0.]", "1 0 1".
+    """
     inner = _ARRAY.sub(r"\1", text.strip())
-    if kind == "labels" and inner and all(part.strip() in _TRUTHS for part in inner.split(",")) and "," in inner:
+    if (
+        kind == "labels"
+        and inner
+        and all(part.strip() in _TRUTHS for part in inner.split(","))
+        and "," in inner
+    ):
         inner = f"[{inner}]"
     elif kind in ("auto", "labels") and _PLACES.fullmatch(inner):
         return [int(part) for part in inner.replace(",", " ").split()]
@@ -123,14 +144,16 @@ def _list_in(text: str, kind: str) -> list[Any] | None:
 def kind_of(golds: Iterable[Gold], most_classes: int = MOST_CLASSES_AS_FLOATS) -> Kind:
     """Lists are sets of labels; anything that is no number is a class, and so are whole numbers.
 
-    Numbers of which one has a fraction are numbers; whole ones with a decimal point are too where there are more than
-    `most_classes` different ones.
+    Numbers of which one has a fraction are numbers; whole ones with a decimal point are too where
+    there are more than `most_classes` different ones.
     """
     golds = list(golds)
     single = [gold for gold in golds if not isinstance(gold, tuple | Vector)]
     if len(single) < len(golds):
         return "labels"
-    if not any(isinstance(gold, float) or "." in gold or _EXPONENT.fullmatch(gold) for gold in single):
+    if not any(
+        isinstance(gold, float) or "." in gold or _EXPONENT.fullmatch(gold) for gold in single
+    ):
         return "classes"
     numbers = {as_number(gold) for gold in single}
     if None in numbers:
@@ -148,7 +171,9 @@ def converted(gold: Gold, kind: Literal["labels"]) -> tuple[str, ...]: ...
 @overload
 def converted(gold: Gold, kind: Kind) -> float | str | tuple[str, ...]: ...
 def converted(gold: Gold, kind: Kind) -> float | str | tuple[str, ...]:
-    """The answer as its kind has it: a text, a sorted tuple of different texts (of one text, cut at commas), or a float."""
+    """The answer as its kind has it: a text, a sorted tuple of different texts (of one text, cut at
+    commas), or a float.
+    """
     if isinstance(gold, Vector):
         gold = tuple(map(str, gold.places))
     if kind == "number":
@@ -161,15 +186,24 @@ def converted(gold: Gold, kind: Kind) -> float | str | tuple[str, ...]:
 
 
 def checked_label(gold: Gold, kind: Kind) -> float | str | tuple[str, ...]:
-    """`converted`, of an answer that came from elsewhere than those that decided the kind. Raises ValueError saying what it is not."""
+    """`converted`, of an answer that came from elsewhere than those that decided the kind. Raises
+    ValueError saying what it is not.
+    """
     number = as_number(gold) if kind == "number" else 0.0
     if number is None:
-        raise ValueError(f"the answer {gold!r:.40} is no number, as those of the training examples are")
+        raise ValueError(
+            f"the answer {gold!r:.40} is no number, as those of the training examples are"
+        )
     if abs(number) > LARGEST_NUMBER:
-        raise ValueError(f"the answer {number:g} is beyond {LARGEST_NUMBER:g}, and its square would be beyond what a loss can be")
+        raise ValueError(
+            f"the answer {number:g} is beyond {LARGEST_NUMBER:g}, "
+            "and its square would be beyond what a loss can be"
+        )
     if kind == "classes" and isinstance(gold, tuple | Vector):
         listed = list(gold.places if isinstance(gold, Vector) else gold)
-        raise ValueError(f"the answer {listed!r:.40} is a list, and the training examples have one class each")
+        raise ValueError(
+            f"the answer {listed!r:.40} is a list, and the training examples have one class each"
+        )
     return converted(gold, kind)
 
 
@@ -177,7 +211,13 @@ def counted(golds: Iterable[Gold], kind: Kind) -> Counter[str]:
     """Count how often each label is given; empty for numbers."""
     if kind == "number":
         return Counter()
-    return Counter(label for gold in golds for label in (converted(gold, "labels") if kind == "labels" else (converted(gold, "classes"),)))
+    return Counter(
+        label
+        for gold in golds
+        for label in (
+            converted(gold, "labels") if kind == "labels" else (converted(gold, "classes"),)
+        )
+    )
 
 
 def in_order(labels: Iterable[str]) -> list[str]:
@@ -188,10 +228,16 @@ def in_order(labels: Iterable[str]) -> list[str]:
 
 
 def weights_of(value: Any) -> Literal["none", "balanced"] | dict[str, float]:
-    """ "no=1,yes=3" -> {"no": 1.0, "yes": 3.0}. Raises ValueError for what is neither that nor one of the two words."""
+    """ "no=1,yes=3" -> {"no": 1.0, "yes": 3.0}. Raises ValueError for what is neither that nor one
+    of the two words.
+    """
     if value in ("none", "balanced"):
         return value
-    pairs = value.items() if isinstance(value, Mapping) else (part.rpartition("=")[::2] for part in str(value).split(","))
+    pairs = (
+        value.items()
+        if isinstance(value, Mapping)
+        else (part.rpartition("=")[::2] for part in str(value).split(","))
+    )
     try:
         weights = {str(label).strip(): float(weight) for label, weight in pairs}
     except (TypeError, ValueError):
@@ -201,8 +247,12 @@ def weights_of(value: Any) -> Literal["none", "balanced"] | dict[str, float]:
     return weights
 
 
-def settled_weights(asked: Literal["balanced"] | Mapping[str, float], counts: Mapping[str, int]) -> dict[str, float]:
-    """A weight for every class, their mean over the examples 1; balanced ones are n / (C n_c). Raises UsageError."""
+def settled_weights(
+    asked: Literal["balanced"] | Mapping[str, float], counts: Mapping[str, int]
+) -> dict[str, float]:
+    """A weight for every class, their mean over the examples 1; balanced ones are n / (C n_c).
+    Raises UsageError.
+    """
     if asked == "balanced":
         asked = {label: 1 / count for label, count in counts.items()}
     if unknown := asked.keys() - counts.keys():
@@ -210,7 +260,9 @@ def settled_weights(asked: Literal["balanced"] | Mapping[str, float], counts: Ma
         hint = did_you_mean(stranger, counts) or f"labels: {', '.join(in_order(counts))}"
         raise UsageError(f"--class-weights names '{stranger}', which no training example is", hint)
     weights = {label: asked.get(label, 1.0) for label in in_order(counts)}
-    mean = math.fsum(weights[label] * count for label, count in counts.items()) / sum(counts.values())
+    mean = math.fsum(weights[label] * count for label, count in counts.items()) / sum(
+        counts.values()
+    )
     return {label: weight / mean for label, weight in weights.items()}
 
 
@@ -225,7 +277,9 @@ def _text_of(value: Any) -> str | None:
         return str(value).lower()
     if isinstance(value, float) and value == int(value):
         return str(int(value))
-    return str(value).strip() if isinstance(value, str | int | float) and str(value).strip() else None
+    return (
+        str(value).strip() if isinstance(value, str | int | float) and str(value).strip() else None
+    )
 
 
 def as_number(gold: Any) -> float | None:

@@ -17,7 +17,8 @@ from sslcli.errors import UsageError
 T = TypeVar("T")
 _QUOTED = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?:,|$)')  # a name in quotation marks
 NOT_READ = "-"  # in place of a column's name
-SEPARATORS = {"comma": ",", "tab": "\t", "semicolon": ";", "bar": "|", "\\t": "\t"}  # as they can be typed; any single character too
+# as they can be typed; any single character too
+SEPARATORS = {"comma": ",", "tab": "\t", "semicolon": ";", "bar": "|", "\\t": "\t"}
 
 
 Labels = Literal["needed", "wanted", "unread"]
@@ -106,7 +107,9 @@ def names_of(value: Any) -> Any:
 
 
 def joined_names(names: Iterable[str]) -> str:
-    """("a", "b, c") -> 'a,"b, c"': as tables quote, where a name holds a comma or blanks at its ends."""
+    """("a", "b, c") -> 'a,"b, c"': as tables quote, where a name holds a comma or blanks at its
+    ends.
+    """
     return ",".join(_quoted(name) if _quotes(name) else name for name in names)
 
 
@@ -133,11 +136,15 @@ def _parted(text: str) -> Iterator[str]:
 
 
 def columns_named(value: Any) -> Any:
-    """ "text,-,label" -> ("text", "-", "label"); a column without a name is "-", and is not read. Raises ValueError for a name twice."""
+    """ "text,-,label" -> ("text", "-", "label"); a column without a name is "-", and is not read.
+    Raises ValueError for a name twice.
+    """
     if isinstance(value, list | tuple) and len(value) == 1:
         value = value[0]
     if isinstance(value, str):
-        value = tuple(name.strip() or NOT_READ for name in value.split(",")) if value.strip() else ()
+        value = (
+            tuple(name.strip() or NOT_READ for name in value.split(",")) if value.strip() else ()
+        )
     names = [name for name in value if name != NOT_READ] if isinstance(value, list | tuple) else []
     if twice := [name for name in names if names.count(name) > 1]:
         raise ValueError(f"names two columns '{twice[0]}'")
@@ -154,5 +161,7 @@ def separator_of(text: str) -> str | None:
     character = SEPARATORS.get(text.lower(), text)
     if len(character) != 1 or character in '"\r\n':
         known = ", ".join(name for name in SEPARATORS if name.isalpha())
-        raise UsageError(f"--separator cannot be {text!r}", f"--separator is {known}, or one character")
+        raise UsageError(
+            f"--separator cannot be {text!r}", f"--separator is {known}, or one character"
+        )
     return character

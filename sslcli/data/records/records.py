@@ -23,11 +23,14 @@ from sslcli.plainfiles import STANDARD_INPUT, suffix_of
 TABLES = ("csv", "tsv")
 # Names that headers have, in lower case.
 LABEL_COLUMNS = {
-    "label", "labels", "gold_label", "sentiment", "score", "stars", "rating", "target", "class", "category",
+    "label", "labels", "gold_label", "sentiment", "score", "stars", "rating", "target", "class",
+    "category",
 }  # fmt: skip
 _TEXT_COLUMNS = {
-    "text", "sentence", "review", "content", "premise", "hypothesis", "sentence1", "sentence2", "text_pair", "question",
-    "question1", "question2", "context", "sequence", "tokens", "words", "title", "answer", "id", "idx", "index", "language",
+    "text", "sentence", "review", "content", "premise", "hypothesis", "sentence1", "sentence2",
+    "text_pair", "question",
+    "question1", "question2", "context", "sequence", "tokens", "words", "title", "answer", "id",
+    "idx", "index", "language",
 }  # fmt: skip
 _HEADER_AGAIN = "a row that names the columns again is no example"
 _HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")  # as JSON spells it
@@ -41,22 +44,33 @@ class Record:
     values: Mapping[str, Any]
 
     def find(self, *names: str) -> tuple[str, Any]:
-        """The first of these columns that the record has, and its value; the first name and None where it has none."""
-        return next(((name, self.values[name]) for name in names if self.values.get(name) is not None), (names[0], None))
+        """The first of these columns that the record has, and its value; the first name and None
+        where it has none.
+        """
+        return next(
+            ((name, self.values[name]) for name in names if self.values.get(name) is not None),
+            (names[0], None),
+        )
 
     def text(self, *names: str, may_be_empty: bool = False) -> str:
-        """A text that must be there. Raises DataError where it is missing, no text or, unless it may be, empty."""
+        """A text that must be there. Raises DataError where it is missing, no text or, unless it
+        may be, empty.
+        """
         name, value = self.find(*names)
         if not isinstance(value, str) or not (value.strip() or may_be_empty):
             if value is not None and not isinstance(value, str):
-                raise self.wrong(name, "this is no text", f'write it in quotation marks: {{"{name}": "..."}}')
+                raise self.wrong(
+                    name, "this is no text", f'write it in quotation marks: {{"{name}": "..."}}'
+                )
             if value is not None:
                 raise self.wrong(name, "the text is empty", "fill it in, or leave the record out")
             raise self.missing(*names)
         return value
 
     def missing(self, *names: str) -> DataError:
-        """An error to raise where the record has none of these columns; it names those that it has."""
+        """An error to raise where the record has none of these columns; it names those that it
+        has.
+        """
         if (null := next((name for name in names if name in self.values), None)) is not None:
             return self.wrong(null, "this is null", "fill it in, or leave the record out")
         columns = ", ".join(f"'{column}'"[:40] for column in list(self.values)[:8]) or "none"
@@ -99,14 +113,26 @@ def read_records(reference: str) -> Iterator[Record]:
     first = next(records, None)
     if first is None:
         raise DataError(f"{reference} has no records", "give a file with at least one")
-    named = current_reading().columns if suffix_of(reference) not in TABLES and first.is_readable else ()
+    named = (
+        current_reading().columns
+        if suffix_of(reference) not in TABLES and first.is_readable
+        else ()
+    )
     if named and [name for name in named if name != NOT_READ] != list(first.values):
-        remark(f"{reference}: its records name their columns themselves, so --columns {','.join(named)} is not used")
+        remark(
+            f"{reference}: its records name their columns "
+            f"themselves, so --columns {','.join(named)} is not used"
+        )
     yield from chain([first], records)
 
 
 def read_table(
-    reference: str, *, header: bool = True, columns: tuple[str, ...] | None = None, quoted: bool = False, skip_short: bool = False
+    reference: str,
+    *,
+    header: bool = True,
+    columns: tuple[str, ...] | None = None,
+    quoted: bool = False,
+    skip_short: bool = False,
 ) -> Iterator[Record]:
     """Read rows of a tab-separated file; `columns` name them without a header, or rename them.
 
@@ -127,15 +153,23 @@ def read_json(reference: str) -> Any:
 
 
 def parse_json(text: str, where: Where) -> Any:
-    """Stricter than json.loads: no name twice in an object, no number beyond what a float holds, no half characters."""
+    """Stricter than json.loads: no name twice in an object, no number beyond what a float holds, no
+    half characters.
+    """
     try:
         value = plainfiles.parse_whole_json(text, **_STRICT)
         if _HALF_CHARACTER.search(text):
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise DataError(f"{where}: a text has half a surrogate pair in it", "mend the file: it spells half a character") from error
+        raise DataError(
+            f"{where}: a text has half a surrogate pair in it",
+            "mend the file: it spells half a character",
+        ) from error
     except ValueError as error:
-        raise DataError(f"{where} is not JSON: {' '.join(str(error).split())[:120]}", "check how the file was written") from error
+        raise DataError(
+            f"{where} is not JSON: {' '.join(str(error).split())[:120]}",
+            "check how the file was written",
+        ) from error
     return value
 
 
@@ -188,7 +222,9 @@ def _reader_of(reference: str) -> Callable[[str], Iterator[Record]]:
 
 
 def _json_lines(reference: str) -> Iterator[Record]:
-    """Lines; where the first one is no whole object, the file may be one list, or objects that take several lines each."""
+    """Lines; where the first one is no whole object, the file may be one list, or objects that take
+    several lines each.
+    """
     lines = ((number, line) for number, line in read_lines(reference) if line.strip())
     first = next(lines, None)
     if first is None:
@@ -218,7 +254,9 @@ def _over_lines(text: str, reference: str) -> Iterator[Record] | None:
     """The records of a list, or of objects one after another; None where the text is neither."""
     try:
         if text.lstrip()[:1] == "[":
-            return _numbered(listed_records(parse_json(text, Where(reference)), reference), reference)
+            return _numbered(
+                listed_records(parse_json(text, Where(reference)), reference), reference
+            )
         return _numbered(_separate_objects(text, Where(reference)), reference)
     except DataError:
         return None
@@ -226,11 +264,16 @@ def _over_lines(text: str, reference: str) -> Iterator[Record] | None:
 
 def _json_file(reference: str) -> Iterator[Record]:
     content, records = _whole_json(reference, read_text(reference))
-    return _numbered(listed_records(content, reference), reference) if records is None else iter(records)
+    return (
+        _numbered(listed_records(content, reference), reference)
+        if records is None
+        else iter(records)
+    )
 
 
 def _whole_json(reference: str, text: str) -> tuple[Any, list[Record] | None]:
-    """The content of a file that is one value, or the records of one that holds several: JSON lines, or objects over lines.
+    """The content of a file that is one value, or the records of one that holds several: JSON
+    lines, or objects over lines.
 
     transformers' own examples call JSON lines .json (huggingface/transformers#8698).
     """
@@ -257,7 +300,9 @@ def _separate_objects(text: str, where: Where) -> list[Any]:
     try:
         values = list(split_objects(text, decoder.raw_decode))
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{where} is not JSON: {error!s:.120}", "check how the file was written") from error
+        raise DataError(
+            f"{where} is not JSON: {error!s:.120}", "check how the file was written"
+        ) from error
     if _HALF_CHARACTER.search(text):
         parse_json(json.dumps(values), where)
     return values
@@ -278,15 +323,27 @@ def record_of(value: Any, where: Where) -> Record:
     Raises DataError for anything else.
     """
     named = current_reading().columns
-    if isinstance(value, list) and value and len(value) == len(named) and not isinstance(value[0], dict):
-        return Record(where, {name: each for name, each in zip(named, value, strict=True) if name != NOT_READ})
+    if (
+        isinstance(value, list)
+        and value
+        and len(value) == len(named)
+        and not isinstance(value[0], dict)
+    ):
+        return Record(
+            where, {name: each for name, each in zip(named, value, strict=True) if name != NOT_READ}
+        )
     if not isinstance(value, dict):
-        raise DataError(f"{where} is not an object but {type(value).__name__}", 'a record is {"column": value, ...}')
+        raise DataError(
+            f"{where} is not an object but {type(value).__name__}",
+            'a record is {"column": value, ...}',
+        )
     return Record(where, value)
 
 
 def _any_table(reference: str, usual: str) -> Iterator[Record]:
-    """A table however it is written; --columns names the columns of one without a header, "-" those that are not read."""
+    """A table however it is written; --columns names the columns of one without a header, "-" those
+    that are not read.
+    """
     named = current_reading().columns
     rows = read_any_rows(reference, usual, len(named) or None)
     if named:
@@ -295,20 +352,35 @@ def _any_table(reference: str, usual: str) -> Iterator[Record]:
     return _table(reference, rows, not named, names or None, False)
 
 
-def _without_header(reference: str, rows: Iterator[tuple[int, list[str]]], named: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
-    """All rows, a first one that only repeats or numbers the columns left out. Raises DataError where it seems to name them."""
+def _without_header(
+    reference: str, rows: Iterator[tuple[int, list[str]]], named: tuple[str, ...]
+) -> Iterator[tuple[int, list[str]]]:
+    """All rows, a first one that only repeats or numbers the columns left out. Raises DataError
+    where it seems to name them.
+    """
     first = next(rows, None)
     if first is None:
         return
     line, values = first
     cells = [value.strip().casefold() for value in values]
-    texts = [cell for cell, name in zip(cells, named, strict=False) if name.casefold() not in LABEL_COLUMNS]
-    pairs = [(cell, name.casefold()) for cell, name in zip(cells, named, strict=False) if name != NOT_READ]
+    texts = [
+        cell
+        for cell, name in zip(cells, named, strict=False)
+        if name.casefold() not in LABEL_COLUMNS
+    ]
+    pairs = [
+        (cell, name.casefold())
+        for cell, name in zip(cells, named, strict=False)
+        if name != NOT_READ
+    ]
     repeats = len(cells) == len(named) and all(cell == name for cell, name in pairs)
     if repeats or cells == list(map(str, range(len(named)))):
         remark(f"{reference}: the first row names the columns and is no example")
     elif _TEXT_COLUMNS.intersection(texts) or (_TEXT_COLUMNS | LABEL_COLUMNS).issuperset(cells):
-        problem = f"{Where.at_line(reference, line)}: this first row, {', '.join(values)!r:.60}, looks like a header"
+        problem = (
+            f"{Where.at_line(reference, line)}: this first row, "
+            f"{', '.join(values)!r:.60}, looks like a header"
+        )
         raise DataError(problem, "leave --columns away and let the header name the columns")
     else:
         yield first
@@ -329,7 +401,8 @@ def _table(
             continue
         assert columns, "a table without a header needs names for its columns"
         while len(values) > len(columns) and not values[-1].strip():
-            values.pop()  # a separator at the end of a row, as spreadsheets write for cells that were once used
+            # a separator at the end of a row, as spreadsheets write for cells that were once used
+            values.pop()
         if len(values) < len(columns) and skip_short:
             continue
         if len(values) != len(columns):
@@ -339,24 +412,39 @@ def _table(
             # Tables that were put one behind the other.
             yield Record(where, Unreadable(PassedOver(where, _HEADER_AGAIN)))
             continue
-        yield Record(where, {name: value for name, value in zip(columns, values, strict=True) if name})
+        yield Record(
+            where, {name: value for name, value in zip(columns, values, strict=True) if name}
+        )
 
 
 def _columns(written: list[str], wanted: tuple[str, ...] | None, where: Where) -> tuple[str, ...]:
-    """Names without blanks around them; a column without a name, such as the index that pandas writes, is not read."""
+    """Names without blanks around them; a column without a name, such as the index that pandas
+    writes, is not read.
+    """
     columns = wanted or tuple(name.strip() for name in written)
     if len(columns) != len(written):
         raise _uneven(where, len(written), len(columns))
     if twice := {name for name in columns if name and columns.count(name) > 1}:
-        hint = "give every column a name of its own; where the first row is data, --columns names the columns"
+        hint = (
+            "give every column a name of its own; where the "
+            "first row is data, --columns names the columns"
+        )
         raise DataError(f"{where}: two columns are called '{min(twice)}'", hint)
     return columns
 
 
 def _uneven(where: Where, found: int, wanted: int) -> DataError:
-    hint = "quote values that hold the separator or a line's end, or name the separator with --separator"
+    hint = (
+        "quote values that hold the separator or a line's "
+        "end, or name the separator with --separator"
+    )
     if current_reading().columns:
-        hint = f"--columns names {wanted}: name all of them, {NOT_READ} for one that is not read; or name the separator with --separator"
+        hint = (
+            f"--columns names {wanted}: name all of them, {NOT_READ} for "
+            "one that is not read; or name the separator with --separator"
+        )
     elif found == wanted + 1:
         hint = f"{hint}; a first column without a name, such as row names of R, needs one"
-    return DataError(f"{where} has {found} column{'s' * (found != 1)} and should have {wanted}", hint)
+    return DataError(
+        f"{where} has {found} column{'s' * (found != 1)} and should have {wanted}", hint
+    )

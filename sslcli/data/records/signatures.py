@@ -9,7 +9,11 @@ _TABLE = "write it as .csv, .tsv or .jsonl with the tool that made it"
 _SPREADSHEET = "save it as CSV (UTF-8) in the spreadsheet program"
 _SIGNATURES = (  # the bytes, what has them, what to do
     (b"\x1f\x8b\x08", "packed with gzip", f"{_PACKED}; or call it by a name that says so: {{}}.gz"),
-    (b"\x28\xb5\x2f\xfd", "packed with zstd", f"{_PACKED}; or call it by a name that says so: {{}}.zst"),
+    (
+        b"\x28\xb5\x2f\xfd",
+        "packed with zstd",
+        f"{_PACKED}; or call it by a name that says so: {{}}.zst",
+    ),
     (b"BZh91AY&SY", "packed with bzip2", _PACKED),
     (b"\xfd7zXZ\0", "packed with xz", _PACKED),
     (b"7z\xbc\xaf\x27\x1c", "packed with 7-Zip", _PACKED),

@@ -11,11 +11,17 @@ Lines = Iterable[tuple[int, str]]
 _HINTS = {  # what Python's csv module says -> what was found, and what to do
     "unexpected end of data": (
         "a quotation mark opens and is never closed",
-        'close it, or write "" for a mark inside a quoted value; a .tsv without quoting is read with --quoted no',
+        (
+            'close it, or write "" for a mark inside a quoted '
+            "value; a .tsv without quoting is read with --quoted no"
+        ),
     ),
     "expected after": (
         "text follows the quotation mark that closes a value",
-        'write "" (not \\") for a mark inside a quoted value; a .tsv without quoting is read with --quoted no',
+        (
+            'write "" (not \\") for a mark inside a quoted value; '
+            "a .tsv without quoting is read with --quoted no"
+        ),
     ),
     "field larger": (
         f"a value has more than {LONGEST_LINE_BYTES >> 20} Mi characters",
@@ -24,10 +30,14 @@ _HINTS = {  # what Python's csv module says -> what was found, and what to do
 }
 
 
-def read_rows(reference: str, separator: str, quoted: bool, lines: Lines | None = None) -> Iterator[tuple[int, list[str]]]:
-    """(line from 1, values) of every row that is not blank. `quoted`: a value may stand in quotation marks, line ends in it.
+def read_rows(
+    reference: str, separator: str, quoted: bool, lines: Lines | None = None
+) -> Iterator[tuple[int, list[str]]]:
+    """(line from 1, values) of every row that is not blank. `quoted`: a value may stand in
+    quotation marks, line ends in it.
 
-    `lines` are those of the file, where they were read already. Raises DataError naming file and line.
+    `lines` are those of the file, where they were read already. Raises DataError naming file and
+    line.
     """
     lines = read_lines(reference) if lines is None else lines
     if not quoted:
@@ -43,7 +53,10 @@ def read_rows(reference: str, separator: str, quoted: bool, lines: Lines | None 
     except csv.Error as error:
         found, hint = next(
             (each for part, each in _HINTS.items() if part in str(error)),
-            (str(error), "put quotation marks around a value that holds the separator or a line's end"),
+            (
+                str(error),
+                "put quotation marks around a value that holds the separator or a line's end",
+            ),
         )
         where = Where.at_line(reference, first)
         problem = f"{where}: the row that begins here cannot be read: {found}"
@@ -52,13 +65,16 @@ def read_rows(reference: str, separator: str, quoted: bool, lines: Lines | None 
 
 def csv_rows(lines: Iterable[str], separator: str, strict: bool) -> Iterator[list[str]]:
     """Yield rows as csv.reader does, with values as long as a line may be. Raises csv.Error."""
-    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_LINE_BYTES))  # the module's own is 131,072
+    # the module's own is 131,072
+    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_LINE_BYTES))
     return csv.reader(lines, delimiter=separator, strict=strict)
 
 
 class Pieces(Iterator[str]):
-    """Lines as the csv module wants them, with their ends; also cut after a bare carriage return, which ends rows outside
-    quotation marks. `next_line` is the number of the line that the next row begins in."""
+    """Lines as the csv module wants them, with their ends; also cut after a bare carriage return,
+    which ends rows outside quotation marks. `next_line` is the number of the line that the next row
+    begins in.
+    """
 
     def __init__(self, lines: Lines) -> None:
         self._lines, self._pieces, self._number = iter(lines), [], 0

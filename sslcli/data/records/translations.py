@@ -1,4 +1,6 @@
-"""Translations: pairs of words or of sentences in two languages, out of one file of two columns or two files line by line."""
+"""Translations: pairs of words or of sentences in two languages, out of one file of two columns or
+two files line by line.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -35,20 +37,32 @@ def read_pairs(references: Sequence[str], languages: tuple[str, str]) -> Iterato
     Raises UsageError for references that do not go together, DataError naming file and record, also
     if there is no pair.
     """
-    marked = {reference: language for reference in references for language in languages if reference.startswith(f"{language}=")}
+    marked = {
+        reference: language
+        for reference in references
+        for language in languages
+        if reference.startswith(f"{language}=")
+    }
     if not marked:
         pairs = chain.from_iterable(_pairs_of(reference, languages) for reference in references)
     elif sorted(marked.values()) == sorted(languages) and len(marked) == len(references):
-        first, second = (next(each.partition("=")[2] for each in marked if marked[each] == language) for language in languages)
+        first, second = (
+            next(each.partition("=")[2] for each in marked if marked[each] == language)
+            for language in languages
+        )
         pairs = _line_by_line(first, second)
     else:
         first, second = languages
         raise UsageError(
-            f"{', '.join(references)} do not give one file of {first} and one of {second}", f"write them as {first}=FILE {second}=FILE"
+            f"{', '.join(references)} do not give one file of {first} and one of {second}",
+            f"write them as {first}=FILE {second}=FILE",
         )
     found = next(pairs, None)
     if found is None:
-        raise DataError(f"{' and '.join(references) or 'nothing'} holds no pair", "give a file with a text and its translation a line")
+        raise DataError(
+            f"{' and '.join(references) or 'nothing'} holds no pair",
+            "give a file with a text and its translation a line",
+        )
     return chain([found], pairs)
 
 
@@ -91,8 +105,17 @@ def _columns(reference: str, languages: tuple[str, str]) -> Iterator[Pair]:
             if names is values:
                 continue
         if len(values) != len(names):
-            problem = f"{where} has {len(values)} column{'s' * (len(values) != 1)} and should have {len(names)}"
-            raise DataError(problem, f"put a tab between {' and '.join(languages)}, or name the columns in the first line")
+            problem = (
+                f"{where} has {len(values)} column{'s' * (len(values) != 1)} "
+                f"and should have {len(names)}"
+            )
+            raise DataError(
+                problem,
+                (
+                    f"put a tab between {' and '.join(languages)}, "
+                    "or name the columns in the first line"
+                ),
+            )
         yield _pair(Record(where, dict(zip(names, values, strict=True))), languages)
 
 
@@ -102,7 +125,9 @@ def _pair(record: Record, languages: tuple[str, str]) -> Pair:
 
 
 def _line_by_line(first: str, second: str) -> Iterator[Pair]:
-    """Both are read to their ends before the first pair is given: where their numbers differ, no line can be trusted."""
+    """Both are read to their ends before the first pair is given: where their numbers differ, no
+    line can be trusted.
+    """
     sides = [list(_lines(reference)) for reference in (first, second)]
     if len(sides[0]) != len(sides[1]):
         problem = f"{first} has {len(sides[0]):,} lines and {second} has {len(sides[1]):,}"
@@ -114,5 +139,10 @@ def _line_by_line(first: str, second: str) -> Iterator[Pair]:
 
 def _lines(reference: str) -> Iterator[tuple[Where, str]]:
     if suffix_of(reference) in _HOLD_RECORDS:
-        return ((record.where, record.text("text", may_be_empty=True).strip()) for record in read_records(reference))
-    return ((Where.at_line(reference, number), line.strip()) for number, line in read_lines(reference))
+        return (
+            (record.where, record.text("text", may_be_empty=True).strip())
+            for record in read_records(reference)
+        )
+    return (
+        (Where.at_line(reference, number), line.strip()) for number, line in read_lines(reference)
+    )

@@ -1,4 +1,6 @@
-"""Texts with blanks: a library that cuts as another does, but takes the mask where a text spells it."""
+"""Texts with blanks: a library that cuts as another does, but takes the mask where a text spells
+it.
+"""
 
 import tokenizers
 

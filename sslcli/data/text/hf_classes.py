@@ -59,8 +59,13 @@ def template(single: str, pair: str, names: Mapping[str, str], ids: Ids) -> Json
     found = {token: ids(token) for token in names.values()}
     if any(token is None for token in found.values()):
         return None
-    tokens = {token: {"id": token, "ids": [number], "tokens": [token]} for token, number in found.items()}
-    parts = {kind: [_part(word, names) for word in text.split()] for kind, text in (("single", single), ("pair", pair))}
+    tokens = {
+        token: {"id": token, "ids": [number], "tokens": [token]} for token, number in found.items()
+    }
+    parts = {
+        kind: [_part(word, names) for word in text.split()]
+        for kind, text in (("single", single), ("pair", pair))
+    }
     return {"type": "TemplateProcessing", **parts, "special_tokens": tokens}
 
 
@@ -131,7 +136,12 @@ def _bytes(description: Json, options: Options, roles: Roles) -> Json:
     }
 
 
-_BYTE_DECODER = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
+_BYTE_DECODER = {
+    "type": "ByteLevel",
+    "add_prefix_space": True,
+    "trim_offsets": True,
+    "use_regex": True,
+}
 
 
 def _close_roberta(options: Options, roles: Roles, ids: Ids) -> Json | None:
@@ -262,7 +272,9 @@ CLASSES: Mapping[str, TokenizerClass] = {
     "DistilBertTokenizer": TokenizerClass(_BERT, "WordPiece", _bert, _close_bert),
     **{f"{name}Tokenizer": _ROBERTA_CLASS for name in _AS_ROBERTA},
     "XLMRobertaTokenizer": TokenizerClass(_ROBERTA, "Unigram", _xlm, _close_xlm),
-    "CamembertTokenizer": TokenizerClass(_ROBERTA, "Unigram", _camembert, _close_xlm, extra=_NOT_USED),
+    "CamembertTokenizer": TokenizerClass(
+        _ROBERTA, "Unigram", _camembert, _close_xlm, extra=_NOT_USED
+    ),
     "AlbertTokenizer": TokenizerClass(_ALBERT, "Unigram", _albert, _close_bert, keeps_file=True),
     "GPT2Tokenizer": TokenizerClass(_GPT, "BPE", _bytes),
     "LlamaTokenizer": TokenizerClass(_LLAMA, "BPE", _llama),

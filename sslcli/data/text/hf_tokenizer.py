@@ -69,7 +69,9 @@ class HfFiles:
         names = (TOKENIZER_CONFIG, TOKENS_MAP, ADDED, CONFIG)
         found = [_read(folder / name, plainfiles.read_whole_json, {}) for name in names]
         chat = _read(folder / CHAT, plainfiles.read_whole_text, "")
-        config, tokens_map, added, model = (each if isinstance(each, dict) else {} for each in found)
+        config, tokens_map, added, model = (
+            each if isinstance(each, dict) else {} for each in found
+        )
         return cls(config, tokens_map, added, model, chat, _generation(folder / GENERATION))
 
     @property
@@ -123,16 +125,22 @@ class HfTokenizer:
         if beyond:
             shown = ", ".join(f"'{token}'" for token in beyond[:3])
             notes.append(
-                f"{len(beyond)} special tokens have no row in the model and are no tokens here: {shown}{', ...' if len(beyond) > 3 else ''}"
+                f"{len(beyond)} special tokens have no row in the model and are "
+                f"no tokens here: {shown}{', ...' if len(beyond) > 3 else ''}"
             )
         closing, options = description.get("post_processor"), files.config
         if rule is not None and rule.close is not None and not (rule.keeps_file and closing):
             closing = rule.close(options, roles, vocabulary.id_of) or closing
         known = {role: token for role, token in roles.items() if token not in beyond}
-        known = {role: token for role, token in known.items() if vocabulary.id_of(token) is not None}
+        known = {
+            role: token for role, token in known.items() if vocabulary.id_of(token) is not None
+        }
         literals = _literals(vocabulary.listed(), known, bool(options.get(SPLITS)))
         parts: Json = {} if rule is None else rule.build(description, options, roles)
-        listed = [{**token, "special": token["special"] and token["content"] not in literals} for token in vocabulary.listed()]
+        listed = [
+            {**token, "special": token["special"] and token["content"] not in literals}
+            for token in vocabulary.listed()
+        ]
         if listed != description.get("added_tokens"):
             parts["added_tokens"] = listed
         given = options.get(INPUTS)
@@ -147,7 +155,19 @@ class HfTokenizer:
         unknown = model.get("unk_id", vocabulary.id_of(model.get("unk_token") or ""))
         library = source.library(**parts)
         return cls(
-            library, known, literals, unknown, closing, gives, says_types, type_rows, tuple(notes), exact, source.text, saved, files.ends
+            library,
+            known,
+            literals,
+            unknown,
+            closing,
+            gives,
+            says_types,
+            type_rows,
+            tuple(notes),
+            exact,
+            source.text,
+            saved,
+            files.ends,
         )
 
 
@@ -157,7 +177,9 @@ def _type_rows(model: Json) -> int:
     return rows if isinstance(rows, int) else usual
 
 
-def _roles_and_vocabulary(description: Json, files: HfFiles, rule: TokenizerClass | None) -> "tuple[dict[str, str], _Vocabulary]":
+def _roles_and_vocabulary(
+    description: Json, files: HfFiles, rule: TokenizerClass | None
+) -> "tuple[dict[str, str], _Vocabulary]":
     roles, tokens = _named(files, rule)
     extra = _extra(files, rule)
     vocabulary = _Vocabulary(description, rebuilt=rule is not None)
@@ -206,7 +228,11 @@ def _without(content: Any, tokens: Collection[str]) -> Any:
         return content
     if isinstance(content, dict):
         kept = {key: value for key, value in content.items() if key not in tokens}
-        return {key: _without(value, tokens) for key, value in kept.items() if not _is_one(value, tokens)}
+        return {
+            key: _without(value, tokens)
+            for key, value in kept.items()
+            if not _is_one(value, tokens)
+        }
     if isinstance(content, list):
         return [_without(each, tokens) for each in content if not _is_one(each, tokens)]
     return content
@@ -262,7 +288,10 @@ def _named(files: HfFiles, rule: TokenizerClass | None) -> tuple[dict[str, str],
     if "added_tokens_decoder" not in said:
         said |= files.tokens_map
     roles, tokens = {}, []
-    names = [*ATTRIBUTES, *(key for key in said if key.endswith("_token") and key not in ATTRIBUTES)]
+    names = [
+        *ATTRIBUTES,
+        *(key for key in said if key.endswith("_token") and key not in ATTRIBUTES),
+    ]
     defaults = {} if rule is None else rule.roles
     for role in names:
         value = said[role] if role in said else defaults.get(role)
@@ -312,7 +341,9 @@ def _extra(files: HfFiles, rule: TokenizerClass | None) -> list[str]:
         value = map_.get("extra_special_tokens") or map_.get("additional_special_tokens")
     if value is None:
         return [] if rule is None else list(rule.extra)
-    values = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    values = (
+        value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    )
     found = (each.get("content") if isinstance(each, Mapping) else each for each in values)
     return [token for token in found if isinstance(token, str) and token]
 
@@ -323,7 +354,9 @@ class _Vocabulary:
     def __init__(self, description: Json, *, rebuilt: bool) -> None:
         vocabulary = description["model"]["vocab"]
         self._ids: dict[str, int] = (
-            {piece: number for number, (piece, _) in enumerate(vocabulary)} if isinstance(vocabulary, list) else vocabulary
+            {piece: number for number, (piece, _) in enumerate(vocabulary)}
+            if isinstance(vocabulary, list)
+            else vocabulary
         )
         self._size = len(self._ids)
         self._listed: dict[int, Json] = {}
@@ -338,7 +371,9 @@ class _Vocabulary:
         return self._added.get(token, self._ids.get(token))
 
     def add(self, tokens: Iterable[Json], *, anew: bool = False) -> None:
-        """A token that is not in the vocabulary gets the next id; `anew`: flags of old ones change."""
+        """A token that is not in the vocabulary gets the next id; `anew`: flags of old ones
+        change.
+        """
         for token in tokens:
             content = token["content"]
             if content in self._added and not anew:
@@ -375,7 +410,9 @@ def _read(path: Path, read: Callable[[Path], Any], nothing: Any) -> Any:
 
 
 def _generation(path: Path) -> Json:
-    """What a generation_config.json says; nothing where it is damaged, because it decides no tokens."""
+    """What a generation_config.json says; nothing where it is damaged, because it decides no
+    tokens.
+    """
     try:
         content = plainfiles.read_whole_json(path)
     except (OSError, ValueError):

@@ -22,10 +22,14 @@ _COMPOSES, _ELSE = "composes letters and marks (NFC)", "writes other characters"
 
 def characters_in(text: str) -> Counter[str]:
     """Count each character of a text, white space apart."""
-    return Counter({character: count for character, count in Counter(text).items() if not character.isspace()})
+    return Counter(
+        {character: count for character, count in Counter(text).items() if not character.isspace()}
+    )
 
 
-def changes(library: tokenizers.Tokenizer, cut: Cut, counts: Mapping[str, int], total: int) -> list[str]:
+def changes(
+    library: tokenizers.Tokenizer, cut: Cut, counts: Mapping[str, int], total: int
+) -> list[str]:
     """A phrase for each kind of change to texts of `total` characters, of which `counts` are those
     that are no white space: "lower-cases" first, the others with examples and their share.
 
@@ -35,12 +39,20 @@ def changes(library: tokenizers.Tokenizer, cut: Cut, counts: Mapping[str, int], 
     normalizer = library.normalizer
     found: dict[str, Counter[tuple[str, str]]] = {}
     for (character, count), pieces in zip(counts.items(), _pieces(cut, list(counts)), strict=True):
-        became = character if normalizer is None else normalizer.normalize_str(character).translate(_BLANKS)
+        became = (
+            character
+            if normalizer is None
+            else normalizer.normalize_str(character).translate(_BLANKS)
+        )
         became = became if pieces is None or len(pieces) else ""
         found.setdefault(_kind(character, became), Counter())[character, became] += count
     found.pop("", None)
     phrases = [_LOWERS] if found.pop(_LOWERS, None) else []
-    if normalizer is not None and any(map(unicodedata.combining, counts)) and "\u00e9" in normalizer.normalize_str("e\u0301"):
+    if (
+        normalizer is not None
+        and any(map(unicodedata.combining, counts))
+        and "\u00e9" in normalizer.normalize_str("e\u0301")
+    ):
         phrases.append(_COMPOSES)
     return [*phrases, *(_phrase(kind, found[kind], total) for kind in sorted(found))]
 
@@ -85,7 +97,9 @@ def _example(character: str, became: str) -> str:
 
 
 def _named(character: str) -> str:
-    """The character, on a dotted circle where it is a mark, or its number where it does not show."""
+    """The character, on a dotted circle where it is a mark, or its number where it does not
+    show.
+    """
     if unicodedata.category(character).startswith("M"):
         return f"\u25cc{character}"
     shown = f"'{character}'" if character in ",;" else character  # which also part what is listed

@@ -27,7 +27,9 @@ def exact_places(text: str, offsets_T2: np.ndarray, blank_T: np.ndarray) -> np.n
 
 def _with_marks(text: str, starts_T: np.ndarray, stops_T: np.ndarray) -> np.ndarray:
     """Ends moved behind the marks after them, as far as the next piece."""
-    mark_N = np.fromiter((unicodedata.category(letter)[0] == "M" for letter in text), dtype=bool, count=len(text))
+    mark_N = np.fromiter(
+        (unicodedata.category(letter)[0] == "M" for letter in text), dtype=bool, count=len(text)
+    )
     following = np.append(starts_T, len(text))[np.searchsorted(starts_T, stops_T)]
     return np.where(stops_T > starts_T, np.minimum(_next(~mark_N)[stops_T], following), stops_T)
 

@@ -1,8 +1,8 @@
 """Sentence ends at quotations in Chinese, Japanese and Korean.
 
 A rule around the `sentencex` library, which ends a sentence behind every closing mark that has a
-full stop before it (“你好吗？”|她问。), and inside the pairs of marks that it does not know (『…』, and
-quotations in quotations).
+full stop before it (“你好吗？”|她问。), and inside the pairs of marks that it does not know
+(『…』, and quotations in quotations).
 """
 
 import re
@@ -38,7 +38,8 @@ _NUMBER_OF_A_LIST = re.compile("\\s*(?:\\d{1,3}|[A-Za-z])[.．)]\\s*")
 
 
 def ends_of_sentences(text: str, ends: Sequence[int]) -> list[int]:
-    """Those of the library's `ends` (offsets behind sentences, rising) at which a sentence does end.
+    """Those of the library's `ends` (offsets behind sentences, rising) at which a sentence does
+    end.
 
     A quotation of several sentences stays whole. It is a part of the sentence that quotes it, as
     GB/T 15834-2011 has it, where a sentence is what long pauses surround, not what stands before
@@ -47,9 +48,9 @@ def ends_of_sentences(text: str, ends: Sequence[int]) -> list[int]:
     partner in the text is no quotation.
 
     A sentence ends behind a closing mark where the quotation ends it: where a colon or a comma
-    stands before the quotation (他说：“好。”|她走了。), or where the quotation begins the sentence and no
-    clause follows that says who speaks (“你好吗？”她问。 is one sentence). In Japanese and Korean it
-    goes on where a particle follows (「行こう。」と言った。).
+    stands before the quotation (他说：“好。”|她走了。), or where the quotation begins the sentence
+    and no clause follows that says who speaks (“你好吗？”她问。 is one sentence). In Japanese and
+    Korean it goes on where a particle follows (「行こう。」と言った。).
     """
     openers = _openers_by_closer(text)
     inside = _inside_pairs(text, openers)

@@ -1,4 +1,6 @@
-"""A document's sentences: pieces that concatenate to its text, so that nothing is lost on the way to tokens."""
+"""A document's sentences: pieces that concatenate to its text, so that nothing is lost on the way
+to tokens.
+"""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +24,8 @@ _BY_SCRIPT = {
     "el": re.compile("[\u0370-\u03ff\u1f00-\u1fff]"),
 }
 _WITH_QUOTATIONS = ("zh", "yue", "wuu", "lzh", "ja", "ko")
-LONGEST_CHARACTERS = 20_000  # of a sentence; what goes on longer is cut, so that no sentence takes memory without bound
+# of a sentence; what goes on longer is cut, so that no sentence takes memory without bound
+LONGEST_CHARACTERS = 20_000
 
 
 def guess_language(text: str, rules: int = RULES) -> str:
@@ -33,7 +36,11 @@ def guess_language(text: str, rules: int = RULES) -> str:
     start = text[:_LOOKED_AT_CHARACTERS]
     if start.isascii():
         return "en"
-    letters, han, kana = sum(map(str.isalpha, start)), len(_HAN.findall(start)), len(_KANA.findall(start))
+    letters, han, kana = (
+        sum(map(str.isalpha, start)),
+        len(_HAN.findall(start)),
+        len(_KANA.findall(start)),
+    )
     if not kana and han > _ENOUGH_HAN * letters:
         return "zh"
     if rules == 1:
@@ -57,7 +64,11 @@ def split_sentences(document: Document, guessed: str = "", rules: int = RULES) -
     if document.sentences is not None:
         return [sentence for sentence in document.sentences if sentence]
     text = document.text or ""
-    return list(_leading_space(_segments(text, document.language or guessed or guess_language(text, rules), rules)))
+    return list(
+        _leading_space(
+            _segments(text, document.language or guessed or guess_language(text, rules), rules)
+        )
+    )
 
 
 def _segments(text: str, language: str, rules: int) -> Iterator[str]:

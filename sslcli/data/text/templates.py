@@ -21,7 +21,8 @@ from sslcli.errors import ModelError
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """`tokens[i]` stand before text i, the last of them after all texts; `types` are their type ids.
+    """`tokens[i]` stand before text i, the last of them after all texts; `types` are their type
+    ids.
 
     `text_types`: the type id of each text.
     """
@@ -132,7 +133,9 @@ def _one(token: int | None) -> tuple[int, ...]:
     return () if token is None else (token,)
 
 
-def _surroundings(parts: Sequence[tuple[tuple[int, ...], int]], text_types: Sequence[int]) -> Surroundings:
+def _surroundings(
+    parts: Sequence[tuple[tuple[int, ...], int]], text_types: Sequence[int]
+) -> Surroundings:
     tokens = tuple(part for part, _ in parts)
     types = tuple(tuple(type_id for _ in part) for part, type_id in parts)
     return Surroundings(tokens, types, tuple(text_types))

@@ -28,13 +28,20 @@ from sslcli.data.text.tokenizer_json import FILE, TokenizerJson, is_own, named_t
 from sslcli.data.text.words import PIECE, KnownWords, as_bytes
 from sslcli.errors import ModelError
 
-# What the first piece of a word begins with: a space, as Metaspace and as byte-level pieces write it, or a line's end.
+# What the first piece of a word begins with: a space, as Metaspace and as byte-level pieces write
+# it, or a line's end.
 _WORD_BEGINS = ("\u2581", "\u0120", "\u010a")
-# Characters that are written without spaces; as byte-level pieces write them, the first of their bytes in UTF-8, E3 to E9.
-_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
+# Characters that are written without spaces; as byte-level pieces write them, the first of their
+# bytes in UTF-8, E3 to E9.
+_UNSPACED = re.compile(
+    "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]"
+)
 _UNSPACED_BYTES = re.compile("[\u00e3-\u00e9]")
 
-_TYPES_OF_FILE = "type ids of a pair are those of tokenizer.json: transformers 5 gives this model no token_type_ids"
+_TYPES_OF_FILE = (
+    "type ids of a pair are those of tokenizer.json: "
+    "transformers 5 gives this model no token_type_ids"
+)
 _NO_TYPES = "both texts of a pair have type id 0: transformers gives this model no token_type_ids"
 
 
@@ -64,12 +71,19 @@ class Tokenizer:
         self._literals = frozenset() if hf is None else hf.literals
         # The ids that end a text, as the directory says it; empty where it does not.
         self.ends = frozenset() if hf is None else hf.ends
-        # One more than the highest id, not the number of pieces: a vocabulary may have holes, and an id is a row of the embedding.
+        # One more than the highest id, not the number of pieces: a vocabulary may have holes, and
+        # an id is a row of the embedding.
         self.size: int = max(library.get_vocab(with_added_tokens=True).values(), default=-1) + 1
         ids = {role: self._find(role, named or {}) for role in ROLES}
-        self.mask, self.classify, self.separate = ids["mask_token"], ids["cls_token"], ids["sep_token"]
+        self.mask, self.classify, self.separate = (
+            ids["mask_token"],
+            ids["cls_token"],
+            ids["sep_token"],
+        )
         self.pad, self.unknown = ids["pad_token"], ids["unk_token"]
-        self.end = ids["eos_token"] if ids["eos_token"] != self.separate or self.classify is None else None
+        self.end = (
+            ids["eos_token"] if ids["eos_token"] != self.separate or self.classify is None else None
+        )
         self.begin = None if self.classify is not None else self._find(BEGIN, named or {})
         self.template = usual_template(self._roles())
         self.notes: tuple[str, ...] = ()
@@ -86,8 +100,14 @@ class Tokenizer:
             classify=self.classify,
             end=closing,
         )
-        told_apart = Template.of_post_processor(hf.post_processor, gives_types=True, classify=self.classify, end=closing)
-        if hf.type_rows > 1 and told_apart.largest_type > 0 and not (hf.gives_types and hf.says_types):
+        told_apart = Template.of_post_processor(
+            hf.post_processor, gives_types=True, classify=self.classify, end=closing
+        )
+        if (
+            hf.type_rows > 1
+            and told_apart.largest_type > 0
+            and not (hf.gives_types and hf.says_types)
+        ):
             self.notes = (*self.notes, _TYPES_OF_FILE if hf.gives_types else _NO_TYPES)
         before, after = self.template.single.tokens
         if not hf.roles and self.template.single.room:  # what it adds says what it is
@@ -117,7 +137,11 @@ class Tokenizer:
         if not path.is_dir():
             folder, file = path.parent, path
         else:
-            folder = path / "tokenizer" if (path / "tokenizer" / FILE).is_file() and not (path / FILE).is_file() else path
+            folder = (
+                path / "tokenizer"
+                if (path / "tokenizer" / FILE).is_file() and not (path / FILE).is_file()
+                else path
+            )
             file = folder / FILE
         source = TokenizerJson.read(file)
         if as_own or is_own(folder, ROLES):
@@ -154,14 +178,21 @@ class Tokenizer:
         return found
 
     def encode_together(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """The tokens of all texts, uint32 [T], one text after the other, and how many each has, int64 [N].
+        """The tokens of all texts, uint32 [T], one text after the other, and how many each has,
+        int64 [N].
 
-        Raises ModelError where the tokenizer cannot cut a text, as where a pattern of its own never ends.
+        Raises ModelError where the tokenizer cannot cut a text, as where a pattern of its own never
+        ends.
         """
         self.guard.count(texts)
-        found: list[bytes | None] = self._words.encode(texts) if self._words is not None else [None] * len(texts)
+        found: list[bytes | None] = (
+            self._words.encode(texts) if self._words is not None else [None] * len(texts)
+        )
         if self._literal is not None:
-            found = [None if self._literal.search(text) else own for text, own in zip(texts, found, strict=True)]
+            found = [
+                None if self._literal.search(text) else own
+                for text, own in zip(texts, found, strict=True)
+            ]
         left = [text for text, own in zip(texts, found, strict=True) if own is None]
         cut = (
             as_bytes(ids if self._spelled.isdisjoint(ids) else self._taken_apart(text))
@@ -173,19 +204,25 @@ class Tokenizer:
 
     @cached_property
     def _words(self) -> KnownWords | None:
-        """A word that spells a special token is cut with the text around it, as is a text with one that stands for itself."""
+        """A word that spells a special token is cut with the text around it, as is a text with one
+        that stands for itself.
+        """
         described = json.loads(self._library.to_str())
         for token in described["added_tokens"]:
             token["special"] |= not token["normalized"] and token["content"] in self._literals
 
         def cut(words: Sequence[str]) -> list[list[int] | None]:
-            return [ids if self._spelled.isdisjoint(ids) else None for ids in self._library_ids(words)]
+            return [
+                ids if self._spelled.isdisjoint(ids) else None for ids in self._library_ids(words)
+            ]
 
         return KnownWords.of(described, cut)
 
     @cached_property
     def _literal(self) -> re.Pattern[str] | None:
-        return re.compile("|".join(map(re.escape, sorted(self._literals)))) if self._literals else None
+        return (
+            re.compile("|".join(map(re.escape, sorted(self._literals)))) if self._literals else None
+        )
 
     @cached_property
     def guard(self) -> Guard:
@@ -207,31 +244,46 @@ class Tokenizer:
         """
         self.guard.count(texts)
         found = []
-        for text, encoding in zip(texts, self._library_encodings(self._library.encode_batch, texts), strict=True):
+        for text, encoding in zip(
+            texts, self._library_encodings(self._library.encode_batch, texts), strict=True
+        ):
             ids, offsets = encoding.ids, encoding.offsets
             if not self._spelled.isdisjoint(ids):
                 starts, parts = self.guard.apart(text)
                 cut = self._library_encodings(self._library.encode_batch, parts)
                 ids = self._unspelled([encoding.ids for encoding in cut])
-                offsets = [(start + a, start + b) for start, part in zip(starts, cut, strict=True) for a, b in part.offsets]
+                offsets = [
+                    (start + a, start + b)
+                    for start, part in zip(starts, cut, strict=True)
+                    for a, b in part.offsets
+                ]
             ids = np.asarray(ids, dtype=np.int64)
             places = np.asarray(offsets, dtype=np.int64).reshape(-1, 2)
             found.append((ids, exact_places(text, places, self._blank[ids])))
         return found
 
     def _library_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in self._library_encodings(self._library.encode_batch_fast, texts)]
+        return [
+            encoding.ids
+            for encoding in self._library_encodings(self._library.encode_batch_fast, texts)
+        ]
 
-    def _library_encodings(self, encode: Callable[..., list[tokenizers.Encoding]], texts: Sequence[str]) -> list[tokenizers.Encoding]:
+    def _library_encodings(
+        self, encode: Callable[..., list[tokenizers.Encoding]], texts: Sequence[str]
+    ) -> list[tokenizers.Encoding]:
         try:
             return encode(texts, add_special_tokens=False)
         except BaseException as error:  # see TokenizerJson.library
             if type(error) is not Exception and type(error).__name__ != "PanicException":
                 raise  # Ctrl-C, or no memory
-            raise ModelError(f"the tokenizer fails on a text: {str(error)[:200]}", "use another tokenizer for this data") from error
+            raise ModelError(
+                f"the tokenizer fails on a text: {str(error)[:200]}",
+                "use another tokenizer for this data",
+            ) from error
 
     def _taken_apart(self, text: str) -> list[int]:
-        """A text that spells a special token, cut inside it: Unigram models hold such tokens as if they were words.
+        """A text that spells a special token, cut inside it: Unigram models hold such tokens as if
+        they were words.
 
         Raises ModelError where the text becomes one all the same, as where two pieces share an id.
         """
@@ -242,7 +294,10 @@ class Tokenizer:
         ids = list(chain.from_iterable(parts))
         if strange := sorted(self._spelled.intersection(ids)):
             named = self.pieces(strange[:1])[0]
-            raise ModelError(f"the tokenizer makes its special token '{named}' of plain text", "use another tokenizer: this one is damaged")
+            raise ModelError(
+                f"the tokenizer makes its special token '{named}' of plain text",
+                "use another tokenizer: this one is damaged",
+            )
         return ids
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
@@ -317,15 +372,27 @@ class Tokenizer:
         """bool [V]: tokens that stand for no text."""
         table_V = np.zeros(self.size, dtype=bool)
         added = self._library.get_added_tokens_decoder()
-        special = [token for token, own in added.items() if own.special or own.content in self._literals]
-        roles = (self.mask, self.classify, self.separate, self.pad, self.unknown, self.begin, self.end)
+        special = [
+            token for token, own in added.items() if own.special or own.content in self._literals
+        ]
+        roles = (
+            self.mask,
+            self.classify,
+            self.separate,
+            self.pad,
+            self.unknown,
+            self.begin,
+            self.end,
+        )
         table_V[[token for token in special if token < self.size]] = True
         table_V[[token for token in roles if token is not None]] = True
         return table_V
 
     @cached_property
     def _spelled(self) -> frozenset[int]:
-        """Special tokens that no text may yield; the unknown one it may, and those that stand for themselves."""
+        """Special tokens that no text may yield; the unknown one it may, and those that stand for
+        themselves.
+        """
         own = {self._library.token_to_id(token) for token in self._literals}
         if self._hf is not None:
             own.add(self._hf.unknown)
@@ -334,7 +401,9 @@ class Tokenizer:
     @cached_property
     def texts(self) -> tuple[str, ...]:
         """[V]: what each token alone stands for, without blanks at its ends."""
-        texts = self._library.decode_batch([[token] for token in range(self.size)], skip_special_tokens=False)
+        texts = self._library.decode_batch(
+            [[token] for token in range(self.size)], skip_special_tokens=False
+        )
         return tuple(text.strip() for text in texts)
 
     @cached_property
@@ -346,16 +415,24 @@ class Tokenizer:
     def continues(self) -> np.ndarray:
         """bool [V]: pieces that go on with the word before them, as the kind of tokenizer marks it.
 
-        A piece that begins with a Chinese or Japanese character begins a word, because no space ever would.
+        A piece that begins with a Chinese or Japanese character begins a word, because no space
+        ever would.
         """
         pieces = self.pieces(range(self.size))
         description = json.loads(self._library.to_str())
-        model, unspaced = description["model"], _UNSPACED_BYTES if "ByteLevel" in json.dumps(description["pre_tokenizer"]) else _UNSPACED
+        model, unspaced = (
+            description["model"],
+            _UNSPACED_BYTES
+            if "ByteLevel" in json.dumps(description["pre_tokenizer"])
+            else _UNSPACED,
+        )
         if model["type"] in ("WordPiece", "WordLevel"):
             joiner = model.get("continuing_subword_prefix") or "##"
             table = [piece.startswith(joiner) for piece in pieces]
         else:
-            table = [not (piece.startswith(_WORD_BEGINS) or unspaced.match(piece)) for piece in pieces]
+            table = [
+                not (piece.startswith(_WORD_BEGINS) or unspaced.match(piece)) for piece in pieces
+            ]
         return np.asarray(table, dtype=bool) & ~self.specials
 
     def ending_at(self, ends: frozenset[int]) -> "Tokenizer":
@@ -372,15 +449,23 @@ class Tokenizer:
             (folder / GENERATION).write_text(said, encoding="utf-8")
 
     def save(self, folder: Path) -> None:
-        """tokenizer.json and what AutoTokenizer wants beside it, so that it gives the ids of our samples."""
+        """tokenizer.json and what AutoTokenizer wants beside it, so that it gives the ids of our
+        samples.
+        """
         if self._hf is not None:
             files = {**self._hf.files, FILE: self._hf.text}
         else:
-            names = {role: self.pieces([t])[0] for role, t in self._roles().items() if t is not None}
+            names = {
+                role: self.pieces([t])[0] for role, t in self._roles().items() if t is not None
+            }
             files = own_files(self._library, names)
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            said = content if isinstance(content, str) else json.dumps(content, indent=1, ensure_ascii=False)
+            said = (
+                content
+                if isinstance(content, str)
+                else json.dumps(content, indent=1, ensure_ascii=False)
+            )
             (folder / name).write_text(said, encoding="utf-8")
 
     def _roles(self) -> dict[str, int | None]:
@@ -390,6 +475,15 @@ class Tokenizer:
         }  # fmt: skip
 
     def _find(self, role: str, named: Mapping[str, str]) -> int | None:
-        """A directory that names its special tokens names all of them: the <s> of a decoder is not there to classify."""
+        """A directory that names its special tokens names all of them: the <s> of a decoder is not
+        there to classify.
+        """
         candidates = (named[role],) if role in named else () if named else ROLES.get(role, ())
-        return next((token for name in candidates if (token := self._library.token_to_id(name)) is not None), None)
+        return next(
+            (
+                token
+                for name in candidates
+                if (token := self._library.token_to_id(name)) is not None
+            ),
+            None,
+        )

@@ -1,4 +1,6 @@
-"""Reading a tokenizer.json: its soundness is checked before the library, which panics on some files, sees it."""
+"""Reading a tokenizer.json: its soundness is checked before the library, which panics on some
+files, sees it.
+"""
 
 import json
 import re
@@ -119,15 +121,21 @@ def _unsound(description: Any) -> str:
     if kind not in MODELS:
         return f"its model is of an unknown type {kind!r:.40}"
     added = description.get("added_tokens") or []
-    if not isinstance(added, list) or not all(isinstance(token, dict) and isinstance(token.get("id"), int) for token in added):
+    if not isinstance(added, list) or not all(
+        isinstance(token, dict) and isinstance(token.get("id"), int) for token in added
+    ):
         return "its added tokens have no ids"
     vocabulary = model.get("vocab")
     pieces = vocabulary if isinstance(vocabulary, dict) else {}
     if kind == "Unigram":
-        sound = isinstance(vocabulary, list) and all(isinstance(entry, list) and len(entry) == 2 for entry in vocabulary)
+        sound = isinstance(vocabulary, list) and all(
+            isinstance(entry, list) and len(entry) == 2 for entry in vocabulary
+        )
         ids = set(range(len(vocabulary))) if sound else set()
     else:
-        sound = isinstance(vocabulary, dict) and all(isinstance(token, int) and token >= 0 for token in pieces.values())
+        sound = isinstance(vocabulary, dict) and all(
+            isinstance(token, int) and token >= 0 for token in pieces.values()
+        )
         ids = set(pieces.values()) if sound else set()
         if sound and len(ids) != len(pieces):
             return "two pieces have one id"
@@ -151,7 +159,11 @@ def _unsound_merges(model: Mapping[str, Any], vocabulary: Mapping[str, int]) -> 
         return "its merges are not a list of pairs"
     for number, merge in enumerate(merges):
         parts = merge.split(" ") if isinstance(merge, str) else merge
-        if not isinstance(parts, list) or len(parts) != 2 or not all(isinstance(part, str) for part in parts):
+        if (
+            not isinstance(parts, list)
+            or len(parts) != 2
+            or not all(isinstance(part, str) for part in parts)
+        ):
             return f"merge {number} is not a pair"
         joined = parts[0] + parts[1].removeprefix(prefix)
         if not all(piece in vocabulary for piece in (*parts, joined)):

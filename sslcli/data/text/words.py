@@ -1,11 +1,14 @@
-"""The pieces of words that were cut before: text repeats its words, and a tokenizer that cuts each alone need not do it again.
+"""The pieces of words that were cut before: text repeats its words, and a tokenizer that cuts each
+alone need not do it again.
 
-A word's pieces follow from the word where neither what is done to the text first nor how it is parted into words looks
-past a space. Of the pipelines of which that is known, `KnownWords.of` gives a memory; all others cut every text whole.
+A word's pieces follow from the word where neither what is done to the text first nor how it is
+parted into words looks past a space. Of the pipelines of which that is known, `KnownWords.of` gives
+a memory; all others cut every text whole.
 
-BERT's normalizer and pre-tokenizer look at single characters, make every white space a cut and set every Chinese
-character apart. GPT-2's pattern and Metaspace part a text before a space wherever what stands before it is no white
-space: no match of the pattern goes on over a space, and the normal forms of Unicode compose nothing with one.
+BERT's normalizer and pre-tokenizer look at single characters, make every white space a cut and set
+every Chinese character apart. GPT-2's pattern and Metaspace part a text before a space wherever
+what stands before it is no white space: no match of the pattern goes on over a space, and the
+normal forms of Unicode compose nothing with one.
 """
 
 import re
@@ -27,20 +30,26 @@ Cut = Callable[[Sequence[str]], list[list[int] | None]]
 
 
 def as_bytes(ids: Sequence[int]) -> bytes:
-    """PIECE numbers; for a handful of them an array of Python's is ten times faster than one of numpy's."""
+    """PIECE numbers; for a handful of them an array of Python's is ten times faster than one of
+    numpy's.
+    """
     return array("I", ids).tobytes()
 
 
 @dataclass(frozen=True)
 class _Rule:
-    """`part` gives the keys of a text's words, `spell` the text of a key, None where its pieces depend on what is around it."""
+    """`part` gives the keys of a text's words, `spell` the text of a key, None where its pieces
+    depend on what is around it.
+    """
 
     part: Callable[[str], list[str]]
     spell: Callable[[str], str | None]
 
 
 def _parted_before_spaces(text: str) -> list[str]:
-    """Every word but the first stands after a space. No word holds one, so the space at its end tells the first from all others."""
+    """Every word but the first stands after a space. No word holds one, so the space at its end
+    tells the first from all others.
+    """
     words = text.split(" ")
     words[0] += " "
     return words
@@ -54,11 +63,15 @@ def _spelt_with_space(word: str) -> str | None:
 
 _BEFORE_SPACES = _Rule(_parted_before_spaces, _spelt_with_space)
 _AT_SPACES = _Rule(lambda text: text.split(" "), str)
-_AT_SPACES_AND_HAN = _Rule(lambda text: text.split(" ") if text.isascii() else _HAN_OR_NOT.findall(text), str)
+_AT_SPACES_AND_HAN = _Rule(
+    lambda text: text.split(" ") if text.isascii() else _HAN_OR_NOT.findall(text), str
+)
 
 
 class KnownWords:
-    """Pieces by word, bounded in number. `cut` gives the pieces of texts, None for one that the memory must leave alone."""
+    """Pieces by word, bounded in number. `cut` gives the pieces of texts, None for one that the
+    memory must leave alone.
+    """
 
     def __init__(self, rule: _Rule, cut: Cut) -> None:
         self._rule, self._cut = rule, cut
@@ -96,10 +109,19 @@ class KnownWords:
 
 
 def _rule_of(description: Mapping[str, Any]) -> _Rule | None:
-    normalizer, parting = description.get("normalizer") or {}, description.get("pre_tokenizer") or {}
-    if description["model"].get("dropout") or not all(token.get("special") for token in description.get("added_tokens") or ()):
+    normalizer, parting = (
+        description.get("normalizer") or {},
+        description.get("pre_tokenizer") or {},
+    )
+    if description["model"].get("dropout") or not all(
+        token.get("special") for token in description.get("added_tokens") or ()
+    ):
         return None
-    if parting.get("type") == "BertPreTokenizer" and normalizer.get("type") == "BertNormalizer" and normalizer.get("clean_text"):
+    if (
+        parting.get("type") == "BertPreTokenizer"
+        and normalizer.get("type") == "BertNormalizer"
+        and normalizer.get("clean_text")
+    ):
         return _AT_SPACES_AND_HAN if normalizer.get("handle_chinese_chars") else _AT_SPACES
     parts_before_spaces = parting.get("type") == "ByteLevel" and parting.get("use_regex") is True
     parts_before_spaces |= parting.get("type") == "Metaspace" and parting.get("split") is True
@@ -107,5 +129,11 @@ def _rule_of(description: Mapping[str, Any]) -> _Rule | None:
 
 
 def _only_normal_forms(normalizer: Mapping[str, Any]) -> bool:
-    steps = normalizer.get("normalizers", []) if normalizer.get("type") == "Sequence" else [normalizer] if normalizer else []
+    steps = (
+        normalizer.get("normalizers", [])
+        if normalizer.get("type") == "Sequence"
+        else [normalizer]
+        if normalizer
+        else []
+    )
     return all(step.get("type") in _NORMAL_FORMS for step in steps)

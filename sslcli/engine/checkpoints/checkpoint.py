@@ -37,7 +37,14 @@ from sslcli.engine.checkpoints.checkpoint_files import (
     step_name,
     steps_in,
 )
-from sslcli.engine.checkpoints.tensor_files import fill, is_sharded, on_host, save_shards, save_tensors, shapes_in
+from sslcli.engine.checkpoints.tensor_files import (
+    fill,
+    is_sharded,
+    on_host,
+    save_shards,
+    save_tensors,
+    shapes_in,
+)
 from sslcli.engine.events import Saved
 from sslcli.engine.learner import Learner
 from sslcli.engine.optimizer import Optimizer
@@ -78,7 +85,13 @@ class Checkpoints:
     Every rank calls the same methods; all ranks write sharded state.
     """
 
-    def __init__(self, run_folder: Path, keep: int, facts: Mapping[str, Any], process_group: ProcessGroup = ALONE) -> None:
+    def __init__(
+        self,
+        run_folder: Path,
+        keep: int,
+        facts: Mapping[str, Any],
+        process_group: ProcessGroup = ALONE,
+    ) -> None:
         self.folder, self.milestone_folder = run_folder / CHECKPOINTS, run_folder / MILESTONES
         self.best_file = run_folder / BEST
         self.keep, self.facts, self.process_group = keep, facts, process_group
@@ -112,7 +125,9 @@ class Checkpoints:
 
     def save_milestone(self, learner: Learner, step: int) -> None:
         """Copy the weights and return; `finished` reports when they are on disk."""
-        self._submit(Saved(step, self.milestone_folder / step_name(step), "milestone"), _weights(learner))
+        self._submit(
+            Saved(step, self.milestone_folder / step_name(step), "milestone"), _weights(learner)
+        )
 
     def finished(self) -> list[Saved]:
         """Return what was written since the last call. Raises RunError if a disk refused."""
@@ -149,8 +164,12 @@ class Checkpoints:
         try:
             progress = Progress(**plainfiles.read_whole_json(path / STATE))
         except (OSError, ValueError, TypeError) as error:
-            raise ModelError(f"{path / STATE} cannot be read", "it was written by another version; resume with that one") from error
-        if self.process_group.leads:  # a kill may have come between a checkpoint and what follows it
+            raise ModelError(
+                f"{path / STATE} cannot be read",
+                "it was written by another version; resume with that one",
+            ) from error
+        # a kill may have come between a checkpoint and what follows it
+        if self.process_group.leads:
             self._name_best(progress.best_step)
             if not progress.skipped_in_row:
                 resumable = 0 if manifest.get(FINAL) else RESUMABLE
@@ -201,7 +220,11 @@ class Checkpoints:
             folder = None
             if self.process_group.leads:
                 folder = str(stack.enter_context(sealed(event.path, facts, self._beside)))
-            yield Path(self.process_group.told(folder, self.process_group.writing) if sharded else folder or "")
+            yield Path(
+                self.process_group.told(folder, self.process_group.writing)
+                if sharded
+                else folder or ""
+            )
 
     def _beside(self) -> list[Path]:
         """Return folders whose files may equal those of a new one, as of a frozen backbone."""
@@ -222,7 +245,10 @@ class Checkpoints:
         """
         found = sorted(steps_in(self.folder), reverse=True)
         past = [(step, path) for step, path in found if step <= newest_step]
-        for step, path in [*past[self.keep :], *(entry for entry in found if beyond and entry not in past)]:
+        for step, path in [
+            *past[self.keep :],
+            *(entry for entry in found if beyond and entry not in past),
+        ]:
             if step != best_step:
                 shutil.rmtree(path, ignore_errors=True)
         for _, path in past[resumable:]:

@@ -65,5 +65,7 @@ def newest_whole(folder: Path, to_go_on: bool = False) -> tuple[Path | None, lis
                 return path, passed
             passed.append(f"{path.name} is skipped: it holds no optimizer state")
             continue
-        passed.append(f"{path.name} is skipped: it holds step {manifest.get('step')} under another name")
+        passed.append(
+            f"{path.name} is skipped: it holds step {manifest.get('step')} under another name"
+        )
     return None, passed

@@ -25,9 +25,16 @@ from sslcli.errors import ModelError
 if TYPE_CHECKING:
     from torch.distributed.tensor import DTensor
 
-# With all of sympy, a third of what importing torch takes, and of use only where tensors are sharded.
-torch_checkpoint, checkpoint_api = Deferred("torch.distributed.checkpoint"), Deferred("torch.distributed.checkpoint.api")
-torch_mesh, torch_tensor = Deferred("torch.distributed.device_mesh"), Deferred(TENSOR_MODULE := "torch.distributed.tensor")
+# With all of sympy, a third of what importing torch takes, and of use only where tensors are
+# sharded.
+torch_checkpoint, checkpoint_api = (
+    Deferred("torch.distributed.checkpoint"),
+    Deferred("torch.distributed.checkpoint.api"),
+)
+torch_mesh, torch_tensor = (
+    Deferred("torch.distributed.device_mesh"),
+    Deferred(TENSOR_MODULE := "torch.distributed.tensor"),
+)
 
 
 def is_shard(tensor: Tensor) -> "TypeGuard[DTensor]":
@@ -61,7 +68,9 @@ def share_of(whole: Tensor, tensor: Tensor) -> Tensor:
     """Return this rank's shard of a whole value for `tensor`, without communication."""
     if not is_shard(tensor) or whole.ndim != tensor.ndim:
         return whole
-    return torch_tensor.distribute_tensor(whole, tensor.device_mesh, tensor.placements, src_data_rank=None).to_local()
+    return torch_tensor.distribute_tensor(
+        whole, tensor.device_mesh, tensor.placements, src_data_rank=None
+    ).to_local()
 
 
 def on_host(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -97,7 +106,9 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
 def save_shards(tensors: Mapping[str, Tensor], path: Path, group: Any) -> None:
     """Write the shards; every rank of `group` calls it. Raises OSError if the disk refuses."""
     try:
-        writer = torch_checkpoint.HuggingFaceStorageWriter(str(path.with_suffix("")), save_distributed=True)
+        writer = torch_checkpoint.HuggingFaceStorageWriter(
+            str(path.with_suffix("")), save_distributed=True
+        )
         torch_checkpoint.save(dict(tensors), storage_writer=writer, process_group=group)
     except checkpoint_api.CheckpointException as error:
         raise OSError(f"{path.stem}: {_first_failure(error)}") from error
@@ -125,8 +136,14 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         if not folder.is_dir():
             plainfiles.refuse_other_kinds(path)
             return load_file(path)
-        found = torch_checkpoint.HuggingFaceStorageReader(str(folder)).read_metadata().state_dict_metadata
-    tensors = {name: torch.empty(entry.size, dtype=entry.properties.dtype) for name, entry in found.items()}
+        found = (
+            torch_checkpoint.HuggingFaceStorageReader(str(folder))
+            .read_metadata()
+            .state_dict_metadata
+        )
+    tensors = {
+        name: torch.empty(entry.size, dtype=entry.properties.dtype) for name, entry in found.items()
+    }
     fill(tensors, path)
     return tensors
 
@@ -138,11 +155,16 @@ def shapes_in(path: Path) -> dict[str, torch.Size]:
     with _reading(path):
         folder = path.with_suffix("")
         if folder.is_dir():
-            found = torch_checkpoint.HuggingFaceStorageReader(str(folder)).read_metadata().state_dict_metadata
+            found = (
+                torch_checkpoint.HuggingFaceStorageReader(str(folder))
+                .read_metadata()
+                .state_dict_metadata
+            )
             return {name: entry.size for name, entry in found.items()}
         plainfiles.refuse_other_kinds(path)
         with safe_open(path, framework="pt") as file:
-            return {name: torch.Size(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
+            names = file.keys()  # it is no mapping
+            return {name: torch.Size(file.get_slice(name).get_shape()) for name in names}
 
 
 def fill(tensors: Mapping[str, Tensor], path: Path) -> None:
@@ -155,14 +177,19 @@ def fill(tensors: Mapping[str, Tensor], path: Path) -> None:
         here = tensors[name].shape if name in tensors else None
         if found.get(name) != here:
             raise ModelError(
-                f"{path} does not fit the model: {name} is {_described(found.get(name))} there and {_described(here)} here",
+                (
+                    f"{path} does not fit the model: {name} is "
+                    f"{_described(found.get(name))} there and {_described(here)} here"
+                ),
                 "resume with the settings of the run",
             )
     with _reading(path), torch.no_grad():
         folder = path.with_suffix("")
         if folder.is_dir():
             reader = torch_checkpoint.HuggingFaceStorageReader(str(folder))
-            torch_checkpoint.load(dict(tensors), storage_reader=reader, no_dist=not is_sharded(tensors))
+            torch_checkpoint.load(
+                dict(tensors), storage_reader=reader, no_dist=not is_sharded(tensors)
+            )
             return
         plainfiles.refuse_other_kinds(path)
         with safe_open(path, framework="pt") as file:
@@ -179,10 +206,21 @@ def _reading(path: Path) -> Generator[None]:
     """Turn errors of reading into ModelError, and hide torch's warning about a single process."""
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*assuming the intent is to load in a single process.*")
+            warnings.filterwarnings(
+                "ignore", message=".*assuming the intent is to load in a single process.*"
+            )
             yield
-    except (OSError, SafetensorError, checkpoint_api.CheckpointException, ValueError, KeyError) as error:
-        raise ModelError(f"{path} cannot be read as safetensors: {_first_failure(error)}", "the file is missing or damaged") from error
+    except (
+        OSError,
+        SafetensorError,
+        checkpoint_api.CheckpointException,
+        ValueError,
+        KeyError,
+    ) as error:
+        raise ModelError(
+            f"{path} cannot be read as safetensors: {_first_failure(error)}",
+            "the file is missing or damaged",
+        ) from error
 
 
 def _first_failure(error: BaseException) -> str:

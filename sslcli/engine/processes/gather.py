@@ -46,7 +46,9 @@ def gather(x_N: Tensor) -> Tensor:
 
 class _Gather(torch.autograd.Function):
     @staticmethod
-    def forward(context: Any, x_N: Tensor, counts: list[int], process_group: ProcessGroup) -> Tensor:
+    def forward(
+        context: Any, x_N: Tensor, counts: list[int], process_group: ProcessGroup
+    ) -> Tensor:
         context.counts, context.process_group, context.own = counts, process_group, len(x_N)
         padded = x_N.new_zeros(max(counts), *x_N.shape[1:])
         padded[: counts[process_group.rank]] = x_N[: counts[process_group.rank]]

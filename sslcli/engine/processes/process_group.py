@@ -86,13 +86,22 @@ class ProcessGroup:
         if failure is not None:
             raise RunError(f"rank {self.rank}: {failure.message}", failure.hint) from failure
         if failed.any():
-            raise UsageError(f"rank {int(failed.argmax())} failed during setup", "see its own message")
+            raise UsageError(
+                f"rank {int(failed.argmax())} failed during setup", "see its own message"
+            )
 
     def refuse_differences(self, what: str, hint: str) -> None:
         """Raise DataError on every rank if the text `what` differs between ranks."""
-        digest = int.from_bytes(hashlib.blake2b(what.encode(), digest_size=6).digest(), "big")  # 48 bits, which a float64 holds
+        # 48 bits, which a float64 holds
+        digest = int.from_bytes(hashlib.blake2b(what.encode(), digest_size=6).digest(), "big")
         if len(set(self.gather([digest])[:, 0].tolist())) > 1:
-            raise DataError("the processes of this run have different data, tokenizers, settings or versions of ssl", hint)
+            raise DataError(
+                (
+                    "the processes of this run have different "
+                    "data, tokenizers, settings or versions of ssl"
+                ),
+                hint,
+            )
 
     def told(self, text: str | None, group: Any = None) -> str:
         """Return the text of rank 0; the others pass None."""
@@ -101,7 +110,11 @@ class ProcessGroup:
         said = (text or "").encode()
         length = torch.tensor([len(said)])
         distributed.broadcast(length, 0, group=group)
-        buffer = torch.tensor(list(said), dtype=torch.uint8) if self.leads else torch.empty(int(length), dtype=torch.uint8)
+        buffer = (
+            torch.tensor(list(said), dtype=torch.uint8)
+            if self.leads
+            else torch.empty(int(length), dtype=torch.uint8)
+        )
         distributed.broadcast(buffer, 0, group=group)
         return bytes(buffer.tolist()).decode()
 
@@ -118,7 +131,9 @@ class ProcessGroup:
             raise
         heard = json.loads(self.told(json.dumps(answer) if self.leads else None))
         if "error" in heard:
-            raise (RunError if heard["failed"] else UsageError)(f"rank 0 cannot go on: {heard['error']}")
+            raise (RunError if heard["failed"] else UsageError)(
+                f"rank 0 cannot go on: {heard['error']}"
+            )
         return heard["result"]
 
 
@@ -140,13 +155,21 @@ def joined_processes(device: torch.device, timeout_seconds: float) -> Generator[
         _meet(rank, size, device, timeout_seconds)
     try:
         waits = (timedelta(seconds=timeout_seconds), timedelta(days=PATIENCE_DAYS))
-        yield ProcessGroup(rank, size, *(distributed.new_group(backend="gloo", timeout=wait) for wait in waits))
+        yield ProcessGroup(
+            rank, size, *(distributed.new_group(backend="gloo", timeout=wait) for wait in waits)
+        )
     except RuntimeError as error:
         if not any(word in str(error) for word in LOST):
             raise
-        how = "one of them did not answer within --timeout" if "imed out" in str(error) else "one of them ended"
+        how = (
+            "one of them did not answer within --timeout"
+            if "imed out" in str(error)
+            else "one of them ended"
+        )
         hint = (
-            "torchrun starts all of them again" if restarts_are_left() else "go on with --resume; -- --max-restarts 3 would do so by itself"
+            "torchrun starts all of them again"
+            if restarts_are_left()
+            else "go on with --resume; -- --max-restarts 3 would do so by itself"
         )
         raise RunError(f"rank {rank} lost the others: {how}", hint) from error
     finally:
@@ -159,7 +182,10 @@ def _meet(rank: int, size: int, device: torch.device, timeout_seconds: float) ->
         os.environ.update(_meeting_place())
     port = os.environ.get("MASTER_PORT", "")
     if port and not (port.isascii() and port.isdigit() and 0 < int(port[:9]) < 1 << 16):
-        raise UsageError(f"MASTER_PORT is '{port[:40]}', which is no number of a port", "set it to one that is free, such as 29500")
+        raise UsageError(
+            f"MASTER_PORT is '{port[:40]}', which is no number of a port",
+            "set it to one that is free, such as 29500",
+        )
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     if device.type == "cuda":
         torch.cuda.set_device(device)
@@ -167,9 +193,14 @@ def _meet(rank: int, size: int, device: torch.device, timeout_seconds: float) ->
     try:
         store, rank, size = next(rendezvous("env://", rank, size, timeout=timeout))
         if os.environ.get("LOCAL_WORLD_SIZE") == str(size):
-            # torchrun may keep its store when it starts the ranks anew, and in it where the lost ones could be reached.
-            store = distributed.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
-        distributed.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
+            # torchrun may keep its store when it starts the ranks anew, and in it where the lost
+            # ones could be reached.
+            store = distributed.PrefixStore(
+                os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store
+            )
+        distributed.init_process_group(
+            backend, store=store, rank=rank, world_size=size, timeout=timeout
+        )
     except (RuntimeError, ValueError) as error:
         raise RunError(
             f"rank {rank} of {size} could not meet the others: {str(error).splitlines()[0]}",
@@ -184,9 +215,15 @@ def _meeting_place() -> dict[str, str]:
     """
     nodes = os.environ.get("SLURM_STEP_NODELIST") or os.environ.get("SLURM_NODELIST") or ""
     try:
-        named = subprocess.run(["scontrol", "show", "hostnames", nodes], capture_output=True, text=True, check=True)
-        return {"MASTER_ADDR": named.stdout.split()[0], "MASTER_PORT": os.environ.get("MASTER_PORT", SLURM_PORT)}
+        named = subprocess.run(
+            ["scontrol", "show", "hostnames", nodes], capture_output=True, text=True, check=True
+        )
+        return {
+            "MASTER_ADDR": named.stdout.split()[0],
+            "MASTER_PORT": os.environ.get("MASTER_PORT", SLURM_PORT),
+        }
     except (OSError, subprocess.CalledProcessError, IndexError) as error:
         raise UsageError(
-            "nothing says where the processes of this run meet", "set MASTER_ADDR and MASTER_PORT, or start them with torchrun"
+            "nothing says where the processes of this run meet",
+            "set MASTER_ADDR and MASTER_PORT, or start them with torchrun",
         ) from error

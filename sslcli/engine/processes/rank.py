@@ -24,10 +24,17 @@ class _Launcher:
 TORCHRUN = _Launcher("torchrun", "RANK", "WORLD_SIZE", "LOCAL_RANK", "RANK")
 _OTHERS = (
     _Launcher("srun", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", "SLURM_STEP_ID"),
-    _Launcher("mpirun", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_RANK"),
+    _Launcher(
+        "mpirun",
+        "OMPI_COMM_WORLD_RANK",
+        "OMPI_COMM_WORLD_SIZE",
+        "OMPI_COMM_WORLD_LOCAL_RANK",
+        "OMPI_COMM_WORLD_RANK",
+    ),
     _Launcher("mpirun", "PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "PMI_RANK"),
 )
-FIRST_RESERVED_STEP = 0xFFFFFFF0  # Slurm numbers the batch script itself and interactive steps from here
+# Slurm numbers the batch script itself and interactive steps from here
+FIRST_RESERVED_STEP = 0xFFFFFFF0
 LAUNCHER = "SSLCLI_LAUNCHER"  # the process that --gpus was given to, for those that it starts
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_TO_SAVE = 60.0
@@ -45,10 +52,18 @@ def rank_and_size(environment: Mapping[str, str] = os.environ) -> tuple[int, int
     for name, partner in ((launcher.rank, launcher.size), (launcher.size, launcher.rank)):
         if name in environment and partner not in environment:
             raise _strange(f"{name} is set and {partner} is not", launcher)
-    rank, size, here = (_number(environment, name, usual) for name, usual in zip(_names(launcher), (0, 1, 0), strict=True))
+    rank, size, here = (
+        _number(environment, name, usual)
+        for name, usual in zip(_names(launcher), (0, 1, 0), strict=True)
+    )
     if size < 1 or rank >= size:
-        raise _strange(f"{launcher.rank} is {rank} and {launcher.size} is {size}: ranks are counted from 0", launcher)
-    at_most = min(size, _number(environment, "LOCAL_WORLD_SIZE", size) if launcher is TORCHRUN else size)
+        raise _strange(
+            f"{launcher.rank} is {rank} and {launcher.size} is {size}: ranks are counted from 0",
+            launcher,
+        )
+    at_most = min(
+        size, _number(environment, "LOCAL_WORLD_SIZE", size) if launcher is TORCHRUN else size
+    )
     if here >= at_most:
         raise _strange(f"{launcher.here} is {here}, and there are {at_most} processes", launcher)
     return rank, size, here
@@ -69,7 +84,10 @@ def _launcher(environment: Mapping[str, str]) -> _Launcher | None:
         return TORCHRUN
     for launcher in _OTHERS:
         if launcher.sign in environment:
-            is_batch_script = launcher.name == "srun" and _number(environment, launcher.sign, 0) >= FIRST_RESERVED_STEP
+            is_batch_script = (
+                launcher.name == "srun"
+                and _number(environment, launcher.sign, 0) >= FIRST_RESERVED_STEP
+            )
             return None if is_batch_script else launcher
     return None
 
@@ -81,18 +99,25 @@ def _names(launcher: _Launcher) -> tuple[str, str, str]:
 def _number(environment: Mapping[str, str], name: str, usual: int) -> int:
     text = environment.get(name, str(usual))
     if not (text.isascii() and text.isdigit() and len(text) <= 10):
-        raise UsageError(f"{name} is '{text[:40]}', which is no number of a process", f"unset {name}; a launcher such as torchrun sets it")
+        raise UsageError(
+            f"{name} is '{text[:40]}', which is no number of a process",
+            f"unset {name}; a launcher such as torchrun sets it",
+        )
     return int(text)
 
 
 def _strange(problem: str, launcher: _Launcher) -> UsageError:
-    return UsageError(problem, f"unset them, or start all processes with {launcher.name}, which sets both")
+    return UsageError(
+        problem, f"unset them, or start all processes with {launcher.name}, which sets both"
+    )
 
 
 def others_speak() -> bool:
     """Tell whether a launcher started this process, so that rank 0 reports for all."""
     launcher = _launcher(os.environ)
-    return launcher is not None and (launcher is not TORCHRUN or "TORCHELASTIC_RUN_ID" in os.environ)
+    return launcher is not None and (
+        launcher is not TORCHRUN or "TORCHELASTIC_RUN_ID" in os.environ
+    )
 
 
 def is_restart() -> bool:
@@ -102,7 +127,10 @@ def is_restart() -> bool:
 
 def restart_of() -> str:
     """Return the number of the restart: "1 of 3"."""
-    return f"{os.environ.get('TORCHELASTIC_RESTART_COUNT')} of {os.environ.get('TORCHELASTIC_MAX_RESTARTS')}"
+    return (
+        f"{os.environ.get('TORCHELASTIC_RESTART_COUNT')} "
+        f"of {os.environ.get('TORCHELASTIC_MAX_RESTARTS')}"
+    )
 
 
 def launch_name() -> str | None:
@@ -112,7 +140,9 @@ def launch_name() -> str | None:
 
 def restarts_are_left() -> bool:
     """Tell whether torchrun would restart this process if it failed."""
-    return _number(os.environ, "TORCHELASTIC_MAX_RESTARTS", 0) > _number(os.environ, "TORCHELASTIC_RESTART_COUNT", 0)
+    return _number(os.environ, "TORCHELASTIC_MAX_RESTARTS", 0) > _number(
+        os.environ, "TORCHELASTIC_RESTART_COUNT", 0
+    )
 
 
 def end_with_launcher() -> None:

@@ -23,7 +23,10 @@ from sslcli.engine.settings import HardwareSettings
 if TYPE_CHECKING:
     from torch.distributed.fsdp import FSDPModule
 
-torch_mesh, torch_fsdp = Deferred("torch.distributed.device_mesh"), Deferred("torch.distributed.fsdp")
+torch_mesh, torch_fsdp = (
+    Deferred("torch.distributed.device_mesh"),
+    Deferred("torch.distributed.fsdp"),
+)
 
 
 class Replica:
@@ -56,12 +59,18 @@ class DataParallel(Replica):
         self.gradient_factor = float(process_group.size)  # DDP divides by it
         devices = [hardware.device] if hardware.device.type == "cuda" else None
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # torch 2.13 renames broadcast_buffers, which 2.12 has
-            # Looking for unused parameters serves learnables that leave some out of a step (a critic at rest). It also
-            # keeps DDP from rearranging its buckets after the first step, after which sums over more than two ranks
-            # would be rounded otherwise, and a resumed run would not be equal to the bit.
+            # torch 2.13 renames broadcast_buffers, which 2.12 has
+            warnings.simplefilter("ignore", FutureWarning)
+            # Looking for unused parameters serves learnables that leave some out of a step (a
+            # critic at rest). It also keeps DDP from rearranging its buckets after the first step,
+            # after which sums over more than two ranks would be rounded otherwise, and a resumed
+            # run would not be equal to the bit.
             self._wrapped = DistributedDataParallel(
-                learner, device_ids=devices, broadcast_buffers=False, gradient_as_bucket_view=True, find_unused_parameters=True
+                learner,
+                device_ids=devices,
+                broadcast_buffers=False,
+                gradient_as_bucket_view=True,
+                find_unused_parameters=True,
             )
 
     def __call__(self, batch: ModelBatch) -> Loss:
@@ -81,15 +90,25 @@ class Sharded(Replica):
     def __init__(self, learner: Learner, process_group: ProcessGroup, hardware: Hardware) -> None:
         super().__init__(learner)
         mesh = torch_mesh.init_device_mesh(hardware.device.type, (process_group.size,))
-        # Autocast would keep a copy of every gathered weight for backward; in its type they come gathered, and are let go.
-        policy = torch_fsdp.MixedPrecisionPolicy(param_dtype=hardware.autocast_type, reduce_dtype=torch.float32, cast_forward_inputs=False)
+        # Autocast would keep a copy of every gathered weight for backward; in its type they come
+        # gathered, and are let go.
+        policy = torch_fsdp.MixedPrecisionPolicy(
+            param_dtype=hardware.autocast_type,
+            reduce_dtype=torch.float32,
+            cast_forward_inputs=False,
+        )
         blocks = [module for module in learner.modules() if isinstance(module, Block)]
         linears = [part for block in blocks for part in block.sublayers()]  # norms stay in float32
         for module in [*linears, *blocks, learner]:
-            torch_fsdp.fully_shard(module, mesh=mesh, mp_policy=policy if module in linears else torch_fsdp.MixedPrecisionPolicy())
+            torch_fsdp.fully_shard(
+                module,
+                mesh=mesh,
+                mp_policy=policy if module in linears else torch_fsdp.MixedPrecisionPolicy(),
+            )
             assert isinstance(module, torch_fsdp.FSDPModule)
             module.set_gradient_divide_factor(1.0)
-            module.set_force_sum_reduction_for_comms(True)  # gloo knows no other reduction than the plain sum
+            # gloo knows no other reduction than the plain sum
+            module.set_force_sum_reduction_for_comms(True)
 
     @property
     def _sharded(self) -> "FSDPModule":
@@ -110,8 +129,12 @@ class Sharded(Replica):
             self._sharded.reshard()
 
 
-def replica_of(learner: Learner, process_group: ProcessGroup, hardware: Hardware, settings: HardwareSettings) -> Replica:
+def replica_of(
+    learner: Learner, process_group: ProcessGroup, hardware: Hardware, settings: HardwareSettings
+) -> Replica:
     """Wrap the learner as `settings.parallel` says, if there is more than one process."""
     if process_group.size == 1:
         return Replica(learner)
-    return (Sharded if settings.parallel == "fsdp" else DataParallel)(learner, process_group, hardware)
+    return (Sharded if settings.parallel == "fsdp" else DataParallel)(
+        learner, process_group, hardware
+    )

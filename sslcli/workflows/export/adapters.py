@@ -34,7 +34,11 @@ from sslcli.workflows.export.model_card import adapter_card
 TRAINS = "ssl finetune TASK --lora-rank 8 trains adapters"
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 OWN_FILES = frozenset({CONFIG, WEIGHTS, CARD})
-TASKS: Mapping[AnswerKind, str] = {"sequence": "SEQ_CLS", "tokens": "TOKEN_CLS", "spans": "QUESTION_ANS"}
+TASKS: Mapping[AnswerKind, str] = {
+    "sequence": "SEQ_CLS",
+    "tokens": "TOKEN_CLS",
+    "spans": "QUESTION_ANS",
+}
 INSIDE = "base_model.model"  # where PEFT has the model that it wraps
 WEIGHT = ".weight"
 
@@ -49,32 +53,52 @@ class _Module:
     adapted: int
 
 
-def export_adapter(reference: str, folder: Path, base: str | None = None, *, overwrite: bool = False) -> Report:
+def export_adapter(
+    reference: str, folder: Path, base: str | None = None, *, overwrite: bool = False
+) -> Report:
     """The adapters of a run and the head that answers, for peft.PeftModel.from_pretrained.
 
-    `base`: the model directory that was adapted, or the name that PEFT is to load it by; where it is not given, the
-    directory that the run started from. A folder is compared with the run. Raises UsageError where the run has no adapters,
-    or no directory holds its base; CheckError where `base` is another model.
+    `base`: the model directory that was adapted, or the name that PEFT is to load it by; where it
+    is not given, the directory that the run started from. A folder is compared with the run. Raises
+    UsageError where the run has no adapters, or no directory holds its base; CheckError where
+    `base` is another model.
     """
     model = load_pretrained(reference)
     trained = model.trained
-    if trained is None or not isinstance(trained.settings, FinetuneSettings) or not trained.settings.adapters.rank:
+    if (
+        trained is None
+        or not isinstance(trained.settings, FinetuneSettings)
+        or not trained.settings.adapters.rank
+    ):
         raise UsageError(f"{reference} has no adapters", TRAINS)
     base = base or trained.settings.model.source or ""
     if Path(base).is_dir():
         if not (Path(base) / MODEL_CONFIG).is_file():
-            raise UsageError(f"the run started from {base}, which is no model directory", "ssl export it first, and name that with --base")
+            raise UsageError(
+                f"the run started from {base}, which is no model directory",
+                "ssl export it first, and name that with --base",
+            )
         _refuse_other_base(read_directory(Path(base)), trained.adapted, base)
-    return write_adapter(model, trained.adapted, trained.settings.adapters, base, folder, overwrite=overwrite)
+    return write_adapter(
+        model, trained.adapted, trained.settings.adapters, base, folder, overwrite=overwrite
+    )
 
 
 def write_adapter(
-    model: Pretrained, adapted: State, adapters: AdapterSettings, base: str, folder: Path, *, overwrite: bool = False
+    model: Pretrained,
+    adapted: State,
+    adapters: AdapterSettings,
+    base: str,
+    folder: Path,
+    *,
+    overwrite: bool = False,
 ) -> Report:
-    """adapter_config.json, adapter_model.safetensors and a card; the folder appears whole or not at all.
+    """adapter_config.json, adapter_model.safetensors and a card; the folder appears whole or not at
+    all.
 
-    `adapted`: state of the backbone with its adapters, of which `model` is the merged form. Raises UsageError where there
-    are no adapters or no head, where no family holds the shape, or where the folder holds something.
+    `adapted`: state of the backbone with its adapters, of which `model` is the merged form. Raises
+    UsageError where there are no adapters or no head, where no family holds the shape, or where the
+    folder holds something.
     """
     shown, folder = folder, settled(folder)
     refuse_loss(folder, overwrite, OWN_FILES)
@@ -89,23 +113,46 @@ def write_adapter(
     config = _config(names, modules, sorted(head), model.answers.kind, adapters, base)
     tensors = {f"{INSIDE}.{name}": value for part in head.values() for name, value in part.items()}
     for module in modules:
-        tensors |= {f"{INSIDE}.{module.theirs}.{name}{WEIGHT}": value for name, value in _stacked(module, adapted).items()}
+        tensors |= {
+            f"{INSIDE}.{module.theirs}.{name}{WEIGHT}": value
+            for name, value in _stacked(module, adapted).items()
+        }
     with replaced(folder) as aside:
-        (aside / CONFIG).write_text(f"{json.dumps(config, indent=2, ensure_ascii=False)}\n", encoding="utf-8")
-        save_tensors({name: value.contiguous().clone() for name, value in tensors.items()}, aside / WEIGHTS)
-        (aside / CARD).write_text(adapter_card(model, adapters, base, shown.absolute().name), encoding="utf-8")
-    rows = [("files", ", ".join(sorted(OWN_FILES))), ("adapted layers", len(modules)), ("base", base)]
-    return Report(f"exported the adapters of {model.folder} to {folder}", tables=[Table("export", ("what", "value"), rows)])
+        (aside / CONFIG).write_text(
+            f"{json.dumps(config, indent=2, ensure_ascii=False)}\n", encoding="utf-8"
+        )
+        save_tensors(
+            {name: value.contiguous().clone() for name, value in tensors.items()}, aside / WEIGHTS
+        )
+        (aside / CARD).write_text(
+            adapter_card(model, adapters, base, shown.absolute().name), encoding="utf-8"
+        )
+    rows = [
+        ("files", ", ".join(sorted(OWN_FILES))),
+        ("adapted layers", len(modules)),
+        ("base", base),
+    ]
+    return Report(
+        f"exported the adapters of {model.folder} to {folder}",
+        tables=[Table("export", ("what", "value"), rows)],
+    )
 
 
 def _refuse_other_base(base: Pretrained, adapted: State, name: str) -> None:
     """What is not adapted is frozen: the run has its base's tensors, each to the bit."""
     plain = without_adapters(adapted)
-    if shapes_of(plain) != shapes_of(base.backbone) or not all(torch.equal(value, base.backbone[layer]) for layer, value in plain.items()):
-        raise CheckError(f"{name} holds another model than the one that was adapted", "name the directory that the run started from")
+    if shapes_of(plain) != shapes_of(base.backbone) or not all(
+        torch.equal(value, base.backbone[layer]) for layer, value in plain.items()
+    ):
+        raise CheckError(
+            f"{name} holds another model than the one that was adapted",
+            "name the directory that the run started from",
+        )
 
 
-def _modules(keys: Sequence[Key], settings: TransformerSettings, adapted: State) -> Iterator[_Module]:
+def _modules(
+    keys: Sequence[Key], settings: TransformerSettings, adapted: State
+) -> Iterator[_Module]:
     """Raises ModelError where an adapter is on a layer that the family has no name for."""
     left = set(adapted_layers(adapted))
     for key in expanded(keys, settings.depth):
@@ -115,11 +162,15 @@ def _modules(keys: Sequence[Key], settings: TransformerSettings, adapted: State)
             left -= found
             yield _Module(key.theirs.removesuffix(WEIGHT), ours, key.transposed, len(found))
     if left:
-        raise ModelError(f"the adapter of {min(left)} has no place in such a model", "the run folder is damaged")
+        raise ModelError(
+            f"the adapter of {min(left)} has no place in such a model", "the run folder is damaged"
+        )
 
 
 def _stacked(module: _Module, adapted: State) -> dict[str, Tensor]:
-    """A [R, I] and B [O, R]; where several of ours are one of theirs, each has its own part of the rank."""
+    """A [R, I] and B [O, R]; where several of ours are one of theirs, each has its own part of the
+    rank.
+    """
     a, b = [], []
     for layer in module.ours:
         if f"{layer}.lora_a" in adapted:
@@ -133,7 +184,8 @@ def _stacked(module: _Module, adapted: State) -> dict[str, Tensor]:
 def _head(keys: Sequence[Key], answers: AnswerHead) -> dict[str, dict[str, Tensor]]:
     """Tensors of the head under their names, by the module that PEFT is to save.
 
-    A part of the head that lies within the base model (BERT's pooler) is a module by itself, all else by its first word.
+    A part of the head that lies within the base model (BERT's pooler) is a module by itself, all
+    else by its first word.
     """
     inside = keys[0].theirs.partition(".")[0]
     saved: dict[str, dict[str, Tensor]] = {}
@@ -147,7 +199,12 @@ def _head(keys: Sequence[Key], answers: AnswerHead) -> dict[str, dict[str, Tenso
 
 
 def _config(
-    names: Mapping[str, str], modules: Sequence[_Module], saved: Sequence[str], kind: AnswerKind, adapters: AdapterSettings, base: str
+    names: Mapping[str, str],
+    modules: Sequence[_Module],
+    saved: Sequence[str],
+    kind: AnswerKind,
+    adapters: AdapterSettings,
+    base: str,
 ) -> dict[str, Any]:
     """`names`: those of the modules in every layer. `kind`: what the head answers."""
     several = {names[module.theirs]: module.adapted for module in modules if module.adapted > 1}
@@ -169,7 +226,9 @@ def _config(
 
 
 def _short_names(keys: Sequence[Key], modules: Sequence[_Module], depth: int) -> dict[str, str]:
-    """What a module is called in every layer ("attention.self.query"); its whole name where another one ends so too."""
+    """What a module is called in every layer ("attention.self.query"); its whole name where another
+    one ends so too.
+    """
     chosen = {module.theirs for module in modules}
     others = {key.theirs.rpartition(".")[0] for key in expanded(keys, depth)} - chosen
     names = {}

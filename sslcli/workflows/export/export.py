@@ -1,4 +1,6 @@
-"""`ssl export`: a model directory that other tools load, read back and compared before it appears."""
+"""`ssl export`: a model directory that other tools load, read back and compared before it
+appears.
+"""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -14,20 +16,35 @@ from sslcli.models.loading import load_pretrained
 from sslcli.progress import working
 from sslcli.reports import Report, Table
 from sslcli.workflows.export.model_card import model_card
-from sslcli.workflows.export.parity import oracle_numbers, own_numbers, refuse_difference, sample_inputs
+from sslcli.workflows.export.parity import (
+    oracle_numbers,
+    own_numbers,
+    refuse_difference,
+    sample_inputs,
+)
 
 CARD = "README.md"
-OWN_FILES = frozenset({CONFIG, SINGLE, CARD, "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"})
+OWN_FILES = frozenset(
+    {CONFIG, SINGLE, CARD, "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"}
+)
 
 
 def export(
-    reference: str, folder: Path, *, overwrite: bool = False, check: bool = True, transformers: bool = False, heads: bool = True
+    reference: str,
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    check: bool = True,
+    transformers: bool = False,
+    heads: bool = True,
 ) -> Report:
-    """config.json, model.safetensors, tokenizer files and a model card; the folder appears whole or not at all.
+    """config.json, model.safetensors, tokenizer files and a model card; the folder appears whole or
+    not at all.
 
-    `check` reads it back and compares every layer and the logits with the model's own, `transformers` has that library do
-    the same. Without `heads` only the backbone and its pooler are written, for AutoModel. Raises CheckError where numbers
-    differ, UsageError where the folder holds something or no family holds the shape.
+    `check` reads it back and compares every layer and the logits with the model's own,
+    `transformers` has that library do the same. Without `heads` only the backbone and its pooler
+    are written, for AutoModel. Raises CheckError where numbers differ, UsageError where the folder
+    holds something or no family holds the shape.
     """
     shown, folder = folder, settled(folder)
     refuse_loss(folder, overwrite, OWN_FILES | {ADDED})
@@ -48,15 +65,26 @@ def export(
             if check:
                 working("reading the export back")
                 found = own_numbers(read_directory(aside), inputs)
-                differences["read back"] = refuse_difference(expected, found, "the export, read back,")
+                differences["read back"] = refuse_difference(
+                    expected, found, "the export, read back,"
+                )
             if transformers:
                 working("reading the export in transformers")
                 found = oracle_numbers(aside, model, inputs)
-                differences["in transformers"] = refuse_difference(expected, found, "the export in transformers")
+                differences["in transformers"] = refuse_difference(
+                    expected, found, "the export in transformers"
+                )
         refuse_loss(folder, overwrite, OWN_FILES | {ADDED})  # of another that ended meanwhile
     rows = [("files", ", ".join(sorted(path.name for path in folder.iterdir())))]
-    rows += [(f"largest difference {who}", f"{difference:.1e}") for who, difference in differences.items()]
-    return Report(f"exported {reference} to {shown}", tables=[Table("export", ("what", "value"), rows)], notes=notes)
+    rows += [
+        (f"largest difference {who}", f"{difference:.1e}")
+        for who, difference in differences.items()
+    ]
+    return Report(
+        f"exported {reference} to {shown}",
+        tables=[Table("export", ("what", "value"), rows)],
+        notes=notes,
+    )
 
 
 def refuse_loss(folder: Path, overwrite: bool, own_files: Collection[str]) -> None:
@@ -67,7 +95,12 @@ def refuse_loss(folder: Path, overwrite: bool, own_files: Collection[str]) -> No
         raise UsageError(f"{folder} is a file", "give the name of a folder")
     present = sorted(path.name for path in folder.iterdir())
     if present and not overwrite:
-        raise UsageError(f"{folder} is not empty", "choose another folder, or replace it with --overwrite")
+        raise UsageError(
+            f"{folder} is not empty", "choose another folder, or replace it with --overwrite"
+        )
     foreign = [name for name in present if name not in own_files]
     if foreign:
-        raise UsageError(f"{folder} holds {foreign[0]}, which no export wrote and overwriting would delete", "choose another folder")
+        raise UsageError(
+            f"{folder} holds {foreign[0]}, which no export wrote and overwriting would delete",
+            "choose another folder",
+        )

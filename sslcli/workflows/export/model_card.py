@@ -1,4 +1,6 @@
-"""README.md of an exported model: what it is, what it was trained on, how well it does; facts of the run, nothing else."""
+"""README.md of an exported model: what it is, what it was trained on, how well it does; facts of
+the run, nothing else.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,7 +31,11 @@ def model_card(pretrained: Pretrained, name: str, notes: Sequence[str]) -> str:
     metrics.
     """
     settings, loader = pretrained.settings, loader_of(pretrained)
-    front = {"library_name": "transformers", "pipeline_tag": PIPELINES[loader], "tags": ["self-supervised-learning", "sslcli"]}
+    front = {
+        "library_name": "transformers",
+        "pipeline_tag": PIPELINES[loader],
+        "tags": ["self-supervised-learning", "sslcli"],
+    }
     if pretrained.heads >= {"head", "classifier"}:
         loader = "AutoModelForPreTraining"  # which alone reads both heads of one file
     rows: list[tuple[str, Any]] = [
@@ -53,7 +59,10 @@ def model_card(pretrained: Pretrained, name: str, notes: Sequence[str]) -> str:
         "```python",
         f"from transformers import {loader}, AutoTokenizer",
         "",
-        f'model, tokenizer = {loader}.from_pretrained("{name}"), AutoTokenizer.from_pretrained("{name}")',
+        (
+            f'model, tokenizer = {loader}.from_pretrained("{name}"), '
+            f'AutoTokenizer.from_pretrained("{name}")'
+        ),
         "```",
         *(f"\n{note[:1].upper()}{note[1:]}." for note in notes),
     ]
@@ -63,10 +72,21 @@ def model_card(pretrained: Pretrained, name: str, notes: Sequence[str]) -> str:
 def adapter_card(pretrained: Pretrained, adapters: AdapterSettings, base: str, name: str) -> str:
     """Return the card of adapters alone, which need their base model."""
     loader = loader_of(pretrained)
-    front = {"library_name": "peft", "base_model": base, "pipeline_tag": PIPELINES[loader], "tags": ["lora", "sslcli"]}
+    front = {
+        "library_name": "peft",
+        "base_model": base,
+        "pipeline_tag": PIPELINES[loader],
+        "tags": ["lora", "sslcli"],
+    }
     rows: list[tuple[str, Any]] = [
         ("base model", base),
-        ("adapters", f"LoRA of rank {adapters.rank}, alpha {adapters.alpha:g}, on {', '.join(adapters.targets)}"),
+        (
+            "adapters",
+            (
+                f"LoRA of rank {adapters.rank}, alpha "
+                f"{adapters.alpha:g}, on {', '.join(adapters.targets)}"
+            ),
+        ),
         *([("labels", _labels_in_words(pretrained.labels))] if pretrained.labels else []),
         *_training(pretrained),
     ]
@@ -112,17 +132,45 @@ def _training(pretrained: Pretrained) -> list[tuple[str, Any]]:
 def _figures(pretrained: Pretrained) -> list[str]:
     """Yield the held-out metrics of the exported checkpoint; none if it was not evaluated."""
     lines = read_metrics(pretrained.trained.folder) if pretrained.trained is not None else []
-    own = [line for line in lines if line["split"] == "eval" and step_name(line["step"]) == pretrained.folder.name]
+    own = [
+        line
+        for line in lines
+        if line["split"] == "eval" and step_name(line["step"]) == pretrained.folder.name
+    ]
     evaluation: Mapping[str, Any] = own[-1] if own else {}
-    unit = "nats" if pretrained.trained is None else loss_unit_of(read_facts(pretrained.trained.folder))
+    unit = (
+        "nats"
+        if pretrained.trained is None
+        else loss_unit_of(read_facts(pretrained.trained.folder))
+    )
     said = f" ({unit})" if unit else ""
     rows = []
     for language, part in {"": evaluation, **by_language(evaluation)}.items():
         suffix = f" {language}" if language else ""
-        figures = {f"loss{suffix}{said}": part.get("loss"), **{name + suffix: value for name, value in metrics_of(part).items()}}
-        rows += [(figure, f"{value:.4g}") for figure, value in figures.items() if isinstance(value, int | float)]
-    return [f"Held-out data at step {evaluation.get('step')}:", "", *_table(("figure", "value"), rows), ""] if rows else []
+        figures = {
+            f"loss{suffix}{said}": part.get("loss"),
+            **{name + suffix: value for name, value in metrics_of(part).items()},
+        }
+        rows += [
+            (figure, f"{value:.4g}")
+            for figure, value in figures.items()
+            if isinstance(value, int | float)
+        ]
+    return (
+        [
+            f"Held-out data at step {evaluation.get('step')}:",
+            "",
+            *_table(("figure", "value"), rows),
+            "",
+        ]
+        if rows
+        else []
+    )
 
 
 def _table(head: tuple[str, str], rows: Sequence[tuple[str, Any]]) -> list[str]:
-    return [f"| {head[0]} | {head[1]} |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)]
+    return [
+        f"| {head[0]} | {head[1]} |",
+        "|---|---|",
+        *(f"| {what} | {value} |" for what, value in rows),
+    ]

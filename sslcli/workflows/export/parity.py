@@ -28,9 +28,11 @@ ORACLE = "transformers"
 
 @dataclass(frozen=True)
 class Numbers:
-    """Hidden states of every layer [T, D], the first being the embeddings' output, and logits where there is a head.
+    """Hidden states of every layer [T, D], the first being the embeddings' output, and logits where
+    there is a head.
 
-    Logits are of tokens [T, V], or what the head that answers a task gives: [B, C] for sequences, else [T, C].
+    Logits are of tokens [T, V], or what the head that answers a task gives: [B, C] for sequences,
+    else [T, C].
     """
 
     layers: Sequence[Tensor]
@@ -57,7 +59,9 @@ def own_numbers(pretrained: Pretrained, inputs: Inputs) -> Numbers:
     if pretrained.answers is None:
         return Numbers(layers, None if head is None else head(hidden.last_TD, backbone))
     network = pretrained.answers.network(pretrained.settings)
-    return Numbers(layers, network(hidden if pretrained.answers.kind == "sequence" else hidden.last_TD))
+    return Numbers(
+        layers, network(hidden if pretrained.answers.kind == "sequence" else hidden.last_TD)
+    )
 
 
 @torch.no_grad()
@@ -69,17 +73,31 @@ def oracle_numbers(folder: Path, pretrained: Pretrained, inputs: Inputs) -> Numb
     try:
         library = importlib.import_module(ORACLE)
     except ImportError as error:
-        raise UsageError("this check needs transformers, which is not installed", "pip install transformers, or leave it out") from error
+        raise UsageError(
+            "this check needs transformers, which is not installed",
+            "pip install transformers, or leave it out",
+        ) from error
     kind = loader_of(pretrained)
     model, loading = getattr(library, kind).from_pretrained(
-        folder, output_loading_info=True, local_files_only=True, trust_remote_code=False, attn_implementation="eager"
+        folder,
+        output_loading_info=True,
+        local_files_only=True,
+        trust_remote_code=False,
+        attn_implementation="eager",
     )
     missing = sorted(name for name in loading["missing_keys"] if "pooler" not in name)
     if missing:
-        raise CheckError(f"{kind} does not find {missing[0]} in the export", "this is a fault of ours: please report it")
+        raise CheckError(
+            f"{kind} does not find {missing[0]} in the export",
+            "this is a fault of ours: please report it",
+        )
     tokens_BP, visible_BP = _padded(inputs)
-    outputs = model.float().eval()(input_ids=tokens_BP, attention_mask=visible_BP.long(), output_hidden_states=True)
-    return Numbers([layer[visible_BP] for layer in outputs.hidden_states], _logits(outputs, visible_BP))
+    outputs = model.float().eval()(
+        input_ids=tokens_BP, attention_mask=visible_BP.long(), output_hidden_states=True
+    )
+    return Numbers(
+        [layer[visible_BP] for layer in outputs.hidden_states], _logits(outputs, visible_BP)
+    )
 
 
 def loader_of(pretrained: Pretrained) -> str:
@@ -96,15 +114,20 @@ def loader_of(pretrained: Pretrained) -> str:
 def _logits(outputs: Mapping[str, Tensor], visible_BP: Tensor) -> Tensor | None:
     """Of sequences [B, C], or of the visible tokens [T, ...]; of spans their starts and ends."""
     if "start_logits" in outputs:
-        return torch.stack([outputs["start_logits"][visible_BP], outputs["end_logits"][visible_BP]], dim=-1)
+        return torch.stack(
+            [outputs["start_logits"][visible_BP], outputs["end_logits"][visible_BP]], dim=-1
+        )
     logits = outputs.get("logits")
     return logits if logits is None or logits.ndim == 2 else logits[visible_BP]
 
 
 def refuse_difference(expected: Numbers, found: Numbers, who: str) -> float:
-    """The largest difference, relative to the largest value where that is above 1. Raises CheckError beyond TOLERANCE."""
+    """The largest difference, relative to the largest value where that is above 1. Raises
+    CheckError beyond TOLERANCE.
+    """
     pairs: dict[str, tuple[Tensor, Tensor]] = {
-        f"hidden states of layer {layer}": pair for layer, pair in enumerate(zip(expected.layers, found.layers, strict=True))
+        f"hidden states of layer {layer}": pair
+        for layer, pair in enumerate(zip(expected.layers, found.layers, strict=True))
     }
     if expected.logits is not None and found.logits is not None:
         pairs["logits"] = (expected.logits, found.logits)
@@ -112,7 +135,8 @@ def refuse_difference(expected: Numbers, found: Numbers, who: str) -> float:
     name, largest = max(differences.items(), key=lambda item: item[1])
     if not largest <= TOLERANCE:
         raise CheckError(
-            f"{who} gives other numbers than the model: the {name} differ by {largest:.2g}", "nothing was written; please report it"
+            f"{who} gives other numbers than the model: the {name} differ by {largest:.2g}",
+            "nothing was written; please report it",
         )
     return largest
 

@@ -1,4 +1,6 @@
-"""`ssl finetune TASK --check`: what is in labelled data, and what is wrong with it, before anything is trained."""
+"""`ssl finetune TASK --check`: what is in labelled data, and what is wrong with it, before anything
+is trained.
+"""
 
 from collections.abc import Iterator, Sequence
 from itertools import count, islice
@@ -12,7 +14,13 @@ from sslcli.contracts.learnable import Context
 from sslcli.contracts.task import SaysAnswers, Task
 from sslcli.data.text.unknowns import remarks_by_part
 from sslcli.datasets.cut_texts import CUT, cut_counts, cut_sentences
-from sslcli.datasets.labelled import balance_of, labelled_data, read_examples, task_class, task_options
+from sslcli.datasets.labelled import (
+    balance_of,
+    labelled_data,
+    read_examples,
+    task_class,
+    task_options,
+)
 from sslcli.datasets.locate import is_read_once, split_language
 from sslcli.datasets.sifter import LEFT_OUT, MOST_LISTED, unlabelled
 from sslcli.errors import DataError, PassedOver, RecordErrors
@@ -28,9 +36,11 @@ MOST_ANSWERS = 50  # that the table of answers lists
 
 
 def check_data(settings: FinetuneSettings) -> Report:
-    """Counts, lengths against the model's limit, balance of the answers, what is cut off, what stands in two sets.
+    """Counts, lengths against the model's limit, balance of the answers, what is cut off, what
+    stands in two sets.
 
-    Raises RecordErrors or DataError for the records that cannot be used, ConfigError, ModelError and UsageError as training would.
+    Raises RecordErrors or DataError for the records that cannot be used, ConfigError, ModelError
+    and UsageError as training would.
     """
     cls = task_class(settings.task)
     try:
@@ -44,10 +54,16 @@ def check_data(settings: FinetuneSettings) -> Report:
     labels = cls.labels(options, data.train)
     with torch.device("meta"):
         task = cls(options, Context(pretrained.settings, tokenizer, labels))
-    sets = {"train": EncodedSet.of(task, data.train, training=True), "held out": EncodedSet.of(task, data.evaluation, training=False)}
+    sets = {
+        "train": EncodedSet.of(task, data.train, training=True),
+        "held out": EncodedSet.of(task, data.evaluation, training=False),
+    }
     if data.test is not data.evaluation:
         sets["test"] = EncodedSet.of(task, data.test, training=False)
-    sets |= {language: EncodedSet.of(task, examples, training=False) for language, examples in data.others.items()}
+    sets |= {
+        language: EncodedSet.of(task, examples, training=False)
+        for language, examples in data.others.items()
+    }
     unknowns = {name: each.unknowns(tokenizer) for name, each in sets.items()}
     rows = [*_rows(list(sets.values())), ["unknown to the tokenizer", *map(str, unknowns.values())]]
     tables = [Table("examples", ("", *sets), rows)]
@@ -60,38 +76,66 @@ def check_data(settings: FinetuneSettings) -> Report:
             rest = [sum(counts.get(name, 0) for name in more) for counts in balances]
             answers.append([f"and {len(more):,} more", *rest])
         tables.append(Table("answers", ("answer", *sets), answers))
-    lost = [(example, each.lost) for s in sets.values() for example, each in zip(s.examples, s.encoded, strict=True) if each.lost]
+    lost = [
+        (example, each.lost)
+        for s in sets.values()
+        for example, each in zip(s.examples, s.encoded, strict=True)
+        if each.lost
+    ]
     notes = [*data.notes, *(f"{example.where}: {what}" for example, what in lost[:SHOWN])]
     if len(lost) > SHOWN:
         notes.append(f"and {len(lost) - SHOWN:,} more")
     notes = [*notes, *remarks_by_part(unknowns), *tokenizer.remarks()]
     answerer: type = cls
-    answers_said = [answerer.answers_said(options, labels)] if issubclass(answerer, SaysAnswers) else []
+    answers_said = (
+        [answerer.answers_said(options, labels)] if issubclass(answerer, SaysAnswers) else []
+    )
     notes = [*answers_said, *data.how_read, *(notes or ["nothing is wrong"])]
     shown = sets["train"]
-    tables += described(task, options, settings.data, shown.examples[:SHOWN], shown.encoded[:SHOWN], tokenizer)
-    cut = [f"{name}: {said}" for name, each in sets.items() for said in cut_sentences(cls.records, each.cuts)]
-    counts = {LEFT_OUT: data.left_out, **{f"{CUT}, {name}": cut_counts(each.cuts)[CUT] for name, each in sets.items()}}
+    tables += described(
+        task, options, settings.data, shown.examples[:SHOWN], shown.encoded[:SHOWN], tokenizer
+    )
+    cut = [
+        f"{name}: {said}"
+        for name, each in sets.items()
+        for said in cut_sentences(cls.records, each.cuts)
+    ]
+    counts = {
+        LEFT_OUT: data.left_out,
+        **{f"{CUT}, {name}": cut_counts(each.cuts)[CUT] for name, each in sets.items()},
+    }
     title = f"{settings.task}: {Path(settings.data.train[0]).name}"
     return Report(title, tables=tables, notes=[*cut, *notes], counts=counts)
 
 
 def _with_others(first: DataError, task: type[Task], settings: FinetuneSettings) -> DataError:
-    """The same error where it is the only one; else as many of the records that cannot be used as a person mends at once."""
+    """The same error where it is the only one; else as many of the records that cannot be used as a
+    person mends at once.
+    """
     data = settings.data
     references = (*data.train, *data.evaluation, *data.test)
-    if isinstance(first, RecordErrors) or any(is_read_once(split_language(each)[1]) for each in references):
+    if isinstance(first, RecordErrors) or any(
+        is_read_once(split_language(each)[1]) for each in references
+    ):
         return first
-    errors = {str(error): error for error in islice(_wrong_records(task, settings), MOST_LISTED + 1)}
+    errors = {
+        str(error): error for error in islice(_wrong_records(task, settings), MOST_LISTED + 1)
+    }
     if len(errors | {str(first): first}) < 2:
         return first
-    return RecordErrors(list({str(first): first} | errors)[:MOST_LISTED], len(errors) > MOST_LISTED, first.hint)
+    return RecordErrors(
+        list({str(first): first} | errors)[:MOST_LISTED], len(errors) > MOST_LISTED, first.hint
+    )
 
 
 def _wrong_records(task: type[Task], settings: FinetuneSettings) -> Iterator[DataError]:
     """File after file, for as long as the reader of each can go on behind a wrong record."""
     options, data = task_options(settings.task, settings.options), settings.data
-    sets: Sequence[tuple[Split, Sequence[str]]] = (("train", data.train), ("test", data.evaluation), ("test", data.test))
+    sets: Sequence[tuple[Split, Sequence[str]]] = (
+        ("train", data.train),
+        ("test", data.evaluation),
+        ("test", data.test),
+    )
     for split, references in sets:
         for reference in references:
             try:
@@ -102,7 +146,9 @@ def _wrong_records(task: type[Task], settings: FinetuneSettings) -> Iterator[Dat
             yield from _wrong_in(task, examples, data.limit)
 
 
-def _wrong_in(task: type[Task], examples: Iterator[Example], limit: int | None) -> Iterator[DataError]:
+def _wrong_in(
+    task: type[Task], examples: Iterator[Example], limit: int | None
+) -> Iterator[DataError]:
     for _ in count() if limit is None else range(limit):
         try:
             example = next(examples)
@@ -126,5 +172,8 @@ def _rows(sets: Sequence[EncodedSet]) -> list[list[str | int]]:
         ["tokens, 95 %", *(int(np.percentile(lengths, 95)) for lengths in whole)],
         ["tokens, most", *(int(lengths.max()) for lengths in whole)],
         ["longest sequence given to the model", *(int(s.lengths.max(initial=0)) for s in sets)],
-        ["examples that lose something", *(sum(bool(each.lost) for each in s.encoded) for s in sets)],
+        [
+            "examples that lose something",
+            *(sum(bool(each.lost) for each in s.encoded) for s in sets),
+        ],
     ]

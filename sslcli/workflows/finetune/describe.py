@@ -55,7 +55,9 @@ def described(
     encoded: Sequence[Encoded],
     tokenizer: Tokenizer | None,
 ) -> list[Table]:
-    """A table for each example: its parts and its label, the fields they came from, its tokens, and what of it is cut off."""
+    """A table for each example: its parts and its label, the fields they came from, its tokens, and
+    what of it is cut off.
+    """
     fields_of = _fields_read(type(task), options, data, {example.where for example in examples})
     tables = []
     for number, (example, each) in enumerate(zip(examples, encoded, strict=True), start=1):
@@ -64,30 +66,48 @@ def described(
             rows.append(("fields read", fields_of[example.where]))
         rows += _samples(each, tokenizer)
         rows.append(("cut off", each.lost or "nothing"))
-        title = f"example {number}: {example.where}" + (f", id {example.id}" if example.id != str(example.where.record) else "")
+        title = f"example {number}: {example.where}" + (
+            f", id {example.id}" if example.id != str(example.where.record) else ""
+        )
         tables.append(Table(title, ("", "as the model is given it"), rows))
     return tables
 
 
 def _parts(task: type[Task], example: Example) -> dict[str, str]:
-    """What the task says of it; of one that says nothing, its data and its label by their own names."""
+    """What the task says of it; of one that says nothing, its data and its label by their own
+    names.
+    """
     describer: type = task
     if issubclass(describer, Describes):
         return {name: _shortened(text) for name, text in describer.described(example).items()}
-    label = "none" if example.gold is None else _in_words(example.gold) or "no label (an empty list)"
+    label = (
+        "none" if example.gold is None else _in_words(example.gold) or "no label (an empty list)"
+    )
     return {**_by_name(example.data), "label": _shortened(label)}
 
 
 def _by_name(value: Any) -> dict[str, str]:
-    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(each, str) for each in value):
+    if (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(isinstance(each, str) for each in value)
+    ):
         named: Mapping[str, Any] = {"first text": value[0], "second text": value[1]}
     elif isinstance(value, tuple) and len(value) == 1:
         named = {"text": value[0]}
     elif is_dataclass(value):
         named = {each.name: getattr(value, each.name) for each in fields(value) if each.repr}
     else:
-        named = value if isinstance(value, Mapping) else {"text" if isinstance(value, str) else "data": value}
-    return {name: _shortened(_in_words(each)) for name, each in named.items() if each not in (None, "", ())}
+        named = (
+            value
+            if isinstance(value, Mapping)
+            else {"text" if isinstance(value, str) else "data": value}
+        )
+    return {
+        name: _shortened(_in_words(each))
+        for name, each in named.items()
+        if each not in (None, "", ())
+    }
 
 
 def _in_words(value: Any) -> str:
@@ -106,7 +126,9 @@ def _samples(encoded: Encoded, tokenizer: Tokenizer | None) -> list[tuple[str, s
     windows = f"; the first of {count:,} samples, which together hold the text" if count > 1 else ""
     if first.tokens is None or tokenizer is None:
         return [("rows", f"{len(first):,}{windows}")]
-    unknown = 0 if tokenizer.unknown is None else int(np.count_nonzero(first.tokens == tokenizer.unknown))
+    unknown = (
+        0 if tokenizer.unknown is None else int(np.count_nonzero(first.tokens == tokenizer.unknown))
+    )
     strange = f", {unknown:,} of them unknown to the tokenizer" if unknown else ""
     counts = f"{len(first):,} of {encoded.whole_tokens:,} tokens{strange}{windows}"
     return [("tokens", f"{_pieces(first.tokens, tokenizer)} ({counts})")]
@@ -122,11 +144,19 @@ def _pieces(tokens_T: np.ndarray, tokenizer: Tokenizer) -> str:
 
 def _shortened(text: str) -> str:
     half = LONGEST // 2
-    return text if len(text) <= LONGEST else f"{text[:half]} … {text[-half:]} ({len(text):,} characters)"
+    return (
+        text
+        if len(text) <= LONGEST
+        else f"{text[:half]} … {text[-half:]} ({len(text):,} characters)"
+    )
 
 
-def _fields_read(task: type[Task], options: Config, data: LabelledSettings, wanted: set[Where]) -> dict[Where, str]:
-    """Of flat records which fields an example was made of, and which were not looked at; by the example's place."""
+def _fields_read(
+    task: type[Task], options: Config, data: LabelledSettings, wanted: set[Where]
+) -> dict[Where, str]:
+    """Of flat records which fields an example was made of, and which were not looked at; by the
+    example's place.
+    """
     found: dict[Where, str] = {}
     for reference in data.train:
         if is_read_once(split_language(reference)[1]) or wanted <= found.keys():
@@ -147,7 +177,8 @@ def _records(examples: Iterator[Example]) -> Iterator[Record]:
             return
         except DataError:
             continue
-        record = getattr(examples, "last", None)  # of a reader that makes examples of flat records, one by one
+        # of a reader that makes examples of flat records, one by one
+        record = getattr(examples, "last", None)
         if not isinstance(record, Record):
             return
         yield record

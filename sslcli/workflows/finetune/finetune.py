@@ -1,4 +1,6 @@
-"""`ssl finetune`: a pretrained backbone and a new head, trained on labelled examples by the one loop."""
+"""`ssl finetune`: a pretrained backbone and a new head, trained on labelled examples by the one
+loop.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,7 +23,14 @@ from sslcli.data.text.unknowns import remarks_by_part
 from sslcli.datasets.cache import Say, quiet
 from sslcli.datasets.cut_texts import CUT, cut_counts, cut_sentences
 from sslcli.datasets.data_files import facts_of
-from sslcli.datasets.labelled import Labelled, chosen_by, fingerprint_of, labelled_data, task_class, task_options
+from sslcli.datasets.labelled import (
+    Labelled,
+    chosen_by,
+    fingerprint_of,
+    labelled_data,
+    task_class,
+    task_options,
+)
 from sslcli.datasets.locate import split_language
 from sslcli.datasets.sifter import LEFT_OUT, left_out_of
 from sslcli.engine.checkpoints.checkpoint import Checkpoints
@@ -49,7 +58,13 @@ from sslcli.workflows.evaluate.evaluate import scored, write_evaluation
 from sslcli.workflows.evaluate.score_names import cost_of, refuse_unknown_scores
 from sslcli.workflows.finetune.languages import across
 from sslcli.workflows.predict.predictor import Answerer, EncodedSet, answer, evaluation_loader
-from sslcli.workflows.training.plan import hardware_warnings, how_it_is_trained, plan_for, prediction, try_steps
+from sslcli.workflows.training.plan import (
+    hardware_warnings,
+    how_it_is_trained,
+    plan_for,
+    prediction,
+    try_steps,
+)
 from sslcli.workflows.training.resume import Resume
 from sslcli.workflows.training.run import RunResult, run_job
 
@@ -58,14 +73,31 @@ REFERENCE_WIDTH = 768  # of BERT-base, whose usual rate is the default's
 
 
 def finetune(
-    settings: FinetuneSettings, *, resume: Resume | None = None, overwrite: bool = False, observe: Observer, stopper: Stopper | None = None
+    settings: FinetuneSettings,
+    *,
+    resume: Resume | None = None,
+    overwrite: bool = False,
+    observe: Observer,
+    stopper: Stopper | None = None,
 ) -> RunResult:
-    """Train to the end of the plan or until asked to stop, as `run_job` does. `settings` are resolved (see `resolve_finetuning`)."""
-    return run_job(settings, Finetuning.of, settings.task, resume=resume, overwrite=overwrite, observe=observe, stopper=stopper)
+    """Train to the end of the plan or until asked to stop, as `run_job` does. `settings` are
+    resolved (see `resolve_finetuning`).
+    """
+    return run_job(
+        settings,
+        Finetuning.of,
+        settings.task,
+        resume=resume,
+        overwrite=overwrite,
+        observe=observe,
+        stopper=stopper,
+    )
 
 
 def dry_run_finetune(settings: FinetuneSettings) -> tuple[Mapping[str, str], Report]:
-    """The header, and what the run will take in time, memory and disk, from three real steps. Writes no run folder."""
+    """The header, and what the run will take in time, memory and disk, from three real steps.
+    Writes no run folder.
+    """
     hardware, job = choose_hardware(settings.hardware), Finetuning.of(settings, None, quiet)
     plan = plan_for(job.settings.training, job.lengths)
     return job.header(plan, hardware, ALONE), prediction(job, plan, try_steps(job, hardware))
@@ -79,7 +111,13 @@ class Finetuning:
 
     kind = "finetune"
 
-    def __init__(self, settings: FinetuneSettings, pretrained: Pretrained, tokenizer: Tokenizer, data: Labelled) -> None:
+    def __init__(
+        self,
+        settings: FinetuneSettings,
+        pretrained: Pretrained,
+        tokenizer: Tokenizer,
+        data: Labelled,
+    ) -> None:
         self.name, self.tokenizer, self.data = settings.task, tokenizer, data
         self.task = task_class(settings.task)
         given = data.options or task_options(settings.task, settings.options)
@@ -87,21 +125,32 @@ class Finetuning:
         labels = settings.labels or tuple(self.task.labels(self.options, data.train))
         self.scorer = self.task.scorer(self.options, labels)
         shape = _shape(settings, pretrained)
-        self.settings = _completed(settings, self.options.model_dump(mode="json"), labels, shape, pretrained)
+        self.settings = _completed(
+            settings, self.options.model_dump(mode="json"), labels, shape, pretrained
+        )
         context = Context(shape, tokenizer, labels)
         with torch.device("meta"):
             self.collator: Task = self.task(self.options, context)
         self.training = EncodedSet.of(self.collator, data.train, training=True)
-        self.evaluation = EncodedSet.of(self.collator, _drawn(data.evaluation, settings.training.eval_samples), training=False)
+        self.evaluation = EncodedSet.of(
+            self.collator, _drawn(data.evaluation, settings.training.eval_samples), training=False
+        )
         _refuse_nothing(self.training, "training", "the training data holds nothing to train on")
         _refuse_nothing(self.evaluation, "held-out", "nothing can be scored on the held-out data")
         self._refuse_strange_score()
         whole = self.settings
         self.learner, self.head = learner_to_finetune(
-            lambda: self.task(self.options, context), whole.model, whole.adapters, whole.training.seed, pretrained, shape
+            lambda: self.task(self.options, context),
+            whole.model,
+            whole.adapters,
+            whole.training.seed,
+            pretrained,
+            shape,
         )
         self.lengths, self.fingerprint = self.training.lengths, fingerprint_of(data)
-        cut = [f"held out: {said}" for said in cut_sentences(self.task.records, self.evaluation.cuts)]
+        cut = [
+            f"held out: {said}" for said in cut_sentences(self.task.records, self.evaluation.cuts)
+        ]
         parts = {"training": self.training, "held out": self.evaluation}
         strange = remarks_by_part({name: each.unknowns(tokenizer) for name, each in parts.items()})
         lost = [*_lost(self.training, "training"), *cut, *strange, *tokenizer.remarks()]
@@ -116,46 +165,85 @@ class Finetuning:
         task = task_class(settings.task)
         refuse_unknown_scores(task.scorer, settings.best_by.split("+") if settings.best_by else ())
         pretrained = _going_on(settings, resume) or _foundation(settings, task, say)
-        refuse_other_architecture({settings.task: task}, pretrained.settings.architecture, str(pretrained.folder))
-        tokenizer = Tokenizer.load(resume.tokenizer) if resume is not None else pretrained.tokenizer()
+        refuse_other_architecture(
+            {settings.task: task}, pretrained.settings.architecture, str(pretrained.folder)
+        )
+        tokenizer = (
+            Tokenizer.load(resume.tokenizer) if resume is not None else pretrained.tokenizer()
+        )
         refuse_missing_tokens({settings.task: task}, tokenizer)
         say(f"reading {', '.join(settings.data.train)}")
         data = labelled_data(task, task_options(settings.task, settings.options), settings.data)
         return cls(settings, pretrained, tokenizer, data)
 
     def _refuse_strange_score(self) -> None:
-        """Raises UsageError where --best-by names a score that this data has not: before anything is trained."""
+        """Raises UsageError where --best-by names a score that this data has not: before anything
+        is trained.
+        """
         data, best_by = self.data, self.settings.best_by
         guessed = self.scorer.baselines(data.train, data.evaluation) if best_by is not None else {}
         for guesses in list(guessed.values())[:1]:
             cost_of(self.scorer.score(guesses, data.evaluation), best_by)
 
-    def loader(self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool) -> Loader:
+    def loader(
+        self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool
+    ) -> Loader:
         """Return the training loader."""
         return training_loader(
-            self.training.sample, self.collator, self.lengths, self.settings.training, micro_batch_size, process_group, pinned
+            self.training.sample,
+            self.collator,
+            self.lengths,
+            self.settings.training,
+            micro_batch_size,
+            process_group,
+            pinned,
         )
 
     @property
     def sequences_at_once(self) -> int:
         """Batch size of evaluations, in sequences: at most that of training."""
         training = self.settings.training
-        whole = training.batch_size if training.batch_unit == "sequences" else max(1, int(training.batch_size / self.lengths.max()))
-        return whole if training.micro_batch_size is None or training.batch_unit == "tokens" else min(whole, training.micro_batch_size)
+        whole = (
+            training.batch_size
+            if training.batch_unit == "sequences"
+            else max(1, int(training.batch_size / self.lengths.max()))
+        )
+        return (
+            whole
+            if training.micro_batch_size is None or training.batch_unit == "tokens"
+            else min(whole, training.micro_batch_size)
+        )
 
     def evaluator(self, hardware: Hardware, process_group: ProcessGroup) -> Evaluator:
-        """The task's scores on the held-out examples; what rank 0 found holds for all, so that they stop as one."""
+        """The task's scores on the held-out examples; what rank 0 found holds for all, so that they
+        stop as one.
+        """
         training = self.settings.training
-        loader = evaluation_loader(self.evaluation, self.collator, self.sequences_at_once, training.micro_batch_size, training.seed)
+        loader = evaluation_loader(
+            self.evaluation,
+            self.collator,
+            self.sequences_at_once,
+            training.micro_batch_size,
+            training.seed,
+        )
 
         def evaluate(replica: Replica, agree: Agree) -> Evaluation:
             alone = {"agree": agree} if process_group.size == 1 else {}
             sums, predictions = answer(replica, loader, self.evaluation, hardware, **alone)
             scores = self.scorer.score(predictions, self.evaluation.examples)
             loss, terms, _ = sums.read()
-            found = [loss, terms, {score.name: score.value for score in scores}, cost_of(scores, self.settings.best_by)]
+            found = [
+                loss,
+                terms,
+                {score.name: score.value for score in scores},
+                cost_of(scores, self.settings.best_by),
+            ]
             cut = cut_counts(self.evaluation.cuts)[CUT]
-            counts = {**sums.counts(), **{score.name: score.count for score in scores}, **({CUT: cut} if cut else {})}
+            counts = {
+                **sums.counts(),
+                **{score.name: score.count for score in scores},
+                **({CUT: cut} if cut else {}),
+            }
             return Evaluation(*json.loads(process_group.told(json.dumps([*found, counts]))))
 
         return evaluate
@@ -164,7 +252,9 @@ class Finetuning:
         """Return a function without examples: a task's outputs are its scores."""
         return lambda learner: ()
 
-    def header(self, plan: Plan, hardware: Hardware, process_group: ProcessGroup) -> Mapping[str, str]:
+    def header(
+        self, plan: Plan, hardware: Hardware, process_group: ProcessGroup
+    ) -> Mapping[str, str]:
         """Return title -> line of what is trained, for the start."""
         settings, shape = self.settings, self.learner.backbone.settings
         training, model = settings.training, settings.model
@@ -173,10 +263,23 @@ class Finetuning:
         labels = f" · {len(settings.labels)} answers" if settings.labels else ""
         windows = len(self.training.samples) - len(self.data.train)
         return {
-            "model": f"{model.source}{start} · {parameters(shape) / 1e6:.2f} M parameters · {shape.depth} layers x {shape.width}",
-            "data": f"{', '.join(settings.data.train)} · {len(self.data.train):,} examples, {len(self.data.evaluation):,} held out"
-            + (f", {len(self.data.test):,} to test" if self.data.test is not self.data.evaluation else "")
-            + "".join(f", {len(examples):,} of {language}" for language, examples in self.data.others.items())
+            "model": (
+                f"{model.source}{start} · {parameters(shape) / 1e6:.2f} "
+                f"M parameters · {shape.depth} layers x {shape.width}"
+            ),
+            "data": (
+                f"{', '.join(settings.data.train)} · {len(self.data.train):,} "
+                f"examples, {len(self.data.evaluation):,} held out"
+            )
+            + (
+                f", {len(self.data.test):,} to test"
+                if self.data.test is not self.data.evaluation
+                else ""
+            )
+            + "".join(
+                f", {len(examples):,} of {language}"
+                for language, examples in self.data.others.items()
+            )
             + (f" · {len(self.training.samples):,} windows" if windows > 0 else "")
             + f" · {self.lengths.mean():.0f} tokens on average",
             "task": f"{settings.task}{labels} · trains {trained:,} parameters" + self._how(),
@@ -188,8 +291,12 @@ class Finetuning:
     def _how(self) -> str:
         model, rank = self.settings.model, self.settings.adapters.rank
         head_only = " · the head only" if model.freeze and not rank else ""
-        adapters = f" · LoRA of rank {rank} on {', '.join(self.settings.adapters.targets)}" if rank else ""
-        return f"{head_only}{adapters}" + (f" · layer decay {model.layer_decay:g}" if model.layer_decay != 1 else "")
+        adapters = (
+            f" · LoRA of rank {rank} on {', '.join(self.settings.adapters.targets)}" if rank else ""
+        )
+        return f"{head_only}{adapters}" + (
+            f" · layer decay {model.layer_decay:g}" if model.layer_decay != 1 else ""
+        )
 
     def warnings(self, plan: Plan, hardware: Hardware) -> Sequence[str]:
         """Return warnings about the hardware."""
@@ -198,33 +305,54 @@ class Finetuning:
     def files(self) -> Mapping[str, Mapping[str, Any]]:
         """Return facts about the data files, so that a resume sees changes."""
         data = self.settings.data
-        return facts_of(split_language(reference)[1] for reference in (*data.train, *data.evaluation, *data.test))
+        return facts_of(
+            split_language(reference)[1]
+            for reference in (*data.train, *data.evaluation, *data.test)
+        )
 
     def facts(self) -> Mapping[str, Any]:
         """Return labels, number of examples and start for run.json."""
         counts = {"examples": len(self.data.train), "records_left_out": self.data.left_out}
         unit = {} if self.collator.loss_unit == "nats" else {"loss_unit": self.collator.loss_unit}
-        return {"labels": list(self.settings.labels), **counts, "start": self.settings.model.start, **unit}
+        return {
+            "labels": list(self.settings.labels),
+            **counts,
+            "start": self.settings.model.start,
+            **unit,
+        }
 
     def conclude(self, folder: Path, hardware: Hardware, done: bool) -> Report:
-        """The curves; and, at the end, the best checkpoint's answers to the test data beside their baselines."""
+        """The curves; and, at the end, the best checkpoint's answers to the test data beside their
+        baselines.
+        """
         if self.settings.run.plot:
             title = title_of(folder, self.name, self.settings.data.train)
             curves: dict[str, Any] = {self.settings.model.start: read_metrics(folder)}
             score_curves(curves, title, folder / "plots" / "scores.png")
         if not done:
             return Report()
-        answerer = Answerer.load(str(folder), self.name, hardware)  # the best checkpoint, as anybody will have it from now on
+        # the best checkpoint, as anybody will have it from now on
+        answerer = Answerer.load(str(folder), self.name, hardware)
         found = scored(answerer, self.data.train, self.data.test, self.sequences_at_once)
         write_evaluation(found, folder)
         counts = {**found.report.counts, LEFT_OUT: self.data.left_out}
-        report = replace(found.report, notes=[*found.report.notes, *left_out_of(self.data.left_out)], counts=counts)
+        report = replace(
+            found.report,
+            notes=[*found.report.notes, *left_out_of(self.data.left_out)],
+            counts=counts,
+        )
         if chosen := chosen_by(self.task, self.evaluation.examples, self.data.test):
             report = replace(report, notes=[*report.notes, chosen])
-        return across(report, self.settings.data.train, self._elsewhere(answerer, folder)) if self.data.others else report
+        return (
+            across(report, self.settings.data.train, self._elsewhere(answerer, folder))
+            if self.data.others
+            else report
+        )
 
     def _elsewhere(self, answerer: Answerer, folder: Path) -> Mapping[str, Report]:
-        """Scores in the languages that nothing was trained in, and the answers themselves, a folder a language."""
+        """Scores in the languages that nothing was trained in, and the answers themselves, a folder
+        a language.
+        """
         reports = {}
         for language, examples in self.data.others.items():
             found = scored(answerer, self.data.train, examples, self.sequences_at_once)
@@ -248,14 +376,24 @@ def _foundation(settings: FinetuneSettings, task: type[Task], say: Say) -> Pretr
 
 
 def _going_on(settings: FinetuneSettings, resume: Resume | None) -> Pretrained | None:
-    """What a run with a checkpoint needs to know of the model that it began with, which may be gone by now."""
-    if resume is None or settings.model.source is None or Checkpoints(resume.folder, 1, {}).newest()[0] is None:
+    """What a run with a checkpoint needs to know of the model that it began with, which may be gone
+    by now.
+    """
+    if (
+        resume is None
+        or settings.model.source is None
+        or Checkpoints(resume.folder, 1, {}).newest()[0] is None
+    ):
         return None
-    return Pretrained(TransformerSettings(**settings.model.shape), Path(settings.model.source), backbone={})
+    return Pretrained(
+        TransformerSettings(**settings.model.shape), Path(settings.model.source), backbone={}
+    )
 
 
 def _drawn(examples: Sequence[Example], count: int) -> Sequence[Example]:
-    """So many of them for the evaluations on the way, always the same ones, in their order; all are scored at the end."""
+    """So many of them for the evaluations on the way, always the same ones, in their order; all are
+    scored at the end.
+    """
     places = permuted(np.arange(min(count, len(examples))), len(examples), name_key("evaluation"))
     return [examples[place] for place in sorted(places.tolist())]
 
@@ -266,16 +404,28 @@ def _shape(settings: FinetuneSettings, pretrained: Pretrained) -> TransformerSet
 
 
 def _completed(
-    settings: FinetuneSettings, options: Mapping[str, Any], labels: Sequence[str], shape: TransformerSettings, pretrained: Pretrained
+    settings: FinetuneSettings,
+    options: Mapping[str, Any],
+    labels: Sequence[str],
+    shape: TransformerSettings,
+    pretrained: Pretrained,
 ) -> FinetuneSettings:
     training, optimizer = settings.training, settings.optimizer
     if training.max_steps is None and training.epochs is None:
         training = training.model_copy(update={"epochs": EPOCHS})
     if "rate" not in optimizer.model_fields_set:
-        optimizer = optimizer.model_copy(update={"rate": float(f"{optimizer.rate * REFERENCE_WIDTH / shape.width:.2g}")})
+        optimizer = optimizer.model_copy(
+            update={"rate": float(f"{optimizer.rate * REFERENCE_WIDTH / shape.width:.2g}")}
+        )
     source = str(pretrained.folder.resolve())  # "@latest" will mean another run tomorrow
     model = settings.model.model_copy(update={"shape": shape.model_dump(), "source": source})
-    decided = {"options": options, "labels": tuple(labels), "training": training, "optimizer": optimizer, "model": model}
+    decided = {
+        "options": options,
+        "labels": tuple(labels),
+        "training": training,
+        "optimizer": optimizer,
+        "model": model,
+    }
     return settings.model_copy(update=decided)
 
 
@@ -287,9 +437,18 @@ def _refuse_nothing(data: EncodedSet, name: str, problem: str) -> None:
 
 
 def _lost(data: EncodedSet, name: str) -> list[str]:
-    lost = [(example, each.lost) for example, each in zip(data.examples, data.encoded, strict=True) if each.lost]
+    lost = [
+        (example, each.lost)
+        for example, each in zip(data.examples, data.encoded, strict=True)
+        if each.lost
+    ]
     if not lost:
         return []
     example, what = lost[0]
     verb = "loses" if len(lost) == 1 else "lose"
-    return [f"{len(lost):,} of {len(data.examples):,} {name} examples {verb} something: {example.where}: {what}"]
+    return [
+        (
+            f"{len(lost):,} of {len(data.examples):,} {name} "
+            f"examples {verb} something: {example.where}: {what}"
+        )
+    ]

@@ -15,7 +15,9 @@ SCRATCH = "random"  # the start whose scores are the lower bound
 NO_BOUND = "none"
 
 
-def in_language_data(data: LabelledSettings, given: Sequence[str]) -> Mapping[str, LabelledSettings]:
+def in_language_data(
+    data: LabelledSettings, given: Sequence[str]
+) -> Mapping[str, LabelledSettings]:
     """Return, by language with training data, the data of an in-language baseline run.
 
     The run is scored on the same test set and uses it for nothing else: no checkpoint of any run
@@ -28,24 +30,45 @@ def in_language_data(data: LabelledSettings, given: Sequence[str]) -> Mapping[st
     for reference in given:
         language = split_language(reference)[0]
         if language not in others:
-            what = f"{language}, in which nothing is scored" if language else f"{reference} without its language"
-            raise UsageError(f"--in-language names {what}", "write it as in --eval-data zh=TEST --in-language zh=TRAIN")
-    training = {language: known.get(language) or (tests if is_generated(tests) else ()) for language, tests in others.items()}
+            what = (
+                f"{language}, in which nothing is scored"
+                if language
+                else f"{reference} without its language"
+            )
+            raise UsageError(
+                f"--in-language names {what}",
+                "write it as in --eval-data zh=TEST --in-language zh=TRAIN",
+            )
+    training = {
+        language: known.get(language) or (tests if is_generated(tests) else ())
+        for language, tests in others.items()
+    }
     return {
-        language: data.model_copy(update={"train": tuple(training[language]), "evaluation": (), "test": tuple(tests)})
+        language: data.model_copy(
+            update={"train": tuple(training[language]), "evaluation": (), "test": tuple(tests)}
+        )
         for language, tests in others.items()
         if training[language]
     }
 
 
 def across(own: Report, train: Sequence[str], others: Mapping[str, Report]) -> Report:
-    """A run's report with the first score of every language, one under the other; `train`: what it was trained on."""
-    languages = [language for language in dict.fromkeys(split_language(reference)[0] for reference in train) if language]
+    """A run's report with the first score of every language, one under the other; `train`: what it
+    was trained on.
+    """
+    languages = [
+        language
+        for language in dict.fromkeys(split_language(reference)[0] for reference in train)
+        if language
+    ]
     source = "+".join(languages)
     first, *rest = own.scores
     elsewhere = [in_language(report.scores[0], language) for language, report in others.items()]
     scores = [in_language(first, source), *elsewhere]
-    chosen = f"the checkpoint was chosen on held-out examples of {source or 'the training language'} alone"
+    chosen = (
+        "the checkpoint was chosen on held-out examples "
+        f"of {source or 'the training language'} alone"
+    )
     return replace(own, scores=[*scores, *rest], notes=[*own.notes, chosen])
 
 
@@ -54,7 +77,13 @@ def with_bound(score: Score, bounds: Mapping[str, Sequence[Report]]) -> Score:
     for language, reports in bounds.items():
         reached = [report.scores[0] for report in reports]
         if score.name == in_language(reached[0], language).name:
-            return replace(score, baselines={**score.baselines, IN_LANGUAGE: statistics.median(each.value for each in reached)})
+            return replace(
+                score,
+                baselines={
+                    **score.baselines,
+                    IN_LANGUAGE: statistics.median(each.value for each in reached),
+                },
+            )
     return score
 
 
@@ -75,9 +104,17 @@ def transferred(scores: Iterable[Score], language: str, least: Mapping[str, floa
         return f"{language}: not emerged; {reached}, and {best} reaches {floor:.4g}"
     start, lower = (SCRATCH, floors[SCRATCH]) if SCRATCH in floors else (best, floor)
     if bound is None:
-        gap = f"{abs(score.value - lower):.4g} {'above' if score.value > lower else 'below'} {start}"
-        return f"{language}: {reached}, {gap}; --in-language {language}=FILE would say how far training in it comes"
+        gap = (
+            f"{abs(score.value - lower):.4g} {'above' if score.value > lower else 'below'} {start}"
+        )
+        return (
+            f"{language}: {reached}, {gap}; --in-language "
+            f"{language}=FILE would say how far training in it comes"
+        )
     if better * bound <= better * lower:
         return f"{language}: {reached}; training in {language} itself is no better than {start}"
     way = (score.value - lower) / (bound - lower)
-    return f"{language} is at {way:.0%} of the way from {start} ({lower:.4g}) to training in it ({bound:.4g}): {reached}"
+    return (
+        f"{language} is at {way:.0%} of the way from {start} "
+        f"({lower:.4g}) to training in it ({bound:.4g}): {reached}"
+    )

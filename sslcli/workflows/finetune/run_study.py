@@ -1,4 +1,6 @@
-"""`ssl finetune` as a study: the runs of one line, one after the other, and what they come to together."""
+"""`ssl finetune` as a study: the runs of one line, one after the other, and what they come to
+together.
+"""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -45,7 +47,9 @@ class StudyRequest:
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """`settings` hold for all runs alike; `base` is the folder of the first. `bounds`: by language the data of its upper bound."""
+    """`settings` hold for all runs alike; `base` is the folder of the first. `bounds`: by language
+    the data of its upper bound.
+    """
 
     settings: FinetuneSettings
     base: Path
@@ -69,8 +73,11 @@ class StudyResult:
     report: Report | None
 
 
-def plan_study(run: ResolvedRun[FinetuneSettings], asked: StudyRequest) -> tuple[StudyPlan | None, str]:
-    """The study that is asked for, None where that is one run; and a sentence about bounds that are not made.
+def plan_study(
+    run: ResolvedRun[FinetuneSettings], asked: StudyRequest
+) -> tuple[StudyPlan | None, str]:
+    """The study that is asked for, None where that is one run; and a sentence about bounds that are
+    not made.
 
     Raises UsageError where several runs cannot be made like that.
     """
@@ -99,7 +106,8 @@ def plan_study(run: ResolvedRun[FinetuneSettings], asked: StudyRequest) -> tuple
 
 
 def run_study(plan: StudyPlan, watch: Watch, *, overwrite: bool = False) -> StudyResult:
-    """Run after run, up to the one that was asked to stop; those that ended before are left as they are.
+    """Run after run, up to the one that was asked to stop; those that ended before are left as they
+    are.
 
     The time limit is that of the whole study.
     """
@@ -115,7 +123,9 @@ def run_study(plan: StudyPlan, watch: Watch, *, overwrite: bool = False) -> Stud
         stopper = Stopper(None if deadline is None else deadline - time.monotonic())
         settings, resume = _going_on(variant, every[variant], plan.goes_on)
         with watch(_title(variant, settings)) as observe:
-            return finetune(settings, resume=resume, overwrite=overwrite, observe=observe, stopper=stopper)
+            return finetune(
+                settings, resume=resume, overwrite=overwrite, observe=observe, stopper=stopper
+            )
 
     ended = list(study(wanted, trained))
     if ended[-1].result.outcome.reason != "done":
@@ -127,7 +137,10 @@ def run_study(plan: StudyPlan, watch: Watch, *, overwrite: bool = False) -> Stud
 
 
 def variant_settings(
-    variant: Variant, settings: FinetuneSettings, study: Sequence[Variant] = (), bounds: Mapping[str, LabelledSettings] | None = None
+    variant: Variant,
+    settings: FinetuneSettings,
+    study: Sequence[Variant] = (),
+    bounds: Mapping[str, LabelledSettings] | None = None,
 ) -> FinetuneSettings:
     """`bounds`: by language the data of its upper bound."""
     names = tuple(each.folder.name for each in study)
@@ -136,7 +149,9 @@ def variant_settings(
             "data": bounds[variant.language] if bounds and variant.language else settings.data,
             "model": settings.model.model_copy(update={"start": variant.start}),
             "training": settings.training.model_copy(update={"seed": variant.seed}),
-            "run": settings.run.model_copy(update={"folder": str(variant.folder), "name": None, "study": names}),
+            "run": settings.run.model_copy(
+                update={"folder": str(variant.folder), "name": None, "study": names}
+            ),
         }
     )
 
@@ -159,14 +174,18 @@ def _plan(
 
 
 def _names_languages(run: ResolvedRun[FinetuneSettings]) -> bool:
-    """Whether languages are named to be scored without training; a run of such a study that goes on alone does not."""
+    """Whether languages are named to be scored without training; a run of such a study that goes on
+    alone does not.
+    """
     said = {run.sources.get(key, "") for key in ("data.evaluation", "data.test")}
     is_said = run.resume is None or any(source.startswith("--") for source in said)
     return is_said and bool(other_languages(run.settings.data))
 
 
 def _from_one_model(settings: FinetuneSettings, begun: Path | None) -> FinetuneSettings:
-    """Decided once for all runs: "@latest" means another one as soon as the first of them has ended."""
+    """Decided once for all runs: "@latest" means another one as soon as the first of them has
+    ended.
+    """
     if begun is not None and (begun / RUN_FILE).is_file():
         source = saved_settings(FinetuneSettings, begun).model.source
     else:
@@ -175,7 +194,9 @@ def _from_one_model(settings: FinetuneSettings, begun: Path | None) -> FinetuneS
     return settings.model_copy(update={"model": model})
 
 
-def _going_on(variant: Variant, settings: FinetuneSettings, goes_on: bool) -> tuple[FinetuneSettings, Resume | None]:
+def _going_on(
+    variant: Variant, settings: FinetuneSettings, goes_on: bool
+) -> tuple[FinetuneSettings, Resume | None]:
     """A run of the study as it is to be trained, and whether it was begun already."""
     if not goes_on or not (variant.folder / RUN_FILE).is_file():
         return settings, None

@@ -1,5 +1,6 @@
-"""Several runs that differ in one thing: where they start, their seed, or the language they learn in. What pretraining is worth, and
-how sure that is."""
+"""Several runs that differ in one thing: where they start, their seed, or the language they learn
+in. What pretraining is worth, and how sure that is.
+"""
 
 import statistics
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -40,15 +41,29 @@ class Ended:
     result: RunResult
 
 
-def variants(folder: Path, starts: Sequence[Start], seeds: Sequence[int], bounds: Sequence[str] = ()) -> Iterator[Variant]:
+def variants(
+    folder: Path, starts: Sequence[Start], seeds: Sequence[int], bounds: Sequence[str] = ()
+) -> Iterator[Variant]:
     """Return all starts with all seeds, then the in-language baseline of each language.
 
     For one seed every start sees the same batches.
     """
     for seed in seeds:
-        for start, language in [*((start, "") for start in starts), *((starts[0], language) for language in bounds)]:
-            differing = (start if start != starts[0] else "", language, f"seed{seed}" if seed != seeds[0] else "")
-            yield Variant(start, seed, folder.with_name("-".join([folder.name, *filter(None, differing)])), language)
+        for start, language in [
+            *((start, "") for start in starts),
+            *((starts[0], language) for language in bounds),
+        ]:
+            differing = (
+                start if start != starts[0] else "",
+                language,
+                f"seed{seed}" if seed != seeds[0] else "",
+            )
+            yield Variant(
+                start,
+                seed,
+                folder.with_name("-".join([folder.name, *filter(None, differing)])),
+                language,
+            )
 
 
 def study(wanted: Sequence[Variant], run: Callable[[Variant], RunResult]) -> Iterator[Ended]:
@@ -70,37 +85,69 @@ def named_failures(folder: Path) -> Generator[None]:
         raise type(error)(f"{folder}: {error.message}", error.hint) from error
 
 
-def summary(ended: Sequence[Ended], title: str, folder: Path, plot: bool, languages: Sequence[str] = ()) -> Report:
-    """The first run's report, each score beside the other starts' median; median and spread where there are several seeds.
+def summary(
+    ended: Sequence[Ended], title: str, folder: Path, plot: bool, languages: Sequence[str] = ()
+) -> Report:
+    """The first run's report, each score beside the other starts' median; median and spread where
+    there are several seeds.
 
-    Scores in other `languages` also stand beside those of the runs that were trained in them. Into the first folder go the held-out
-    curves of the first seed of every start, and the report itself.
+    Scores in other `languages` also stand beside those of the runs that were trained in them. Into
+    the first folder go the held-out curves of the first seed of every start, and the report itself.
     """
     first = ended[0]
     by_start: dict[str, list[Report]] = {}
     bounds: dict[str, list[Report]] = {}
     for each in ended:
-        alike = bounds.setdefault(each.variant.language, []) if each.variant.language else by_start.setdefault(each.variant.start, [])
+        alike = (
+            bounds.setdefault(each.variant.language, [])
+            if each.variant.language
+            else by_start.setdefault(each.variant.start, [])
+        )
         alike.append(each.result.report)
     others = {start: reports for start, reports in by_start.items() if start != first.variant.start}
-    scores = [with_bound(_beside(score, by_start[first.variant.start], others), bounds) for score in first.result.report.scores]
+    scores = [
+        with_bound(_beside(score, by_start[first.variant.start], others), bounds)
+        for score in first.result.report.scores
+    ]
     several = any(len(reports) > 1 for reports in by_start.values())
     in_languages = {f"trained in {language}": reports for language, reports in bounds.items()}
     tables = [_spread({**by_start, **in_languages})] if several else []
     if plot and len(by_start) > 1:
-        same_seed = [each for each in ended if each.variant.seed == first.variant.seed and not each.variant.language]
-        curves: dict[str, Any] = {each.variant.start: read_metrics(each.result.folder) for each in same_seed}
+        same_seed = [
+            each
+            for each in ended
+            if each.variant.seed == first.variant.seed and not each.variant.language
+        ]
+        curves: dict[str, Any] = {
+            each.variant.start: read_metrics(each.result.folder) for each in same_seed
+        }
         score_curves(curves, title, folder / "plots" / "comparison.png")
     own = first.result.report
-    seeds = ["the scores are medians over the seeds; everything below the first table is of the first seed"] if several else []
-    notes = [*own.notes, *seeds, *_worth(by_start, first.variant.start), *_transfers(scores, by_start[first.variant.start], languages)]
+    seeds = (
+        [
+            (
+                "the scores are medians over the seeds; everything "
+                "below the first table is of the first seed"
+            )
+        ]
+        if several
+        else []
+    )
+    notes = [
+        *own.notes,
+        *seeds,
+        *_worth(by_start, first.variant.start),
+        *_transfers(scores, by_start[first.variant.start], languages),
+    ]
     report = replace(own, scores=scores, tables=[*tables, *own.tables], notes=notes)
     (folder / STUDY).mkdir(exist_ok=True)
     write_report(report, folder / STUDY)
     return report
 
 
-def _transfers(scores: Sequence[Score], own: Sequence[Report], languages: Sequence[str]) -> list[str]:
+def _transfers(
+    scores: Sequence[Score], own: Sequence[Report], languages: Sequence[str]
+) -> list[str]:
     """Over several seeds the worst of them is sure; of one, the worse end of the interval."""
     worst = {True: min, False: max}
     surely = {
@@ -112,7 +159,11 @@ def _transfers(scores: Sequence[Score], own: Sequence[Report], languages: Sequen
 
 
 def _beside(score: Score, own: Sequence[Report], others: Mapping[str, Sequence[Report]]) -> Score:
-    medians = {start: statistics.median(values) for start, reports in others.items() if (values := _values(reports, score.name))}
+    medians = {
+        start: statistics.median(values)
+        for start, reports in others.items()
+        if (values := _values(reports, score.name))
+    }
     return Score(
         score.name,
         statistics.median(_values(own, score.name)),
@@ -133,12 +184,23 @@ def _spread(by_start: Mapping[str, Sequence[Report]]) -> Table:
     for start, reports in by_start.items():
         for score in reports[0].scores:
             values = _values(reports, score.name)
-            rows.append([start, score.name, statistics.median(values), min(values), max(values), len(values)])
+            rows.append(
+                [
+                    start,
+                    score.name,
+                    statistics.median(values),
+                    min(values),
+                    max(values),
+                    len(values),
+                ]
+            )
     return Table("over the seeds", ("start", "score", "median", "least", "most", "runs"), rows)
 
 
 def _worth(by_start: Mapping[str, Sequence[Report]], first: str) -> list[str]:
-    """What pretraining is worth, in words; a gap that is smaller than the spread of the seeds is called that."""
+    """What pretraining is worth, in words; a gap that is smaller than the spread of the seeds is
+    called that.
+    """
     sentences = []
     name = next(iter(by_start[first][0].scores)).name
     own = _values(by_start[first], name)
@@ -147,6 +209,10 @@ def _worth(by_start: Mapping[str, Sequence[Report]], first: str) -> list[str]:
             continue
         gap = statistics.median(own) - statistics.median(theirs)
         spread = max(max(own) - min(own), max(theirs) - min(theirs))
-        unsure = ", which is within the spread of the seeds" if spread >= abs(gap) and len(own) > 1 else ""
+        unsure = (
+            ", which is within the spread of the seeds"
+            if spread >= abs(gap) and len(own) > 1
+            else ""
+        )
         sentences.append(f"{first} is {gap:+.4g} {name} beside {start} on the same batches{unsure}")
     return sentences

@@ -1,4 +1,6 @@
-"""`ssl generate`: what a model with the ability makes of a request; and the examples shown while it learns."""
+"""`ssl generate`: what a model with the ability makes of a request; and the examples shown while it
+learns.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
@@ -26,11 +28,15 @@ def generator_of(learner: Learner, what: str) -> Generates:
     found = next(with_ability(learner.learnable, Generates), None)
     if found is None:
         hint = f"ssl generate needs a model of {' or '.join(names_with('Request'))}"
-        raise UsageError(f"{what} cannot generate: its objective does not implement generation", hint)
+        raise UsageError(
+            f"{what} cannot generate: its objective does not implement generation", hint
+        )
     return found[1]
 
 
-def generate(reference: str, request: Mapping[str, Any], seed: int, say: Say = quiet) -> Iterator[Artifact]:
+def generate(
+    reference: str, request: Mapping[str, Any], seed: int, say: Say = quiet
+) -> Iterator[Artifact]:
     """Yield artifacts; the same request and seed give the same ones.
 
     `say` receives remarks on the model and the text. Raises ConfigError, ModelError, UsageError.
@@ -62,7 +68,10 @@ def illustrations(prepared: Prepared) -> Illustrate | None:
 
     def illustrate(learner: Learner) -> Sequence[tuple[str, str]]:
         generator = dict(with_ability(learner.learnable, Illustrates))[name]
-        return [(shown, _in_one_line(generator.generate(learner.backbone, request, rng))) for shown, request in requests]
+        return [
+            (shown, _in_one_line(generator.generate(learner.backbone, request, rng)))
+            for shown, request in requests
+        ]
 
     return illustrate
 
@@ -72,5 +81,10 @@ def _in_one_line(artifacts: Iterator[Artifact]) -> str:
     lines = []
     for _, group in groupby(artifacts, key=lambda artifact: artifact.details.get("blank")):
         best = list(group)[:CANDIDATES]
-        lines.append("  ".join(a.text if a.score is None else f"{a.text} {a.score:.2f}".replace("0.", ".", 1) for a in best))
+        lines.append(
+            "  ".join(
+                a.text if a.score is None else f"{a.text} {a.score:.2f}".replace("0.", ".", 1)
+                for a in best
+            )
+        )
     return " | ".join(lines)

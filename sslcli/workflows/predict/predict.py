@@ -28,7 +28,9 @@ NOT_READ = "the label cannot be read and is left out"
 
 
 class Question:
-    """What a model is to answer: texts as they were typed, a file, or standard input, whatever stands in `reference`."""
+    """What a model is to answer: texts as they were typed, a file, or standard input, whatever
+    stands in `reference`.
+    """
 
     def __init__(
         self,
@@ -44,12 +46,16 @@ class Question:
         self._cuts: list[Cut] = []
         if reference is None:
             numbered = enumerate(texts, 1)
-            self._examples: Iterable[Example] = [typed_example(answerer, each, number) for number, each in numbered]
+            self._examples: Iterable[Example] = [
+                typed_example(answerer, each, number) for number, each in numbered
+            ]
         else:
             self._examples = examples_to_answer(answerer, reference, data, self.sifter)
 
     def answers(self, say: Say) -> Iterator[tuple[Example, Prediction]]:
-        """In portions, so that no long file fills the memory; of a pipe in batches, which --batch-size 1 makes single lines."""
+        """In portions, so that no long file fills the memory; of a pipe in batches, which
+        --batch-size 1 makes single lines.
+        """
         left, size = islice(self._examples, self.data.limit), self.batch_size
         is_first = True
         while portion := list(islice(left, size if self._is_piped else AT_ONCE)):
@@ -76,12 +82,20 @@ def typed_example(answerer: Answerer, texts: Sequence[str], number: int = 1) -> 
     wanted = answerer.task.positional_fields(answerer.options)
     if len(texts) != len(wanted):
         raise UsageError(
-            f"{answerer.name} takes {len(wanted)} text{'s' if len(wanted) > 1 else ''}: {' and '.join(wanted)}", "quote each of them"
+            (
+                f"{answerer.name} takes {len(wanted)} "
+                f"text{'s' if len(wanted) > 1 else ''}: {' and '.join(wanted)}"
+            ),
+            "quote each of them",
         )
-    return answerer.task.parse(answerer.options, Record(Where(LINE, number), dict(zip(wanted, texts, strict=True))))
+    return answerer.task.parse(
+        answerer.options, Record(Where(LINE, number), dict(zip(wanted, texts, strict=True)))
+    )
 
 
-def examples_to_answer(answerer: Answerer, reference: str, data: LabelledSettings, sifter: Sifter) -> Iterator[Example]:
+def examples_to_answer(
+    answerer: Answerer, reference: str, data: LabelledSettings, sifter: Sifter
+) -> Iterator[Example]:
     """Read a file in any format of the task, a suite, or standard input with one example a line.
 
     Unusable records are left to `sifter`. A label that cannot be read is left out with a remark.
@@ -90,10 +104,16 @@ def examples_to_answer(answerer: Answerer, reference: str, data: LabelledSetting
     found = _WithoutWrongLabels(_read(answerer, reference, data, sifter), sifter.remarks)
 
     def plain(example: Example) -> Example:
-        """With its gold answer as the task takes it, or without it where it does not fit the model; says so of the first."""
+        """With its gold answer as the task takes it, or without it where it does not fit the model;
+        says so of the first.
+        """
         if example.gold is None:
             return example
-        is_strange = isinstance(example.gold, str) and answerer.labels and example.gold not in answerer.labels
+        is_strange = (
+            isinstance(example.gold, str)
+            and answerer.labels
+            and example.gold not in answerer.labels
+        )
         if is_strange and is_first_row(example.where):
             strange = f"{example.where}: the model has no label '{example.gold}'"
             sifter.remarks[f"{strange}; {IF_HEADER}"] = None
@@ -102,14 +122,18 @@ def examples_to_answer(answerer: Answerer, reference: str, data: LabelledSetting
         except DataError as error:
             unfit.append(error)
             if len(unfit) == 1:
-                sifter.remarks[f"labels that do not fit the model are not written: {error.message}"] = None
+                sifter.remarks[
+                    f"labels that do not fit the model are not written: {error.message}"
+                ] = None
             return replace(example, gold=None)
 
     unfit: list[DataError] = []
     return map(plain, sifter.usable(found))
 
 
-def _read(answerer: Answerer, reference: str, data: LabelledSettings, sifter: Sifter) -> ReadInContext[Example]:
+def _read(
+    answerer: Answerer, reference: str, data: LabelledSettings, sifter: Sifter
+) -> ReadInContext[Example]:
     """With gold answers, unless it is they for which the file cannot be read. Raises DataError."""
     if reference == STANDARD_INPUT:
         reading = Reading(labels="wanted", notes=sifter.remarks)
@@ -127,7 +151,9 @@ def _read(answerer: Answerer, reference: str, data: LabelledSettings, sifter: Si
 
 
 class _WithoutWrongLabels(Iterator[Example]):
-    """The examples; one whose gold answer cannot be read is given without it, which its note says."""
+    """The examples; one whose gold answer cannot be read is given without it, which its note
+    says.
+    """
 
     def __init__(self, examples: ReadInContext[Example], remarks: dict[str, None]) -> None:
         self._examples, self._remarks, self._is_said = examples, remarks, False
@@ -162,7 +188,11 @@ def _from_lines(answerer: Answerer) -> Iterator[Example]:
 
     def example_of(numbered: tuple[int, str]) -> Example:
         number, line = numbered
-        record = _record(line, answerer.task.positional_fields(answerer.options), Where.at_line("standard input", number))
+        record = _record(
+            line,
+            answerer.task.positional_fields(answerer.options),
+            Where.at_line("standard input", number),
+        )
         return answerer.task.parse(answerer.options, record)
 
     return Parsed(example_of, (pair for pair in read_lines(STANDARD_INPUT) if pair[1].strip()))
@@ -174,13 +204,16 @@ def _record(line: str, columns: Sequence[str], where: Where) -> Record:
     texts = line.split("\t")
     if len(texts) != len(columns):
         raise DataError(
-            f"{where}: there are {len(texts)} texts, and {len(columns)} belong there", f"write {' TAB '.join(columns)}, or JSON"
+            f"{where}: there are {len(texts)} texts, and {len(columns)} belong there",
+            f"write {' TAB '.join(columns)}, or JSON",
         )
     return Record(where, dict(zip(columns, texts, strict=True)))
 
 
 def _follow(answerer: Answerer, examples: Sequence[Example]) -> None:
-    """What the model leaves open follows the first examples, where all of them say their answers and these can be used."""
+    """What the model leaves open follows the first examples, where all of them say their answers
+    and these can be used.
+    """
     with suppress(DataError):
         labelled = answerer.task.plain(answerer.options, answerer.labels, examples)
         if all(example.gold is not None for example in labelled):

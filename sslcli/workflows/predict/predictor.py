@@ -1,4 +1,6 @@
-"""A task with its weights: examples in, predictions out. `ssl evaluate`, `ssl predict` and the evaluations of a run share it."""
+"""A task with its weights: examples in, predictions out. `ssl evaluate`, `ssl predict` and the
+evaluations of a run share it.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -53,7 +55,9 @@ class EncodedSet:
         """Encode examples with a task."""
         encoded = list(task.encode(examples, training))
         owners = np.repeat(np.arange(len(encoded)), [len(each.samples) for each in encoded])
-        return cls(examples, encoded, [sample for each in encoded for sample in each.samples], owners)
+        return cls(
+            examples, encoded, [sample for each in encoded for sample in each.samples], owners
+        )
 
     @property
     def lengths(self) -> np.ndarray:
@@ -82,17 +86,31 @@ class EncodedSet:
         return [cut_of(each) for each in self.encoded]
 
 
-def evaluation_loader(data: EncodedSet, collator: Task, batch_size: int, micro_batch_size: int | None, seed: int) -> Loader:
+def evaluation_loader(
+    data: EncodedSet, collator: Task, batch_size: int, micro_batch_size: int | None, seed: int
+) -> Loader:
     """Return a loader in which every rank reads all data, sequences of similar length together.
 
     So all windows of an example are on one rank.
     """
     sampler = Sampler(data.lengths, batch_size, "sequences", seed, shuffle=False)
-    return Loader(data.sample, collator, sampler, seed=seed, unit="sequences", micro_batch_size=micro_batch_size, epoch=EVALUATION)
+    return Loader(
+        data.sample,
+        collator,
+        sampler,
+        seed=seed,
+        unit="sequences",
+        micro_batch_size=micro_batch_size,
+        epoch=EVALUATION,
+    )
 
 
 def answer(
-    replica: Replica, loader: Loader, data: EncodedSet, hardware: Hardware, agree: Agree = lambda work: work
+    replica: Replica,
+    loader: Loader,
+    data: EncodedSet,
+    hardware: Hardware,
+    agree: Agree = lambda work: work,
 ) -> tuple[MetricSums, list[Prediction]]:
     """Held-out loss, and a prediction for each example."""
     task = loader.collator
@@ -118,10 +136,18 @@ def _counted(agree: Agree, total: int) -> Agree:
 
 
 class Answerer:
-    """A fine-tuned model that is ready to answer. `data`: what it was fine-tuned on, `run`: its folder; None where not known."""
+    """A fine-tuned model that is ready to answer. `data`: what it was fine-tuned on, `run`: its
+    folder; None where not known.
+    """
 
     def __init__(
-        self, name: str, options: Config, labels: Sequence[str], learner: Learner, hardware: Hardware, data: LabelledSettings | None
+        self,
+        name: str,
+        options: Config,
+        labels: Sequence[str],
+        learner: Learner,
+        hardware: Hardware,
+        data: LabelledSettings | None,
     ) -> None:
         self.learner, self.hardware, self.data = learner.to(hardware.device).eval(), hardware, data
         self.name, self.task, self.options = name, type(self.learnable), options
@@ -135,21 +161,33 @@ class Answerer:
         self._unknowns = Unknowns()
 
     @classmethod
-    def load(cls, reference: str, name: str, hardware: Hardware, asked: Mapping[str, Any] | None = None) -> "Answerer":
-        """`asked`: options of the task that are to be others than those that the model was fine-tuned with.
+    def load(
+        cls, reference: str, name: str, hardware: Hardware, asked: Mapping[str, Any] | None = None
+    ) -> "Answerer":
+        """`asked`: options of the task that are to be others than those that the model was
+        fine-tuned with.
 
-        Raises ModelError or UsageError where the reference is no model that was fine-tuned for the task `name`, ConfigError
-        for options that cannot be.
+        Raises ModelError or UsageError where the reference is no model that was fine-tuned for the
+        task `name`, ConfigError for options that cannot be.
         """
         pretrained = load_pretrained(reference)
         trained, answers = pretrained.trained, pretrained.answers
         task, settings = task_class(name), None if trained is None else trained.settings
         if isinstance(settings, FinetuneSettings):
             if task is not task_class(settings.task):
-                raise UsageError(f"{reference} was fine-tuned for {settings.task}, not for {name}", f"use ssl evaluate {settings.task}")
+                raise UsageError(
+                    f"{reference} was fine-tuned for {settings.task}, not for {name}",
+                    f"use ssl evaluate {settings.task}",
+                )
             known, labels, data = settings.options, settings.labels, settings.data
-        elif answers is not None:  # a directory of another tool: what it does not say of the task is as we would have it
-            known, labels, data = _said_by_directory(pretrained, task, answers), answers.labels, None
+        elif (
+            answers is not None
+        ):  # a directory of another tool: what it does not say of the task is as we would have it
+            known, labels, data = (
+                _said_by_directory(pretrained, task, answers),
+                answers.labels,
+                None,
+            )
         else:
             raise _unanswerable(reference, name, pretrained)
         before, options = task_options(name, known), task_options(name, {**known, **(asked or {})})
@@ -166,7 +204,16 @@ class Answerer:
         answerer.run = None if trained is None else trained.folder
         answerer.trained_options, answerer.is_open = before, trained is None or bool(asked)
         said = trained is not None or bool(pretrained.task_said[1])
-        unsaid = [] if said else [f"{reference} does not say all of how its task was set: {_by_default(options, asked or {})}"]
+        unsaid = (
+            []
+            if said
+            else [
+                (
+                    f"{reference} does not say all of how its task "
+                    f"was set: {_by_default(options, asked or {})}"
+                )
+            ]
+        )
         answerer.notes = [*pretrained.notes, *unsaid, *(_changed(before, options) if said else ())]
         answerer.tokenizer = tokenizer
         return answerer
@@ -195,7 +242,10 @@ class Answerer:
         assert learnable.context.tokenizer is not None, "what a task reads is text"
         options = self.task.resolve_options(self.options, examples, learnable.context.tokenizer)
         labels, how = named_as_in(self.labels, self.task.scorer(options).label_names(examples))
-        decided = [f"{name} is {value}, as these data have it" for name, value in _differences(self.options, options).items()]
+        decided = [
+            f"{name} is {value}, as these data have it"
+            for name, value in _differences(self.options, options).items()
+        ]
         self.notes = [*self.notes, *decided, *([f"the classes of the model {how}"] if how else [])]
         labels = LabelNames(labels)
         if options == self.options and labels == self.labels:
@@ -207,7 +257,9 @@ class Answerer:
         self.learner = Learner(self.learner.backbone, renewed).to(self.hardware.device).eval()
 
     def named_as_in(self, examples: Sequence[Example]) -> Sequence[str]:
-        """The head's classes as `resolve_options` would name them after these examples, those without a label among them."""
+        """The head's classes as `resolve_options` would name them after these examples, those
+        without a label among them.
+        """
         if not self.is_open:
             return self.labels
         plain = self.task.plain(self.options, self.labels, examples)
@@ -226,36 +278,64 @@ class Answerer:
         data = EncodedSet.of(collator, examples, training=False)
         if self.tokenizer is not None:
             self._unknowns += data.unknowns(self.tokenizer)
-        if not len(data.samples):  # nothing of the texts is seen, and the task has its answer to that
+        # nothing of the texts is seen, and the task has its answer to that
+        if not len(data.samples):
             return data.merged(collator, {})
         loader = evaluation_loader(data, collator, batch_size, None, seed=0)
         return answer(Replica(self.learner), loader, data, self.hardware)[1]
 
 
-def _said_by_directory(pretrained: Pretrained, task: type[Task], answers: AnswerHead) -> Mapping[str, Any]:
-    """The options that a model directory tells: all of them where we wrote it, else what its head's numbers mean."""
+def _said_by_directory(
+    pretrained: Pretrained, task: type[Task], answers: AnswerHead
+) -> Mapping[str, Any]:
+    """The options that a model directory tells: all of them where we wrote it, else what its head's
+    numbers mean.
+    """
     name, options = pretrained.task_said
     if name in registry.names("tasks") and task_class(name) is task:
         try:
             task_options(name, options)
         except ConfigError as error:
-            problem = f"{pretrained.folder}: its config.json has options that '{name}' does not have"
-            raise ModelError(f"{problem}: {error.problems[0]}", "it is of another version; export it again") from error
+            problem = (
+                f"{pretrained.folder}: its config.json has options that '{name}' does not have"
+            )
+            raise ModelError(
+                f"{problem}: {error.problems[0]}", "it is of another version; export it again"
+            ) from error
         return options
-    return {"kind": answers.problem} if answers.problem and "kind" in task.Options.model_fields else {}
+    return (
+        {"kind": answers.problem} if answers.problem and "kind" in task.Options.model_fields else {}
+    )
 
 
 def _by_default(options: Config, asked: Mapping[str, Any]) -> str:
     """The options that nobody said, as they would be typed."""
-    fields = {name: field for name, field in leaves(type(options)) if name not in asked and not decides_training(field)}
-    typed = [f"{flag} {value}" for name, field in fields.items() for flag in flags_of(field)[:1] if (value := getattr(options, name))]
+    fields = {
+        name: field
+        for name, field in leaves(type(options))
+        if name not in asked and not decides_training(field)
+    }
+    typed = [
+        f"{flag} {value}"
+        for name, field in fields.items()
+        for flag in flags_of(field)[:1]
+        if (value := getattr(options, name))
+    ]
     return f"it is taken as with {' '.join(typed)}" if typed else "the rest is as by default"
 
 
 def _differences(before: Config, after: Config) -> Mapping[str, Any]:
     """Name -> value of the options that changed, of those that somebody may choose."""
-    fields = [name for name, field in leaves(type(before)) if not decides_training(field) and flags_of(field)]
-    return {name.replace("_", " "): getattr(after, name) for name in fields if getattr(before, name) != getattr(after, name)}
+    fields = [
+        name
+        for name, field in leaves(type(before))
+        if not decides_training(field) and flags_of(field)
+    ]
+    return {
+        name.replace("_", " "): getattr(after, name)
+        for name in fields
+        if getattr(before, name) != getattr(after, name)
+    }
 
 
 def _changed(before: Config, after: Config) -> Sequence[str]:
@@ -280,11 +360,22 @@ def _unanswerable(reference: str, name: str, pretrained: Pretrained) -> UsageErr
         hint = "it is a decoder, and tasks need an encoder: choose another --model"
     if not unread:
         return UsageError(f"{reference} was not fine-tuned for {name}", hint)
-    problem = f"{reference} was fine-tuned as {unread}, whose head computes what no head here does, so it cannot answer"
-    return UsageError(problem, hint if is_decoder else f"its backbone can be fine-tuned anew, with a new head: {hint.partition(': ')[2]}")
+    problem = (
+        f"{reference} was fine-tuned as {unread}, whose head "
+        "computes what no head here does, so it cannot answer"
+    )
+    return UsageError(
+        problem,
+        hint
+        if is_decoder
+        else f"its backbone can be fine-tuned anew, with a new head: {hint.partition(': ')[2]}",
+    )
 
 
 def _load(task: Task, state: State, pretrained: Pretrained) -> None:
     if shapes_of(task.state_dict()) != shapes_of(state):
-        raise ModelError(f"{pretrained.folder} does not fit its task any more", "install the version that trained it")
+        raise ModelError(
+            f"{pretrained.folder} does not fit its task any more",
+            "install the version that trained it",
+        )
     task.load_state_dict(dict(state))

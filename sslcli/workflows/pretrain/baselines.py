@@ -56,11 +56,17 @@ class Floors:
     def facts(self) -> dict[str, Any]:
         """Return the baselines for run.json, in all and by language."""
         languages = {language: reached.facts() for language, reached in self.languages.items()}
-        return {"term": self.term, **self.whole.facts(), **({"languages": languages} if languages else {})}
+        return {
+            "term": self.term,
+            **self.whole.facts(),
+            **({"languages": languages} if languages else {}),
+        }
 
 
 def floors_of(prepared: Prepared) -> Floors:
-    """Unigram, bigram and, for small vocabularies, two-sided bigram, counted on training tokens, on held-out targets."""
+    """Unigram, bigram and, for small vocabularies, two-sided bigram, counted on training tokens, on
+    held-out targets.
+    """
     found = next(with_ability(prepared.collator, PredictsTokens), None)
     if found is None:
         return Floors()
@@ -76,36 +82,58 @@ def floors_of(prepared: Prepared) -> Floors:
         term=name or prepared.settings.objective,
         accuracy_metric="accuracy" if name is None else joined(name, "accuracy"),
         whole=_reached(prepared, whole, _counts_of_all(prepared, counted, len(loaders))),
-        languages={language: _reached(prepared, _targets(part, name, loaders[language]), counts) for language, counts in counted.items()},
+        languages={
+            language: _reached(prepared, _targets(part, name, loaders[language]), counts)
+            for language, counts in counted.items()
+        },
     )
 
 
 def _counts(prepared: Prepared, among: np.ndarray | None = None, parts: int = 1) -> NeighbourCounts:
-    """Of the samples `among` the training data; one of so many `parts` reads its part of the tokens."""
+    """Of the samples `among` the training data; one of so many `parts` reads its part of the
+    tokens.
+    """
     tokens = _training_tokens(prepared, among)
     return count_neighbours(tokens, _tokenizer(prepared).size, MOST_TOKENS_COUNTED // parts)
 
 
-def _counts_of_all(prepared: Prepared, counted: Mapping[str, NeighbourCounts], parts: int) -> NeighbourCounts:
+def _counts_of_all(
+    prepared: Prepared, counted: Mapping[str, NeighbourCounts], parts: int
+) -> NeighbourCounts:
     """Nothing is read again where the languages are all of the data, each read to its end."""
     own = prepared.train.languages
-    to_the_end = all(part.tokens_V.sum() < MOST_TOKENS_COUNTED // parts for part in counted.values())
-    if counted and to_the_end and sum(len(own[language]) for language in counted) == len(prepared.train):
+    to_the_end = all(
+        part.tokens_V.sum() < MOST_TOKENS_COUNTED // parts for part in counted.values()
+    )
+    if (
+        counted
+        and to_the_end
+        and sum(len(own[language]) for language in counted) == len(prepared.train)
+    ):
         return summed_counts(list(counted.values()))
     return _counts(prepared)
 
 
-def _reached(prepared: Prepared, targets: Sequence[TokenTargets], counts: NeighbourCounts) -> NgramScores:
+def _reached(
+    prepared: Prepared, targets: Sequence[TokenTargets], counts: NeighbourCounts
+) -> NgramScores:
     """By counters of the training data, on those targets."""
     total = sum(len(t.tokens_N) for t in targets)
     every = max(1, -(-total // MOST_TARGETS))  # evenly, because the loader gives samples by length
-    tokens_N, left_N, right_N = (np.concatenate([getattr(t, kind) for t in targets])[::every] for kind in ("tokens_N", "left_N", "right_N"))
+    tokens_N, left_N, right_N = (
+        np.concatenate([getattr(t, kind) for t in targets])[::every]
+        for kind in ("tokens_N", "left_N", "right_N")
+    )
     reached, left_out = floors(counts, tokens_N, left_N, right_N, ~_tokenizer(prepared).specials)
     return NgramScores(
         losses={floor.name: floor.cross_entropy for floor in reached},
         accuracies={floor.name: floor.accuracy for floor in reached},
         notes=[
-            *([f"the baselines are computed on every {every}th of {total:,} held-out targets"] if every > 1 else []),
+            *(
+                [f"the baselines are computed on every {every}th of {total:,} held-out targets"]
+                if every > 1
+                else []
+            ),
             *(f"no {baseline} baseline: {why}" for baseline, why in left_out.items()),
         ],
     )
@@ -119,13 +147,23 @@ def _tokenizer(prepared: Prepared) -> Tokenizer:
 def _targets(part: PredictsTokens, name: str | None, loader: Loader) -> list[TokenTargets]:
     """`name`: of the part, where the objective has several."""
     passes = (batch for work in loader.one_pass() for batch in work.batches)
-    return [part.targets(batch.parts[name] if name is not None and isinstance(batch, CompositeBatch) else batch) for batch in passes]
+    return [
+        part.targets(
+            batch.parts[name] if name is not None and isinstance(batch, CompositeBatch) else batch
+        )
+        for batch in passes
+    ]
 
 
 def _training_tokens(prepared: Prepared, among: np.ndarray | None) -> Iterator[np.ndarray]:
     """Samples from all over the data; enough of them, for counting."""
-    rng, size = Rng(prepared.settings.training.seed, 0), len(prepared.train if among is None else among)
+    rng, size = (
+        Rng(prepared.settings.training.seed, 0),
+        len(prepared.train if among is None else among),
+    )
     for start in range(0, size, PORTION_SAMPLES):
-        places = permuted(np.arange(start, min(start + PORTION_SAMPLES, size)), size, name_key("floors"))
+        places = permuted(
+            np.arange(start, min(start + PORTION_SAMPLES, size)), size, name_key("floors")
+        )
         for number in (places if among is None else among[places]).tolist():
             yield prepared.train.sample(number, rng.sample(number)).ids

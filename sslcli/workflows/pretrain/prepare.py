@@ -1,4 +1,6 @@
-"""Everything between the settings and the loop: data cut into samples, the model, the objective, its settings completed."""
+"""Everything between the settings and the loop: data cut into samples, the model, the objective,
+its settings completed.
+"""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -31,13 +33,24 @@ from sslcli.datasets.arrange import SampleSource, arranged
 from sslcli.datasets.array_rows import refuse_unread
 from sslcli.datasets.cache import Say, cache_folder, quiet
 from sslcli.datasets.locate import is_shards
-from sslcli.datasets.tokenized import Tokenized, piece_trainer, shards_for, usual_tokenizer, with_tokenizer_of_run
+from sslcli.datasets.tokenized import (
+    Tokenized,
+    piece_trainer,
+    shards_for,
+    usual_tokenizer,
+    with_tokenizer_of_run,
+)
 from sslcli.engine.composite import build_objective
 from sslcli.engine.learner import Learner
 from sslcli.engine.loader import EVALUATION, Loader, training_loader
 from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.errors import ConfigError, UsageError
-from sslcli.models.fitting import refuse_missing_tokens, refuse_other_architecture, refuse_tokens_not_among, tokenizers_with
+from sslcli.models.fitting import (
+    refuse_missing_tokens,
+    refuse_other_architecture,
+    refuse_tokens_not_among,
+    tokenizers_with,
+)
 from sslcli.models.line_checks import refuse_untrained_backbone
 from sslcli.models.loading import load_pretrained
 from sslcli.models.objectives import architecture_for, objective_classes, objective_options
@@ -49,12 +62,16 @@ from sslcli.workflows.training.resume import Resume
 
 FLOAT_BYTES = 4
 MOST_SHOWN = 3  # held-out samples, at every evaluation
-SPLIT_SEED = 0  # not the run's: two seeds are compared on the same held-out documents, and a run that goes on keeps them
+# not the run's: two seeds are compared on the same held-out documents, and a run that goes on keeps
+# them
+SPLIT_SEED = 0
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """`settings` are complete: every field that was left open is decided. `head`: whether it is kept or new, in words."""
+    """`settings` are complete: every field that was left open is decided. `head`: whether it is
+    kept or new, in words.
+    """
 
     settings: PretrainSettings
     tokenizer: Tokenizer | None
@@ -68,15 +85,31 @@ class Prepared:
     head: str = NEW
 
     def shown_samples(self, rng: Rng) -> tuple[Sequence[int], Sequence[Sample]]:
-        """The numbers of a few held-out samples, evenly over all of them, and the samples: what a run shows while it learns."""
+        """The numbers of a few held-out samples, evenly over all of them, and the samples: what a
+        run shows while it learns.
+        """
         count = min(MOST_SHOWN, len(self.evaluation))
         numbers = [int(number) for number in np.linspace(0, len(self.evaluation) - 1, count)]
         return numbers, [self.evaluation.sample(number, rng.sample(number)) for number in numbers]
 
-    def loader(self, micro_batch_size: int | None, process_group: ProcessGroup = ALONE, pinned: bool = False) -> Loader:
+    def loader(
+        self,
+        micro_batch_size: int | None,
+        process_group: ProcessGroup = ALONE,
+        pinned: bool = False,
+    ) -> Loader:
         """Return the training loader."""
         training, train = self.settings.training, self.train
-        return training_loader(train.sample, self.collator, train.lengths, training, micro_batch_size, process_group, pinned, self.mixture)
+        return training_loader(
+            train.sample,
+            self.collator,
+            train.lengths,
+            training,
+            micro_batch_size,
+            process_group,
+            pinned,
+            self.mixture,
+        )
 
     @cached_property
     def mixture(self) -> Mixture | None:
@@ -90,17 +123,34 @@ class Prepared:
         parts = self.evaluation.languages
         if len(parts) < 2 or self.collator.couples:
             return {"": self.evaluation_loader(process_group)}
-        return {language: self.evaluation_loader(process_group, numbers) for language, numbers in parts.items()}
+        return {
+            language: self.evaluation_loader(process_group, numbers)
+            for language, numbers in parts.items()
+        }
 
-    def evaluation_loader(self, process_group: ProcessGroup = ALONE, among: np.ndarray | None = None) -> Loader:
+    def evaluation_loader(
+        self, process_group: ProcessGroup = ALONE, among: np.ndarray | None = None
+    ) -> Loader:
         """Return the loader of the held-out samples, or of those `among` them."""
         training = self.settings.training
-        sampler = Sampler(self.evaluation.lengths, training.batch_size, training.batch_unit, training.seed, shuffle=False, among=among)
+        sampler = Sampler(
+            self.evaluation.lengths,
+            training.batch_size,
+            training.batch_unit,
+            training.seed,
+            shuffle=False,
+            among=among,
+        )
         return Loader(
-            self.evaluation.sample, self.collator, sampler,
-            seed=training.seed, unit=training.batch_unit, micro_batch_size=training.micro_batch_size,
-            epoch=EVALUATION, process_group=process_group,
-        )  # fmt: skip
+            self.evaluation.sample,
+            self.collator,
+            sampler,
+            seed=training.seed,
+            unit=training.batch_unit,
+            micro_batch_size=training.micro_batch_size,
+            epoch=EVALUATION,
+            process_group=process_group,
+        )
 
 
 def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say = quiet) -> Prepared:
@@ -112,7 +162,11 @@ def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say =
     classes = objective_classes(settings.objective)
     options = objective_options(classes, settings.options)
     modality = refuse_unread({name: cls.modalities for name, cls in classes.items()}, settings.data)
-    pretrained = load_pretrained(decided(settings.model.source, FOUNDATION)[0]) if settings.model.source else None
+    pretrained = (
+        load_pretrained(decided(settings.model.source, FOUNDATION)[0])
+        if settings.model.source
+        else None
+    )
     refuse_untrained_backbone(settings)
     wanted = _tokenizer_settings(settings.tokenizer, classes, pretrained)
     learnt = None if resume is None else resume.tokenizer
@@ -121,7 +175,11 @@ def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say =
     shards = shards_for(settings.data, wanted, cache_folder(), learnt, say)
     refuse_missing_tokens(classes, shards.tokenizer, _hint_for(classes))
     corpus = Corpus.open(shards.folder, settings.data.sequence_tokens, settings.data.unit)
-    shape = pretrained.settings if pretrained is not None else _shape(settings, architecture_for(classes), shards.tokenizer, corpus)
+    shape = (
+        pretrained.settings
+        if pretrained is not None
+        else _shape(settings, architecture_for(classes), shards.tokenizer, corpus)
+    )
     _refuse_misfit(settings, classes, shape)
     _refuse_strange_data(shards.tokenizer, (corpus,), shape)
     _refuse_giant(shape, settings.hardware.device)
@@ -137,15 +195,30 @@ def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say =
     _refuse_long(train, evaluation, shape)
     fingerprint = f"{train.corpus.fingerprint}-{evaluation.corpus.fingerprint}"
     evaluation = _drawn(evaluation, settings.training.eval_samples)
-    learner, head = _learner(lambda: build_objective(classes, options, context), shape, settings, pretrained)
+    learner, head = _learner(
+        lambda: build_objective(classes, options, context), shape, settings, pretrained
+    )
     notes = [*shards.notes, *(pretrained.notes if pretrained is not None else ())]
-    return Prepared(settings, tokenizer, learner, collator, train, evaluation, fingerprint, shards.report, notes, head)
+    return Prepared(
+        settings,
+        tokenizer,
+        learner,
+        collator,
+        train,
+        evaluation,
+        fingerprint,
+        shards.report,
+        notes,
+        head,
+    )
 
 
 def _tokenizer_settings(
     asked: TokenizerSettings, classes: Mapping[str, type[Objective]], pretrained: Pretrained | None
 ) -> TokenizerSettings:
-    """A model that is trained further keeps its tokenizer; a new one learns the pieces that suit its architecture."""
+    """A model that is trained further keeps its tokenizer; a new one learns the pieces that suit
+    its architecture.
+    """
     found = with_tokenizer_of_run(asked)
     source, kind = found.source, found.kind
     if pretrained is not None and source is None and pretrained.tokenizer_folder is not None:
@@ -163,7 +236,8 @@ def _completed(
     pretrained: Pretrained | None,
 ) -> PretrainSettings:
     """With everything that data and model decide; nothing of it changes from here on."""
-    source = None if pretrained is None else str(pretrained.folder.resolve())  # "@latest" will mean another run tomorrow
+    # "@latest" will mean another run tomorrow
+    source = None if pretrained is None else str(pretrained.folder.resolve())
     decided_here = {
         "model": asked.model.model_copy(update={"shape": shape.model_dump(), "source": source}),
         "options": {name: part.model_dump(mode="json") for name, part in options.items()},
@@ -172,8 +246,12 @@ def _completed(
     return asked.model_copy(update=decided_here)
 
 
-def _refuse_known_tokenizer(classes: Mapping[str, type[Objective]], data: DataSettings, tokenizer: TokenizerSettings) -> None:
-    """Raises UsageError where a tokenizer that is given, or one that is to be learnt, lacks a special token: before data is read."""
+def _refuse_known_tokenizer(
+    classes: Mapping[str, type[Objective]], data: DataSettings, tokenizer: TokenizerSettings
+) -> None:
+    """Raises UsageError where a tokenizer that is given, or one that is to be learnt, lacks a
+    special token: before data is read.
+    """
     source, kind = tokenizer.source, tokenizer.kind
     hint = _hint_for(classes)
     if any(is_shards(reference) for reference in data.train):
@@ -194,66 +272,109 @@ def _ending_as(
     source: str | None,
     tokenizer: Tokenizer | None,
 ) -> Tokenizer | None:
-    """A model that is trained further with its own tokenizer ends texts at the tokens that it did."""
-    if tokenizer is None or pretrained is None or pretrained.tokenizer_folder is None or source is None:
+    """A model that is trained further with its own tokenizer ends texts at the tokens that it
+    did.
+    """
+    if (
+        tokenizer is None
+        or pretrained is None
+        or pretrained.tokenizer_folder is None
+        or source is None
+    ):
         return tokenizer
     if Path(source).resolve() != pretrained.tokenizer_folder.resolve():
         return tokenizer
     return tokenizer.ending_at(pretrained.tokenizer().ends)
 
 
-def _refuse_misfit(settings: PretrainSettings, classes: Mapping[str, type[Objective]], shape: TransformerSettings) -> None:
+def _refuse_misfit(
+    settings: PretrainSettings, classes: Mapping[str, type[Objective]], shape: TransformerSettings
+) -> None:
     """Raises UsageError where the model is of the wrong kind or too short for the sequences."""
     hint = "choose another --arch, --model or --objective"
     refuse_other_architecture(classes, shape.architecture, "the model", hint)
     wanted = settings.data.sequence_tokens
     if wanted > shape.longest_tokens and shape.positions == "learned":
         raise UsageError(
-            f"sequences of {wanted} tokens are longer than the {shape.longest_tokens} positions of the model",
+            (
+                f"sequences of {wanted} tokens are longer than "
+                f"the {shape.longest_tokens} positions of the model"
+            ),
             f"use --seq-len {shape.longest_tokens}, or --set model.shape.longest_tokens={wanted}",
         )
 
 
-def _refuse_strange_data(tokenizer: Tokenizer | None, corpora: Sequence[Corpus], shape: TransformerSettings) -> None:
-    """Raises UsageError where the tokenizer has tokens that the model has no row for, or rows have another width than it reads."""
+def _refuse_strange_data(
+    tokenizer: Tokenizer | None, corpora: Sequence[Corpus], shape: TransformerSettings
+) -> None:
+    """Raises UsageError where the tokenizer has tokens that the model has no row for, or rows have
+    another width than it reads.
+    """
     if tokenizer is None:
-        if wrong := next((corpus for corpus in corpora if shape.row_features != prod(corpus.row_shape)), None):
+        if wrong := next(
+            (corpus for corpus in corpora if shape.row_features != prod(corpus.row_shape)), None
+        ):
             reads = f"rows of {shape.row_features} numbers" if shape.row_features else "no rows"
             raise UsageError(
-                f"the rows in {wrong.folder} have {prod(wrong.row_shape)} numbers, and the model reads {reads}",
+                (
+                    f"the rows in {wrong.folder} have {prod(wrong.row_shape)} "
+                    f"numbers, and the model reads {reads}"
+                ),
                 "choose other data, or another --model",
             )
         return
     if tokenizer.size > shape.vocabulary:
         raise UsageError(
-            f"the tokenizer has {tokenizer.size:,} tokens, and the model knows {shape.vocabulary:,}",
+            (
+                f"the tokenizer has {tokenizer.size:,} tokens, "
+                f"and the model knows {shape.vocabulary:,}"
+            ),
             "they do not belong together; leave out --tokenizer-from, or model.shape.vocabulary",
         )
 
 
 def _refuse_long(train: SampleSource, evaluation: SampleSource, shape: TransformerSettings) -> None:
-    """Raises UsageError where an array document has more rows than the model has positions; text is cut to fit."""
+    """Raises UsageError where an array document has more rows than the model has positions; text is
+    cut to fit.
+    """
     longest = max(int(source.lengths.max()) for source in (train, evaluation))
-    if train.corpus.modality != "text" and shape.positions == "learned" and longest > shape.longest_tokens:
+    if (
+        train.corpus.modality != "text"
+        and shape.positions == "learned"
+        and longest > shape.longest_tokens
+    ):
         raise UsageError(
-            f"a document has {longest} rows, and the model has positions for {shape.longest_tokens}",
+            (
+                f"a document has {longest} rows, and the model "
+                f"has positions for {shape.longest_tokens}"
+            ),
             f"use --set model.shape.longest_tokens={longest}",
         )
 
 
 def _refuse_giant(shape: TransformerSettings, device: str) -> None:
-    """Raises UsageError where this machine cannot hold the model: its weights, or on a CPU all that training keeps of it."""
+    """Raises UsageError where this machine cannot hold the model: its weights, or on a CPU all that
+    training keeps of it.
+    """
     trains_here = device == "cpu" or not torch.cuda.is_available()
     needed = training_bytes(shape) if trains_here else FLOAT_BYTES * parameters(shape)
     there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > there:
         raise UsageError(
-            f"a model of {parameters(shape):,} parameters needs {needed / 2**30:,.1f} GiB, and this machine has {there / 2**30:,.1f}",
+            (
+                f"a model of {parameters(shape):,} parameters needs "
+                f"{needed / 2**30:,.1f} GiB, and this machine has {there / 2**30:,.1f}"
+            ),
             "choose a smaller --arch, or smaller model.shape settings",
         )
 
 
-def _shape(settings: PretrainSettings, architecture: Architecture, tokenizer: Tokenizer | None, corpus: Corpus) -> TransformerSettings:
+def _shape(
+    settings: PretrainSettings,
+    architecture: Architecture,
+    tokenizer: Tokenizer | None,
+    corpus: Corpus,
+) -> TransformerSettings:
     """The preset with the differences from the run file, for the tokens or the rows of the data."""
     name = settings.model.preset or "mini"
     overrides: dict[str, Any] = {"vocabulary": 0 if tokenizer is None else tokenizer.size}
@@ -261,30 +382,50 @@ def _shape(settings: PretrainSettings, architecture: Architecture, tokenizer: To
         overrides["row_features"] = prod(corpus.row_shape)
     overrides |= settings.model.shape
     try:
-        return preset(name, overrides.pop("architecture", architecture), overrides.pop("vocabulary"), **overrides)
+        return preset(
+            name,
+            overrides.pop("architecture", architecture),
+            overrides.pop("vocabulary"),
+            **overrides,
+        )
     except ValidationError as error:
-        raise ConfigError(problems_of(error, TransformerSettings, prefix="model.shape"), "") from error
+        raise ConfigError(
+            problems_of(error, TransformerSettings, prefix="model.shape"), ""
+        ) from error
 
 
-def _parts(corpus: Corpus, data: DataSettings, tokenizer: TokenizerSettings, shards: Tokenized, say: Say) -> tuple[Corpus, Corpus]:
-    """The samples to train on, and those that are held out of them or come from data of their own."""
+def _parts(
+    corpus: Corpus, data: DataSettings, tokenizer: TokenizerSettings, shards: Tokenized, say: Say
+) -> tuple[Corpus, Corpus]:
+    """The samples to train on, and those that are held out of them or come from data of their
+    own.
+    """
     if not data.evaluation:
         return corpus.split(data.held_out, SPLIT_SEED)
     taken = tokenizer.model_copy(update={"source": str(shards.folder)})
-    held_out = shards_for(data.model_copy(update={"train": data.evaluation}), taken, cache_folder(), say=say)
+    held_out = shards_for(
+        data.model_copy(update={"train": data.evaluation}), taken, cache_folder(), say=say
+    )
     return corpus, Corpus.open(held_out.folder, data.sequence_tokens, data.unit)
 
 
 def _drawn(source: SampleSource, count: int) -> SampleSource:
     """So many samples of all parts of the data, always the same ones, in their order."""
-    numbers = np.sort(permuted(np.arange(min(count, len(source))), len(source), name_key("evaluation")))
+    numbers = np.sort(
+        permuted(np.arange(min(count, len(source))), len(source), name_key("evaluation"))
+    )
     return source.some(numbers)
 
 
 def _learner(
-    build: Callable[[], Objective], shape: TransformerSettings, settings: PretrainSettings, pretrained: Pretrained | None
+    build: Callable[[], Objective],
+    shape: TransformerSettings,
+    settings: PretrainSettings,
+    pretrained: Pretrained | None,
 ) -> tuple[Learner, str]:
-    """And whether its head is kept or new. Raises UsageError where the backbone is not to learn, and nothing else can."""
+    """And whether its head is kept or new. Raises UsageError where the backbone is not to learn,
+    and nothing else can.
+    """
     backbone, objective = from_seed(build, shape, settings.training.seed)
     head = NEW
     if pretrained is not None:
@@ -294,6 +435,10 @@ def _learner(
     learner = Learner(backbone, objective)
     if not learner.trained_parameters():
         raise UsageError(
-            f"'{settings.objective}' has nothing of its own to train: its head is the model's embedding matrix", "leave out --train head"
+            (
+                f"'{settings.objective}' has nothing of its own to "
+                "train: its head is the model's embedding matrix"
+            ),
+            "leave out --train head",
         )
     return learner, head

@@ -34,14 +34,31 @@ from sslcli.workflows.training.run import RunResult, run_job
 
 
 def pretrain(
-    settings: PretrainSettings, *, resume: Resume | None = None, overwrite: bool = False, observe: Observer, stopper: Stopper | None = None
+    settings: PretrainSettings,
+    *,
+    resume: Resume | None = None,
+    overwrite: bool = False,
+    observe: Observer,
+    stopper: Stopper | None = None,
 ) -> RunResult:
-    """Train to the end of the plan or until asked to stop, as `run_job` does. `settings` are resolved (see `resolve_pretraining`)."""
-    return run_job(settings, Pretraining.of, settings.objective, resume=resume, overwrite=overwrite, observe=observe, stopper=stopper)
+    """Train to the end of the plan or until asked to stop, as `run_job` does. `settings` are
+    resolved (see `resolve_pretraining`).
+    """
+    return run_job(
+        settings,
+        Pretraining.of,
+        settings.objective,
+        resume=resume,
+        overwrite=overwrite,
+        observe=observe,
+        stopper=stopper,
+    )
 
 
 def dry_run_pretrain(settings: PretrainSettings) -> tuple[Mapping[str, str], Report]:
-    """The header, and what the run will take in time, memory and disk, from three real steps. Writes no run folder."""
+    """The header, and what the run will take in time, memory and disk, from three real steps.
+    Writes no run folder.
+    """
     hardware, job = choose_hardware(settings.hardware), Pretraining(prepare(settings))
     plan = plan_for(settings.training, job.lengths)
     return job.header(plan, hardware, ALONE), prediction(job, plan, try_steps(job, hardware))
@@ -53,7 +70,10 @@ def show_batch(settings: PretrainSettings, count: int = 4) -> Report:
     loader, rng = prepared.loader(None), Rng(settings.training.seed, 0, progress=0.0)
     first = next(loader.sampler.batches(0))
     keys = first.keys[:count]
-    samples = [prepared.train.sample(int(number), rng.sample(int(key))) for number, key in zip(first.numbers, keys, strict=False)]
+    samples = [
+        prepared.train.sample(int(number), rng.sample(int(key)))
+        for number, key in zip(first.numbers, keys, strict=False)
+    ]
     return prepared.collator.show(prepared.collator.collate(collate(keys, samples), rng))
 
 
@@ -63,8 +83,16 @@ class Pretraining:
     kind = "pretrain"
 
     def __init__(self, prepared: Prepared) -> None:
-        self.prepared, self.settings, self.name = prepared, prepared.settings, prepared.settings.objective
-        self.tokenizer, self.learner, self.collator = prepared.tokenizer, prepared.learner, prepared.collator
+        self.prepared, self.settings, self.name = (
+            prepared,
+            prepared.settings,
+            prepared.settings.objective,
+        )
+        self.tokenizer, self.learner, self.collator = (
+            prepared.tokenizer,
+            prepared.learner,
+            prepared.collator,
+        )
         self.fingerprint, self.notes = prepared.fingerprint, prepared.notes
 
     @classmethod
@@ -82,7 +110,9 @@ class Pretraining:
         """Counted when they are first shown: by rank 0 alone."""
         return floors_of(self.prepared)
 
-    def loader(self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool) -> Loader:
+    def loader(
+        self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool
+    ) -> Loader:
         """Return the training loader."""
         return self.prepared.loader(micro_batch_size, process_group, pinned)
 
@@ -92,9 +122,13 @@ class Pretraining:
 
     def illustrate(self) -> Illustrate:
         """Return the function that makes examples at each evaluation."""
-        return illustrations(self.prepared) or restored_samples(self.prepared) or (lambda learner: ())
+        return (
+            illustrations(self.prepared) or restored_samples(self.prepared) or (lambda learner: ())
+        )
 
-    def header(self, plan: Plan, hardware: Hardware, process_group: ProcessGroup) -> Mapping[str, str]:
+    def header(
+        self, plan: Plan, hardware: Hardware, process_group: ProcessGroup
+    ) -> Mapping[str, str]:
         """Return title -> line of what is trained, for the start."""
         return header(self.prepared, plan, hardware, process_group)
 
@@ -108,7 +142,10 @@ class Pretraining:
 
     def facts(self) -> Mapping[str, Any]:
         """Return the n-gram baselines and the unit of the loss for run.json."""
-        return {"floors": self.floors.facts(), **({} if self.collator.loss_unit == "nats" else {"loss_unit": self.collator.loss_unit})}
+        return {
+            "floors": self.floors.facts(),
+            **({} if self.collator.loss_unit == "nats" else {"loss_unit": self.collator.loss_unit}),
+        }
 
     def conclude(self, folder: Path, hardware: Hardware, done: bool) -> Report:
         """Plot the loss curve, and return the last evaluation, each metric beside its baselines."""
@@ -121,18 +158,40 @@ class Pretraining:
         if last is None:
             return Report(notes=["nothing was evaluated"])
         parts = {"": last, **last.get("languages", {})}
-        scores = [score for language, figures in parts.items() for score in self._scores(figures, language)]
+        scores = [
+            score
+            for language, figures in parts.items()
+            for score in self._scores(figures, language)
+        ]
         return Report(f"held-out data at step {last['step']}", scores=scores)
 
     def _scores(self, figures: Mapping[str, Any], language: str) -> Iterator[Score]:
         """Losses and metrics of a language, or of all held-out data where none is named."""
-        counts, terms, reached = figures.get("counts", {}), figures["terms"], self.floors.of(language)
+        counts, terms, reached = (
+            figures.get("counts", {}),
+            figures["terms"],
+            self.floors.of(language),
+        )
         suffix = f" {printable(language)}" if language else ""
         for term, value in terms.items():
             name = f"held-out loss of {term}" if len(terms) > 1 else "held-out loss"
             baselines = reached.losses if term == self.floors.term else {}
             unit = unit_of(self.collator, term)
-            yield Score(name + suffix, value, unit, higher_is_better=False, count=counts.get(term, 0), baselines=baselines)
+            yield Score(
+                name + suffix,
+                value,
+                unit,
+                higher_is_better=False,
+                count=counts.get(term, 0),
+                baselines=baselines,
+            )
         for name, value in figures["metrics"].items():
             baselines = reached.accuracies if name == self.floors.accuracy_metric else {}
-            yield Score(name + suffix, value, "", higher_is_better(name), counts.get(name, 0), baselines=baselines)
+            yield Score(
+                name + suffix,
+                value,
+                "",
+                higher_is_better(name),
+                counts.get(name, 0),
+                baselines=baselines,
+            )

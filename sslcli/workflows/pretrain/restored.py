@@ -17,7 +17,9 @@ MOST_CHARACTERS, MOST_NUMBERS = 160, 8  # of one sample, in a line
 
 
 def restored_samples(prepared: Prepared) -> Illustrate | None:
-    """The same samples, corrupted in the same way, at every evaluation; None where no part restores."""
+    """The same samples, corrupted in the same way, at every evaluation; None where no part
+    restores.
+    """
     name, part = next(with_ability(prepared.collator, Restores), (None, None))
     if part is None:
         return None
@@ -31,8 +33,16 @@ def restored_samples(prepared: Prepared) -> Illustrate | None:
     def illustrate(learner: Learner) -> Sequence[tuple[str, str]]:
         restoring = dict(with_ability(learner.learnable, Restores))[name]
         unit = f" {restoring.loss_unit}" if restoring.loss_unit else ""
-        found = restoring.restore(learner.backbone, to_device(own, next(learner.backbone.parameters()).device))
-        return [(_in_a_line(each.corrupted), f"{_in_a_line(each.restored)} (error {each.error:.3g}{unit})") for each in found]
+        found = restoring.restore(
+            learner.backbone, to_device(own, next(learner.backbone.parameters()).device)
+        )
+        return [
+            (
+                _in_a_line(each.corrupted),
+                f"{_in_a_line(each.restored)} (error {each.error:.3g}{unit})",
+            )
+            for each in found
+        ]
 
     return illustrate
 
@@ -42,5 +52,7 @@ def _in_a_line(content: str | np.ndarray) -> str:
     if isinstance(content, str):
         text = " ".join(content.split())
         return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]} ..."
-    means = [f"{value:.2f}" for value in content.reshape(len(content), -1).mean(axis=1)[:MOST_NUMBERS]]
+    means = [
+        f"{value:.2f}" for value in content.reshape(len(content), -1).mean(axis=1)[:MOST_NUMBERS]
+    ]
     return " ".join(means + ["..."] * (len(content) > MOST_NUMBERS))

@@ -9,7 +9,9 @@ from sslcli.engine.settings import HardwareSettings
 
 @dataclass(frozen=True)
 class Aim:
-    """A model to look into, and what it is looked at with: `data` and its `reader`, the run's own where nothing is said."""
+    """A model to look into, and what it is looked at with: `data` and its `reader`, the run's own
+    where nothing is said.
+    """
 
     reference: str
     data: Sequence[str] = ()

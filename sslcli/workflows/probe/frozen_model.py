@@ -19,7 +19,9 @@ from sslcli.progress import begin
 from sslcli.settings import PretrainSettings
 
 
-def load_frozen_model(reference: str, given: Sequence[str], hardware: Hardware, reader: str | None = None) -> FrozenModel:
+def load_frozen_model(
+    reference: str, given: Sequence[str], hardware: Hardware, reader: str | None = None
+) -> FrozenModel:
     """Load the model of a reference; `given` and its `reader`: data from the command line.
 
     Raises ModelError or UsageError if the reference is no model.
@@ -27,9 +29,17 @@ def load_frozen_model(reference: str, given: Sequence[str], hardware: Hardware, 
     return subject_of(load_pretrained(reference), given, hardware, reader)
 
 
-def subject_of(pretrained: Pretrained, given: Sequence[str], hardware: Hardware, reader: str | None = None) -> FrozenModel:
+def subject_of(
+    pretrained: Pretrained, given: Sequence[str], hardware: Hardware, reader: str | None = None
+) -> FrozenModel:
     """Return the frozen model of loaded weights."""
-    return _subject(pretrained, _references(pretrained, given, reader), hardware, pretrained.tokenizer(), with_stages=True)
+    return _subject(
+        pretrained,
+        _references(pretrained, given, reader),
+        hardware,
+        pretrained.tokenizer(),
+        with_stages=True,
+    )
 
 
 def _references(pretrained: Pretrained, given: Sequence[str], reader: str | None) -> References:
@@ -40,18 +50,29 @@ def _references(pretrained: Pretrained, given: Sequence[str], reader: str | None
 
 
 def _subject(
-    pretrained: Pretrained, probe_data: References, hardware: Hardware, tokenizer: Tokenizer, *, with_stages: bool = False
+    pretrained: Pretrained,
+    probe_data: References,
+    hardware: Hardware,
+    tokenizer: Tokenizer,
+    *,
+    with_stages: bool = False,
 ) -> FrozenModel:
     backbone, learnable = _frozen(pretrained, hardware)
     run = None if pretrained.trained is None else pretrained.trained.folder
-    stages = partial(_stages, run, probe_data, hardware, tokenizer) if with_stages and run is not None else lambda: iter(())
+    stages = (
+        partial(_stages, run, probe_data, hardware, tokenizer)
+        if with_stages and run is not None
+        else lambda: iter(())
+    )
     step = None if run is None else step_of(pretrained.folder)
     name = str(pretrained.folder) if run is None or step is None else f"{run.name}, step {step:,}"
     return FrozenModel(name, step, backbone, tokenizer, learnable, probe_data, stages)
 
 
 def _frozen(pretrained: Pretrained, hardware: Hardware) -> tuple[Transformer, Learnable | None]:
-    if pretrained.head is None and (pretrained.trained is None or not isinstance(pretrained.trained.settings, PretrainSettings)):
+    if pretrained.head is None and (
+        pretrained.trained is None or not isinstance(pretrained.trained.settings, PretrainSettings)
+    ):
         backbone, learnable = Transformer(pretrained.settings), None
         backbone.load_state_dict(dict(pretrained.backbone))
     else:
@@ -62,12 +83,18 @@ def _frozen(pretrained: Pretrained, hardware: Hardware) -> tuple[Transformer, Le
     return backbone, learnable
 
 
-def _stages(run: Path, probe_data: References, hardware: Hardware, tokenizer: Tokenizer) -> Iterator[FrozenModel]:
+def _stages(
+    run: Path, probe_data: References, hardware: Hardware, tokenizer: Tokenizer
+) -> Iterator[FrozenModel]:
     """Each milestone in turn, and what came last, with `tokenizer` where theirs is equal to it.
 
     Raises UsageError where the run kept none.
     """
-    by_step = {step: folder for folder in (run / "milestones").glob("step-*") if (step := step_of(folder)) is not None}
+    by_step = {
+        step: folder
+        for folder in (run / "milestones").glob("step-*")
+        if (step := step_of(folder)) is not None
+    }
     if not by_step:
         raise UsageError(f"{run} kept no milestones", "pretrain with --milestones")
     last = load_pretrained(f"{run}:last")
@@ -76,5 +103,7 @@ def _stages(run: Path, probe_data: References, hardware: Hardware, tokenizer: To
         begin(f"milestone {number} of {len(by_step)}, step {step:,}")
         pretrained = load_pretrained(str(folder))
         own = pretrained.tokenizer()
-        yield _subject(pretrained, probe_data, hardware, tokenizer if own.hash == tokenizer.hash else own)
+        yield _subject(
+            pretrained, probe_data, hardware, tokenizer if own.hash == tokenizer.hash else own
+        )
     begin("")

@@ -1,4 +1,5 @@
-"""A model for whoever works with it in Python: its hidden states, its tokenizer, its settings, its parts.
+"""A model for whoever works with it in Python: its hidden states, its tokenizer, its settings, its
+parts.
 
 Letters: T tokens of a text, W words, N texts, D width.
 """
@@ -73,7 +74,9 @@ class LoadedModel:
 
     @property
     def learnable(self) -> Learnable | None:
-        """The torch module of the objective, with its head; None where there is none, or it is a task's."""
+        """The torch module of the objective, with its head; None where there is none, or it is a
+        task's.
+        """
         return self.frozen.learnable
 
     @property
@@ -99,8 +102,12 @@ class LoadedModel:
     @overload
     def hidden(self, texts: str, layer: int = ..., unit: Unit = ...) -> np.ndarray: ...
     @overload
-    def hidden(self, texts: Sequence[str], layer: int = ..., unit: Unit = ...) -> list[np.ndarray]: ...
-    def hidden(self, texts: str | Sequence[str], layer: int = -1, unit: Unit = "tokens") -> np.ndarray | list[np.ndarray]:
+    def hidden(
+        self, texts: Sequence[str], layer: int = ..., unit: Unit = ...
+    ) -> list[np.ndarray]: ...
+    def hidden(
+        self, texts: str | Sequence[str], layer: int = -1, unit: Unit = "tokens"
+    ) -> np.ndarray | list[np.ndarray]:
         """Hidden states, float32 [T, D] of a text, and a list of these for several texts.
 
         `layer`: 0 is what the embeddings give, -1 the last. `unit`: "tokens", a row for each of
@@ -144,7 +151,10 @@ class LoadedModel:
         return found
 
     def _of_words(self, texts: Sequence[str], layer: int) -> list[np.ndarray]:
-        uses = [[WordOccurrence(text, *match.span()) for match in re.finditer(r"\S+", text)] for text in texts]
+        uses = [
+            [WordOccurrence(text, *match.span()) for match in re.finditer(r"\S+", text)]
+            for text in texts
+        ]
         rows_WD = word_vectors(self.frozen, [use for own in uses for use in own], [layer])[layer]
         stops = np.cumsum([len(own) for own in uses])[:-1]
         return np.split(rows_WD, stops) if texts else []

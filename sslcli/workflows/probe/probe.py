@@ -33,8 +33,16 @@ class Looked:
     remarks: Sequence[str] = ()
 
 
-def probe(name: str, aim: Aim, options: Mapping[str, Any], *, folder: Path | None = None, writes: bool = True) -> Looked:
-    """Look into a model. Files go into `folder`; when not given, below the run, or below the runs folder.
+def probe(
+    name: str,
+    aim: Aim,
+    options: Mapping[str, Any],
+    *,
+    folder: Path | None = None,
+    writes: bool = True,
+) -> Looked:
+    """Look into a model. Files go into `folder`; when not given, below the run, or below the runs
+    folder.
 
     Raises ConfigError, DataError, ModelError, PluginError or UsageError.
     """
@@ -42,11 +50,17 @@ def probe(name: str, aim: Aim, options: Mapping[str, Any], *, folder: Path | Non
     asked = {"options": dict(options), "seed": aim.seed}
     key = question_key(("probes", name), asked, aim.reference, place, **aim.where)
     answer = recalled(key) or kept(key, look.look(name, aim, options))
-    return saved(answer, place, folder, aim.seed) if writes else Looked(answer.report, (), answer.remarks)
+    return (
+        saved(answer, place, folder, aim.seed)
+        if writes
+        else Looked(answer.report, (), answer.remarks)
+    )
 
 
 def saved(answer: Answer, place: WeightsRef, folder: Path | None, seed: int) -> Looked:
-    """Write the files of a report, where no folder is given into one of its own. Raises RunError where they cannot be written."""
+    """Write the files of a report, where no folder is given into one of its own. Raises RunError
+    where they cannot be written.
+    """
     caption = f"{answer.model} · seed {seed} · {shlex.join(['ssl', *command_line()[1:]])}"
     return Looked(
         answer.report,
@@ -56,10 +70,16 @@ def saved(answer: Answer, place: WeightsRef, folder: Path | None, seed: int) -> 
 
 
 def _free(folder: Path, caption: str) -> Path:
-    """The folder, or one beside it, that holds no answer to another question: only the same command replaces what it wrote."""
+    """The folder, or one beside it, that holds no answer to another question: only the same command
+    replaces what it wrote.
+    """
     names = chain([folder], (folder.with_name(f"{folder.name}-{number}") for number in count(2)))
     return next(each for each in names if caption_of(each) in (None, caption))
 
 
 def _folder(place: WeightsRef, stem: str) -> Path:
-    return (place.run / "probes" if place.run is not None else runs_folder() / "probes" / place.weights.name) / stem
+    return (
+        place.run / "probes"
+        if place.run is not None
+        else runs_folder() / "probes" / place.weights.name
+    ) / stem

@@ -1,4 +1,6 @@
-"""`ssl report`: all that is known of a run as sections of one page, out of its folder as it is: half-written, damaged or done."""
+"""`ssl report`: all that is known of a run as sections of one page, out of its folder as it is:
+half-written, damaged or done.
+"""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -87,7 +89,9 @@ def _measured(run: Run, lines: Sequence[Mapping[str, Any]], scores: Report) -> I
         pictures = [Picture(plot.title, "svg", curves_svg(plot)) for plot in plots]
         yield Section("Curves", Report(), pictures)
     elif run.kind != "suite":
-        yield Section("Curves", Report(notes=["nothing was measured yet: metrics.jsonl has no losses"]))
+        yield Section(
+            "Curves", Report(notes=["nothing was measured yet: metrics.jsonl has no losses"])
+        )
     samples = samples_of(lines)
     if samples is not None:
         yield Section("Samples", Report(tables=[samples]))
@@ -98,7 +102,12 @@ def _made(run: Run) -> Iterator[Section]:
     above = ("command", "floors: ")  # where these stand already
     rows = [row for row in readable_facts(run) if not row[0].startswith(above)]
     environment = [row for row in rows if row[0] in ENVIRONMENT]
-    yield Section("Facts", Report(tables=[Table("", ("what", "value"), [row for row in rows if row not in environment])]))
+    yield Section(
+        "Facts",
+        Report(
+            tables=[Table("", ("what", "value"), [row for row in rows if row not in environment])]
+        ),
+    )
     settings, problem = differing_settings(run), unreadable_settings(run)
     notes = [f"the settings cannot be read: {problem}"] if problem else []
     yield Section("Settings", Report(tables=[] if settings is None else [settings], notes=notes))
@@ -107,7 +116,9 @@ def _made(run: Run) -> Iterator[Section]:
 
 
 def _findings(run: Run) -> Iterator[Section]:
-    """What the run itself has written beside its scores: what it is beside others, confusions, the table of a suite."""
+    """What the run itself has written beside its scores: what it is beside others, confusions, the
+    table of a suite.
+    """
     if (run.folder / STUDY / REPORT).is_file():
         section = _section("Beside other starts", run.folder / STUDY, with_scores=False)
         yield replace(section, report=_without(section.report, _own_findings(run)))
@@ -152,12 +163,20 @@ def _section(title: str, folder: Path, with_scores: bool) -> Section:
     except DataError as error:
         return Section(title, Report(notes=[f"{error.message}: {error.hint}"]))
     found = saved.report
-    report = Report(found.title, found.scores if with_scores else (), found.tables, passages=found.passages, notes=found.notes)
+    report = Report(
+        found.title,
+        found.scores if with_scores else (),
+        found.tables,
+        passages=found.passages,
+        notes=found.notes,
+    )
     return Section(title, report, list(_pictures(saved)), saved.caption)
 
 
 def _pictures(saved: SavedReport) -> Iterator[Picture]:
-    """Each as the smaller of its files; but only SVG surely has Chinese labels, also where no font was at hand when it was drawn."""
+    """Each as the smaller of its files; but only SVG surely has Chinese labels, also where no font
+    was at hand when it was drawn.
+    """
     for picture in saved.pictures:
         files = {form: _content(saved.folder / f"{picture.name}.{form}") for form in ("svg", "png")}
         there = {form: content for form, content in files.items() if content}
@@ -196,4 +215,8 @@ def _fine_tuned(run: Run) -> Iterator[Section]:
 
 def _came_from(other: Run, folder: Path) -> bool:
     parent = other.facts.get("parent")
-    return isinstance(parent, str) and Path(parent).is_relative_to(folder) and other.folder.resolve() != folder
+    return (
+        isinstance(parent, str)
+        and Path(parent).is_relative_to(folder)
+        and other.folder.resolve() != folder
+    )

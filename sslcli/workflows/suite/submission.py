@@ -1,4 +1,6 @@
-"""The leaderboard's files of a suite: all that were written so far, and packed as soon as it would take them."""
+"""The leaderboard's files of a suite: all that were written so far, and packed as soon as it would
+take them.
+"""
 
 import zipfile
 from collections.abc import Mapping
@@ -18,7 +20,9 @@ def answers_in(folder: Path) -> dict[str, str]:
 
 
 def add_answers(suite: Suite, folder: Path, files: Mapping[str, str]) -> None:
-    """Write these beside those that are there, and the archive of all where the suite finds nothing wrong with them."""
+    """Write these beside those that are there, and the archive of all where the suite finds nothing
+    wrong with them.
+    """
     together = {**answers_in(folder), **files}
     with replaced(folder / SUBMISSION) as aside:
         for name, content in together.items():

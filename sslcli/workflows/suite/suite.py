@@ -1,7 +1,9 @@
-"""`ssl finetune SUITE`: every part of a suite with one set of settings and all seeds, one table, the leaderboard's files.
+"""`ssl finetune SUITE`: every part of a suite with one set of settings and all seeds, one table,
+the leaderboard's files.
 
 runs/NAME/          config.yaml (what was said), run.json, suite.json, table.csv, submission/
-runs/NAME-PART/     the run of a part, with the first seed; runs/NAME-PART-seedN/ those of the others
+runs/NAME-PART/     the run of a part, with the first seed; runs/NAME-PART-seedN/ those of the
+others
 """
 
 import shutil
@@ -20,7 +22,16 @@ from sslcli.datasets.labelled import examples_of, suite_of, suite_reference, tas
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.processes.rank import rank_and_size
 from sslcli.engine.stopping import Stopper, Stopping
-from sslcli.errors import Diverged, Interrupted, Preempted, RunError, SslError, StopRequest, UsageError, did_you_mean
+from sslcli.errors import (
+    Diverged,
+    Interrupted,
+    Preempted,
+    RunError,
+    SslError,
+    StopRequest,
+    UsageError,
+    did_you_mean,
+)
 from sslcli.folders import remove, write_atomically
 from sslcli.layers import Layer
 from sslcli.models.loading import decided_source
@@ -50,7 +61,9 @@ TABLE = "table.csv"
 
 @dataclass(frozen=True)
 class SuitePlan:
-    """`settings` hold for all parts alike; `data` is the suite's folder, `folder` where its results are written."""
+    """`settings` hold for all parts alike; `data` is the suite's folder, `folder` where its results
+    are written.
+    """
 
     name: str
     suite: Suite
@@ -67,13 +80,19 @@ class SuitePlan:
 
     def settings_for(self, part: SuitePart, variant: Variant) -> FinetuneSettings:
         """Return the fine-tuning settings of one part and variant."""
-        train, evaluation = (self.reference(part, split) for split in ("train", part.evaluations[0]))
+        train, evaluation = (
+            self.reference(part, split) for split in ("train", part.evaluations[0])
+        )
         changes = {
             "task": part.task,
             "options": dict(part.options),
             "best_by": self.best_by(part),
             "data": self.settings.data.model_copy(
-                update={"train": (train,), "evaluation": (evaluation,), "suite_options": self.settings.options}
+                update={
+                    "train": (train,),
+                    "evaluation": (evaluation,),
+                    "suite_options": self.settings.options,
+                }
             ),
         }
         return variant_settings(variant, self.settings.model_copy(update=changes))
@@ -87,22 +106,43 @@ class SuitePlan:
         return suite_reference(self.name, part.name, split, self.data)
 
 
-def planned(settings: FinetuneSettings, names: Sequence[str], seeds: Sequence[int], folder: Path) -> SuitePlan:
+def planned(
+    settings: FinetuneSettings, names: Sequence[str], seeds: Sequence[int], folder: Path
+) -> SuitePlan:
     """Resolve everything that is the same for all parts.
 
     Raises UsageError, ConfigError or DataError for what does not fit.
     """
     data = settings.data
-    if "train" not in data.model_fields_set or len(data.train) != 1 or not Path(data.train[0]).is_dir():
-        raise UsageError(f"{settings.task} needs the folder that its parts lie in", f"ssl finetune {settings.task} --data FOLDER")
+    if (
+        "train" not in data.model_fields_set
+        or len(data.train) != 1
+        or not Path(data.train[0]).is_dir()
+    ):
+        raise UsageError(
+            f"{settings.task} needs the folder that its parts lie in",
+            f"ssl finetune {settings.task} --data FOLDER",
+        )
     if data.evaluation or data.test:
-        raise UsageError(f"{settings.task} has its own held-out data", "leave out --eval-data and --test-data")
+        raise UsageError(
+            f"{settings.task} has its own held-out data", "leave out --eval-data and --test-data"
+        )
     suite = suite_of(settings.task, settings.options)
     parts = _chosen(suite.parts(Path(data.train[0])), names)
-    return SuitePlan(settings.task, suite, Path(data.train[0]), parts, seeds, _completed(settings, suite, parts), folder)
+    return SuitePlan(
+        settings.task,
+        suite,
+        Path(data.train[0]),
+        parts,
+        seeds,
+        _completed(settings, suite, parts),
+        folder,
+    )
 
 
-def resolve_suite(layers: Sequence[Layer], resume: Resume | None = None) -> ResolvedRun[FinetuneSettings]:
+def resolve_suite(
+    layers: Sequence[Layer], resume: Resume | None = None
+) -> ResolvedRun[FinetuneSettings]:
     """As `resolve_finetuning`, for a suite, which saves what was said and nothing else.
 
     Raises ConfigError naming what would make other runs of those that it has begun, UsageError for
@@ -111,7 +151,10 @@ def resolve_suite(layers: Sequence[Layer], resume: Resume | None = None) -> Reso
     saved = [] if resume is None else [read_layer(resume.folder / RUN_FILE)]
     found = resolve(FinetuneSettings, *saved, *layers)
     if found.settings.hardware.gpus is not None or rank_and_size()[1] > 1:
-        raise UsageError("several runs one after the other are not started in several processes", "leave out --gpus")
+        raise UsageError(
+            "several runs one after the other are not started in several processes",
+            "leave out --gpus",
+        )
     if resume is None:
         return ResolvedRun(found.settings, found.sources)
     with naming_sources(found.sources):
@@ -121,8 +164,12 @@ def resolve_suite(layers: Sequence[Layer], resume: Resume | None = None) -> Reso
     return ResolvedRun(asked, found.sources, resume)
 
 
-def plan_suite(run: ResolvedRun[FinetuneSettings], parts: Sequence[str] | None = None, seeds: int | None = None) -> SuitePlan:
-    """A suite that goes on keeps its parts, to which `parts` may add, and its number of seeds, where none is said."""
+def plan_suite(
+    run: ResolvedRun[FinetuneSettings], parts: Sequence[str] | None = None, seeds: int | None = None
+) -> SuitePlan:
+    """A suite that goes on keeps its parts, to which `parts` may add, and its number of seeds,
+    where none is said.
+    """
     settings, resume = run.settings, run.resume
     facts = read_facts(resume.folder) if resume is not None else {}
     first, begun = settings.training.seed, facts.get("parts", [])
@@ -147,13 +194,22 @@ def run_suite(plan: SuitePlan, watch: Watch, *, resuming: bool, overwrite: bool)
         except StopRequest as error:
             going.write_facts("stopped")
             hint = f"go on with: ssl finetune {plan.name} --resume {plan.folder}{going.more_time}"
-            raise type(error)(f"{error.message}; everything is saved in {plan.folder}", hint) from error
+            raise type(error)(
+                f"{error.message}; everything is saved in {plan.folder}", hint
+            ) from error
         except SslError as error:
-            if not (resuming or any(variant.folder.exists() for part in plan.parts for variant in plan.runs(part))):
+            if not (
+                resuming
+                or any(
+                    variant.folder.exists() for part in plan.parts for variant in plan.runs(part)
+                )
+            ):
                 shutil.rmtree(plan.folder, ignore_errors=True)  # nothing began
             else:
                 with suppress(RunError):
-                    going.write_facts("diverged" if isinstance(error, Diverged) else "failed", error.message)
+                    going.write_facts(
+                        "diverged" if isinstance(error, Diverged) else "failed", error.message
+                    )
             raise
         going.write_facts("done")
     return report
@@ -162,12 +218,26 @@ def run_suite(plan: SuitePlan, watch: Watch, *, resuming: bool, overwrite: bool)
 class _Suite:
     """One start of a suite."""
 
-    def __init__(self, plan: SuitePlan, watch: Watch, overwrite: bool, facts: dict[str, Any], scores: SuiteScores) -> None:
-        self.plan, self.watch, self.overwrite, self.facts, self.scores = plan, watch, overwrite, facts, scores
+    def __init__(
+        self,
+        plan: SuitePlan,
+        watch: Watch,
+        overwrite: bool,
+        facts: dict[str, Any],
+        scores: SuiteScores,
+    ) -> None:
+        self.plan, self.watch, self.overwrite, self.facts, self.scores = (
+            plan,
+            watch,
+            overwrite,
+            facts,
+            scores,
+        )
         self.hardware = choose_hardware(plan.settings.hardware)
         most = plan.settings.training.max_time
         self.deadline = None if most is None else time.monotonic() + most
-        self.more_time = ""  # what a line that goes on has to say, where the same limit would make no step
+        # what a line that goes on has to say, where the same limit would make no step
+        self.more_time = ""
         self.write_facts("running")
 
     def go(self) -> Report:
@@ -188,9 +258,15 @@ class _Suite:
         return whole
 
     def write_facts(self, status: str, reason: str = "") -> None:
-        done = sum(self.scores.has(part, seed) for part in self.plan.parts for seed in self.plan.seeds)
+        done = sum(
+            self.scores.has(part, seed) for part in self.plan.parts for seed in self.plan.seeds
+        )
         counts = {"step": done, "total_steps": len(self.plan.parts) * len(self.plan.seeds)}
-        ended = {} if status == "running" else {"ended": now(), **({"reason": reason} if reason else {})}
+        ended = (
+            {}
+            if status == "running"
+            else {"ended": now(), **({"reason": reason} if reason else {})}
+        )
         write_facts(self.plan.folder, {**self.facts, **counts, "status": status, **ended})
 
     def _run(self, part: SuitePart, variant: Variant) -> None:
@@ -206,22 +282,41 @@ class _Suite:
             raise Stopping(result.outcome.reason)
         reports = {part.evaluations[0]: result.report}
         with Stopper(), stopping_at_once():
-            reports |= {split: self._evaluated(part, split, variant.folder) for split in part.evaluations[1:]}
-        scores, counts = ({split: getattr(report, name) for split, report in reports.items()} for name in ("scores", "counts"))
+            reports |= {
+                split: self._evaluated(part, split, variant.folder)
+                for split in part.evaluations[1:]
+            }
+        scores, counts = (
+            {split: getattr(report, name) for split, report in reports.items()}
+            for name in ("scores", "counts")
+        )
         self.scores.add(part.name, variant.seed, PartScores(str(variant.folder), scores, counts))
 
-    def _trained(self, part: SuitePart, variant: Variant, settings: FinetuneSettings, stopper: Stopper, begun: bool) -> RunResult:
+    def _trained(
+        self,
+        part: SuitePart,
+        variant: Variant,
+        settings: FinetuneSettings,
+        stopper: Stopper,
+        begun: bool,
+    ) -> RunResult:
         resume = Resume(variant.folder) if begun else None
         if resume is not None:
             settings = continued_finetuning(resume, settings)
         overwrite = self.overwrite and resume is None
         with self.watch(f"ssl · finetune · {part.name} · seed {variant.seed}") as observe:
-            return finetune(settings, resume=resume, overwrite=overwrite, observe=observe, stopper=stopper)
+            return finetune(
+                settings, resume=resume, overwrite=overwrite, observe=observe, stopper=stopper
+            )
 
     def _evaluated(self, part: SuitePart, split: str, run: Path) -> Report:
-        """Of the best checkpoint; its answers are kept beside those that the run itself has written."""
+        """Of the best checkpoint; its answers are kept beside those that the run itself has
+        written.
+        """
         data = self._data(part, split, self.plan.settings.data.skip_bad_records)
-        found = evaluate(str(run), part.task, AnswerSettings(data=data, hardware=self.plan.settings.hardware))
+        found = evaluate(
+            str(run), part.task, AnswerSettings(data=data, hardware=self.plan.settings.hardware)
+        )
         (run / split).mkdir(exist_ok=True)
         write_evaluation(found, run / split)
         return found.report
@@ -265,7 +360,10 @@ class _Suite:
             for split, counts in reached.counts.items():
                 if cut := counts.get(CUT):
                     examples = f"{cut:,} of {counts['examples']:,} examples"
-                    yield f"{part.name}/{split}: {examples} were cut at the model's length (--seq-len)"
+                    yield (
+                        f"{part.name}/{split}: {examples} were "
+                        "cut at the model's length (--seq-len)"
+                    )
 
     def _remarks(self) -> list[str]:
         epochs, most = self.plan.settings.training.epochs, self.plan.suite.epochs
@@ -274,8 +372,19 @@ class _Suite:
         submission = self.plan.folder / SUBMISSION
         return [
             *self._cuts(),
-            *([f"{epochs:g} epochs leave the protocol of {self.plan.name}, which has {most:g} at most"] if beyond else []),
-            f"{submission} is no whole submission: {'; '.join(refusals)}" if refusals else f"the leaderboard takes {submission / ARCHIVE}",
+            *(
+                [
+                    (
+                        f"{epochs:g} epochs leave the protocol of "
+                        f"{self.plan.name}, which has {most:g} at most"
+                    )
+                ]
+                if beyond
+                else []
+            ),
+            f"{submission} is no whole submission: {'; '.join(refusals)}"
+            if refusals
+            else f"the leaderboard takes {submission / ARCHIVE}",
         ]
 
 
@@ -295,12 +404,17 @@ def _chosen(parts: Sequence[SuitePart], names: Sequence[str]) -> Sequence[SuiteP
     there = [part.name for part in parts]
     for name in names:
         if name.lower() not in there:
-            raise UsageError(f"there is no part '{name}' in the data", did_you_mean(name.lower(), there) or f"there are {', '.join(there)}")
+            raise UsageError(
+                f"there is no part '{name}' in the data",
+                did_you_mean(name.lower(), there) or f"there are {', '.join(there)}",
+            )
     wanted = {name.lower() for name in names}
     return [part for part in parts if part.name in wanted or not names]
 
 
-def _completed(settings: FinetuneSettings, suite: Suite, parts: Sequence[SuitePart]) -> FinetuneSettings:
+def _completed(
+    settings: FinetuneSettings, suite: Suite, parts: Sequence[SuitePart]
+) -> FinetuneSettings:
     """All parts start from one model, which "@latest" would not be after the first of them."""
     training = settings.training
     if training.max_steps is None and training.epochs is None and suite.epochs is not None:
@@ -318,7 +432,9 @@ def _begun(plan: SuitePlan, resuming: bool) -> tuple[dict[str, Any], SuiteScores
             remove(plan.folder / name)
         write_atomically(plan.folder / RUN_FILE, write_yaml(plan.settings, only_said=True))
     facts = {
-        **environment(), "kind": "suite", "objective": plan.name, "command": command_line(), "started": now(),
-        "parts": [part.name for part in plan.parts], "seeds": len(plan.seeds), "parent": plan.settings.model.source,
+        **environment(), "kind": "suite", "objective": plan.name, "command": command_line(),
+        "started": now(),
+        "parts": [part.name for part in plan.parts], "seeds": len(plan.seeds),
+        "parent": plan.settings.model.source,
     }  # fmt: skip
     return facts, SuiteScores.load(plan.folder)

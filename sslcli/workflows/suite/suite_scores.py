@@ -29,7 +29,9 @@ class PartScores:
 
 @dataclass
 class SuiteScores:
-    """`runs`: part -> seed -> what it reached. `answered`: the part's run whose answers to the tests are written."""
+    """`runs`: part -> seed -> what it reached. `answered`: the part's run whose answers to the
+    tests are written.
+    """
 
     path: Path
     runs: dict[str, dict[int, PartScores]] = field(default_factory=dict)
@@ -43,16 +45,23 @@ class SuiteScores:
             if not path.exists():
                 return cls(path)
             saved = plainfiles.read_whole_json(path)
-            runs = {part: {int(seed): _reached(one) for seed, one in seeds.items()} for part, seeds in saved["runs"].items()}
+            runs = {
+                part: {int(seed): _reached(one) for seed, one in seeds.items()}
+                for part, seeds in saved["runs"].items()
+            }
             return cls(path, runs, dict(saved["answered"]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(
-                f"{path} cannot be read: {plainfiles.reason(error)}", "remove it: the runs are kept, and are only scored again"
+                f"{path} cannot be read: {plainfiles.reason(error)}",
+                "remove it: the runs are kept, and are only scored again",
             ) from error
 
     def save(self) -> None:
         """Write suite.json atomically."""
-        runs = {part: {str(seed): asdict(one) for seed, one in seeds.items()} for part, seeds in self.runs.items()}
+        runs = {
+            part: {str(seed): asdict(one) for seed, one in seeds.items()}
+            for part, seeds in self.runs.items()
+        }
         write_atomically(self.path, json.dumps({"runs": runs, "answered": self.answered}, indent=1))
 
     def add(self, part: str, seed: int, reached: PartScores) -> None:
@@ -67,17 +76,28 @@ class SuiteScores:
 
     def best(self, part: SuitePart, best_by: str, seeds: Sequence[int]) -> PartScores:
         """The run of the best scores on the part's first evaluation; of equal ones the first."""
-        return min((self.runs[part.name][seed] for seed in seeds), key=lambda one: cost_of(one.scores[part.evaluations[0]], best_by))
+        return min(
+            (self.runs[part.name][seed] for seed in seeds),
+            key=lambda one: cost_of(one.scores[part.evaluations[0]], best_by),
+        )
 
-    def by_evaluation(self, parts: Sequence[SuitePart], seeds: Sequence[int]) -> dict[str, dict[str, list[Sequence[Score]]]]:
+    def by_evaluation(
+        self, parts: Sequence[SuitePart], seeds: Sequence[int]
+    ) -> dict[str, dict[str, list[Sequence[Score]]]]:
         """part -> evaluation -> the scores of every seed."""
         return {
-            part.name: {split: [self.runs[part.name][seed].scores[split] for seed in seeds] for split in part.evaluations} for part in parts
+            part.name: {
+                split: [self.runs[part.name][seed].scores[split] for seed in seeds]
+                for split in part.evaluations
+            }
+            for part in parts
         }
 
 
 def _reached(saved: Mapping[str, Any]) -> PartScores:
-    scores = {split: [_score(score) for score in scores] for split, scores in saved["scores"].items()}
+    scores = {
+        split: [_score(score) for score in scores] for split, scores in saved["scores"].items()
+    }
     return PartScores(saved["run"], scores, saved.get("counts", {}))
 
 

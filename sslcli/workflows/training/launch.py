@@ -29,15 +29,21 @@ from sslcli.runs.run_folder import new_name
 from sslcli.settings import RunSettings
 from sslcli.workflows.training.resume import Resume
 
-torch_run, torch_elastic = Deferred("torch.distributed.run"), Deferred("torch.distributed.elastic.multiprocessing.api")
+torch_run, torch_elastic = (
+    Deferred("torch.distributed.run"),
+    Deferred("torch.distributed.elastic.multiprocessing.api"),
+)
 torch_errors = Deferred("torch.distributed.elastic.multiprocessing.errors")
-SECONDS_TO_SAVE = 180  # torchrun's own 30 may be too few for a checkpoint; but so long it also waits for a rank that hangs
+# torchrun's own 30 may be too few for a checkpoint; but so long it also waits for a rank that hangs
+SECONDS_TO_SAVE = 180
 SIGNALS = "SIGTERM,SIGINT,SIGUSR1"
 
 
 @dataclass(frozen=True)
 class Line:
-    """A command line as its processes are to have it: `words` are ours, `launcher_words` torchrun's."""
+    """A command line as its processes are to have it: `words` are ours, `launcher_words`
+    torchrun's.
+    """
 
     words: Sequence[str]
     launcher_words: Sequence[str] = ()
@@ -52,15 +58,20 @@ def launch_run(
     resume: Resume | None,
     say: Say,
 ) -> int | None:
-    """Start the processes that --gpus asks for, and give their exit code; None where this one is to train itself.
+    """Start the processes that --gpus asks for, and give their exit code; None where this one is to
+    train itself.
 
-    Raises what `launch` raises. All processes, and those that take the place of a lost one, must know one folder by name.
+    Raises what `launch` raises. All processes, and those that take the place of a lost one, must
+    know one folder by name.
     """
     processes = processes_to_start(hardware)
     if not processes:
         if line.launcher_words:
             raise UsageError(
-                f"'{line.launcher_words[0]}' follows -- and is for torchrun, which is not started here",
+                (
+                    f"'{line.launcher_words[0]}' follows -- and "
+                    "is for torchrun, which is not started here"
+                ),
                 "give --gpus 2 or more, or leave it out",
             )
         return None
@@ -88,10 +99,16 @@ def processes_to_start(settings: HardwareSettings) -> int:
     wanted = there if settings.gpus == "all" else int(settings.gpus)
     if settings.device == "cpu" or (settings.device == "auto" and not there):
         if settings.gpus == "all":
-            raise UsageError("--gpus all, and there is no GPU here", "give the number of processes, as in --gpus 2 --device cpu")
+            raise UsageError(
+                "--gpus all, and there is no GPU here",
+                "give the number of processes, as in --gpus 2 --device cpu",
+            )
         return wanted if wanted > 1 else 0
     if wanted > there:
-        raise UsageError(f"--gpus {wanted}, and this machine has {there}", "ssl doctor lists the devices; --device cpu shares the cores")
+        raise UsageError(
+            f"--gpus {wanted}, and this machine has {there}",
+            "ssl doctor lists the devices; --device cpu shares the cores",
+        )
     return wanted if wanted > 1 else 0
 
 
@@ -103,9 +120,11 @@ def launch(processes: int, folder: Path, line: Line) -> int:
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // processes)))
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(SECONDS_TO_SAVE))
-    os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")  # a store of its own for every restart, without stale addresses
+    # a store of its own for every restart, without stale addresses
+    os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
     if not line.verbose:
-        logging.disable(logging.CRITICAL)  # in this process, which only waits; its children say what happens to them
+        # in this process, which only waits; its children say what happens to them
+        logging.disable(logging.CRITICAL)
     os.environ[LAUNCHER] = str(os.getpid())
     before = read_facts(folder).get("started")
     given = [f"--nproc-per-node={processes}", *line.launcher_words]
@@ -129,11 +148,14 @@ def _launcher_settings(words: Sequence[str]) -> argparse.Namespace:
     said = io.StringIO()
     try:
         with redirect_stderr(said):
-            return torch_run.get_args_parser().parse_args([f"--signals-to-handle={SIGNALS}", *words])
+            return torch_run.get_args_parser().parse_args(
+                [f"--signals-to-handle={SIGNALS}", *words]
+            )
     except SystemExit as error:
         reason = said.getvalue().strip().rpartition("error: ")[2]
         raise UsageError(
-            f"torchrun does not take what follows --: {reason}", "python -m torch.distributed.run --help lists its options"
+            f"torchrun does not take what follows --: {reason}",
+            "python -m torch.distributed.run --help lists its options",
         ) from error
 
 
@@ -150,8 +172,15 @@ def _concluded(folder: Path, code: int, before: Any) -> int:
     if code == 0 and facts.get("status") == "stopped":
         return (Interrupted if facts.get("reason") == "interrupted" else Preempted).exit_code
     if code not in (0, 1, 2, 3, 75, 130):
-        command = f"ssl finetune {facts.get('objective', 'TASK')}" if facts.get("kind") == "finetune" else "ssl pretrain"
-        raise RunError("a process of the run was lost", f"what was saved before is kept; go on with: {command} --resume {folder}")
+        command = (
+            f"ssl finetune {facts.get('objective', 'TASK')}"
+            if facts.get("kind") == "finetune"
+            else "ssl pretrain"
+        )
+        raise RunError(
+            "a process of the run was lost",
+            f"what was saved before is kept; go on with: {command} --resume {folder}",
+        )
     return code
 
 

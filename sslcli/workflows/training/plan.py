@@ -38,31 +38,59 @@ FEWEST_STEPS_BETWEEN = 20  # two evaluations, where nothing else was said
 
 
 def plan_for(training: TrainingSettings, lengths: np.ndarray) -> Plan:
-    """Steps from `max_steps` or `epochs`. An epoch has as many as its last, shorter batches make; with batches in tokens,
-    whose number differs from epoch to epoch, the tokens over the batch, rounded up. `lengths` [n] of the training samples."""
+    """Steps from `max_steps` or `epochs`. An epoch has as many as its last, shorter batches make;
+    with batches in tokens, whose number differs from epoch to epoch, the tokens over the batch,
+    rounded up. `lengths` [n] of the training samples.
+    """
     size = int(lengths.sum()) if training.batch_unit == "tokens" else len(lengths)
-    steps = training.max_steps or max(1, math.ceil((training.epochs or 1.0) * math.ceil(size / training.batch_size)))
+    steps = training.max_steps or max(
+        1, math.ceil((training.epochs or 1.0) * math.ceil(size / training.batch_size))
+    )
     eval_every = training.eval_every or max(steps // 10, min(steps, FEWEST_STEPS_BETWEEN))
     save_every = training.save_every or eval_every
-    return Plan(steps, training.log_every, eval_every, save_every, training.milestones, training.seed, training.patience)
+    return Plan(
+        steps,
+        training.log_every,
+        eval_every,
+        save_every,
+        training.milestones,
+        training.seed,
+        training.patience,
+    )
 
 
-def header(prepared: Prepared, plan: Plan, hardware: Hardware, process_group: ProcessGroup = ALONE) -> dict[str, str]:
+def header(
+    prepared: Prepared, plan: Plan, hardware: Hardware, process_group: ProcessGroup = ALONE
+) -> dict[str, str]:
     """Title -> line: everything that was decided, in the order in which it is shown."""
     settings, shape = prepared.settings, prepared.learner.backbone.settings
     training = settings.training
-    tokens, unit = int(prepared.train.lengths.sum()), "tokens" if prepared.tokenizer is not None else "rows"
-    longest = settings.data.sequence_tokens if prepared.tokenizer is not None else int(prepared.train.lengths.max())
+    tokens, unit = (
+        int(prepared.train.lengths.sum()),
+        "tokens" if prepared.tokenizer is not None else "rows",
+    )
+    longest = (
+        settings.data.sequence_tokens
+        if prepared.tokenizer is not None
+        else int(prepared.train.lengths.max())
+    )
     micro = f" in parts of {training.micro_batch_size}" if training.micro_batch_size else ""
     return {
-        "model": f"{shape.architecture} · {parameters(shape) / 1e6:.2f} M parameters · {_layers(shape)} layers x {shape.width}"
-        f" · {_read_by(shape)} · " + (f"from {settings.model.source}" if settings.model.source else "new"),
-        "data": f"{', '.join(settings.data.train)} · {tokens:,} {unit} · {len(prepared.train):,} samples of at most"
+        "model": f"{shape.architecture} · {parameters(shape) / 1e6:.2f} "
+        f"M parameters · {_layers(shape)} layers x {shape.width}"
+        f" · {_read_by(shape)} · "
+        + (f"from {settings.model.source}" if settings.model.source else "new"),
+        "data": f"{', '.join(settings.data.train)} · {tokens:,} "
+        f"{unit} · {len(prepared.train):,} samples of at most"
         f" {longest} · {len(prepared.evaluation):,} held out",
         **_how_languages_are_mixed(prepared),
-        "objective": f"{settings.objective} · {described_options(prepared)}{_what_learns(prepared)}",
+        "objective": (
+            f"{settings.objective} · {described_options(prepared)}{_what_learns(prepared)}"
+        ),
         **({"head": prepared.head} if settings.model.source else {}),
-        "batch": f"{training.batch_size:,} {training.batch_unit}{micro} · {plan.total_steps:,} steps",
+        "batch": (
+            f"{training.batch_size:,} {training.batch_unit}{micro} · {plan.total_steps:,} steps"
+        ),
         **how_it_is_trained(settings, prepared.learner, plan, hardware, process_group),
     }
 
@@ -72,11 +100,17 @@ def _layers(shape: TransformerSettings) -> str:
 
 
 def _read_by(shape: TransformerSettings) -> str:
-    return f"rows of {shape.row_features}" if shape.row_features else f"vocabulary {shape.vocabulary:,}"
+    return (
+        f"rows of {shape.row_features}"
+        if shape.row_features
+        else f"vocabulary {shape.vocabulary:,}"
+    )
 
 
 def _how_languages_are_mixed(prepared: Prepared) -> dict[str, str]:
-    """Shares of the draws, beside those of the samples where they differ; nothing to say of one language."""
+    """Shares of the draws, beside those of the samples where they differ; nothing to say of one
+    language.
+    """
     members, mixture = prepared.train.languages, prepared.mixture
     if len(members) < 2:
         return {}
@@ -84,11 +118,18 @@ def _how_languages_are_mixed(prepared: Prepared) -> dict[str, str]:
     if mixture is None:
         return {"languages": f"{there}, as they lie"}
     drawn = _shares(dict(zip(members, mixture.draws_L.tolist(), strict=True)))
-    return {"languages": f"{drawn} (exponent {prepared.settings.data.language_exponent:g}; of the data {there})"}
+    return {
+        "languages": (
+            f"{drawn} (exponent {prepared.settings.data.language_exponent:g}; of the data {there})"
+        )
+    }
 
 
 def _shares(counts: Mapping[str, int]) -> str:
-    return " · ".join(f"{printable(name)} {100 * count / sum(counts.values()):.3g} %" for name, count in counts.items())
+    return " · ".join(
+        f"{printable(name)} {100 * count / sum(counts.values()):.3g} %"
+        for name, count in counts.items()
+    )
 
 
 def _what_learns(prepared: Prepared) -> str:
@@ -109,22 +150,36 @@ def how_it_is_trained(
     optimizer, schedule = settings.optimizer, settings.schedule
     space = disk_space(learner, optimizer, plan, settings.training.keep)
     return {
-        "optimizer": f"{optimizer.name} · lr {optimizer.rate:g} {schedule.name} · warm-up {warmup_steps(schedule, plan.total_steps)} steps"
+        "optimizer": f"{optimizer.name} · lr {optimizer.rate:g} {schedule.name} "
+        f"· warm-up {warmup_steps(schedule, plan.total_steps)} steps"
         f" · weight decay {optimizer.weight_decay:g} · clip {optimizer.clip:g}",
         "device": hardware.describe()
-        + (f" · {process_group.size} processes, {settings.hardware.parallel}" if process_group.size > 1 else ""),
+        + (
+            f" · {process_group.size} processes, {settings.hardware.parallel}"
+            if process_group.size > 1
+            else ""
+        ),
         "disk": space.describe(),
     }
 
 
 def warnings(prepared: Prepared, plan: Plan, hardware: Hardware) -> list[str]:
     """Return warnings for the user before a long wait."""
-    warmup, held_out = warmup_steps(prepared.settings.schedule, plan.total_steps), len(prepared.evaluation)
+    warmup, held_out = (
+        warmup_steps(prepared.settings.schedule, plan.total_steps),
+        len(prepared.evaluation),
+    )
     found = []
     if warmup >= plan.total_steps > 1:
-        found.append(f"warm-up takes {warmup} steps, and the run has {plan.total_steps}: the learning rate never reaches its peak")
+        found.append(
+            f"warm-up takes {warmup} steps, and the run has "
+            f"{plan.total_steps}: the learning rate never reaches its peak"
+        )
     if held_out < FEWEST_HELD_OUT_SAMPLES:
-        found.append(f"only {held_out} samples are held out, so their figures are coarse; give --eval-data, or raise data.held_out")
+        found.append(
+            f"only {held_out} samples are held out, so their figures "
+            "are coarse; give --eval-data, or raise data.held_out"
+        )
     return [*found, *_without_evaluation(prepared), *hardware_warnings(hardware)]
 
 
@@ -138,30 +193,43 @@ def _without_evaluation(prepared: Prepared) -> list[str]:
     if not missing or NOT_SAID in evaluated:
         return []
     known = ", ".join(map(printable, evaluated))
-    have = "has no held-out samples, so it is" if len(missing) == 1 else "have no held-out samples, so they are"
+    have = (
+        "has no held-out samples, so it is"
+        if len(missing) == 1
+        else "have no held-out samples, so they are"
+    )
     which = f"{', '.join(missing)} {have} not evaluated, and all metrics are of {known}"
     return [f"{which}; give --eval-data for each language, or raise data.held_out"]
 
 
 def hardware_warnings(hardware: Hardware) -> list[str]:
     """Warn of bf16 on a CPU that emulates it."""
-    emulated = "this CPU has no instructions for bf16 and works around it: --precision fp32 is several times faster here"
+    emulated = (
+        "this CPU has no instructions for bf16 and works around "
+        "it: --precision fp32 is several times faster here"
+    )
     return [emulated] if hardware.emulates_bf16() else []
 
 
 def described_options(prepared: Prepared) -> str:
     """The objective's options in one line."""
     return (
-        " · ".join(f"{name.replace('_', ' ')} {value}" for part in prepared.settings.options.values() for name, value in part.items())
+        " · ".join(
+            f"{name.replace('_', ' ')} {value}"
+            for part in prepared.settings.options.values()
+            for name, value in part.items()
+        )
         or "no options"
     )
 
 
 @dataclass(frozen=True)
 class StepTrial:
-    """`rows_per_step` are those that the backbone reads, each in company of `attended_rows`: all tokens, or what is visible.
+    """`rows_per_step` are those that the backbone reads, each in company of `attended_rows`: all
+    tokens, or what is visible.
 
-    `target_share`: targets of the language-model head, of these rows; 0 where there is no such head.
+    `target_share`: targets of the language-model head, of these rows; 0 where there is no such
+    head.
     """
 
     seconds_per_step: float
@@ -182,7 +250,9 @@ class Trainable(Protocol):
     def lengths(self) -> np.ndarray:
         """Lengths of the training samples [n], in tokens."""
 
-    def loader(self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool) -> Loader:
+    def loader(
+        self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool
+    ) -> Loader:
         """Return the training loader."""
 
 
@@ -190,9 +260,16 @@ def try_steps(job: Trainable, hardware: Hardware) -> StepTrial:
     """Three real updates on a learner that is thrown away afterwards, after one to warm up."""
     settings = job.settings
     learner = job.learner.to(hardware.device)
-    replica, optimizer = Replica(learner), Optimizer(learner.trained_parameters(), learner.groups(), settings.optimizer)
+    replica, optimizer = (
+        Replica(learner),
+        Optimizer(learner.trained_parameters(), learner.groups(), settings.optimizer),
+    )
     followers, seconds, tokens, targets, lengths = learner.followers(), [], [], [], []
-    for step, work in enumerate(islice(job.loader(settings.training.micro_batch_size, ALONE, False).steps(0), TRIAL_STEPS + 1)):
+    for step, work in enumerate(
+        islice(
+            job.loader(settings.training.micro_batch_size, ALONE, False).steps(0), TRIAL_STEPS + 1
+        )
+    ):
         start = time.perf_counter()
         for batch in work.batches:
             accumulate_gradients(replica, batch, work.counts, hardware)
@@ -210,7 +287,14 @@ def try_steps(job: Trainable, hardware: Hardware) -> StepTrial:
     attended = attended_tokens(np.asarray(lengths))
     has_head = any(isinstance(module, LanguageModelHead) for module in learner.learnable.modules())
     share = min(1.0, sum(targets) / rows) if has_head else 0.0
-    return StepTrial(sum(seconds[1:]) / TRIAL_STEPS, sum(tokens) / steps, rows / steps, attended, share, peak_memory_bytes(hardware))
+    return StepTrial(
+        sum(seconds[1:]) / TRIAL_STEPS,
+        sum(tokens) / steps,
+        rows / steps,
+        attended,
+        share,
+        peak_memory_bytes(hardware),
+    )
 
 
 def peak_memory_bytes(hardware: Hardware) -> int:
@@ -228,26 +312,43 @@ def prediction(job: Trainable, plan: Plan, trial: StepTrial) -> Report:
     flops = flops_per_token(shape, trial.attended_rows, trial.target_share) * trial.rows_per_step
     folders = f"{space.checkpoints} checkpoints, {space.milestones} milestones"
     rows: Mapping[str, str] = {
-        "parameters": f"{parameters(shape):,} of the backbone, {learnable_parameters(job.learner):,} of the head",
+        "parameters": (
+            f"{parameters(shape):,} of the backbone, "
+            f"{learnable_parameters(job.learner):,} of the head"
+        ),
         "step": f"{trial.seconds_per_step * 1e3:,.1f} ms (mean of {TRIAL_STEPS} real steps)",
         "tokens per second": f"{trial.tokens_per_step / trial.seconds_per_step:,.0f}",
-        "useful arithmetic": f"{flops / trial.seconds_per_step / 1e12:.3f} TFLOP/s{_counted(job.learner)}",
-        "training time": f"{duration(trial.seconds_per_step * plan.total_steps)} for {plan.total_steps:,} steps, without evaluation",
+        "useful arithmetic": (
+            f"{flops / trial.seconds_per_step / 1e12:.3f} TFLOP/s{_counted(job.learner)}"
+        ),
+        "training time": (
+            f"{duration(trial.seconds_per_step * plan.total_steps)} "
+            f"for {plan.total_steps:,} steps, without evaluation"
+        ),
         "memory": f"{trial.peak_bytes / 2**20:,.0f} MiB at the peak",
         "disk": f"{space.describe()}; {folders}",
     }
-    return Report("dry run: nothing is written", tables=[Table("prediction", ("what", "figure"), list(rows.items()))])
+    return Report(
+        "dry run: nothing is written",
+        tables=[Table("prediction", ("what", "figure"), list(rows.items()))],
+    )
 
 
 def _counted(learner: Learner) -> str:
     """What the arithmetic leaves out: all that is no pass of the backbone over its inputs."""
     if learner.backbone.settings.has_memory:
         return ", of the encoder alone"
-    return "" if isinstance(learner.learnable, Readout | ReadoutTask) else ", of one pass of the backbone alone"
+    return (
+        ""
+        if isinstance(learner.learnable, Readout | ReadoutTask)
+        else ", of one pass of the backbone alone"
+    )
 
 
 def attended_tokens(lengths: np.ndarray) -> float:
-    """The sequence length that attention pays for per token: the sum of squares over the sum of lengths."""
+    """The sequence length that attention pays for per token: the sum of squares over the sum of
+    lengths.
+    """
     lengths = lengths[:100_000].astype(float)
     return float((lengths**2).sum() / lengths.sum())
 

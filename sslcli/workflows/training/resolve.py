@@ -1,8 +1,9 @@
-"""The settings of a run, resolved once: by default < the recipe of the data < files < --set < flags.
+"""The settings of a run, resolved once: by default < the recipe of the data < files < --set <
+flags.
 
 A run that goes on has its own saved settings in the place of the first two, and may change few of
-them. Nobody resolves them again behind this: what is left open, as the width of a vocabulary that is
-not learnt yet, `prepare` and `Finetuning` complete, each in one place.
+them. Nobody resolves them again behind this: what is left open, as the width of a vocabulary that
+is not learnt yet, `prepare` and `Finetuning` complete, each in one place.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +34,9 @@ S = TypeVar("S", PretrainSettings, FinetuneSettings)
 
 @dataclass(frozen=True)
 class ResolvedRun(Generic[S]):
-    """`sources`: where each value that is not a default was said, by dotted key ("--lr", "a.yaml:12")."""
+    """`sources`: where each value that is not a default was said, by dotted key ("--lr",
+    "a.yaml:12").
+    """
 
     settings: S
     sources: Mapping[str, str]
@@ -43,12 +46,21 @@ class ResolvedRun(Generic[S]):
     def recommended(self) -> str:
         """ "optimizer.rate 0.003, ...": what the recipe of the data decided."""
         values = self.settings.model_dump()
-        decided = {key: _at(values, key) for key, source in self.sources.items() if source == RECIPE}
-        return ", ".join(f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}" for key, value in decided.items())
+        decided = {
+            key: _at(values, key) for key, source in self.sources.items() if source == RECIPE
+        }
+        return ", ".join(
+            f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
+            for key, value in decided.items()
+        )
 
 
-def resolve_pretraining(layers: Sequence[Layer], resume: Resume | None = None) -> ResolvedRun[PretrainSettings]:
-    """`layers`: what a caller says, the later the stronger. Raises ConfigError, UsageError or PluginError."""
+def resolve_pretraining(
+    layers: Sequence[Layer], resume: Resume | None = None
+) -> ResolvedRun[PretrainSettings]:
+    """`layers`: what a caller says, the later the stronger. Raises ConfigError, UsageError or
+    PluginError.
+    """
     if resume is not None:
         asked = resolve(PretrainSettings, *layers)
         with naming_sources(asked.sources):
@@ -56,14 +68,18 @@ def resolve_pretraining(layers: Sequence[Layer], resume: Resume | None = None) -
     found = _with_recipe(
         PretrainSettings,
         layers,
-        lambda asked, said: recipe_for(asked.data.train, asked.data.reader_options, asked.objective, said=said),
+        lambda asked, said: recipe_for(
+            asked.data.train, asked.data.reader_options, asked.objective, said=said
+        ),
     )
     with naming_sources(found.sources):
         objective_options(objective_classes(found.settings.objective), found.settings.options)
     return ResolvedRun(found.settings, found.sources)
 
 
-def resolve_finetuning(layers: Sequence[Layer], resume: Resume | None = None) -> ResolvedRun[FinetuneSettings]:
+def resolve_finetuning(
+    layers: Sequence[Layer], resume: Resume | None = None
+) -> ResolvedRun[FinetuneSettings]:
     """As `resolve_pretraining`, for a run on labelled data."""
     if resume is not None:
         asked = resolve(FinetuneSettings, *layers)
@@ -72,7 +88,9 @@ def resolve_finetuning(layers: Sequence[Layer], resume: Resume | None = None) ->
     found = _with_recipe(
         FinetuneSettings,
         layers,
-        lambda asked, said: recipe_for(asked.data.train, asked.data.reader_options, task=asked.task),
+        lambda asked, said: recipe_for(
+            asked.data.train, asked.data.reader_options, task=asked.task
+        ),
     )
     with naming_sources(found.sources):
         labelled.task_options(found.settings.task, found.settings.options)
@@ -86,7 +104,9 @@ def continued_finetuning(resume: Resume, asked: FinetuneSettings) -> FinetuneSet
         raise ConfigError([f"task was {saved.task!r} and would become {asked.task!r}"], NEW_RUN)
     asked = from_same_weights(asked, saved.model.source)
     options = labelled.task_options(saved.task, asked.options)
-    return continued(resume.folder, saved, asked, options.model_dump(mode="json", exclude_unset=True))
+    return continued(
+        resume.folder, saved, asked, options.model_dump(mode="json", exclude_unset=True)
+    )
 
 
 def _with_recipe(
@@ -94,7 +114,8 @@ def _with_recipe(
     layers: Sequence[Layer],
     recipe_of: Callable[[S, Mapping[str, Any]], Mapping[str, Any]],
 ) -> Resolved[S]:
-    """What was said over what is recommended; what was said also decides which recommendations make sense.
+    """What was said over what is recommended; what was said also decides which recommendations make
+    sense.
 
     `recipe_of` takes the settings so far, and those that were said as dotted key -> value.
     """
@@ -110,7 +131,9 @@ def _at(values: Mapping[str, Any], key: str) -> Any:
 
 
 def _stands_against(key: str, said: Any) -> bool:
-    """A recommended length of the run yields to another way of saying it, a recommended shape to another model."""
+    """A recommended length of the run yields to another way of saying it, a recommended shape to
+    another model.
+    """
     if key in ("training.max_steps", "training.epochs"):
         return bool(said.training.model_fields_set & {"max_steps", "epochs"})
     return key.startswith("model.") and bool(said.model.model_fields_set & {"preset", "source"})

@@ -21,9 +21,11 @@ from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import read_facts, settings_file
 from sslcli.settings import FinetuneSettings, PretrainSettings
 
-# What neither the weights nor the order of the data depend on may differ from one start to the next.
+# What neither the weights nor the order of the data depend on may differ from one start to the
+# next.
 MAY_CHANGE = ("hardware", "run", "training.max_time", "training.keep", "training.micro_batch_size")
-# Whatever differs in these makes other data, whose fingerprint says so: runs of before they existed have none.
+# Whatever differs in these makes other data, whose fingerprint says so: runs of before they existed
+# have none.
 IN_THE_DATA = ("data.sentence_rules",)
 # What plugins and Transformers may have more of than when a run was begun.
 GROWING = ("options.", "model.shape.")
@@ -67,13 +69,19 @@ def continued_settings(resume: Resume, asked: PretrainSettings) -> PretrainSetti
     missing = {key: before[key] for key in before.keys() - saved.data.model_fields_set}
     saved = saved.model_copy(update={"data": saved.data.model_copy(update=missing)})
     if "objective" in asked.model_fields_set and asked.objective != saved.objective:
-        raise ConfigError([f"objective was {saved.objective!r} and would become {asked.objective!r}"], NEW_RUN)
+        raise ConfigError(
+            [f"objective was {saved.objective!r} and would become {asked.objective!r}"], NEW_RUN
+        )
     options = objective_options(objective_classes(saved.objective), asked.options)
-    spoken = {name: part.model_dump(mode="json", exclude_unset=True) for name, part in options.items()}
+    spoken = {
+        name: part.model_dump(mode="json", exclude_unset=True) for name, part in options.items()
+    }
     return continued(folder, saved, asked, spoken)
 
 
-def _with_same_tokenizer(folder: Path, saved: PretrainSettings, asked: PretrainSettings) -> PretrainSettings:
+def _with_same_tokenizer(
+    folder: Path, saved: PretrainSettings, asked: PretrainSettings
+) -> PretrainSettings:
     """By the name that the run has for it: "@latest" may be the run itself by now."""
     own, named = saved.tokenizer.source, with_tokenizer_of_run(asked.tokenizer).source
     if own is None or named is None:
@@ -81,7 +89,9 @@ def _with_same_tokenizer(folder: Path, saved: PretrainSettings, asked: PretrainS
     known = {Path(own).resolve(), (folder / "tokenizer").resolve()}
     if Path(named).resolve() not in known:
         return asked
-    return asked.model_copy(update={"tokenizer": asked.tokenizer.model_copy(update={"source": own})})
+    return asked.model_copy(
+        update={"tokenizer": asked.tokenizer.model_copy(update={"source": own})}
+    )
 
 
 def continued(folder: Path, saved: S, asked: S, options: Mapping[str, Any]) -> S:
@@ -92,22 +102,36 @@ def continued(folder: Path, saved: S, asked: S, options: Mapping[str, Any]) -> S
     """
     before = flat(saved.model_dump(mode="json"))
     said = flat({**asked.model_dump(mode="json", exclude_unset=True), "options": options})
-    changed = sorted(key for key, value in said.items() if before.get(key) != value and not key.startswith(MAY_CHANGE))
+    changed = sorted(
+        key
+        for key, value in said.items()
+        if before.get(key) != value and not key.startswith(MAY_CHANGE)
+    )
     if changed:
-        problems = [f"{key} was {before.get(key)!r} and would become {said[key]!r}" for key in changed]
+        problems = [
+            f"{key} was {before.get(key)!r} and would become {said[key]!r}" for key in changed
+        ]
         raise ConfigError(problems, NEW_RUN)
-    return resolve(type(saved), dotted_layer({**before, **said}, str(folder / "config.yaml"))).settings
+    return resolve(
+        type(saved), dotted_layer({**before, **said}, str(folder / "config.yaml"))
+    ).settings
 
 
 def from_same_weights(asked: S, source: str | None) -> S:
     """Replace a source that means the run's initial weights by their recorded name."""
-    if source is None or asked.model.source is None or not _is_same_place(asked.model.source, source):
+    if (
+        source is None
+        or asked.model.source is None
+        or not _is_same_place(asked.model.source, source)
+    ):
         return asked
     return asked.model_copy(update={"model": asked.model.model_copy(update={"source": source})})
 
 
 def _is_same_place(asked: str, saved: str) -> bool:
-    """Whether a reference still means the weights that a run began with, or a checkpoint of the same run."""
+    """Whether a reference still means the weights that a run began with, or a checkpoint of the
+    same run.
+    """
     if Path(saved).is_relative_to(Path(asked).resolve()):
         return True  # also where it is gone by now
     place = locate_weights(asked)
@@ -118,7 +142,11 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """{"a": {"b": 1}} -> {"a.b": 1}."""
     leaves = {}
     for key, value in tree.items():
-        leaves |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        leaves |= (
+            flat(value, f"{prefix}{key}.")
+            if isinstance(value, Mapping)
+            else {f"{prefix}{key}": value}
+        )
     return leaves
 
 
@@ -146,7 +174,8 @@ def refuse_other_data(
     expected: Mapping[str, str],
     job: Identified,
 ) -> None:
-    """Raises DataError naming what changed where the data or the tokenizer are not those the run was started with.
+    """Raises DataError naming what changed where the data or the tokenizer are not those the run
+    was started with.
 
     `expected`: the run's `identity` as it is now.
     """
@@ -155,13 +184,18 @@ def refuse_other_data(
         if facts.get(what) not in (None, value):
             changes = "; ".join(what_changed(facts.get("files") or {}, job.files()))
             raise DataError(
-                f"the {what} changed since the run was started: {changes or f'its fingerprint was {facts[what]} and is {value}'}",
+                (
+                    f"the {what} changed since the run was started: "
+                    f"{changes or f'its fingerprint was {facts[what]} and is {value}'}"
+                ),
                 f"give back the {what} of the run, or start a new run",
             )
 
 
 def begun_with(folder: Path) -> Mapping[str, Any]:
-    """The options of the plugin, and the shape of the model, as the run was begun with them: {"options.mlm.mask_rate": 0.15}."""
+    """The options of the plugin, and the shape of the model, as the run was begun with them:
+    {"options.mlm.mask_rate": 0.15}.
+    """
     saved = flat(read_layer(folder / "config.yaml").values)
     return {key: value for key, value in saved.items() if key.startswith(GROWING)}
 
@@ -189,23 +223,35 @@ def identity(
     or a Transformer, has since then have defaults and do not count. `known_as`: the
     `known_tokenizer` of such a run.
     """
-    settings = flat(job.settings.model_dump(mode="json", exclude_defaults=True))  # a new setting makes no old run another one
-    fixed = {key: value for key, value in settings.items() if not key.startswith((*MAY_CHANGE, *IN_THE_DATA))}
+    # a new setting makes no old run another one
+    settings = flat(job.settings.model_dump(mode="json", exclude_defaults=True))
+    fixed = {
+        key: value
+        for key, value in settings.items()
+        if not key.startswith((*MAY_CHANGE, *IN_THE_DATA))
+    }
     if begun is not None:
         fixed = {key: fixed[key] for key in fixed if not key.startswith(GROWING) or key in begun}
-    digest = hashlib.blake2b(json.dumps(fixed, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
+    digest = hashlib.blake2b(
+        json.dumps(fixed, sort_keys=True, default=str).encode(), digest_size=16
+    ).hexdigest()
     tokenizer = known_as or (NO_TOKENIZER if job.tokenizer is None else job.tokenizer.hash)
     return {"data": job.fingerprint, "tokenizer": tokenizer, "settings": digest}
 
 
 def refuse_strange(checkpoint: Path, expected: Mapping[str, str]) -> None:
-    """Raises ModelError where the checkpoint is of other data, another tokenizer or other settings than this run."""
+    """Raises ModelError where the checkpoint is of other data, another tokenizer or other settings
+    than this run.
+    """
     manifest = read_sealed(checkpoint, hashes=False)
     for what, value in expected.items():
         if manifest.get(what, value) != value:
             raise ModelError(
                 f"{checkpoint} was made with other {what} than the run has now",
-                "give back config.yaml, the tokenizer and the data as they were, or start a new run with --model",
+                (
+                    "give back config.yaml, the tokenizer and the "
+                    "data as they were, or start a new run with --model"
+                ),
             )
 
 
@@ -227,7 +273,8 @@ def newest_checkpoint(checkpoints: Checkpoints) -> tuple[Path | None, list[str]]
         step = facts.get("step")
         if step and facts.get("saved", step) is not None:
             raise ModelError(
-                f"the checkpoints of this run are gone: it had reached step {step}", "start a new run; milestones hold weights for --model"
+                f"the checkpoints of this run are gone: it had reached step {step}",
+                "start a new run; milestones hold weights for --model",
             )
         return None, ["there is no checkpoint yet: the run begins at step 0"]
     return path, [*passed, f"resumed from {path.name}"]

@@ -29,7 +29,17 @@ from sslcli.engine.processes.rank import is_restart, known_rank_and_size, launch
 from sslcli.engine.processes.replicas import replica_of
 from sslcli.engine.stopping import REASONS, Reason, Stopper, Stopping, with_more_time
 from sslcli.engine.trainer import Illustrate, Plan, Trainer, TrainingResult
-from sslcli.errors import ConfigError, DataError, Diverged, Interrupted, ModelError, PluginError, Preempted, RunError, UsageError
+from sslcli.errors import (
+    ConfigError,
+    DataError,
+    Diverged,
+    Interrupted,
+    ModelError,
+    PluginError,
+    Preempted,
+    RunError,
+    UsageError,
+)
 from sslcli.folders import remove, write_atomically
 from sslcli.reporting.saved_reports import files_of
 from sslcli.reports import Report
@@ -96,7 +106,9 @@ class Job(Identified, Protocol):
     def notes(self) -> Sequence[str]:
         """Sentences to be shown at the start."""
 
-    def loader(self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool) -> Loader:
+    def loader(
+        self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool
+    ) -> Loader:
         """Return the training loader."""
 
     def evaluator(self, hardware: Hardware, process_group: ProcessGroup) -> Evaluator:
@@ -105,7 +117,9 @@ class Job(Identified, Protocol):
     def illustrate(self) -> Illustrate:
         """Return the function that makes examples at each evaluation."""
 
-    def header(self, plan: Plan, hardware: Hardware, process_group: ProcessGroup) -> Mapping[str, str]:
+    def header(
+        self, plan: Plan, hardware: Hardware, process_group: ProcessGroup
+    ) -> Mapping[str, str]:
         """Return title -> line of what is trained, for the start."""
 
     def warnings(self, plan: Plan, hardware: Hardware) -> Sequence[str]:
@@ -134,7 +148,11 @@ class RunResult:
     def more_time(self, most_seconds: float | None) -> str:
         """Flags behind --resume: empty, unless the same time limit would never make a step."""
         outcome = self.outcome
-        if most_seconds is None or outcome.reason != "out of time" or outcome.progress.step > self.first_step:
+        if (
+            most_seconds is None
+            or outcome.reason != "out of time"
+            or outcome.progress.step > self.first_step
+        ):
             return ""
         return f" {with_more_time(most_seconds)}"
 
@@ -151,9 +169,9 @@ def run_job(
 ) -> RunResult:
     """Train to the end of the plan or until asked to stop; `resume` is a run to go on with.
 
-    `prepare` is given the settings, the run that goes on, and what to call for whatever takes its time;
-    `name` begins the name of a new folder. How it ended is in the outcome; a stop is not an error
-    here. `stopper` is for a caller with signals of its own.
+    `prepare` is given the settings, the run that goes on, and what to call for whatever takes its
+    time; `name` begins the name of a new folder. How it ended is in the outcome; a stop is not an
+    error here. `stopper` is for a caller with signals of its own.
     """
     with ExitStack() as stack:
         stack.enter_context(told_in_words())
@@ -167,11 +185,14 @@ def run_job(
             job = _prepared(settings, prepare, resume, stopper, observe)
         except (ConfigError, DataError, ModelError, PluginError, UsageError) as error:
             failure = error
-        process_group = stack.enter_context(joined_processes(hardware.device, settings.hardware.timeout))
+        process_group = stack.enter_context(
+            joined_processes(hardware.device, settings.hardware.timeout)
+        )
         process_group.refuse_failures(failure)
         assert job is not None, "every rank has raised the failure of any"
         process_group.refuse_differences(
-            json.dumps([identity(job), version("sslcli")]), "let all machines share SSLCLI_CACHE_DIR, or give --tokenizer-from"
+            json.dumps([identity(job), version("sslcli")]),
+            "let all machines share SSLCLI_CACHE_DIR, or give --tokenizer-from",
         )
 
         def claim() -> str:
@@ -187,9 +208,15 @@ def run_job(
 
 
 def _prepared(
-    settings: S, prepare: Callable[[S, Resume | None, Say], Job], resume: Resume | None, stopper: Stopper, observe: Observer
+    settings: S,
+    prepare: Callable[[S, Resume | None, Say], Job],
+    resume: Resume | None,
+    stopper: Stopper,
+    observe: Observer,
 ) -> Job:
-    """Everything before the first step; whoever asks to stop meanwhile has lost nothing, and no run folder is made."""
+    """Everything before the first step; whoever asks to stop meanwhile has lost nothing, and no run
+    folder is made.
+    """
 
     def say(sentence: str) -> None:
         stopper.poll()
@@ -200,9 +227,14 @@ def _prepared(
     except Stopping as stop:
         kind = Interrupted if stop.reason == "interrupted" else Preempted
         hint = "the same command begins again"
-        if stop.reason == "out of time" and (most_seconds := settings.training.max_time) is not None:
+        if (
+            stop.reason == "out of time"
+            and (most_seconds := settings.training.max_time) is not None
+        ):
             hint = f"{hint}, and comes further with {with_more_time(most_seconds)}"
-        raise kind(f"{stop.reason} while the data was prepared, before the first step", hint) from stop
+        raise kind(
+            f"{stop.reason} while the data was prepared, before the first step", hint
+        ) from stop
 
 
 class _Run:
@@ -218,7 +250,12 @@ class _Run:
         observe: Observer,
         process_group: ProcessGroup,
     ) -> None:
-        self.job, self.hardware, self.settings, self.process_group = job, hardware, job.settings, process_group
+        self.job, self.hardware, self.settings, self.process_group = (
+            job,
+            hardware,
+            job.settings,
+            process_group,
+        )
         self.folder, self.resuming, self.stopper, self.observe = folder, resuming, stopper, observe
         self.plan = plan_for(job.settings.training, job.lengths)
         # FSDP moves one block after the other, sharded: a GPU need not hold the whole model.
@@ -234,7 +271,9 @@ class _Run:
         found = json.loads(self.process_group.once(self._folder_made_ready))
         progress = self._learner_made_ready(found["checkpoint"])
         settings = self.settings
-        self.computing = computing(self.hardware, settings.hardware, settings.training.micro_batch_size, self.process_group)
+        self.computing = computing(
+            self.hardware, settings.hardware, settings.training.micro_batch_size, self.process_group
+        )
         changes = what_differs(read_facts(self.folder).get(COMPUTED), progress.step, self.computing)
         tell, facts = self._recording(progress)
         if self.process_group.leads:
@@ -242,10 +281,20 @@ class _Run:
         with self._failures_recorded(facts, progress):
             return self._to_the_end(tell, facts, progress)
 
-    def _to_the_end(self, tell: Observer, facts: Mapping[str, Any], progress: Progress) -> RunResult:
+    def _to_the_end(
+        self, tell: Observer, facts: Mapping[str, Any], progress: Progress
+    ) -> RunResult:
         first_step = progress.step
         outcome = self._trainer(tell).run(progress)
-        tell(Finished(progress.step, outcome.reason, progress.best_step, progress.best_loss, progress.seconds))
+        tell(
+            Finished(
+                progress.step,
+                outcome.reason,
+                progress.best_step,
+                progress.best_loss,
+                progress.seconds,
+            )
+        )
         report, reason = Report(), outcome.reason
         if self.process_group.leads:
             try:
@@ -256,7 +305,9 @@ class _Run:
             self._write_end(facts, progress, reason)
         # A rank that ended before would make torchrun and srun end the one that still writes.
         said = self.process_group.told(reason, self.process_group.patient)
-        agreed: Literal["done"] | Reason = next((known for known in REASONS if known == said), "done")
+        agreed: Literal["done"] | Reason = next(
+            (known for known in REASONS if known == said), "done"
+        )
         return RunResult(self.folder, TrainingResult(agreed, progress), report, first_step)
 
     @contextmanager
@@ -269,19 +320,26 @@ class _Run:
                 with suppress(OSError, RunError):
                     how = "diverged" if isinstance(error, Diverged) else "failed"
                     self._write_end(facts, progress, getattr(error, "message", repr(error)), how)
-            if isinstance(error, Diverged):  # which all meet; rank 0 has to have said it before another one ends
+            # which all meet; rank 0 has to have said it before another one ends
+            if isinstance(error, Diverged):
                 self.process_group.told("", self.process_group.patient)
             raise
 
     def _introduce(self, tell: Observer, progress: Progress, found: Sequence[str]) -> None:
         header = self.job.header(self.plan, self.hardware, self.process_group)
         tell(Started(self.folder, header, progress.step, self.plan.total_steps))
-        lost = [f"a process was lost, and all are started again: {restart_of()}"] if is_restart() else []
+        lost = (
+            [f"a process was lost, and all are started again: {restart_of()}"]
+            if is_restart()
+            else []
+        )
         for note in (*lost, *self.job.notes, *found, *self.job.warnings(self.plan, self.hardware)):
             tell(Noted(note))
 
     def _folder_made_ready(self) -> str:
-        """For rank 0 alone; which checkpoint to go on from, and what is to be said, as JSON for the others."""
+        """For rank 0 alone; which checkpoint to go on from, and what is to be said, as JSON for the
+        others.
+        """
         path, notes = None, []
         try:
             for folder in (self.folder, self.checkpoints.folder, self.checkpoints.milestone_folder):
@@ -295,7 +353,8 @@ class _Run:
                 self._clear()
         except OSError as error:
             raise RunError(
-                f"cannot write in {self.folder}: {error.strerror}", "check the free space and the permissions of the disk"
+                f"cannot write in {self.folder}: {error.strerror}",
+                "check the free space and the permissions of the disk",
             ) from error
         return json.dumps({"checkpoint": None if path is None else str(path), "notes": notes})
 
@@ -315,15 +374,30 @@ class _Run:
         write_atomically(self.folder / "config.yaml", write_yaml(self.settings))
 
     def _learner_made_ready(self, checkpoint: str | None) -> Progress:
-        """What changes parameters comes before they are sharded, and the optimizer holds them as they are then."""
+        """What changes parameters comes before they are sharded, and the optimizer holds them as
+        they are then.
+        """
         if checkpoint is None:
             self.learner.begin(self._first_batch, self.process_group)
         if self.hardware.compile:
-            for block in (block for stack in self.learner.backbone.stacks for block in stack.blocks):
+            for block in (
+                block for stack in self.learner.backbone.stacks for block in stack.blocks
+            ):
                 block.compile(dynamic=True)
-        self.replica = replica_of(self.learner, self.process_group, self.hardware, self.settings.hardware)
-        self.optimizer = Optimizer(self.learner.trained_parameters(), self.learner.groups(), self.settings.optimizer, self.process_group)
-        return Progress() if checkpoint is None else self.checkpoints.load(Path(checkpoint), self.learner, self.optimizer)
+        self.replica = replica_of(
+            self.learner, self.process_group, self.hardware, self.settings.hardware
+        )
+        self.optimizer = Optimizer(
+            self.learner.trained_parameters(),
+            self.learner.groups(),
+            self.settings.optimizer,
+            self.process_group,
+        )
+        return (
+            Progress()
+            if checkpoint is None
+            else self.checkpoints.load(Path(checkpoint), self.learner, self.optimizer)
+        )
 
     def _first_batch(self) -> ModelBatch:
         """All samples of the first global batch in one piece, the same on every rank."""
@@ -331,7 +405,9 @@ class _Run:
         return to_device(work.batches[0], next(self.learner.parameters()).device)
 
     def _recording(self, progress: Progress) -> tuple[Observer, dict[str, Any]]:
-        """Where events go: into the folder and to the caller, of rank 0 alone. And the facts of this start."""
+        """Where events go: into the folder and to the caller, of rank 0 alone. And the facts of
+        this start.
+        """
         if not self.process_group.leads:
             return lambda event: None, {}
         facts = self._facts(progress)
@@ -389,12 +465,20 @@ class _Run:
         }
 
     def _conclude(self, facts: Mapping[str, Any], outcome: TrainingResult) -> Report:
-        self._write_end(facts, outcome.progress, outcome.reason if outcome.reason != "done" else "concluding")
+        self._write_end(
+            facts, outcome.progress, outcome.reason if outcome.reason != "done" else "concluding"
+        )
         return self.job.conclude(self.folder, self.hardware, outcome.reason == "done")
 
-    def _write_end(self, facts: Mapping[str, Any], progress: Progress, reason: str, status: str | None = None) -> None:
+    def _write_end(
+        self, facts: Mapping[str, Any], progress: Progress, reason: str, status: str | None = None
+    ) -> None:
         status = status or {"done": "done", "concluding": "running"}.get(reason, "stopped")
         saved = {"saved": self.checkpoints.newest_name(), "skipped": progress.skipped}
         ended = {"status": status, "reason": reason, "step": progress.step, "ended": now(), **saved}
-        best = {"best_step": progress.best_step, "best_loss": progress.best_loss, "seconds": progress.seconds}
+        best = {
+            "best_step": progress.best_step,
+            "best_loss": progress.best_loss,
+            "seconds": progress.seconds,
+        }
         write_facts(self.folder, {**facts, **ended, **best})

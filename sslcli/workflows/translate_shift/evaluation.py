@@ -25,7 +25,12 @@ from sslcli.workflows.translate_shift.readings import ShiftScores, ShiftTrial
 from sslcli.workflows.translate_shift.sentences import Sentences, encoded_pairs
 from sslcli.workflows.translate_shift.settings import ShiftSettings
 from sslcli.workflows.translate_shift.template import template_sentences
-from sslcli.workflows.translate_shift.translations import Translations, right_answers, rights_of_tokens, set_apart
+from sslcli.workflows.translate_shift.translations import (
+    Translations,
+    right_answers,
+    rights_of_tokens,
+    set_apart,
+)
 
 LAYERS = 5  # that are evaluated where the line names none
 ALPHAS = (0.0, 0.5, 1.0, 1.5, 2.0)
@@ -52,9 +57,10 @@ class Words:
 
 @dataclass(frozen=True)
 class ShiftEvaluation:
-    """`words`: None where the model has no head to read them with. `retrieval` by layer and alpha; empty without parallel text.
-    `tested`: the sentences that it is tested on, source first; without parallel text the source alone.
-    `learning`: the translations that it was estimated on, where it was.
+    """`words`: None where the model has no head to read them with. `retrieval` by layer and alpha;
+    empty without parallel text. `tested`: the sentences that it is tested on, source first; without
+    parallel text the source alone. `learning`: the translations that it was estimated on, where it
+    was.
     """
 
     layers: Sequence[int]
@@ -76,7 +82,8 @@ def evaluate_shift(
     shift: Shift, model: FrozenModel, settings: ShiftSettings, found: Translations, rng: Rng,
     fitted: Mapping[int, LinearShift] | None = None,
 ) -> ShiftEvaluation:  # fmt: skip
-    """Everything that there is a test for; of shifts that are `fitted` already, or else of one that is fitted first.
+    """Everything that there is a test for; of shifts that are `fitted` already, or else of one that
+    is fitted first.
 
     Raises DataError or UsageError where there is nothing to estimate the shift on.
     """
@@ -85,25 +92,34 @@ def evaluate_shift(
     learns = (shift.paired and fitted is None) or not has_texts(model)
     apart = set_apart(found, settings.limit, settings.sentences if learns else 0)
     estimated = estimate(shift, model, settings, layers, apart.learning, fitted)
-    parallel = encoded_pairs(apart.sentences, model.tokenizer, model.backbone.settings.longest_tokens)
+    parallel = encoded_pairs(
+        apart.sentences, model.tokenizer, model.backbone.settings.longest_tokens
+    )
     words = None
     if model.head is not None:
         third = estimate_third(shift, model, settings, estimated.behind[0], layers)
         bench = _Bench.of(model, model.head, apart, parallel, estimated)
         words = bench.words(layers, alphas, third, settings, rng)
-    retrieval = _retrieval(model, parallel, estimated.moves, alphas) if len(parallel[0].tokens) > 1 else {}
+    retrieval = (
+        _retrieval(model, parallel, estimated.moves, alphas) if len(parallel[0].tokens) > 1 else {}
+    )
     tested = parallel if parallel[0].tokens else (estimated.pool,)
     return ShiftEvaluation(layers, alphas, estimated, words, retrieval, tested, apart.learning)
 
 
 def _retrieval(
-    model: FrozenModel, parallel: tuple[Sentences, Sentences], moves: Mapping[int, LinearShift], alphas: Sequence[float]
+    model: FrozenModel,
+    parallel: tuple[Sentences, Sentences],
+    moves: Mapping[int, LinearShift],
+    alphas: Sequence[float],
 ) -> dict[tuple[int, float], Score]:
-    """How often the most similar sentence of the target language is the translation. Moves are affine: that of a mean is the mean of
-    the moves."""
+    """How often the most similar sentence of the target language is the translation. Moves are
+    affine: that of a mean is the mean of the moves.
+    """
     source, target = (sentence_means(model, sentences, list(moves)) for sentences in parallel)
     return {
-        (layer, alpha): retrieve((move(source[layer], alpha) if alpha else source[layer]).cpu().numpy(), target[layer].cpu().numpy())
+        (layer, alpha): retrieve((move(source[layer],
+        alpha) if alpha else source[layer]).cpu().numpy(), target[layer].cpu().numpy())
         .forward.accuracy("sentence retrieval at 1")
         for layer, move in moves.items()
         for alpha in alphas
@@ -122,10 +138,17 @@ class _Bench:
 
     @classmethod
     def of(
-        cls, model: FrozenModel, head: LanguageModelHead, found: Translations, parallel: tuple[Sentences, Sentences], estimated: Estimated
+        cls,
+        model: FrozenModel,
+        head: LanguageModelHead,
+        found: Translations,
+        parallel: tuple[Sentences, Sentences],
+        estimated: Estimated,
     ) -> "_Bench":
         right = right_answers(found.words, model.tokenizer)
-        sentences, references = (parallel[0], parallel[1].tokens) if parallel[0].tokens else (estimated.pool, None)
+        sentences, references = (
+            (parallel[0], parallel[1].tokens) if parallel[0].tokens else (estimated.pool, None)
+        )
         rights, target_V = rights_of_tokens(sentences, right), estimated.languages.target_V
         asked = Asked(sentences.tokens_N, rights, target_V, model.tokenizer.known)
         trial = ShiftTrial(sentences, estimated.languages, asked, references)
@@ -142,11 +165,17 @@ class _Bench:
     ) -> Words:
         moves, figures = self.estimated.moves, self.trial.figures
         still = self._read(self.still_ND)
-        readings = {(layer, alpha): self._moved(layer, moves[layer], alpha) if alpha else still for layer in layers for alpha in alphas}
+        readings = {
+            (layer, alpha): self._moved(layer, moves[layer], alpha) if alpha else still
+            for layer in layers
+            for alpha in alphas
+        }
         width = self.model.backbone.settings.width
         random = {
             layer: [
-                self._moved(layer, random_move(self.estimated.lengths[layer], width, rng, number), 1.0)
+                self._moved(
+                    layer, random_move(self.estimated.lengths[layer], width, rng, number), 1.0
+                )
                 for number in range(settings.random_vectors)
             ]
             for layer in layers
@@ -154,7 +183,11 @@ class _Bench:
         template, void = self._template(settings.target)
         return Words(
             {cell: figures([reading]) for cell, reading in readings.items()},
-            {cell: figures([reading], within=True) for cell, reading in readings.items() if cell[1] in (0.0, 1.0)},
+            {
+                cell: figures([reading], within=True)
+                for cell, reading in readings.items()
+                if cell[1] in (0.0, 1.0)
+            },
             {layer: figures(drawn) for layer, drawn in random.items()},
             {layer: figures([self._moved(layer, move, 1.0)]) for layer, move in third[1].items()},
             third[0],
@@ -183,7 +216,9 @@ class _Bench:
         masked_N = sentences.tokens_N == tokenizer.mask
         rows_WD = moved_rows(self.model, sentences)[torch.from_numpy(masked_N)]
         number_of = {word: number for number, word in enumerate(words)}
-        numbers = torch.tensor([number_of[tokenizer.texts[token]] for token in asked.tokens_N[asked_at]])
+        numbers = torch.tensor(
+            [number_of[tokenizer.texts[token]] for token in asked.tokens_N[asked_at]]
+        )
         spread_ND = torch.zeros_like(self.still_ND)
         spread_ND[torch.from_numpy(asked_at)] = rows_WD[numbers]
         return self.trial.figures([self._read(spread_ND)], asked_alone=True), ""

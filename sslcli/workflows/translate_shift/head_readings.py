@@ -20,7 +20,8 @@ NONE = -1
 
 @dataclass(frozen=True)
 class Asked:
-    """`tokens_N`: what stands there. `rights_NR`: tokens of which any is right, then NONE; a row of NONE alone is asked nothing.
+    """`tokens_N`: what stands there. `rights_NR`: tokens of which any is right, then NONE; a row of
+    NONE alone is asked nothing.
 
     `target_V`: bool, of all tokens those of the target language; `known_V`: of all ids those that
     have a token, which alone are candidates. A right answer is never what stands there.
@@ -53,13 +54,19 @@ class HeadReading:
     ranks_within_N: np.ndarray
 
 
-def read(head: LanguageModelHead, backbone: Transformer, rows_ND: Tensor, asked: Asked) -> HeadReading:
-    """Logits are computed some rows at a time, so that memory grows neither with the rows nor with the vocabulary.
+def read(
+    head: LanguageModelHead, backbone: Transformer, rows_ND: Tensor, asked: Asked
+) -> HeadReading:
+    """Logits are computed some rows at a time, so that memory grows neither with the rows nor with
+    the vocabulary.
 
-    Raises DataError where they are not finite: nothing stands before what is not a number, and every answer would be right.
+    Raises DataError where they are not finite: nothing stands before what is not a number, and
+    every answer would be right.
     """
     at_once = max(1, LOGITS_AT_ONCE // head.settings.vocabulary)
-    tokens_N, rights_NR = (torch.from_numpy(table).to(rows_ND.device) for table in (asked.tokens_N, asked.rights_NR))
+    tokens_N, rights_NR = (
+        torch.from_numpy(table).to(rows_ND.device) for table in (asked.tokens_N, asked.rights_NR)
+    )
     target_V = torch.zeros(head.settings.vocabulary, dtype=torch.bool, device=rows_ND.device)
     known_V = torch.from_numpy(asked.known_V)
     target_V[: len(asked.target_V)] = torch.from_numpy(asked.target_V).to(rows_ND.device)
@@ -70,16 +77,26 @@ def read(head: LanguageModelHead, backbone: Transformer, rows_ND: Tensor, asked:
             logits_PV = head(rows_ND[here], backbone).float()
             if not logits_PV.isfinite().all():
                 raise DataError(
-                    "what the head reads in hidden states is not a finite number", "take a smaller --alpha, or --precision fp32"
+                    "what the head reads in hidden states is not a finite number",
+                    "take a smaller --alpha, or --precision fp32",
                 )
             logits_PV = only_known(logits_PV, known_V)
             parts.append(_read(logits_PV, tokens_N[here], rights_NR[here], target_V))
-    return HeadReading(**{field.name: torch.cat([part[field.name] for part in parts]).cpu().numpy() for field in fields(HeadReading)})
+    return HeadReading(
+        **{
+            field.name: torch.cat([part[field.name] for part in parts]).cpu().numpy()
+            for field in fields(HeadReading)
+        }
+    )
 
 
-def _read(logits_PV: Tensor, tokens_P: Tensor, rights_PR: Tensor, target_V: Tensor) -> dict[str, Tensor]:
+def _read(
+    logits_PV: Tensor, tokens_P: Tensor, rights_PR: Tensor, target_V: Tensor
+) -> dict[str, Tensor]:
     """The fields of a Reading, as tensors."""
-    right_PR = logits_PV.gather(1, rights_PR.clamp(min=0)).masked_fill(rights_PR == NONE, -torch.inf)
+    right_PR = logits_PV.gather(1, rights_PR.clamp(min=0)).masked_fill(
+        rights_PR == NONE, -torch.inf
+    )
     best_P1 = right_PR.max(dim=1, keepdim=True).values
     before_PV = logits_PV >= best_P1
     rights_before_P = (right_PR >= best_P1).sum(dim=1)

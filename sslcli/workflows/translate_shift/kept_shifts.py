@@ -1,7 +1,9 @@
-"""Shifts that were fitted for a text, kept once a machine: of the next text only the reading is left.
+"""Shifts that were fitted for a text, kept once a machine: of the next text only the reading is
+left.
 
-Among the answers (see `models/kept_answers`): `tensors.safetensors` has layer.3.vector [D] and, where there is
-a matrix, layer.3.matrix [D, D] and layer.3.origin [D]; answer.json what is said of them.
+Among the answers (see `models/kept_answers`): `tensors.safetensors` has layer.3.vector [D] and,
+where there is a matrix, layer.3.matrix [D, D] and layer.3.origin [D]; answer.json what is said of
+them.
 """
 
 import json
@@ -28,7 +30,9 @@ def recalled_moves(key: str | None) -> tuple[Moves, Sequence[str]] | None:
         for name, tensor in load_file(folder / TENSORS).items():
             _, layer, part = name.split(".")
             by_layer.setdefault(int(layer), {})[part] = tensor
-        return {layer: LinearShift.of(parts) for layer, parts in sorted(by_layer.items())}, list(said["notes"])
+        return {layer: LinearShift.of(parts) for layer, parts in sorted(by_layer.items())}, list(
+            said["notes"]
+        )
     except (OSError, SafetensorError, ValueError, KeyError, TypeError):
         return None
 

@@ -20,7 +20,9 @@ FIRSTS = (1, 5, 10)
 
 @dataclass(frozen=True)
 class Share:
-    """Between 0 and 1, with its 95 % interval over groups that are right or wrong together, and of how many."""
+    """Between 0 and 1, with its 95 % interval over groups that are right or wrong together, and of
+    how many.
+    """
 
     value: float
     interval: Interval
@@ -34,7 +36,11 @@ class Share:
         value = float(values_Q.mean())
         if value in (0.0, 1.0):  # of which a resample never differs
             return cls(value, interval_of_mean(np.full(len(rows_G2), value)), len(values_Q))
-        return cls(value, interval_of_sums(lambda sums_R2: sums_R2[:, 0] / sums_R2[:, 1], rows_G2), len(values_Q))
+        return cls(
+            value,
+            interval_of_sums(lambda sums_R2: sums_R2[:, 0] / sums_R2[:, 1], rows_G2),
+            len(values_Q),
+        )
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,9 @@ class WordRanks:
 
 @dataclass(frozen=True)
 class ShiftScores:
-    """None is what nothing was counted in: no token of the source language, dictionary or translations."""
+    """None is what nothing was counted in: no token of the source language, dictionary or
+    translations.
+    """
 
     changed: Share | None
     ranks: WordRanks | None
@@ -68,11 +76,21 @@ class ShiftTrial:
     asked: Asked
     references: Sequence[np.ndarray] | None
 
-    def figures(self, readings: Sequence[HeadReading], *, within: bool = False, asked_alone: bool = False) -> ShiftScores:
-        """Means over the readings. `within`: of the target language's tokens alone; `asked_alone`: no other token was read."""
-        best_KN = np.stack([reading.best_within_N if within else reading.best_N for reading in readings])
-        ranks_KN = np.stack([reading.ranks_within_N if within else reading.ranks_N for reading in readings])
-        without_own_KN = None if within else np.stack([reading.ranks_without_own_N for reading in readings])
+    def figures(
+        self, readings: Sequence[HeadReading], *, within: bool = False, asked_alone: bool = False
+    ) -> ShiftScores:
+        """Means over the readings. `within`: of the target language's tokens alone; `asked_alone`:
+        no other token was read.
+        """
+        best_KN = np.stack(
+            [reading.best_within_N if within else reading.best_N for reading in readings]
+        )
+        ranks_KN = np.stack(
+            [reading.ranks_within_N if within else reading.ranks_N for reading in readings]
+        )
+        without_own_KN = (
+            None if within else np.stack([reading.ranks_without_own_N for reading in readings])
+        )
         return ShiftScores(
             None if asked_alone else self._changed(best_KN),
             self._ranked(ranks_KN, without_own_KN),
@@ -83,7 +101,9 @@ class ShiftTrial:
         own_N = self.languages.source_V[self.sentences.tokens_N]
         if not own_N.any():
             return None
-        return Share.of(self.languages.target_V[best_KN[:, own_N]].mean(axis=0), self.sentences.owners_N[own_N])
+        return Share.of(
+            self.languages.target_V[best_KN[:, own_N]].mean(axis=0), self.sentences.owners_N[own_N]
+        )
 
     def _ranked(self, ranks_KN: np.ndarray, without_own_KN: np.ndarray | None) -> WordRanks | None:
         asked_N = self.asked.asked_N
@@ -91,14 +111,28 @@ class ShiftTrial:
             return None
         words_Q, ranks_KQ = self.sentences.tokens_N[asked_N], ranks_KN[:, asked_N]
         accuracy = [Share.of((ranks_KQ <= first).mean(axis=0), words_Q) for first in FIRSTS]
-        without_own = None if without_own_KN is None else Share.of((without_own_KN[:, asked_N] == 1).mean(axis=0), words_Q)
-        return WordRanks(accuracy, without_own, float(ranks_KQ.mean()), float((1 / ranks_KQ).mean()))
+        without_own = (
+            None
+            if without_own_KN is None
+            else Share.of((without_own_KN[:, asked_N] == 1).mean(axis=0), words_Q)
+        )
+        return WordRanks(
+            accuracy, without_own, float(ranks_KQ.mean()), float((1 / ranks_KQ).mean())
+        )
 
     def _bleu(self, best_KN: np.ndarray) -> Score | None:
-        """Words are compared as texts: a piece may be another token at the beginning of a text than within."""
+        """Words are compared as texts: a piece may be another token at the beginning of a text than
+        within.
+        """
         if self.references is None:
             return None
-        rows = [bleu_1_rows(self._texts(np.split(best_N, self.sentences.starts[1:])), self._texts(self.references)) for best_N in best_KN]
+        rows = [
+            bleu_1_rows(
+                self._texts(np.split(best_N, self.sentences.starts[1:])),
+                self._texts(self.references),
+            )
+            for best_N in best_KN
+        ]
         return bleu_1(np.mean(rows, axis=0))
 
     def _texts(self, sentences: Sequence[np.ndarray]) -> list[list[Hashable]]:

@@ -17,10 +17,12 @@ from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.cut_texts import Cut, cut_sentences
 from sslcli.errors import UsageError
 
-COUNTED_SENTENCES = 5_000  # of a language, at least, where it has them: what its tokens are known by
+# of a language, at least, where it has them: what its tokens are known by
+COUNTED_SENTENCES = 5_000
 LONGEST_TOKENS = 128  # of a sentence; what follows is left out
-# A token belongs to a language where it is so many times as frequent there as in the other one. What both have, as digits and
-# full stops, belongs to neither, and a word of the one that is quoted in the other now and then stays where it is.
+# A token belongs to a language where it is so many times as frequent there as in the other one.
+# What both have, as digits and full stops, belongs to neither, and a word of the one that is quoted
+# in the other now and then stays where it is.
 TIMES_AS_FREQUENT = 10
 _AT_ONCE = 256
 
@@ -81,7 +83,9 @@ class Sentences:
 
 @dataclass(frozen=True)
 class TokenLanguages:
-    """bool [V] each: tokens that belong to the one language or to the other; the rest to neither."""
+    """bool [V] each: tokens that belong to the one language or to the other; the rest to
+    neither.
+    """
 
     source_V: np.ndarray
     target_V: np.ndarray
@@ -91,9 +95,14 @@ class TokenLanguages:
         """Assign tokens to languages by relative frequency, so the sizes of the texts do not
         matter.
         """
-        source_V, target_V = (sentences.counts_V() / max(1, len(sentences.tokens_N)) for sentences in (source, target))
+        source_V, target_V = (
+            sentences.counts_V() / max(1, len(sentences.tokens_N)) for sentences in (source, target)
+        )
         plain_V = ~source.tokenizer.specials
-        return cls((source_V > TIMES_AS_FREQUENT * target_V) & plain_V, (target_V > TIMES_AS_FREQUENT * source_V) & plain_V)
+        return cls(
+            (source_V > TIMES_AS_FREQUENT * target_V) & plain_V,
+            (target_V > TIMES_AS_FREQUENT * source_V) & plain_V,
+        )
 
 
 def encoded(texts: Sequence[str], tokenizer: Tokenizer, longest_tokens: int) -> Sentences:
@@ -104,7 +113,9 @@ def encoded(texts: Sequence[str], tokenizer: Tokenizer, longest_tokens: int) -> 
     return Sentences.cut(found, tokenizer, _most(longest_tokens))
 
 
-def encoded_pairs(pairs: Sequence[tuple[str, str]], tokenizer: Tokenizer, longest_tokens: int) -> tuple[Sentences, Sentences]:
+def encoded_pairs(
+    pairs: Sequence[tuple[str, str]], tokenizer: Tokenizer, longest_tokens: int
+) -> tuple[Sentences, Sentences]:
     """Both sides, cut as `encoded` does; pairs of which one side has no token are left out."""
     sides = [tokenizer.encode_batch([pair[side] for pair in pairs]) for side in (0, 1)]
     kept = [number for number in range(len(pairs)) if all(len(side[number]) for side in sides)]
@@ -113,18 +124,26 @@ def encoded_pairs(pairs: Sequence[tuple[str, str]], tokenizer: Tokenizer, longes
     return Sentences.cut(first, tokenizer, most), Sentences.cut(second, tokenizer, most)
 
 
-def read_language(probe_data: ProbeData, language: str, count: int, tokenizer: Tokenizer, longest_tokens: int) -> Sentences:
+def read_language(
+    probe_data: ProbeData, language: str, count: int, tokenizer: Tokenizer, longest_tokens: int
+) -> Sentences:
     """The first sentences of a language, at most `count`. Raises UsageError where there is none."""
     texts = _texts(probe_data, language)
     found: list[np.ndarray] = []
     whole: list[int] = []
-    while len(found) < count and (portion := list(islice(texts, min(_AT_ONCE, count - len(found))))):
+    while len(found) < count and (
+        portion := list(islice(texts, min(_AT_ONCE, count - len(found))))
+    ):
         read = encoded(portion, tokenizer, longest_tokens)
         found += read.tokens
         whole += read.whole_tokens
     if not found:
         known = probe_data.languages()
-        hint = f"there is {' and '.join(known)}" if known else f"say what is in which language: --data {language}=FILE"
+        hint = (
+            f"there is {' and '.join(known)}"
+            if known
+            else f"say what is in which language: --data {language}=FILE"
+        )
         raise UsageError(f"there is no text in '{language}'", hint)
     return Sentences(found, tokenizer, whole)
 

@@ -16,22 +16,26 @@ from sslcli.errors import DataError, UsageError
 from sslcli.workflows.translate_shift.head_readings import NONE
 from sslcli.workflows.translate_shift.sentences import Sentences
 
-LONGEST_WORD_PIECES = 4  # where half of the pairs have no more on either side, a file is a dictionary
+# where half of the pairs have no more on either side, a file is a dictionary
+LONGEST_WORD_PIECES = 4
 FEWEST_PAIRS = 4
 _LOOKED_AT_PAIRS = 1_000
 
 
 @dataclass(frozen=True)
 class Translations:
-    """`words`, `sentences`: pairs to test with, of the source language and of the target language. `learning`: pairs to estimate on, none
-    has a side in common with a tested one."""
+    """`words`, `sentences`: pairs to test with, of the source language and of the target language.
+    `learning`: pairs to estimate on, none has a side in common with a tested one.
+    """
 
     words: Sequence[TextPair] = ()
     sentences: Sequence[TextPair] = ()
     learning: Sequence[TextPair] = ()
 
 
-def read_translations(references: Sequence[str], probe_data: ProbeData, languages: TextPair, tokenizer: Tokenizer) -> Translations:
+def read_translations(
+    references: Sequence[str], probe_data: ProbeData, languages: TextPair, tokenizer: Tokenizer
+) -> Translations:
     """Read the files of the command line, else what the data provides; nothing is split yet.
 
     Raises DataError or UsageError for files that cannot be used, and without dictionary and
@@ -43,14 +47,25 @@ def read_translations(references: Sequence[str], probe_data: ProbeData, language
         pairs = [(pair.first, pair.second) for pair in read_pairs(named, languages)]
         (words if _is_dictionary(pairs, tokenizer) else sentences).extend(pairs)
     if words and not right_answers(words, tokenizer):
-        named = f"none of the {len(words):,} word pairs of {', '.join(references)} is one piece in both languages"
-        raise DataError(f"{named}, as this model cuts them", "give words that its vocabulary has whole, or parallel text")
+        named = (
+            f"none of the {len(words):,} word pairs of "
+            f"{', '.join(references)} is one piece in both languages"
+        )
+        raise DataError(
+            f"{named}, as this model cuts them",
+            "give words that its vocabulary has whole, or parallel text",
+        )
     words = words or _known(probe_data, "dictionary", languages)
     sentences = sentences or _known(probe_data, "parallel", languages)
     if not words and not sentences:
         first, second = languages
-        problem = f"there is nothing to evaluate with: the data knows no translations from {first} to {second}"
-        raise UsageError(problem, "give a dictionary or parallel text: ssl translate-shift --evaluate FILE")
+        problem = (
+            "there is nothing to evaluate with: the data "
+            f"knows no translations from {first} to {second}"
+        )
+        raise UsageError(
+            problem, "give a dictionary or parallel text: ssl translate-shift --evaluate FILE"
+        )
     return Translations(words, sentences)
 
 
@@ -65,7 +80,10 @@ def set_apart(found: Translations, tested: int, learning: int) -> Translations:
     """
     pairs = distinct_pairs(found.sentences or found.words)
     if len(pairs) < FEWEST_PAIRS:
-        raise DataError(f"{FEWEST_PAIRS} different translations are needed to test a shift, not {len(pairs)}", "give more to --evaluate")
+        raise DataError(
+            f"{FEWEST_PAIRS} different translations are needed to test a shift, not {len(pairs)}",
+            "give more to --evaluate",
+        )
     if not learning:
         return replace(found, sentences=pairs[:tested] if found.sentences else ())
     stop = min(tested, len(pairs) // 2)
@@ -79,9 +97,13 @@ def set_apart(found: Translations, tested: int, learning: int) -> Translations:
 
 
 def right_answers(words: Sequence[TextPair], tokenizer: Tokenizer) -> Mapping[str, frozenset[int]]:
-    """Word of the source language -> tokens that translate it: of words that are one piece each, and not the same in both languages."""
+    """Word of the source language -> tokens that translate it: of words that are one piece each,
+    and not the same in both languages.
+    """
     tokens_of = _whole_words(tokenizer)
-    sources, targets = (_single(side, tokenizer) for side in zip(*words, strict=True)) if words else ((), ())
+    sources, targets = (
+        (_single(side, tokenizer) for side in zip(*words, strict=True)) if words else ((), ())
+    )
     found: dict[str, set[int]] = {}
     for source, target in zip(sources, targets, strict=True):
         if source and target and source != target:
@@ -94,7 +116,8 @@ def rights_of_tokens(sentences: Sentences, right: Mapping[str, frozenset[int]]) 
     tokenizer = sentences.tokenizer
     whole_N = _is_whole(sentences)
     rights = [
-        sorted(right.get(tokenizer.texts[token], ())) if whole else [] for token, whole in zip(sentences.tokens_N, whole_N, strict=True)
+        sorted(right.get(tokenizer.texts[token], ())) if whole else []
+        for token, whole in zip(sentences.tokens_N, whole_N, strict=True)
     ]
     table_NR = np.full((len(rights), max([1, *map(len, rights)])), NONE, dtype=np.int64)
     for row_R, tokens in zip(table_NR, rights, strict=True):
@@ -105,23 +128,35 @@ def rights_of_tokens(sentences: Sentences, right: Mapping[str, frozenset[int]]) 
 def _grouped(references: Sequence[str]) -> list[list[str]]:
     """Files that say their language go together; every other stands for itself."""
     marked = [reference for reference in references if split_language(reference)[0]]
-    return [*([marked] if marked else []), *([reference] for reference in references if reference not in marked)]
+    return [
+        *([marked] if marked else []),
+        *([reference] for reference in references if reference not in marked),
+    ]
 
 
 def _is_dictionary(pairs: Sequence[TextPair], tokenizer: Tokenizer) -> bool:
     looked_at = pairs[:_LOOKED_AT_PAIRS]
-    sizes = [np.median([len(tokens) for tokens in tokenizer.encode_batch(side)]) for side in zip(*looked_at, strict=True)]
+    sizes = [
+        np.median([len(tokens) for tokens in tokenizer.encode_batch(side)])
+        for side in zip(*looked_at, strict=True)
+    ]
     return bool(max(sizes) <= LONGEST_WORD_PIECES)
 
 
 def _known(probe_data: ProbeData, kind: str, languages: TextPair) -> list[TextPair]:
-    """Of data that makes its own material; nothing where it has none of the kind, or not of these languages."""
+    """Of data that makes its own material; nothing where it has none of the kind, or not of these
+    languages.
+    """
     try:
         records = list(probe_data.records(kind))
     except (UsageError, DataError):
         return []
     sides = [[record.values.get(language) for language in languages] for record in records]
-    return [(first, second) for first, second in sides if isinstance(first, str) and isinstance(second, str)]
+    return [
+        (first, second)
+        for first, second in sides
+        if isinstance(first, str) and isinstance(second, str)
+    ]
 
 
 def _whole_words(tokenizer: Tokenizer) -> Mapping[str, Sequence[int]]:
@@ -134,11 +169,17 @@ def _whole_words(tokenizer: Tokenizer) -> Mapping[str, Sequence[int]]:
 
 
 def _single(words: Iterable[str], tokenizer: Tokenizer) -> list[str]:
-    """Each as the text of its only piece, as the tokenizer has it; empty where it has several, or none that is known."""
+    """Each as the text of its only piece, as the tokenizer has it; empty where it has several, or
+    none that is known.
+    """
     found = []
     for tokens_T in tokenizer.encode_batch(list(words)):
         pieces = [token for token in tokens_T if tokenizer.texts[token]]
-        found.append(tokenizer.texts[pieces[0]] if len(pieces) == 1 and not tokenizer.specials[pieces[0]] else "")
+        found.append(
+            tokenizer.texts[pieces[0]]
+            if len(pieces) == 1 and not tokenizer.specials[pieces[0]]
+            else ""
+        )
     return found
 
 

@@ -13,7 +13,9 @@ def sentences_of(probe_data: ProbeData, language: str) -> Iterator[str]:
     seen: set[str] = set()
     for document in probe_data.documents(language):
         if document.text is not None:
-            found = dict.fromkeys(sentence.strip() for sentence in split_sentences(document, language))
+            found = dict.fromkeys(
+                sentence.strip() for sentence in split_sentences(document, language)
+            )
             yield from (sentence for sentence in found if sentence and sentence not in seen)
             seen.update(found)
 

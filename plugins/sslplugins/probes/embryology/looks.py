@@ -55,7 +55,9 @@ def labels_of_words(model: FrozenModel, name: str, texts: Texts, most: int, rng:
     labels = [use.sense for use in known], [use.sense for use in asked]
 
     def measure(stage: FrozenModel) -> float:
-        first, second = (word_vectors(stage, uses, [stage.depth])[stage.depth] for uses in (known, asked))
+        first, second = (
+            word_vectors(stage, uses, [stage.depth])[stage.depth] for uses in (known, asked)
+        )
         return linear_probe(first, labels[0], second, labels[1]).value
 
     return Look(f"{name}, linear", measure, ("majority", majority(*labels)), len(asked))
@@ -63,13 +65,21 @@ def labels_of_words(model: FrozenModel, name: str, texts: Texts, most: int, rng:
 
 def labels_of_texts(model: FrozenModel, task: str, most: int, rng: Rng) -> Look:
     """Measure a linear probe's accuracy on text labels, from mean-pooled last hidden states."""
-    known, asked = (rng.some(task, _labelled_texts(model, part), most) for part in model.probe_data.annotated(task))
+    known, asked = (
+        rng.some(task, _labelled_texts(model, part), most)
+        for part in model.probe_data.annotated(task)
+    )
     if not (known and asked):
-        raise UsageError(f"{task} does not label whole texts", "choose another --downstream, or none")
+        raise UsageError(
+            f"{task} does not label whole texts", "choose another --downstream, or none"
+        )
     labels = [text.labels[0] for text in known], [text.labels[0] for text in asked]
 
     def measure(stage: FrozenModel) -> float:
-        first, second = (sentence_vectors(stage, [text.text for text in texts], [stage.depth])[stage.depth] for texts in (known, asked))
+        first, second = (
+            sentence_vectors(stage, [text.text for text in texts], [stage.depth])[stage.depth]
+            for texts in (known, asked)
+        )
         return linear_probe(first, labels[0], second, labels[1]).value
 
     return Look(f"{task}, frozen", measure, ("majority", majority(*labels)), len(asked))
@@ -87,10 +97,16 @@ def senses(model: FrozenModel, rng: Rng) -> Look | None:
     words = [f"{use.word.lower()} ({use.language})" for use in uses]
 
     def measure(stage: FrozenModel) -> float:
-        gaps = sense_gaps(word_vectors(stage, uses, [stage.depth]), words, [use.sense for use in uses])
+        gaps = sense_gaps(
+            word_vectors(stage, uses, [stage.depth]), words, [use.sense for use in uses]
+        )
         return float(np.mean([by_layer[stage.depth] for by_layer in gaps.values()]))
 
-    return Look(f"sense gap of {len(set(words))} words", measure, ("input embedding", 0.0), len(uses)) if uses else None
+    return (
+        Look(f"sense gap of {len(set(words))} words", measure, ("input embedding", 0.0), len(uses))
+        if uses
+        else None
+    )
 
 
 def translations(model: FrozenModel) -> Look | None:
@@ -102,18 +118,33 @@ def translations(model: FrozenModel) -> Look | None:
         records = list(model.probe_data.records("parallel"))
     except (UsageError, DataError):
         return None
-    sides = [[record.text(language) for record in records] for language in languages_in(records[0])[:2]] if records else [[], []]
+    sides = (
+        [[record.text(language) for record in records] for language in languages_in(records[0])[:2]]
+        if records
+        else [[], []]
+    )
     fits = zip(*(usable_texts(model, side) for side in sides), strict=True)
-    pairs = distinct_pairs(pair for pair, both in zip(zip(*sides, strict=True), fits, strict=True) if all(both))[:PAIRS]
+    pairs = distinct_pairs(
+        pair for pair, both in zip(zip(*sides, strict=True), fits, strict=True) if all(both)
+    )[:PAIRS]
     if len(pairs) < FEWEST_PAIRS:
         return None
     half = len(pairs) // 2
 
     def measure(stage: FrozenModel) -> float:
-        first, second = (sentence_vectors(stage, side, [stage.depth])[stage.depth] for side in zip(*pairs, strict=True))
-        return retrieve(centred(first[half:], first[:half]), centred(second[half:], second[:half])).accuracy("").value
+        first, second = (
+            sentence_vectors(stage, side, [stage.depth])[stage.depth]
+            for side in zip(*pairs, strict=True)
+        )
+        return (
+            retrieve(centred(first[half:], first[:half]), centred(second[half:], second[:half]))
+            .accuracy("")
+            .value
+        )
 
-    return Look("translations found", measure, ("chance", 1 / (len(pairs) - half)), len(pairs) - half)
+    return Look(
+        "translations found", measure, ("chance", 1 / (len(pairs) - half)), len(pairs) - half
+    )
 
 
 def _labelled_texts(model: FrozenModel, texts: Sequence[Annotated]) -> list[Annotated]:

@@ -43,24 +43,39 @@ def commonest(uses: Sequence[WordOccurrence], train: Sequence[Annotated]) -> Map
     commonest_words = {kind: found.most_common(1)[0][0] for kind, found in counts.items()}
     right: dict[str, list[bool]] = {}
     for use in uses:
-        right.setdefault(use.sense, []).append(use.word == commonest_words.get((use.language, use.sense)))
+        right.setdefault(use.sense, []).append(
+            use.word == commonest_words.get((use.language, use.sense))
+        )
     return {kind: float(np.mean(found)) for kind, found in right.items()}
 
 
-def report_of(measured: Sequence[Measured], looks: Sequence[Look], kinds_N: Sequence[str], by_majority: Mapping[str, float]) -> Report:
+def report_of(
+    measured: Sequence[Measured],
+    looks: Sequence[Look],
+    kinds_N: Sequence[str],
+    by_majority: Mapping[str, float],
+) -> Report:
     """Build the report; `by_majority` is the majority baseline of `commonest`, by kind."""
     steps = [each.step for each in measured]
     kinds = np.asarray(kinds_N)
     curves = {
-        name: [Curve(kind, steps, [float(right[kinds == kind].mean()) for right in series]) for kind in by_majority]
+        name: [
+            Curve(kind, steps, [float(right[kinds == kind].mean()) for right in series])
+            for kind in by_majority
+        ]
         for name, series in (
             ("masked words predicted", [each.hidden_N for each in measured]),
             ("visible words reconstructed", [each.plain_N for each in measured]),
         )
     }
     hidden, plain = curves.values()
-    others = [Curve(look.name, steps, [each.values[place] for each in measured]) for place, look in enumerate(looks)]
-    order = sorted(range(len(hidden)), key=lambda place: (_when(hidden[place]), hidden[place].title))
+    others = [
+        Curve(look.name, steps, [each.values[place] for each in measured])
+        for place, look in enumerate(looks)
+    ]
+    order = sorted(
+        range(len(hidden)), key=lambda place: (_when(hidden[place]), hidden[place].title)
+    )
     rows = [
         [
             kind.title,
@@ -82,7 +97,9 @@ def report_of(measured: Sequence[Measured], looks: Sequence[Look], kinds_N: Sequ
         "visible: accuracy",
         f"{REACHED:.0%} at step ",
     )
-    plots = [Plot(name, "step", "accuracy", found, logarithmic=True) for name, found in curves.items()]
+    plots = [
+        Plot(name, "step", "accuracy", found, logarithmic=True) for name, found in curves.items()
+    ]
     plots.append(Plot("other scores", "step", "score", others, logarithmic=True))
     last = measured[-1]
     scores = [
@@ -113,7 +130,16 @@ def reached_at(curve: Curve) -> float | None:
     """
     first, rise = curve.ys[0], curve.ys[-1] - curve.ys[0]
     return (
-        next((step for step, value in zip(curve.xs, curve.ys, strict=True) if value >= first + REACHED * rise), None) if rise > 0 else None
+        next(
+            (
+                step
+                for step, value in zip(curve.xs, curve.ys, strict=True)
+                if value >= first + REACHED * rise
+            ),
+            None,
+        )
+        if rise > 0
+        else None
     )
 
 
@@ -121,19 +147,41 @@ def _of_looks(curves: Sequence[Curve]) -> Table:
     rows = []
     for curve in curves:
         peak = int(np.argmax(curve.ys))
-        rows.append([curve.title, curve.ys[0], curve.ys[-1], reached_at(curve), curve.ys[peak], curve.xs[peak]])
-    return Table("from step to step", ("what", "at step 0", "at the end", f"{REACHED:.0%} at step", "highest", "at step"), rows)
+        rows.append(
+            [
+                curve.title,
+                curve.ys[0],
+                curve.ys[-1],
+                reached_at(curve),
+                curve.ys[peak],
+                curve.xs[peak],
+            ]
+        )
+    return Table(
+        "from step to step",
+        ("what", "at step 0", "at the end", f"{REACHED:.0%} at step", "highest", "at step"),
+        rows,
+    )
 
 
 def _story(curve: Curve) -> str:
     """Say in one sentence whether a curve rises to its end or peaks before."""
     peak = int(np.argmax(curve.ys))
     if curve.ys[-1] < FALLEN * curve.ys[peak]:
-        return f"{curve.title}: peaks at step {curve.xs[peak]:,} with {curve.ys[peak]:.2f} and ends at {curve.ys[-1]:.2f}"
+        return (
+            f"{curve.title}: peaks at step {curve.xs[peak]:,} with "
+            f"{curve.ys[peak]:.2f} and ends at {curve.ys[-1]:.2f}"
+        )
     step = reached_at(curve)
     if step is None:
-        return f"not emerged: {curve.title}: {curve.ys[-1]:.2f} at the end, no more than the {curve.ys[0]:.2f} of untrained weights"
-    return f"{curve.title}: from {curve.ys[0]:.2f} to {curve.ys[-1]:.2f}, nine tenths of the way at step {step:,}"
+        return (
+            f"not emerged: {curve.title}: {curve.ys[-1]:.2f} at the end, "
+            f"no more than the {curve.ys[0]:.2f} of untrained weights"
+        )
+    return (
+        f"{curve.title}: from {curve.ys[0]:.2f} to "
+        f"{curve.ys[-1]:.2f}, nine tenths of the way at step {step:,}"
+    )
 
 
 def _when(curve: Curve) -> float:
@@ -147,15 +195,39 @@ def _notes(hidden: Sequence[Curve], by_majority: Mapping[str, float]) -> list[st
     are learned.
     """
     missed = [curve.title for curve in hidden if curve.ys[-1] <= by_majority[curve.title]]
-    notes = [f"not emerged: {', '.join(missed)}: predicted no better than by the commonest word of the kind"] if missed else []
-    learned = {curve.title: step for curve in hidden if curve.title not in missed and (step := reached_at(curve)) is not None}
+    notes = (
+        [
+            (
+                f"not emerged: {', '.join(missed)}: predicted no "
+                "better than by the commonest word of the kind"
+            )
+        ]
+        if missed
+        else []
+    )
+    learned = {
+        curve.title: step
+        for curve in hidden
+        if curve.title not in missed and (step := reached_at(curve)) is not None
+    }
     if len(set(learned.values())) > 1:
         first, last = min(learned, key=learned.__getitem__), max(learned, key=learned.__getitem__)
-        notes.append(f"{first} is learned first (step {learned[first]:,}), {last} last (step {learned[last]:,})")
+        notes.append(
+            f"{first} is learned first (step {learned[first]:,}), "
+            f"{last} last (step {learned[last]:,})"
+        )
     elif len(learned) > 1:
         notes.append("not emerged: all kinds of words are learned at the same milestone")
     return notes
 
 
 def _with(score: Score, baselines: Mapping[str, float]) -> Score:
-    return Score(score.name, score.value, score.unit, score.higher_is_better, score.count, score.interval, baselines)
+    return Score(
+        score.name,
+        score.value,
+        score.unit,
+        score.higher_is_better,
+        score.count,
+        score.interval,
+        baselines,
+    )

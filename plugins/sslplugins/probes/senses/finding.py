@@ -30,7 +30,8 @@ MOST_DOCUMENTS = 50_000  # looked through for a word
 MOST_CHARACTERS = 400  # of a sentence out of a corpus
 RECORD_FILES = ("jsonl", "ndjson", "json", "csv", "tsv")
 READY = Path(__file__).parent / "sentences.yaml"
-_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")  # written without spaces
+# written without spaces
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _MUCH_UNKNOWN = 0.2
 
 
@@ -70,19 +71,33 @@ def find_uses(model: FrozenModel, word: str, sentences: str, per_sense: int, rng
     """
     if not word.strip():
         raise UsageError("there is no word to look for", "name one, such as apple")
-    finders: list[Callable[[], Found]] = [lambda: _from_file(word, sentences)] if sentences else [
-        lambda: Found(_known(model, word, per_sense, rng), "of the generated data, which knows the senses"),
-        lambda: Found(_ready(word), "built-in; --sentences FILE for others"),
-        lambda: Found(_from_corpus(model, word, 2 * per_sense), "of the data, without senses; --sentences FILE for others"),
-    ]  # fmt: skip
+    finders: list[Callable[[], Found]] = (
+        [lambda: _from_file(word, sentences)]
+        if sentences
+        else [
+            lambda: Found(
+                _known(model, word, per_sense, rng), "of the generated data, which knows the senses"
+            ),
+            lambda: Found(_ready(word), "built-in; --sentences FILE for others"),
+            lambda: Found(
+                _from_corpus(model, word, 2 * per_sense),
+                "of the data, without senses; --sentences FILE for others",
+            ),
+        ]
+    )
     unread: list[WordOccurrence] = []
-    found = next((found for find in finders if (found := _readable(model, find(), unread)).uses), None)
+    found = next(
+        (found for find in finders if (found := _readable(model, find(), unread)).uses), None
+    )
     if found is None and unread:
         locate_words(model.tokenizer, unread)  # which names a word that has no piece
         problem = f"every sentence with '{word}' is longer than this model reads"
         raise DataError(problem, "give shorter ones: --sentences FILE")
     if found is None:
-        raise UsageError(f"'{word}' does not occur in the data of this model", "give sentences with it: --sentences FILE, or other --data")
+        raise UsageError(
+            f"'{word}' does not occur in the data of this model",
+            "give sentences with it: --sentences FILE, or other --data",
+        )
     known = any(found.senses)
     chosen = balanced(found.uses, per_sense if known else 2 * per_sense, rng)
     by_sense = sorted(chosen, key=lambda use: list(dict.fromkeys(found.senses)).index(use.sense))
@@ -101,13 +116,22 @@ def _readable(model: FrozenModel, found: Found, unread: list[WordOccurrence]) ->
 def unknown_share(model: FrozenModel, uses: list[WordOccurrence]) -> float:
     """Return the share of unknown tokens among the tokens of the sentences."""
     tokens = np.concatenate(locate_words(model.tokenizer, uses).sequences)
-    return float(np.mean(tokens == model.tokenizer.unknown)) if model.tokenizer.unknown is not None else 0.0
+    return (
+        float(np.mean(tokens == model.tokenizer.unknown))
+        if model.tokenizer.unknown is not None
+        else 0.0
+    )
 
 
 def unknown_notes(model: FrozenModel, uses: list[WordOccurrence]) -> list[str]:
     """Return a note where many of the sentences' tokens are unknown to the model, else nothing."""
     share = unknown_share(model, uses)
-    return [f"{share:.0%} of the sentences' tokens are unknown to this model: choose sentences it can read"] * (share > _MUCH_UNKNOWN)
+    return [
+        (
+            f"{share:.0%} of the sentences' tokens are unknown "
+            "to this model: choose sentences it can read"
+        )
+    ] * (share > _MUCH_UNKNOWN)
 
 
 def _known(model: FrozenModel, word: str, per_sense: int, rng: Rng) -> list[WordOccurrence]:
@@ -125,23 +149,38 @@ def _ready_sentences() -> dict[str, dict]:
 def _ready(word: str) -> list[WordOccurrence]:
     entry = dict(_ready_sentences().get(word.lower(), {}))
     language = entry.pop("language", "")
-    return [use for sense, texts in entry.items() for text in texts if (use := _use(text, word, sense, language))]
+    return [
+        use
+        for sense, texts in entry.items()
+        for text in texts
+        if (use := _use(text, word, sense, language))
+    ]
 
 
 def _use(text: str, word: str, sense: str = "", language: str = "") -> WordOccurrence | None:
     start = occurrence(text, word)
-    return None if start is None else WordOccurrence(text, start, start + len(word), sense, language)
+    return (
+        None if start is None else WordOccurrence(text, start, start + len(word), sense, language)
+    )
 
 
 def _from_file(word: str, path: str) -> Found:
     rows = list(_rows(path))
     uses = [use for text, sense in rows if (use := _use(text, word, sense))]
     if not uses:
-        raise DataError(f"'{word}' stands in none of the {len(rows)} sentences of {path}", "give sentences with this word")
+        raise DataError(
+            f"'{word}' stands in none of the {len(rows)} sentences of {path}",
+            "give sentences with this word",
+        )
     if any(use.sense for use in uses) and not all(use.sense for use in uses):
-        raise DataError(f"{path} gives a sense to some sentences with '{word}' and none to others", "give one to all, or to none")
+        raise DataError(
+            f"{path} gives a sense to some sentences with '{word}' and none to others",
+            "give one to all, or to none",
+        )
     without = len(rows) - len(uses)
-    return Found(uses, f"{path}; lines without the word are left out: {without}" if without else path)
+    return Found(
+        uses, f"{path}; lines without the word are left out: {without}" if without else path
+    )
 
 
 def _rows(path: str) -> Iterator[tuple[str, str]]:
@@ -152,7 +191,10 @@ def _rows(path: str) -> Iterator[tuple[str, str]]:
     if suffix_of(path) in RECORD_FILES:
         for record in read_records(path):
             _, sense = record.find("sense", "label")
-            yield record.text("text", "sentence").strip(), "" if sense is None else str(sense).strip()
+            yield (
+                record.text("text", "sentence").strip(),
+                "" if sense is None else str(sense).strip(),
+            )
         return
     for _, line in read_lines(path):
         text, _, sense = line.strip().partition("\t")
@@ -186,4 +228,7 @@ def refuse_unknown(model: FrozenModel, word: str, uses: list[WordOccurrence]) ->
     """
     found = locate_words(model.tokenizer, uses)
     if all((found.tokens(number) == model.tokenizer.unknown).all() for number in range(len(uses))):
-        raise DataError(f"'{word}' is unknown to this model's tokenizer", "choose a word of its vocabulary, or another --model")
+        raise DataError(
+            f"'{word}' is unknown to this model's tokenizer",
+            "choose a word of its vocabulary, or another --model",
+        )

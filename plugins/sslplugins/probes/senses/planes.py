@@ -30,8 +30,11 @@ def neighbour_plane(rows_ND: np.ndarray, rng: Rng) -> np.ndarray:
     """
     perplexity = min(30.0, (len(rows_ND) - 1) / 3)
     seed = rng.sample(0).integer("t-SNE", SEEDS)
-    manifold = importlib.import_module("sklearn.manifold")  # scikit-learn takes long to import, and few probes use it
-    return manifold.TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(rows_ND.astype(np.float64))
+    # scikit-learn takes long to import, and few probes use it
+    manifold = importlib.import_module("sklearn.manifold")
+    return manifold.TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(
+        rows_ND.astype(np.float64)
+    )
 
 
 def centred(rows_ND: np.ndarray, groups: Sequence[str]) -> np.ndarray:
@@ -54,4 +57,10 @@ def alike_score(name: str, rows_ND: np.ndarray, groups: Sequence[str]) -> Score:
     score = mean_score(name, (names[table_NN.argmax(axis=1)] == names).astype(np.float64))
     counts = np.unique(names, return_counts=True)[1]
     chance = float((counts * (counts - 1)).sum() / (len(names) * (len(names) - 1)))
-    return Score(score.name, score.value, count=score.count, interval=score.interval, baselines={"chance": chance})
+    return Score(
+        score.name,
+        score.value,
+        count=score.count,
+        interval=score.interval,
+        baselines={"chance": chance},
+    )

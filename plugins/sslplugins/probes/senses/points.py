@@ -9,7 +9,18 @@ from itertools import islice
 
 import numpy as np
 
-from sslcli.api import DataError, FrozenModel, Pool, Record, Rng, WordOccurrence, languages_in, sentence_vectors, usable_texts, word_vectors
+from sslcli.api import (
+    DataError,
+    FrozenModel,
+    Pool,
+    Record,
+    Rng,
+    WordOccurrence,
+    languages_in,
+    sentence_vectors,
+    usable_texts,
+    word_vectors,
+)
 from sslplugins.probes.senses.finding import occurrence
 from sslplugins.probes.senses.sampling import some_sentences, words_in
 
@@ -51,15 +62,27 @@ def known_pairs(records: Iterable[Record]) -> Pairs | None:
     return Pairs((first, second), [(row.text(first), row.text(second)) for row in rows])
 
 
-def sense_points(model: FrozenModel, layer: int, pool: Pool, uses: Sequence[WordOccurrence]) -> Points:
+def sense_points(
+    model: FrozenModel, layer: int, pool: Pool, uses: Sequence[WordOccurrence]
+) -> Points:
     """Build one point per occurrence."""
     several = len({use.word.lower() for use in uses}) > 1
-    groups = [f"{use.word.lower()}: {use.sense}" if several else use.sense or "all uses" for use in uses]
+    groups = [
+        f"{use.word.lower()}: {use.sense}" if several else use.sense or "all uses" for use in uses
+    ]
     rows_ND = word_vectors(model, uses, [layer], pool)[layer]
-    return Points(rows_ND, [_short(use.text) for use in uses], groups, [use.language for use in uses], source=f"{len(uses)} uses")
+    return Points(
+        rows_ND,
+        [_short(use.text) for use in uses],
+        groups,
+        [use.language for use in uses],
+        source=f"{len(uses)} uses",
+    )
 
 
-def sentence_points(model: FrozenModel, layer: int, pairs: Pairs | None, count: int, rng: Rng) -> Points:
+def sentence_points(
+    model: FrozenModel, layer: int, pairs: Pairs | None, count: int, rng: Rng
+) -> Points:
     """Build points of both sides of some pairs; without pairs, of sentences of the data.
 
     Raises UsageError where there are neither.
@@ -69,10 +92,20 @@ def sentence_points(model: FrozenModel, layer: int, pairs: Pairs | None, count: 
         sentences = some_sentences(model, count, rng)
         source = "sentences of the data"
     else:
-        firsts, seconds = (usable_texts(model, [texts[side] for texts in pairs.texts]) for side in (0, 1))
-        fitting = [texts for texts, one, other in zip(pairs.texts, firsts, seconds, strict=True) if one and other]
+        firsts, seconds = (
+            usable_texts(model, [texts[side] for texts in pairs.texts]) for side in (0, 1)
+        )
+        fitting = [
+            texts
+            for texts, one, other in zip(pairs.texts, firsts, seconds, strict=True)
+            if one and other
+        ]
         chosen = rng.some("pairs", fitting, count)
-        sentences = [(text, language) for texts in chosen for text, language in zip(texts, pairs.languages, strict=True)]
+        sentences = [
+            (text, language)
+            for texts in chosen
+            for text, language in zip(texts, pairs.languages, strict=True)
+        ]
         links = [(2 * number, 2 * number + 1) for number in range(len(chosen))]
         source = f"{len(chosen)} of {len(pairs.texts)} pairs of sentences"
     texts, languages = [text for text, _ in sentences], [language for _, language in sentences]
@@ -80,7 +113,15 @@ def sentence_points(model: FrozenModel, layer: int, pairs: Pairs | None, count: 
     return Points(rows_ND, [_short(text) for text in texts], languages, languages, links, source)
 
 
-def word_points(model: FrozenModel, layer: int, pool: Pool, pairs: Pairs | None, sentences: Sentences, count: int, rng: Rng) -> Points:
+def word_points(
+    model: FrozenModel,
+    layer: int,
+    pool: Pool,
+    pairs: Pairs | None,
+    sentences: Sentences,
+    count: int,
+    rng: Rng,
+) -> Points:
     """Build one point per word, the mean of its occurrences in the sentences.
 
     The words are those of some pairs; without pairs, the commonest. Raises DataError where none of
@@ -95,7 +136,10 @@ def word_points(model: FrozenModel, layer: int, pool: Pool, pairs: Pairs | None,
         uses_of = {word: uses for pair in found for word, uses in pair}
         places = {word: place for place, word in enumerate(uses_of)}
         links = [(places[one], places[other]) for (one, _), (other, _) in found]
-        source = f"{len(found)} of {len(pairs.texts)} pairs of words, found in {len(sentences):,} sentences"
+        source = (
+            f"{len(found)} of {len(pairs.texts)} pairs of "
+            f"words, found in {len(sentences):,} sentences"
+        )
     uses = [use for own in uses_of.values() for use in own]
     vectors = word_vectors(model, uses, [layer], pool)[layer]
     ends = np.cumsum([len(own) for own in uses_of.values()])
@@ -104,40 +148,57 @@ def word_points(model: FrozenModel, layer: int, pool: Pool, pairs: Pairs | None,
     return Points(rows_ND, [word for word, _ in uses_of], languages, languages, links, source)
 
 
-def _commonest(model: FrozenModel, sentences: Sentences, count: int) -> dict[Word, list[WordOccurrence]]:
+def _commonest(
+    model: FrozenModel, sentences: Sentences, count: int
+) -> dict[Word, list[WordOccurrence]]:
     found: dict[Word, list[WordOccurrence]] = {}
     for use in words_in(model.tokenizer, sentences):
         found.setdefault((use.word.lower(), use.language), []).append(use)
     if not found:
-        raise DataError("the data has no word that this model knows", "give other --data, or a larger --sample")
+        raise DataError(
+            "the data has no word that this model knows", "give other --data, or a larger --sample"
+        )
     common = sorted(found, key=lambda word: -len(found[word]))[:count]
     return {word: found[word][:MOST_USES] for word in common}
 
 
-def _used_pairs(pairs: Pairs, sentences: Sentences, count: int, rng: Rng) -> list[tuple[Used, Used]]:
+def _used_pairs(
+    pairs: Pairs, sentences: Sentences, count: int, rng: Rng
+) -> list[tuple[Used, Used]]:
     """Return pairs of which both words are in the sentences; no word is in two of them."""
     read = [(text, text.lower(), language) for text, language in sentences]
     taken: set[Word] = set()
     found = []
     for texts in rng.some("pairs", list(dict.fromkeys(pairs.texts)), TRIED * count):
         one, other = zip(texts, pairs.languages, strict=True)
-        if taken.isdisjoint((one, other)) and (uses := _uses_of(*one, read)) and (others := _uses_of(*other, read)):
+        if (
+            taken.isdisjoint((one, other))
+            and (uses := _uses_of(*one, read))
+            and (others := _uses_of(*other, read))
+        ):
             taken |= {one, other}
             found.append(((one, uses), (other, others)))
     if not found:
         spoken = " and ".join(pairs.languages)
-        raise DataError(f"no pair of words stands in the data in {spoken}", "give --data in both languages, or a larger --sample")
+        raise DataError(
+            f"no pair of words stands in the data in {spoken}",
+            "give --data in both languages, or a larger --sample",
+        )
     return rng.some("used pairs", found, count)
 
 
-def _uses_of(word: str, language: str, read: Sequence[tuple[str, str, str]]) -> list[WordOccurrence]:
+def _uses_of(
+    word: str, language: str, read: Sequence[tuple[str, str, str]]
+) -> list[WordOccurrence]:
     """Return the first MOST_USES occurrences in sentences of the word's language, or of an unknown
     one.
     """
     found = (
         WordOccurrence(text, start, start + len(word), language=language)
         for text, lowered, spoken in read
-        if spoken in ("", language) and word.lower() in lowered and (start := occurrence(text, word)) is not None
+        if spoken in ("", language)
+        and word.lower() in lowered
+        and (start := occurrence(text, word)) is not None
     )
     return list(islice(found, MOST_USES))
 

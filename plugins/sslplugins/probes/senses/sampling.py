@@ -8,7 +8,15 @@ from itertools import islice
 
 import numpy as np
 
-from sslcli.api import DataError, FrozenModel, Rng, Tokenizer, WordOccurrence, split_sentences, usable_texts
+from sslcli.api import (
+    DataError,
+    FrozenModel,
+    Rng,
+    Tokenizer,
+    WordOccurrence,
+    split_sentences,
+    usable_texts,
+)
 
 MOST_DOCUMENTS = 50_000  # read in all
 MOST_SENTENCES = 20_000  # of one language, of which some are drawn
@@ -29,10 +37,17 @@ def some_sentences(model: FrozenModel, count: int, rng: Rng) -> list[tuple[str, 
             own.update(dict.fromkeys(model.lengths.shorter(found, MOST_CHARACTERS)))
     chosen = []
     for language, own in by_language.items():
-        fitting = [text for text, fits in zip(own, usable_texts(model, list(own)), strict=True) if fits]
-        chosen += [(text, language) for text in rng.some(f"sentences {language}", fitting, -(-count // len(by_language)))]
+        fitting = [
+            text for text, fits in zip(own, usable_texts(model, list(own)), strict=True) if fits
+        ]
+        chosen += [
+            (text, language)
+            for text in rng.some(f"sentences {language}", fitting, -(-count // len(by_language)))
+        ]
     if not chosen:
-        raise DataError("there is no sentence in the data that this model can read", "give other --data")
+        raise DataError(
+            "there is no sentence in the data that this model can read", "give other --data"
+        )
     return chosen
 
 
@@ -47,6 +62,9 @@ def words_in(tokenizer: Tokenizer, sentences: Sequence[tuple[str, str]]) -> list
         firsts = np.flatnonzero(~tokenizer.continues[tokens_T])
         for pieces in np.split(np.arange(len(tokens_T)), firsts[firsts > 0]):
             start, stop = int(places_T2[pieces[0], 0]), int(places_T2[pieces[-1], 1])
-            if any(map(str.isalnum, text[start:stop])) and not (tokens_T[pieces] == tokenizer.unknown).any():
+            if (
+                any(map(str.isalnum, text[start:stop]))
+                and not (tokens_T[pieces] == tokenizer.unknown).any()
+            ):
                 found.append(WordOccurrence(text, start, stop, language=language))
     return found

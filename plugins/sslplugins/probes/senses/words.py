@@ -19,7 +19,9 @@ def comparable(uses: Sequence[WordOccurrence]) -> tuple[list[WordOccurrence], li
     for (word, language, _), count in counts.items():
         senses.setdefault((word, language), []).append(count)
     whole = {word for word, found in senses.items() if len(found) > 1 and min(found) > 1}
-    return [use for use in uses if (use.word, use.language) in whole], [word for word, language in senses if (word, language) not in whole]
+    return [use for use in uses if (use.word, use.language) in whole], [
+        word for word, language in senses if (word, language) not in whole
+    ]
 
 
 def senses_of_words(model: FrozenModel, uses: Sequence[WordOccurrence], pool: Pool) -> Words:
@@ -32,7 +34,12 @@ def senses_of_words(model: FrozenModel, uses: Sequence[WordOccurrence], pool: Po
     for place, use in enumerate(uses):
         places.setdefault((use.word, use.language), []).append(place)
     return {
-        word: SensesByLayer(model, [uses[place] for place in own], {layer: rows_ND[own] for layer, rows_ND in vectors.items()}, pool)
+        word: SensesByLayer(
+            model,
+            [uses[place] for place in own],
+            {layer: rows_ND[own] for layer, rows_ND in vectors.items()},
+            pool,
+        )
         for word, own in places.items()
     }
 
@@ -48,13 +55,19 @@ def words_report(words: Words, layer: int) -> Report:
     mean = mean_score("sense gap", gaps_WL[:, layer])
     rise = mean_score("rise from layer 0", gaps_WL[:, layer] - gaps_WL[:, 0])
     shuffled = float(np.mean([each.at[layer].shuffled for each in found]))
-    baselines = {STATIC: static, "layer 0": float(gaps_WL[:, 0].mean()), "shuffled senses": shuffled}
+    baselines = {
+        STATIC: static,
+        "layer 0": float(gaps_WL[:, 0].mean()),
+        "shuffled senses": shuffled,
+    }
     absent = ", ".join(word for (word, _), each in words.items() if not each.emerged(layer))
     return Report(
         scores=[replace(mean, baselines=baselines), rise],
         tables=[_table(words, layer, gaps_WL)],
         plots=[_plot(words, gaps_WL, static)],
-        notes=[f"not emerged, no more than shuffled senses or layer 0 give: {absent}"] if absent else [],
+        notes=[f"not emerged, no more than shuffled senses or layer 0 give: {absent}"]
+        if absent
+        else [],
     )
 
 
@@ -68,8 +81,24 @@ def _table(words: Words, layer: int, gaps_WL: np.ndarray) -> Table:
         gaps = [found.value for found in each.at.values()]
         figures.append([each.static.value, *gaps, gaps[layer] - gaps[0], at.shuffled_high])
         rows.append([word, language, "/".join(at.within), at.count, *figures[-1], at.p])
-    rows.append(["mean", None, None, None, *(float(np.mean(column)) for column in zip(*figures, strict=True)), None])
-    return Table(f"sense gap by layer: within senses - across, cosine; rise, shuffled and p at layer {layer}", columns, rows)
+    rows.append(
+        [
+            "mean",
+            None,
+            None,
+            None,
+            *(float(np.mean(column)) for column in zip(*figures, strict=True)),
+            None,
+        ]
+    )
+    return Table(
+        (
+            "sense gap by layer: within senses - across, "
+            f"cosine; rise, shuffled and p at layer {layer}"
+        ),
+        columns,
+        rows,
+    )
 
 
 def _plot(words: Words, gaps_WL: np.ndarray, static: float) -> Plot:
@@ -78,5 +107,8 @@ def _plot(words: Words, gaps_WL: np.ndarray, static: float) -> Plot:
         Curve(f"{word} ({language})" if language else word, layers, gaps.tolist())
         for (word, language), gaps in zip(words, gaps_WL, strict=True)
     ]
-    curves += [Curve("mean", layers, gaps_WL.mean(axis=0).tolist()), Curve(STATIC, layers, [static] * len(layers))]
+    curves += [
+        Curve("mean", layers, gaps_WL.mean(axis=0).tolist()),
+        Curve(STATIC, layers, [static] * len(layers)),
+    ]
     return Plot("sense gap by layer", "layer", "within - across, cosine", curves)

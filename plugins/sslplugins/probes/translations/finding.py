@@ -3,7 +3,16 @@
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from sslcli.api import DataError, Pair, ProbeData, Record, UsageError, WordOccurrence, languages_in, read_pairs
+from sslcli.api import (
+    DataError,
+    Pair,
+    ProbeData,
+    Record,
+    UsageError,
+    WordOccurrence,
+    languages_in,
+    read_pairs,
+)
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORDS = re.compile(f"[{_HAN}]+|[^\\W{_HAN}]+(?:['’-][^\\W{_HAN}]+)*")
@@ -12,7 +21,9 @@ _LONGEST_WORD = 8  # characters of Chinese
 _MARKED = re.compile(r"([a-z]{2,3}(?:-[A-Za-z]{2,4})?)=.")
 
 
-def languages_of(said: str, references: Sequence[str], records: Sequence[Record], probe_data: ProbeData) -> tuple[str, str]:
+def languages_of(
+    said: str, references: Sequence[str], records: Sequence[Record], probe_data: ProbeData
+) -> tuple[str, str]:
     """Return the two languages: of the flag, else of "en=FILE", of a record's columns, of the data.
 
     Raises UsageError where these are not two.
@@ -35,7 +46,10 @@ def two_languages(written: Sequence[str]) -> tuple[str, str]:
     """Split "en,zh" into two stripped languages. Raises UsageError where these are not two."""
     names = [name.strip() for name in written]
     if len(set(names)) != 2 or len(names) != 2 or not all(names):
-        raise UsageError(f"two languages are compared, not {', '.join(filter(None, names)) or 'none'}", "say which: --languages en,zh")
+        raise UsageError(
+            f"two languages are compared, not {', '.join(filter(None, names)) or 'none'}",
+            "say which: --languages en,zh",
+        )
     first, second = names
     return first, second
 
@@ -48,7 +62,9 @@ def known_records(probe_data: ProbeData, kind: str) -> list[Record]:
         return []
 
 
-def pairs_of(references: Sequence[str], records: Sequence[Record], languages: tuple[str, str]) -> list[Pair]:
+def pairs_of(
+    references: Sequence[str], records: Sequence[Record], languages: tuple[str, str]
+) -> list[Pair]:
     """Read translation pairs. Raises DataError naming file and record."""
     if references:
         return list(read_pairs(references, languages))
@@ -56,7 +72,9 @@ def pairs_of(references: Sequence[str], records: Sequence[Record], languages: tu
     return [Pair(record.text(first), record.text(second), record.where) for record in records]
 
 
-def uses_by_word(texts: Iterable[str], words: Collection[str], language: str, most: int) -> dict[str, list[WordOccurrence]]:
+def uses_by_word(
+    texts: Iterable[str], words: Collection[str], language: str, most: int
+) -> dict[str, list[WordOccurrence]]:
     """Find the first `most` occurrences of every word, at most one per text, case ignored.
 
     In text without spaces, such as Chinese, the longest dictionary word counts, from the left.
@@ -66,7 +84,9 @@ def uses_by_word(texts: Iterable[str], words: Collection[str], language: str, mo
         seen: set[str] = set()
         for start, word in _words_in(text, words):
             if word not in seen and len(found.get(word, ())) < most:
-                found.setdefault(word, []).append(WordOccurrence(text, start, start + len(word), language=language))
+                found.setdefault(word, []).append(
+                    WordOccurrence(text, start, start + len(word), language=language)
+                )
             seen.add(word)
     return found
 
@@ -80,7 +100,9 @@ def _words_in(text: str, words: Collection[str]) -> Iterator[tuple[int, str]]:
         start = match.start()
         while start < match.end():
             lengths = range(min(_LONGEST_WORD, match.end() - start), 0, -1)
-            length = next((length for length in lengths if text[start : start + length] in words), 0)
+            length = next(
+                (length for length in lengths if text[start : start + length] in words), 0
+            )
             if length:
                 yield start, text[start : start + length]
             start += length or 1

@@ -19,7 +19,10 @@ class Found:
 
     def accuracies(self, which: str) -> list[Score]:
         """Return the accuracies at 1, one per layer or milestone; `which`: "raw" or "centred"."""
-        return [retrieval.accuracy(f"{which} at 1") for retrieval in (self.raw if which == "raw" else self.centred)]
+        return [
+            retrieval.accuracy(f"{which} at 1")
+            for retrieval in (self.raw if which == "raw" else self.centred)
+        ]
 
 
 def look(model: FrozenModel, translations: Translations, layers: Sequence[int]) -> Found:
@@ -49,14 +52,19 @@ class Baseline:
         if untrained is None:
             return cls(chance, f"baseline: chance, {chance:.3f}; the untrained model is not known")
         before = untrained.accuracy("")
-        return cls(max(chance, before.ends[1]), f"baselines: chance, {chance:.3f}, and step 0, {before.value:.3f}")
+        return cls(
+            max(chance, before.ends[1]),
+            f"baselines: chance, {chance:.3f}, and step 0, {before.value:.3f}",
+        )
 
     def surpassed_by(self, found: Retrieval, layers: int) -> bool:
         """Return whether the interval, corrected for the best of `layers`, lies above it."""
         return found.at_least(layers) > self.level
 
 
-def layers_report(found: Found, name: str, languages: Sequence[str], untrained: Found | None) -> Report:
+def layers_report(
+    found: Found, name: str, languages: Sequence[str], untrained: Found | None
+) -> Report:
     """Build the report by layer; `untrained` is the same at step 0, None where it is not known."""
     raw, centred = found.accuracies("raw"), found.accuracies("centred")
     best, best_raw = best_layer(centred), best_layer(raw)
@@ -64,24 +72,54 @@ def layers_report(found: Found, name: str, languages: Sequence[str], untrained: 
     own = [
         replace(score, baselines={**score.baselines, "raw": other.value})
         for score, other in zip(
-            _beside(found.centred, None if untrained is None else untrained.centred, best, f"{name} at layer {best}, centred", languages),
+            _beside(
+                found.centred,
+                None if untrained is None else untrained.centred,
+                best,
+                f"{name} at layer {best}, centred",
+                languages,
+            ),
             found.raw[best].scores("", languages),
             strict=True,
         )
     ]
-    plain = _beside(found.raw, None if untrained is None else untrained.raw, best_raw, f"{name} at layer {best_raw}, raw", languages)[0]
-    baseline = Baseline.of(found.centred[best], None if untrained is None else untrained.centred[best])
-    reading = f"{name}: {centred[best].value:.3f} find their translation first at the best layer, {best}, centred;"
+    plain = _beside(
+        found.raw,
+        None if untrained is None else untrained.raw,
+        best_raw,
+        f"{name} at layer {best_raw}, raw",
+        languages,
+    )[0]
+    baseline = Baseline.of(
+        found.centred[best], None if untrained is None else untrained.centred[best]
+    )
+    reading = (
+        f"{name}: {centred[best].value:.3f} find their "
+        f"translation first at the best layer, {best}, centred;"
+    )
     reading += f" {raw[best_raw].value:.3f} raw, at layer {best_raw}; {baseline.description}"
     return Report(
         scores=[*own, plain],
         tables=[_table(found, f"{name} by layer")],
-        plots=[layer_plot(f"{name} by layer", "retrieval at 1", {"raw": raw, "centred": centred}, {"chance": chance})],
-        notes=[reading if baseline.surpassed_by(found.centred[best], len(centred)) else f"not emerged: {reading}"],
+        plots=[
+            layer_plot(
+                f"{name} by layer",
+                "retrieval at 1",
+                {"raw": raw, "centred": centred},
+                {"chance": chance},
+            )
+        ],
+        notes=[
+            reading
+            if baseline.surpassed_by(found.centred[best], len(centred))
+            else f"not emerged: {reading}"
+        ],
     )
 
 
-def stages_report(steps: Sequence[int], found: Sequence[Found], name: str, layer: int, layers: int) -> Report:
+def stages_report(
+    steps: Sequence[int], found: Sequence[Found], name: str, layer: int, layers: int
+) -> Report:
     """Build the report by training step.
 
     `found`: retrieval at each step, of the layer that is best at the end, chosen out of `layers`.
@@ -97,17 +135,30 @@ def stages_report(steps: Sequence[int], found: Sequence[Found], name: str, layer
     table = Table(plot.title, ["step", "raw", "centred", "from", "to"], rows)
     baseline = Baseline.of(found[-1].centred[0], None if steps[0] else found[0].centred[0])
     if not baseline.surpassed_by(found[-1].centred[0], layers):
-        return Report(tables=[table], plots=[plot], notes=[f"not emerged: {name} end at {final.value:.3f} centred; {baseline.description}"])
-    firsts = [
-        f"{part} of its final value first at step "
-        f"{next(step for step, score in zip(steps, curves['centred'], strict=True) if score.value >= share * final.value):,}"
+        return Report(
+            tables=[table],
+            plots=[plot],
+            notes=[f"not emerged: {name} end at {final.value:.3f} centred; {baseline.description}"],
+        )
+    curve = list(zip(steps, curves["centred"], strict=True))
+    reached = {
+        part: next(step for step, score in curve if score.value >= share * final.value)
         for part, share in _PARTS_OF_FINAL
-    ]
-    return Report(tables=[table], plots=[plot], notes=[f"{name} line up: {', '.join(firsts)} ({final.value:.3f} centred at layer {layer})"])
+    }
+    firsts = [f"{part} of its final value first at step {step:,}" for part, step in reached.items()]
+    return Report(
+        tables=[table],
+        plots=[plot],
+        notes=[f"{name} line up: {', '.join(firsts)} ({final.value:.3f} centred at layer {layer})"],
+    )
 
 
 def _beside(
-    found: Sequence[Retrieval], untrained: Sequence[Retrieval] | None, layer: int, name: str, languages: Sequence[str]
+    found: Sequence[Retrieval],
+    untrained: Sequence[Retrieval] | None,
+    layer: int,
+    name: str,
+    languages: Sequence[str],
 ) -> list[Score]:
     """Return the scores of retrieval at a layer, with those of step 0 as baselines."""
     scores = found[layer].scores(name, languages)
@@ -119,14 +170,30 @@ def _beside(
 
 
 def _table(found: Found, title: str) -> Table:
-    columns = ["layer", "raw at 1", "centred at 1", "from", "to", "centred at 5", "centred at 10", "raw reciprocal", "centred reciprocal"]
+    columns = [
+        "layer",
+        "raw at 1",
+        "centred at 1",
+        "from",
+        "to",
+        "centred at 5",
+        "centred at 10",
+        "raw reciprocal",
+        "centred reciprocal",
+    ]
     rows = []
     for layer, (raw, centred) in enumerate(zip(found.raw, found.centred, strict=True)):
         first = centred.accuracy("")
         rows.append(
             [
-                layer, raw.accuracy("").value, first.value, *first.ends, centred.accuracy("", 5).value,
-                centred.accuracy("", 10).value, raw.reciprocal("").value, centred.reciprocal("").value,
+                layer,
+                raw.accuracy("").value,
+                first.value,
+                *first.ends,
+                centred.accuracy("", 5).value,
+                centred.accuracy("", 10).value,
+                raw.reciprocal("").value,
+                centred.reciprocal("").value,
             ]
-        )  # fmt: skip
+        )
     return Table(title, columns, rows)

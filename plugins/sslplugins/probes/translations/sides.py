@@ -72,25 +72,49 @@ class Sentences(Translations):
         Raises DataError for too few pairs.
         """
         texts = [(pair.first, pair.second) for pair in pairs]
-        usables = zip(*(usable_texts(model, side) for side in zip(*texts, strict=True)), strict=True)
+        usables = zip(
+            *(usable_texts(model, side) for side in zip(*texts, strict=True)), strict=True
+        )
         kept = distinct_pairs(pair for pair, both in zip(texts, usables, strict=True) if all(both))
         chosen = rng.shuffled("sentences", kept)[: 3 * limit]
         tested = min(limit, len(chosen) // 2)
         if tested < FEWEST:
-            problem = f"{2 * FEWEST} pairs of sentences that this model can read are needed, not {len(kept)}"
+            problem = (
+                f"{2 * FEWEST} pairs of sentences that this "
+                f"model can read are needed, not {len(kept)}"
+            )
             raise DataError(problem, "give more; half of them are for the means")
         self._texts = [[pair[side] for pair in chosen] for side in (0, 1)]
         self._tested = tested
         self.pairs_L2 = np.stack([np.arange(tested)] * 2, axis=1)
         left = len(pairs) - len(kept)
-        self.notes = [f"sentences: {tested:,} pairs are tested, the means are those of {len(chosen) - tested:,} others"]
-        self.notes += [f"{left:,} pairs left out: one side comes a second time, or is too long or empty for this model"] if left else []
+        self.notes = [
+            (
+                f"sentences: {tested:,} pairs are tested, the "
+                f"means are those of {len(chosen) - tested:,} others"
+            )
+        ]
+        self.notes += (
+            [
+                (
+                    f"{left:,} pairs left out: one side comes a second "
+                    "time, or is too long or empty for this model"
+                )
+            ]
+            if left
+            else []
+        )
 
     def sides(self, model: FrozenModel, layers: Collection[int]) -> Sequence[dict[int, Side]]:
         found = []
         for texts in self._texts:
             vectors = sentence_vectors(model, texts, layers)
-            found.append({layer: Side(rows[: self._tested], rows[self._tested :].mean(axis=0)) for layer, rows in vectors.items()})
+            found.append(
+                {
+                    layer: Side(rows[: self._tested], rows[self._tested :].mean(axis=0))
+                    for layer, rows in vectors.items()
+                }
+            )
         return found
 
 
@@ -102,39 +126,83 @@ class Words(Translations):
 
     name = "words"
 
-    def __init__(self, model: FrozenModel, pairs: Sequence[Pair], languages: Sequence[str], uses: int, limit: int, rng: Rng) -> None:
+    def __init__(
+        self,
+        model: FrozenModel,
+        pairs: Sequence[Pair],
+        languages: Sequence[str],
+        uses: int,
+        limit: int,
+        rng: Rng,
+    ) -> None:
         """Find the words in the corpus.
 
         Raises DataError for too few pairs, and where too few words have an occurrence.
         """
-        read = [list(islice(usable_sentences(model, language), _SENTENCES_READ)) for language in languages]
-        words = [{text.casefold() for text in side} for side in zip(*((each.first, each.second) for each in pairs), strict=True)]
-        found = [uses_by_word(texts, own, language, uses) for texts, own, language in zip(read, words, languages, strict=True)]
-        there = [{word: kept for word, each in own.items() if (kept := usable(model, each))} for own in found]
+        read = [
+            list(islice(usable_sentences(model, language), _SENTENCES_READ))
+            for language in languages
+        ]
+        words = [
+            {text.casefold() for text in side}
+            for side in zip(*((each.first, each.second) for each in pairs), strict=True)
+        ]
+        found = [
+            uses_by_word(texts, own, language, uses)
+            for texts, own, language in zip(read, words, languages, strict=True)
+        ]
+        there = [
+            {word: kept for word, each in own.items() if (kept := usable(model, each))}
+            for own in found
+        ]
         wanted = dict.fromkeys((each.first.casefold(), each.second.casefold()) for each in pairs)
         known = [pair for pair in wanted if pair[0] in there[0] and pair[1] in there[1]]
         chosen = rng.some("words", known, limit)
         if len(wanted) < FEWEST:
-            raise DataError(f"{FEWEST} pairs of words are needed, not {len(wanted)}", "give a larger dictionary")
+            raise DataError(
+                f"{FEWEST} pairs of words are needed, not {len(wanted)}", "give a larger dictionary"
+            )
         if len(chosen) < FEWEST:
-            problem = f"{FEWEST} pairs of words with a use in the text of both languages are needed, not {len(known)} (of {len(wanted)})"
-            raise DataError(problem, "give more text of both languages: --data, or another dictionary")
+            problem = (
+                f"{FEWEST} pairs of words with a use in the text of both "
+                f"languages are needed, not {len(known)} (of {len(wanted)})"
+            )
+            raise DataError(
+                problem, "give more text of both languages: --data, or another dictionary"
+            )
         sides = [list(dict.fromkeys(pair[side] for pair in chosen)) for side in (0, 1)]
         places = [{word: place for place, word in enumerate(side)} for side in sides]
-        self.pairs_L2 = np.asarray([[places[0][first], places[1][second]] for first, second in chosen])
+        self.pairs_L2 = np.asarray(
+            [[places[0][first], places[1][second]] for first, second in chosen]
+        )
         self._uses = [[there[side][word] for word in own] for side, own in enumerate(sides)]
         self._sentences = [
-            rng.of(language).some("means", texts, _SENTENCES_OF_MEAN) for language, texts in zip(languages, read, strict=True)
+            rng.of(language).some("means", texts, _SENTENCES_OF_MEAN)
+            for language, texts in zip(languages, read, strict=True)
         ]
         left = len(wanted) - len(known)
-        self.notes = [f"words: {len(chosen):,} pairs are tested, each word the mean of up to {uses} uses in the corpus"]
-        self.notes += [f"{left:,} pairs of words left out: one of the two has no use in the corpus"] if left else []
+        self.notes = [
+            (
+                f"words: {len(chosen):,} pairs are tested, each "
+                f"word the mean of up to {uses} uses in the corpus"
+            )
+        ]
+        self.notes += (
+            [f"{left:,} pairs of words left out: one of the two has no use in the corpus"]
+            if left
+            else []
+        )
 
     def sides(self, model: FrozenModel, layers: Collection[int]) -> Sequence[dict[int, Side]]:
         return [
             {
                 layer: Side(_means(vectors[layer], uses), means[layer].mean(axis=0))
-                for vectors, means in [(word_vectors(model, _flat(uses), layers), sentence_vectors(model, sentences, layers))]
+                for vectors, means in [
+                    (
+                        word_vectors(model, _flat(uses), layers),
+                        sentence_vectors(model, sentences, layers),
+                    )
+                ]
                 for layer in layers
             }
             for uses, sentences in zip(self._uses, self._sentences, strict=True)

@@ -30,7 +30,9 @@ class Chance:
     """
 
     def __init__(self, seed: int, purpose: str) -> None:
-        self._generator = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, *purpose.encode()))))
+        self._generator = np.random.Generator(
+            np.random.Philox(np.random.SeedSequence((seed, *purpose.encode())))
+        )
         self._block: list[float] = []
 
     def uniform(self) -> float:

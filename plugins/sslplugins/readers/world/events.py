@@ -69,15 +69,21 @@ class Teller:
     def __init__(self, lexicon: Lexicon, facts: Facts, chance: Chance) -> None:
         self._lexicon, self._facts, self._chance = lexicon, facts, chance
 
-    def event(self, subject: Concept, opening: Phrase, phrases: Sequence[Phrase], *, asked: bool = False) -> Event:
+    def event(
+        self, subject: Concept, opening: Phrase, phrases: Sequence[Phrase], *, asked: bool = False
+    ) -> Event:
         """Build an event; a question leaves out all optional slots."""
         optional = 0.0 if asked else OPTIONAL
         start = {subject.type: subject}
         known = {**start, **self._say(opening, start, subject, optional)}
-        clauses = tuple(Said(phrase, self._say(phrase, known, subject, optional)) for phrase in phrases)
+        clauses = tuple(
+            Said(phrase, self._say(phrase, known, subject, optional)) for phrase in phrases
+        )
         return Event(Said(opening, known), clauses, asked)
 
-    def _say(self, phrase: Phrase, known: Mapping[str, Concept], subject: Concept, optional: float) -> dict[str, Concept]:
+    def _say(
+        self, phrase: Phrase, known: Mapping[str, Concept], subject: Concept, optional: float
+    ) -> dict[str, Concept]:
         """Fill slots in order.
 
         An owner is the one that the sentence names, else that of the facts.
@@ -86,7 +92,13 @@ class Teller:
         for slot, owner_type in phrase.of.items():
             if slot in phrase.optional and not self._chance.below(optional):
                 continue
-            owner = values.get(owner_type) or known.get(owner_type) or self._facts.one(subject, owner_type)
+            owner = (
+                values.get(owner_type)
+                or known.get(owner_type)
+                or self._facts.one(subject, owner_type)
+            )
             noisy = self._chance.below(NOISE)
-            values[slot] = self._chance.by_rank(self._lexicon.types[slot] if noisy else self._facts.of(owner, slot))
+            values[slot] = self._chance.by_rank(
+                self._lexicon.types[slot] if noisy else self._facts.of(owner, slot)
+            )
         return values

@@ -48,7 +48,9 @@ class Inference:
     label: Literal["entailment", "contradiction", "neutral"]
 
 
-def questions(world: World, language: str, sentences: int, part: Part = "test") -> Iterator[Question]:
+def questions(
+    world: World, language: str, sentences: int, part: Part = "test"
+) -> Iterator[Question]:
     """Yield one question for every clause of the paragraphs that hold no question themselves.
 
     The answer is what the paragraph says, true or not.
@@ -60,10 +62,18 @@ def questions(world: World, language: str, sentences: int, part: Part = "test") 
             continue
         subject = bare(kinds[paragraph.subject.type], paragraph.subject)
         for said, start in _mains(paragraph, renderer):
-            needed = {slot: value for slot, value in said.values.items() if slot not in said.phrase.optional}
-            asked = renderer.words(Event(subject, (Said(said.phrase, needed),), asked=True))[:-_ANSWER_AND_STOP]
+            needed = {
+                slot: value
+                for slot, value in said.values.items()
+                if slot not in said.phrase.optional
+            }
+            asked = renderer.words(Event(subject, (Said(said.phrase, needed),), asked=True))[
+                :-_ANSWER_AND_STOP
+            ]
             id = f"{language}-{part}-{number}-{said.phrase.name}"
-            yield Question(id, language, paragraph.text, text_of(asked), said.main.word(language), start)
+            yield Question(
+                id, language, paragraph.text, text_of(asked), said.main.word(language), start
+            )
 
 
 def _mains(paragraph: Paragraph, renderer: Renderer) -> Iterator[tuple[Said, int]]:
@@ -83,29 +93,46 @@ def reviews(world: World, language: str, sentences: int, part: Part = "test") ->
     """Yield the sentences, of `sentences` in all, that are positive (a sweet fruit) or negative."""
     for paragraph in world.paragraphs(language, sentences, part):
         for sentence in paragraph.sentences:
-            signs = {polarity(word.concept) for word in sentence.words if word.concept is not None} - {0}
+            signs = {
+                polarity(word.concept) for word in sentence.words if word.concept is not None
+            } - {0}
             if len(signs) == 1:
                 yield Review(language, sentence.text, "positive" if signs == {1} else "negative")
 
 
-def inferences(world: World, language: str, sentences: int, part: Part = "test") -> Iterator[Inference]:
+def inferences(
+    world: World, language: str, sentences: int, part: Part = "test"
+) -> Iterator[Inference]:
     """Yield one pair of each label for every sentence.
 
     The hypotheses are a clause of the premise, the same clause with another filler, and a true
     clause that the premise does not mention. A slot is taken to have one filler, as the premise
     says: who keeps a dog keeps no cat.
     """
-    chance, renderer = Chance(world.seed, f"inferences {language} {part}"), Renderer(world.lexicon, language)
+    chance, renderer = (
+        Chance(world.seed, f"inferences {language} {part}"),
+        Renderer(world.lexicon, language),
+    )
     kinds = {kind.name: kind for kind in world.kinds}
     for paragraph in world.paragraphs(language, sentences, part):
         kind = kinds[paragraph.subject.type]
         for sentence in paragraph.sentences:
             told = chance.choice(sentence.event.clauses)
-            open_phrases = [phrase for phrase in kind.tells if all(phrase is not said.phrase for said in sentence.event.clauses)]
+            open_phrases = [
+                phrase
+                for phrase in kind.tells
+                if all(phrase is not said.phrase for said in sentence.event.clauses)
+            ]
             if sentence.event.asked or not open_phrases:
                 continue
             other = with_other_main(world, told, (told.main,), chance)
-            open_clause = plain_clause(world, paragraph.subject, chance.choice(open_phrases), chance)
-            for said, label in ((told, "entailment"), (other, "contradiction"), (open_clause, "neutral")):
+            open_clause = plain_clause(
+                world, paragraph.subject, chance.choice(open_phrases), chance
+            )
+            for said, label in (
+                (told, "entailment"),
+                (other, "contradiction"),
+                (open_clause, "neutral"),
+            ):
                 hypothesis = renderer.words(Event(bare(kind, paragraph.subject), (said,)))
                 yield Inference(language, sentence.text, text_of(hypothesis), label)

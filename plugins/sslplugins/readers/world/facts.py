@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from sslplugins.readers.world.chance import Chance
 from sslplugins.readers.world.lexicon import Concept, Lexicon, read_yaml
 
-# Owner type, filler type, how many fillers each owner has. Every filler belongs to some owner, except in the last two maps.
+# Owner type, filler type, how many fillers each owner has. Every filler belongs to some owner,
+# except in the last two maps.
 _SAMPLED = (
     ("country", "fruit", 3), ("country", "drink", 2), ("company", "product", 2),
-    ("product", "colour", 1), ("product", "price", 1), ("person", "city", 1), ("person", "profession", 1), ("person", "company", 1),
-    ("person", "animal", 1), ("person", "sport", 1), ("person", "instrument", 1), ("person", "family", 1), ("person", "time", 1),
+    ("product", "colour", 1), ("product", "price", 1), ("person", "city", 1), ("person",
+    "profession", 1), ("person", "company", 1),
+    ("person", "animal", 1), ("person", "sport", 1), ("person", "instrument", 1), ("person",
+    "family", 1), ("person", "time", 1),
     ("animal", "fruit", 1), ("company", "city", 1),
 )  # fmt: skip
 _SPARSE = frozenset({("animal", "fruit"), ("company", "city")})
@@ -33,9 +36,13 @@ class Facts:
                 _use_all(chance, table, lexicon.types[filler])
             self._maps[owner, filler] = tuple(map(tuple, table))
         for owner, filler in _INVERSE:
-            self._maps[owner, filler] = _inverted(lexicon.types[owner], lexicon.types[filler], self._maps[filler, owner])
+            self._maps[owner, filler] = _inverted(
+                lexicon.types[owner], lexicon.types[filler], self._maps[filler, owner]
+            )
         for filler in ("fruit", "drink"):  # people eat and drink what their country has
-            countries = [self.one(self.one(person, "city"), "country") for person in lexicon.types["person"]]
+            countries = [
+                self.one(self.one(person, "city"), "country") for person in lexicon.types["person"]
+            ]
             self._maps["person", filler] = tuple(self.of(country, filler) for country in countries)
 
     def of(self, owner: Concept, filler: str) -> Fillers:
@@ -75,11 +82,20 @@ def _use_all(chance: Chance, table: list[list[Concept]], fillers: Fillers) -> No
     """Replace fillers that are used more than once by unused ones."""
     uses = {filler: sum(filler in row for row in table) for filler in fillers}
     for unused in [filler for filler, times in uses.items() if not times]:
-        i, j = chance.choice([(i, j) for i, row in enumerate(table) for j, filler in enumerate(row) if uses[filler] > 1])
+        i, j = chance.choice(
+            [
+                (i, j)
+                for i, row in enumerate(table)
+                for j, filler in enumerate(row)
+                if uses[filler] > 1
+            ]
+        )
         uses[table[i][j]] -= 1
         uses[unused] = 1
         table[i][j] = unused
 
 
 def _inverted(owners: Fillers, fillers: Fillers, forward: Sequence[Fillers]) -> tuple[Fillers, ...]:
-    return tuple(tuple(filler for filler in fillers if owner in forward[filler.rank]) for owner in owners)
+    return tuple(
+        tuple(filler for filler in fillers if owner in forward[filler.rank]) for owner in owners
+    )

@@ -41,7 +41,10 @@ class Paragraph:
     @property
     def pieces(self) -> tuple[str, ...]:
         """The sentences whose concatenation is the text; all but the first begin with a space."""
-        return tuple(sentence.text if not place else f" {sentence.text}" for place, sentence in enumerate(self.sentences))
+        return tuple(
+            sentence.text if not place else f" {sentence.text}"
+            for place, sentence in enumerate(self.sentences)
+        )
 
     @property
     def text(self) -> str:
@@ -64,11 +67,15 @@ class World:
         weights = [kind.share / (sum(kind.sentences) / 2) for kind in self.kinds]
         self._bounds = [sum(weights[: place + 1]) / sum(weights) for place in range(len(weights))]
 
-    def paragraphs(self, language: str, sentences: int, part: Part = "train") -> Iterator[Paragraph]:
+    def paragraphs(
+        self, language: str, sentences: int, part: Part = "train"
+    ) -> Iterator[Paragraph]:
         """Yield paragraphs of `sentences` sentences in all, different ones by language and part."""
         renderer = Renderer(self.lexicon, language)
         for subject, events in self.contents(f"{language} {part}", sentences):
-            yield Paragraph(language, subject, tuple(Sentence(event, renderer.words(event)) for event in events))
+            yield Paragraph(
+                language, subject, tuple(Sentence(event, renderer.words(event)) for event in events)
+            )
 
     def events(self, language: str, sentences: int, part: Part = "train") -> Iterator[Event]:
         """Yield the content of those paragraphs' sentences."""
@@ -84,9 +91,15 @@ class World:
         teller = Teller(self.lexicon, self.facts, chance)
         while sentences > 0:
             uniform = chance.uniform()
-            kind = next(kind for kind, end in zip(self.kinds, self._bounds, strict=True) if uniform < end or kind is self.kinds[-1])
+            kind = next(
+                kind
+                for kind, end in zip(self.kinds, self._bounds, strict=True)
+                if uniform < end or kind is self.kinds[-1]
+            )
             subject = chance.by_rank(self.lexicon.types[kind.name])
-            events = [teller.event(subject, kind.subject, phrases) for phrases in _plan(kind, chance)]
+            events = [
+                teller.event(subject, kind.subject, phrases) for phrases in _plan(kind, chance)
+            ]
             if chance.below(_ASKING):
                 phrase = chance.choice(chance.choice(events).clauses).phrase
                 events.append(teller.event(subject, kind.subject, [phrase], asked=True))

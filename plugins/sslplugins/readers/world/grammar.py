@@ -88,5 +88,8 @@ def _parts(template: str) -> tuple[Part, ...]:
         words = group.strip("[]").split()
         slots = [word.strip("{}") for word in words if word.startswith("{")]
         optional = slots[0] if group.startswith("[") else None
-        parts += [Part(word.strip("{}") if word.startswith("{") else None, word, optional) for word in words]
+        parts += [
+            Part(word.strip("{}") if word.startswith("{") else None, word, optional)
+            for word in words
+        ]
     return tuple(parts)

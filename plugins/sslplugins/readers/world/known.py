@@ -13,10 +13,13 @@ from sslplugins.readers.world.truth import senses
 Values = dict[str, Any]
 KNOWN = ("senses", "dictionary", "parallel")
 MOST_USES = 100  # of one sense of one word: a rare sense is not lost among those of a frequent word
-_READ_FOR_ONE = 20  # a small world says most things twice, and most of what it says has been said in the training part
+# a small world says most things twice, and most of what it says has been said in the training part
+_READ_FOR_ONE = 20
 
 
-def known(world: World, kind: str, languages: Sequence[str], sentences: int, part: Part) -> Iterator[Values]:
+def known(
+    world: World, kind: str, languages: Sequence[str], sentences: int, part: Part
+) -> Iterator[Values]:
     """Yield records of one kind in KNOWN; `sentences`: of the training part in each language.
 
     senses: text, word, start, sense, language, one occurrence of a two-sense word each. dictionary:
@@ -24,9 +27,15 @@ def known(world: World, kind: str, languages: Sequence[str], sentences: int, par
     every language.
     """
     if kind == "senses":
-        return chain.from_iterable(sense_rows(world, language, sentences, part) for language in languages)
+        return chain.from_iterable(
+            sense_rows(world, language, sentences, part) for language in languages
+        )
     languages = compared(languages)
-    return dictionary_rows(world, languages) if kind == "dictionary" else parallel_rows(world, languages, sentences, part)
+    return (
+        dictionary_rows(world, languages)
+        if kind == "dictionary"
+        else parallel_rows(world, languages, sentences, part)
+    )
 
 
 def compared(languages: Sequence[str]) -> Sequence[str]:
@@ -44,7 +53,13 @@ def sense_rows(world: World, language: str, sentences: int, part: Part) -> Itera
         if (use.text, use.start) not in seen and uses[use.word, use.sense] < MOST_USES:
             seen.add((use.text, use.start))
             uses[use.word, use.sense] += 1
-            yield {"text": use.text, "word": use.word, "start": use.start, "sense": use.sense, "language": language}
+            yield {
+                "text": use.text,
+                "word": use.word,
+                "start": use.start,
+                "sense": use.sense,
+                "language": language,
+            }
 
 
 def dictionary_rows(world: World, languages: Sequence[str]) -> Iterator[Values]:
@@ -54,18 +69,27 @@ def dictionary_rows(world: World, languages: Sequence[str]) -> Iterator[Values]:
     """
     for concept in world.lexicon.concepts():
         if not concept.shared:
-            yield {**{language: concept.word(language) for language in languages}, "type": concept.type}
+            yield {
+                **{language: concept.word(language) for language in languages},
+                "type": concept.type,
+            }
 
 
-def parallel_rows(world: World, languages: Sequence[str], sentences: int, part: Part) -> Iterator[Values]:
+def parallel_rows(
+    world: World, languages: Sequence[str], sentences: int, part: Part
+) -> Iterator[Values]:
     """Yield at most MOST[part] sentences, different in every language, none in a training part."""
     renderers = {language: Renderer(world.lexicon, language) for language in languages}
-    training = (paragraph for language in languages for paragraph in world.paragraphs(language, sentences))
+    training = (
+        paragraph for language in languages for paragraph in world.paragraphs(language, sentences)
+    )
     seen = {sentence.text for paragraph in training for sentence in paragraph.sentences}
     left = MOST[part]
     for _, events in world.contents(f"parallel {part}", MOST[part] * _READ_FOR_ONE):
         for event in events:
-            row = {language: text_of(renderer.words(event)) for language, renderer in renderers.items()}
+            row = {
+                language: text_of(renderer.words(event)) for language, renderer in renderers.items()
+            }
             if event.asked or not seen.isdisjoint(row.values()):
                 continue
             yield row

@@ -8,11 +8,14 @@ from sslplugins.readers.world.exercises import inferences, questions, reviews
 from sslplugins.readers.world.generated import Part, World
 from sslplugins.readers.world.truth import tagged
 
-MOST: Mapping[Part, int] = {"train": 4_000, "test": 1_000}  # records: minutes of fine-tuning on two cores
+# records: minutes of fine-tuning on two cores
+MOST: Mapping[Part, int] = {"train": 4_000, "test": 1_000}
 Values = dict[str, Any]
 
 
-def labelled(world: World, kind: str, languages: Sequence[str], sentences: int, part: Part) -> Iterator[Values]:
+def labelled(
+    world: World, kind: str, languages: Sequence[str], sentences: int, part: Part
+) -> Iterator[Values]:
     """Yield records made of `sentences` sentences per language; languages alternate.
 
     Each record has its language and, by kind: texts: text, label; pairs: premise, hypothesis,
@@ -20,8 +23,12 @@ def labelled(world: World, kind: str, languages: Sequence[str], sentences: int, 
     """
     seen = set()
     if part == "test":
-        seen = {_asked(values, kind) for values in labelled(world, kind, languages, sentences, "train")}
-    yield from islice(_unseen(_in_turn(world, kind, languages, sentences, part), kind, seen), MOST[part])
+        seen = {
+            _asked(values, kind) for values in labelled(world, kind, languages, sentences, "train")
+        }
+    yield from islice(
+        _unseen(_in_turn(world, kind, languages, sentences, part), kind, seen), MOST[part]
+    )
 
 
 def _unseen(records: Iterator[Values], kind: str, seen: set[tuple[str, ...]]) -> Iterator[Values]:
@@ -32,14 +39,18 @@ def _unseen(records: Iterator[Values], kind: str, seen: set[tuple[str, ...]]) ->
             yield values
 
 
-def _in_turn(world: World, kind: str, languages: Sequence[str], sentences: int, part: Part) -> Iterator[Values]:
+def _in_turn(
+    world: World, kind: str, languages: Sequence[str], sentences: int, part: Part
+) -> Iterator[Values]:
     streams = [KINDS[kind](world, language, sentences, part) for language in languages]
     return (values for turn in zip_longest(*streams) for values in turn if values is not None)
 
 
 def _asked(values: Values, kind: str) -> tuple[str, ...]:
     """Return a record without its label."""
-    return tuple(" ".join(values[column]) if column == "tokens" else values[column] for column in ASKS[kind])
+    return tuple(
+        " ".join(values[column]) if column == "tokens" else values[column] for column in ASKS[kind]
+    )
 
 
 def _texts(world: World, language: str, sentences: int, part: Part) -> Iterator[Values]:
@@ -49,23 +60,40 @@ def _texts(world: World, language: str, sentences: int, part: Part) -> Iterator[
 
 def _pairs(world: World, language: str, sentences: int, part: Part) -> Iterator[Values]:
     for pair in inferences(world, language, sentences, part):
-        yield {"premise": pair.premise, "hypothesis": pair.hypothesis, "label": pair.label, "language": language}
+        yield {
+            "premise": pair.premise,
+            "hypothesis": pair.hypothesis,
+            "label": pair.label,
+            "language": language,
+        }
 
 
 def _words(world: World, language: str, sentences: int, part: Part) -> Iterator[Values]:
     for sentence in tagged(world, language, sentences, part):
-        yield {"tokens": list(sentence.words), "tags": list(sentence.tags), "text": sentence.text, "language": language}
+        yield {
+            "tokens": list(sentence.words),
+            "tags": list(sentence.tags),
+            "text": sentence.text,
+            "language": language,
+        }
 
 
 def _questions(world: World, language: str, sentences: int, part: Part) -> Iterator[Values]:
     for each in questions(world, language, sentences, part):
         answers = {"text": [each.answer], "answer_start": [each.start]}
-        yield {"id": each.id, "context": each.paragraph, "question": each.question, "answers": answers, "language": language}
+        yield {
+            "id": each.id,
+            "context": each.paragraph,
+            "question": each.question,
+            "answers": answers,
+            "language": language,
+        }
 
 
 KINDS: Mapping[str, Callable[[World, str, int, Part], Iterator[Values]]] = {
     "texts": _texts, "pairs": _pairs, "words": _words, "questions": _questions,
 }  # fmt: skip
 ASKS: Mapping[str, tuple[str, ...]] = {
-    "texts": ("text",), "pairs": ("premise", "hypothesis"), "words": ("tokens",), "questions": ("context", "question"),
+    "texts": ("text",), "pairs": ("premise", "hypothesis"), "words": ("tokens",),
+    "questions": ("context", "question"),
 }  # fmt: skip

@@ -95,10 +95,15 @@ def load_lexicon(anchors: float, seed: int) -> Lexicon:
     """
     entries = read_yaml("lexicon.yaml")
     types = {type: _concepts(type, entry["words"]) for type, entry in entries["concepts"].items()}
-    candidates = [concept for type, members in types.items() if type != "price" for concept in members]
+    candidates = [
+        concept for type, members in types.items() if type != "price" for concept in members
+    ]
     anchored = set(Chance(seed, "anchors").shuffled(candidates)[: round(anchors * len(candidates))])
     types = {
-        type: tuple(replace(concept, chinese=concept.english) if concept in anchored else concept for concept in members)
+        type: tuple(
+            replace(concept, chinese=concept.english) if concept in anchored else concept
+            for concept in members
+        )
         for type, members in types.items()
     }
     functions = {
@@ -106,7 +111,9 @@ def load_lexicon(anchors: float, seed: int) -> Lexicon:
         for tag, words in entries["function_words"].items()
         for english, chinese in (pair.split() for pair in words.split(","))
     }
-    return Lexicon(types, {type: entry["tag"] for type, entry in entries["concepts"].items()}, functions)
+    return Lexicon(
+        types, {type: entry["tag"] for type, entry in entries["concepts"].items()}, functions
+    )
 
 
 def _concepts(type: str, words: str) -> tuple[Concept, ...]:
@@ -116,4 +123,6 @@ def _concepts(type: str, words: str) -> tuple[Concept, ...]:
 def polarity(concept: Concept) -> int:
     """Return +1 for a positive word, -1 for a negative one, 0 for all others."""
     entries = read_yaml("lexicon.yaml")
-    return (concept.english in entries["positive"].split()) - (concept.english in entries["negative"].split())
+    return (concept.english in entries["positive"].split()) - (
+        concept.english in entries["negative"].split()
+    )

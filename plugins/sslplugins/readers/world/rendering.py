@@ -35,9 +35,13 @@ class Renderer:
     def __init__(self, lexicon: Lexicon, language: str) -> None:
         self._like_english = language != "zh"
         self._functions = {
-            english: Word(in_language(language, english, chinese), tag) for english, (chinese, tag) in lexicon.function_words.items()
+            english: Word(in_language(language, english, chinese), tag)
+            for english, (chinese, tag) in lexicon.function_words.items()
         }
-        self._content = {concept: Word(concept.word(language), lexicon.tags[concept.type], concept) for concept in lexicon.concepts()}
+        self._content = {
+            concept: Word(concept.word(language), lexicon.tags[concept.type], concept)
+            for concept in lexicon.concepts()
+        }
         self._an = Word(in_language(language, "an", ""), "DET")
 
     def words(self, event: Event) -> tuple[Word, ...]:
@@ -91,4 +95,7 @@ def starts(words: Sequence[Word], at: int = 0) -> list[int]:
 
 def text_of(words: Sequence[Word]) -> str:
     """Join words by spaces, none before punctuation."""
-    return "".join(word.text if not place or word.text in PUNCTUATION else f" {word.text}" for place, word in enumerate(words))
+    return "".join(
+        word.text if not place or word.text in PUNCTUATION else f" {word.text}"
+        for place, word in enumerate(words)
+    )

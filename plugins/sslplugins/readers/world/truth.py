@@ -60,7 +60,12 @@ def tagged(world: World, language: str, sentences: int, part: Part = "test") -> 
     """Yield sentences with their words and parts of speech; `sentences` is their number."""
     for paragraph in world.paragraphs(language, sentences, part):
         for sentence in paragraph.sentences:
-            yield Tagged(language, sentence.text, tuple(word.text for word in sentence.words), tuple(word.tag for word in sentence.words))
+            yield Tagged(
+                language,
+                sentence.text,
+                tuple(word.text for word in sentence.words),
+                tuple(word.tag for word in sentence.words),
+            )
 
 
 def senses(world: World, language: str, sentences: int, part: Part = "test") -> Iterator[SenseUse]:
@@ -94,7 +99,10 @@ def statements(world: World, language: str, count: int) -> Iterator[Statement]:
 
     A false one names another filler of the same type.
     """
-    chance, renderer = Chance(world.seed, f"statements {language}"), Renderer(world.lexicon, language)
+    chance, renderer = (
+        Chance(world.seed, f"statements {language}"),
+        Renderer(world.lexicon, language),
+    )
     for _ in range(count):
         kind = chance.choice(world.kinds)
         subject, phrase = chance.choice(world.lexicon.types[kind.name]), chance.choice(kind.tells)
@@ -102,7 +110,9 @@ def statements(world: World, language: str, count: int) -> Iterator[Statement]:
         said = plain_clause(world, subject, phrase, chance)
         if not true:
             said = with_other_main(world, said, true_fillers(world, subject, phrase), chance)
-        yield Statement(language, text_of(renderer.words(Event(bare(kind, subject), (said,)))), true)
+        yield Statement(
+            language, text_of(renderer.words(Event(bare(kind, subject), (said,)))), true
+        )
 
 
 def is_true(world: World, subject: Concept, event: Event) -> bool:
@@ -110,7 +120,10 @@ def is_true(world: World, subject: Concept, event: Event) -> bool:
 
     Its paragraph is about `model`.
     """
-    return all(world.facts.agree(claim.owner, claim.filler) for claim in claims(event, subject, world.facts))
+    return all(
+        world.facts.agree(claim.owner, claim.filler)
+        for claim in claims(event, subject, world.facts)
+    )
 
 
 def bare(kind: Kind, subject: Concept) -> Said:
@@ -134,8 +147,12 @@ def plain_clause(world: World, subject: Concept, phrase: Phrase, chance: Chance)
     return Said(phrase, values)
 
 
-def with_other_main(world: World, said: Said, excluded: tuple[Concept, ...], chance: Chance) -> Said:
+def with_other_main(
+    world: World, said: Said, excluded: tuple[Concept, ...], chance: Chance
+) -> Said:
     """Return the same clause with another concept in its main slot, none of `excluded`."""
     main = said.phrase.main
-    other = chance.choice([concept for concept in world.lexicon.types[main] if concept not in excluded])
+    other = chance.choice(
+        [concept for concept in world.lexicon.types[main] if concept not in excluded]
+    )
     return Said(said.phrase, {**said.values, main: other})

@@ -23,7 +23,11 @@ from sslplugins.suites.glue.tasks import GlueTask
 
 SUFFIXES = (".tsv", ".jsonl", ".csv")
 COLA_COLUMNS = ("source", "label", "mark", "sentence")
-MRPC_ORIGINAL = {"train": "msr_paraphrase_train.txt", "dev": "msr_paraphrase_train.txt", "test": "msr_paraphrase_test.txt"}
+MRPC_ORIGINAL = {
+    "train": "msr_paraphrase_train.txt",
+    "dev": "msr_paraphrase_train.txt",
+    "test": "msr_paraphrase_test.txt",
+}
 MRPC_HELD_OUT = "dev_ids.tsv"
 MRPC_IDS = ("#1 ID", "#2 ID")
 SIMILARITY = (0.0, 5.0)
@@ -36,7 +40,11 @@ def file_of(task: GlueTask, folder: Path, split: str) -> Path | None:
         stems = task.splits[split]
         found = _entries(own, [f"{stem}{suffix}" for suffix in SUFFIXES for stem in stems])
         if not found and task.name == "mrpc":
-            found = _entries(own, [MRPC_ORIGINAL[split]]) if split == "test" or _entries(own, [MRPC_HELD_OUT]) else []
+            found = (
+                _entries(own, [MRPC_ORIGINAL[split]])
+                if split == "test" or _entries(own, [MRPC_HELD_OUT])
+                else []
+            )
         if found:
             return found[0]
     return None
@@ -51,7 +59,10 @@ def split_records(task: GlueTask, folder: Path, split: str) -> Iterator[Record]:
     path = file_of(task, folder, split)
     if path is None:
         wanted = f"{task.elsewhere.get(split, task.folders)[0]}/{task.splits[split][0]}.tsv"
-        raise DataError(f"{folder} has no {wanted}", "give the folder of the GLUE download, in which every task has a folder of its own")
+        raise DataError(
+            f"{folder} has no {wanted}",
+            "give the folder of the GLUE download, in which every task has a folder of its own",
+        )
     is_test, found, first = split in task.sheets, False, None
     for row in _rows(task, path, split, is_test):
         if is_test or not _is_unlabelled(task, row):
@@ -109,10 +120,15 @@ def _mrpc_rows(path: Path, split: str) -> Iterator[Record]:
     """Read MRPC's original files; the listed pairs are held out of the training file."""
     if split == "test":
         for number, row in enumerate(read_table(str(path))):
-            yield Record(row.where, {**row.values, "index": str(number)}) if row.is_readable else row
+            yield (
+                Record(row.where, {**row.values, "index": str(number)}) if row.is_readable else row
+            )
         return
     (listed,) = _entries(path.parent, [MRPC_HELD_OUT])
-    held_out = {tuple(row.values.values()) for row in read_table(str(listed), header=False, columns=MRPC_IDS)}
+    held_out = {
+        tuple(row.values.values())
+        for row in read_table(str(listed), header=False, columns=MRPC_IDS)
+    }
     for row in read_table(str(path)):
         ids = tuple(row.values.get(column) for column in MRPC_IDS) if row.is_readable else ()
         if (ids in held_out) == (split == "dev"):
@@ -128,7 +144,9 @@ def _is_unlabelled(task: GlueTask, row: Record) -> bool:
 
 
 def _texts(task: GlueTask, row: Record) -> dict[str, str]:
-    columns = next((names for names in task.texts if all(name in row.values for name in names)), task.texts[0])
+    columns = next(
+        (names for names in task.texts if all(name in row.values for name in names)), task.texts[0]
+    )
     texts = [row.text(column, may_be_empty=True) for column in columns]
     return {"text": texts[0]} if len(texts) == 1 else {"sentence1": texts[0], "sentence2": texts[1]}
 
@@ -148,7 +166,9 @@ def _label(task: GlueTask, row: Record) -> str | float:
         return task.labels[int(label)]
     if label not in task.labels:
         raise row.wrong(
-            column, "there is no label" if value in (None, "") else f"'{label}' is no label", f"labels: {', '.join(task.labels)}"
+            column,
+            "there is no label" if value in (None, "") else f"'{label}' is no label",
+            f"labels: {', '.join(task.labels)}",
         )
     return label
 
@@ -160,5 +180,9 @@ def _similarity(row: Record, column: str, value: Any) -> float:
     except (TypeError, ValueError):
         number = -1.0
     if not least <= number <= most:
-        raise row.wrong(column, f"'{value}' is no similarity", f"a similarity is a number from {least:g} to {most:g}")
+        raise row.wrong(
+            column,
+            f"'{value}' is no similarity",
+            f"a similarity is a number from {least:g} to {most:g}",
+        )
     return number

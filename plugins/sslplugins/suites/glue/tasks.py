@@ -6,10 +6,15 @@ Wang et al. 2019 (arXiv 1804.07461), table 1; file names and sizes are those of 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-NLI = ("entailment", "neutral", "contradiction")  # in the order of the numbers in the Hugging Face layout
+# in the order of the numbers in the Hugging Face layout
+NLI = ("entailment", "neutral", "contradiction")
 ENTAILED = ("entailment", "not_entailment")
 BINARY = ("0", "1")
-ONE_DEV: Mapping[str, Sequence[str]] = {"train": ("train",), "dev": ("dev", "validation"), "test": ("test",)}
+ONE_DEV: Mapping[str, Sequence[str]] = {
+    "train": ("train",),
+    "dev": ("dev", "validation"),
+    "test": ("test",),
+}
 MATCHED: Mapping[str, Sequence[str]] = {
     "train": ("train",),
     "dev_matched": ("dev_matched", "validation_matched"),
@@ -57,31 +62,67 @@ TASKS: Mapping[str, GlueTask] = {
     task.name: task
     for task in (
         GlueTask("cola", ("CoLA",), [("sentence",)], ["matthews"], {"test": Sheet("CoLA", 1_063)}),
-        GlueTask("sst-2", ("SST-2", "SST2", "SST"), [("sentence",)], ["accuracy"], {"test": Sheet("SST-2", 1_821)}),
         GlueTask(
-            "mrpc", ("MRPC",), [("#1 String", "#2 String"), PAIR], ["f1", "accuracy"], {"test": Sheet("MRPC", 1_725)},
+            "sst-2",
+            ("SST-2", "SST2", "SST"),
+            [("sentence",)],
+            ["accuracy"],
+            {"test": Sheet("SST-2", 1_821)},
+        ),
+        GlueTask(
+            "mrpc",
+            ("MRPC",),
+            [("#1 String", "#2 String"), PAIR],
+            ["f1", "accuracy"],
+            {"test": Sheet("MRPC", 1_725)},
             answer=("Quality", "label"),
         ),
         GlueTask(
-            "sts-b", ("STS-B", "STSB", "STS"), [PAIR], ["pearson", "spearman"], {"test": Sheet("STS-B", 1_379)},
-            labels=(), answer=("score", "label"),
+            "sts-b",
+            ("STS-B", "STSB", "STS"),
+            [PAIR],
+            ["pearson", "spearman"],
+            {"test": Sheet("STS-B", 1_379)},
+            labels=(),
+            answer=("score", "label"),
         ),
         GlueTask(
-            "qqp", ("QQP",), [("question1", "question2")], ["f1", "accuracy"], {"test": Sheet("QQP", 390_965)},
+            "qqp",
+            ("QQP",),
+            [("question1", "question2")],
+            ["f1", "accuracy"],
+            {"test": Sheet("QQP", 390_965)},
             answer=("is_duplicate", "label"),
         ),
         GlueTask(
-            "mnli", ("MNLI",), [PAIR, ("premise", "hypothesis")], ["accuracy"],
+            "mnli",
+            ("MNLI",),
+            [PAIR, ("premise", "hypothesis")],
+            ["accuracy"],
             {
                 "test_matched": Sheet("MNLI-m", 9_796),
                 "test_mismatched": Sheet("MNLI-mm", 9_847),
                 "diagnostic": Sheet("AX", 1_104),
             },
-            labels=NLI, answer=("gold_label", "label"), splits=MATCHED, elsewhere={"diagnostic": ("diagnostic", "AX")},
+            labels=NLI,
+            answer=("gold_label", "label"),
+            splits=MATCHED,
+            elsewhere={"diagnostic": ("diagnostic", "AX")},
         ),
-        GlueTask("qnli", ("QNLI",), [("question", "sentence")], ["accuracy"], {"test": Sheet("QNLI", 5_463)}, labels=ENTAILED),
-        GlueTask("rte", ("RTE",), [PAIR], ["accuracy"], {"test": Sheet("RTE", 3_000)}, labels=ENTAILED),
+        GlueTask(
+            "qnli",
+            ("QNLI",),
+            [("question", "sentence")],
+            ["accuracy"],
+            {"test": Sheet("QNLI", 5_463)},
+            labels=ENTAILED,
+        ),
+        GlueTask(
+            "rte", ("RTE",), [PAIR], ["accuracy"], {"test": Sheet("RTE", 3_000)}, labels=ENTAILED
+        ),
         GlueTask("wnli", ("WNLI",), [PAIR], ["accuracy"], {"test": Sheet("WNLI", 146)}),
     )
-}  # fmt: skip
-SHEETS: Mapping[str, Sheet] = {f"{sheet.name}.tsv": sheet for task in TASKS.values() for sheet in task.sheets.values()}
+}
+SHEETS: Mapping[str, Sheet] = {
+    f"{sheet.name}.tsv": sheet for task in TASKS.values() for sheet in task.sheets.values()
+}

@@ -14,13 +14,21 @@ from sslplugins.tasks.qa.counting import Answer, Claim, Rule
 
 NO_OFFSET = "no offset is given, and the answer is taken where it stands, which is in one place"
 FIRST = "no offset is given, and the answer is taken at the first of its places (--offsets nearest)"
-ONCE = "the offset is wrong, and the answer is taken where it stands, which is in one place (--offsets once)"
-NEAREST = "the offset is wrong, and the answer is taken at the nearest of its places (--offsets nearest)"
+ONCE = (
+    "the offset is wrong, and the answer is taken where "
+    "it stands, which is in one place (--offsets once)"
+)
+NEAREST = (
+    "the offset is wrong, and the answer is taken at the nearest of its places (--offsets nearest)"
+)
 EMPTY = "an answer with an empty text is read as: there is no answer"
 BESIDE = "answers with an empty text are left out beside others"
-_NOWHERE = (None, "", -1, "-1", 0, "0")  # offsets that are written beside an empty text where there is no answer
+# offsets that are written beside an empty text where there is no answer
+_NOWHERE = (None, "", -1, "-1", 0, "0")
 _OFFSET_HINT = "offsets count characters from 0; mend the offset or take the question out"
-_NONE_HINT = 'give it an answer, or write "is_impossible": true where it rightly has none (SQuAD 2.0)'
+_NONE_HINT = (
+    'give it an answer, or write "is_impossible": true where it rightly has none (SQuAD 2.0)'
+)
 
 
 class AnswerLabels(NamedTuple):
@@ -42,7 +50,9 @@ class Entry(NamedTuple):
     where: Where
 
 
-def labels_of(value: Any, impossible: bool | None, may_lack: bool, passage: str, where: Where, rule: Rule) -> AnswerLabels:
+def labels_of(
+    value: Any, impossible: bool | None, may_lack: bool, passage: str, where: Where, rule: Rule
+) -> AnswerLabels:
     """Read labels: {"text", "answer_start"} as an object, a list or two lists; or texts alone.
 
     `impossible`: value of is_impossible; `may_lack`: whether a question without is_impossible may
@@ -54,9 +64,14 @@ def labels_of(value: Any, impossible: bool | None, may_lack: bool, passage: str,
     filled = [entry for entry in entries if not _is_empty(entry)]
     if filled and impossible:
         at = replace(where, field=re.sub("answers?$", "is_impossible", where.field or ""))
-        raise wrong(at, "the question has answers, and is_impossible is true", "take out the answers, or write false")
+        raise wrong(
+            at,
+            "the question has answers, and is_impossible is true",
+            "take out the answers, or write false",
+        )
     if not filled:
-        is_said = all(entry.start in _NOWHERE for entry in entries)  # any other offset means a text that got lost
+        # any other offset means a text that got lost
+        is_said = all(entry.start in _NOWHERE for entry in entries)
         if not (may_lack and is_said if impossible is None else impossible):
             empty = bool(entries)
             place = below(entries[0].where, ".text") if empty else where
@@ -64,7 +79,9 @@ def labels_of(value: Any, impossible: bool | None, may_lack: bool, passage: str,
         return AnswerLabels((), EMPTY if entries else "")
     found = [placed(entry, passage, rule) for entry in filled]
     notes = [note for _, note in found] + [BESIDE] * (len(filled) < len(entries))
-    return AnswerLabels(tuple(answer for answer, _ in found), "; ".join(dict.fromkeys(filter(None, notes))))
+    return AnswerLabels(
+        tuple(answer for answer, _ in found), "; ".join(dict.fromkeys(filter(None, notes)))
+    )
 
 
 def whole_number(value: Any, where: Where, name: str) -> int:
@@ -97,12 +114,20 @@ def _entries(value: Any, where: Where) -> list[Entry] | None:
     if isinstance(value, Mapping):
         return _in_turn(value, where)
     if not isinstance(value, list):
-        raise wrong(where, f"this is no list but {type(value).__name__}", 'give [{"text": "...", "answer_start": 0}]')
+        raise wrong(
+            where,
+            f"this is no list but {type(value).__name__}",
+            'give [{"text": "...", "answer_start": 0}]',
+        )
     found = []
     for number, each in enumerate(value):
         at = below(where, f"[{number}]")
         if not isinstance(each, Mapping | str):
-            raise wrong(at, f"this is no object but {type(each).__name__}", 'an answer is {"text": "...", "answer_start": 0}')
+            raise wrong(
+                at,
+                f"this is no object but {type(each).__name__}",
+                'an answer is {"text": "...", "answer_start": 0}',
+            )
         found.append(_entry(each, at))
     return found
 
@@ -125,7 +150,11 @@ def _in_turn(answers: Mapping[str, Any], where: Where) -> list[Entry]:
     if isinstance(texts, list) and starts is None:
         starts = [None] * len(texts)
     if not (isinstance(texts, list) and isinstance(starts, list) and len(texts) == len(starts)):
-        raise wrong(where, "'text' and 'answer_start' are not two lists of one length", "every answer needs its text and its offset")
+        raise wrong(
+            where,
+            "'text' and 'answer_start' are not two lists of one length",
+            "every answer needs its text and its offset",
+        )
     pairs = enumerate(zip(texts, starts, strict=True))
     return [Entry(text, start, below(where, f"[{number}]")) for number, (text, start) in pairs]
 
@@ -167,24 +196,43 @@ def _looked_for(text: str, passage: str, where: Where, rule: Rule) -> tuple[Answ
     if len(places) == 1:
         return Answer(places[0], text), NO_OFFSET
     if not places:
-        raise wrong(where, f"there is no offset for {text!r:.60}, and {_elsewhere(text, passage)}", _OFFSET_HINT)
+        raise wrong(
+            where,
+            f"there is no offset for {text!r:.60}, and {_elsewhere(text, passage)}",
+            _OFFSET_HINT,
+        )
     if rule.offsets == "nearest":
         return Answer(places[0], text), FIRST
-    problem = f"there is no offset for {text!r:.60}, which stands in the passage {len(places)} times"
-    raise wrong(where, problem, "give its 'answer_start', or take the first place: --offsets nearest")
+    problem = (
+        f"there is no offset for {text!r:.60}, which stands in the passage {len(places)} times"
+    )
+    raise wrong(
+        where, problem, "give its 'answer_start', or take the first place: --offsets nearest"
+    )
 
 
-def _misplaced(text: str, start: int, passage: str, places: Sequence[int], where: Where) -> DataError:
+def _misplaced(
+    text: str, start: int, passage: str, places: Sequence[int], where: Where
+) -> DataError:
     hint = _OFFSET_HINT
     if places:
         way = "--offsets once" if len(places) == 1 else "--offsets nearest"
         hint = f"{hint}; or take the answer where it stands: {way}"
     if not 0 <= start < len(passage):
         elsewhere = f"; the answer {text!r:.60} {_elsewhere(text, passage)[3:]}" if places else ""
-        problem = f"{start!s:.20} is outside the passage, which has {len(passage)} characters{elsewhere}"
+        problem = (
+            f"{start!s:.20} is outside the passage, which has {len(passage)} characters{elsewhere}"
+        )
         return wrong(where, problem, hint)
     there = passage[start : start + len(text)]
-    return wrong(where, f"at {start} the passage has {there!r:.60}, not the answer {text!r:.60}; {_elsewhere(text, passage)}", hint)
+    return wrong(
+        where,
+        (
+            f"at {start} the passage has {there!r:.60}, not the "
+            f"answer {text!r:.60}; {_elsewhere(text, passage)}"
+        ),
+        hint,
+    )
 
 
 def _places(text: str, passage: str) -> list[int]:
@@ -195,7 +243,15 @@ def _places(text: str, passage: str) -> list[int]:
 def _elsewhere(text: str, passage: str) -> str:
     """Say where an answer was found instead, or why it seems to be nowhere."""
     if places := _places(text, passage):
-        return f"it stands at {places[0]}" if len(places) == 1 else f"it stands there {len(places)} times"
+        return (
+            f"it stands at {places[0]}"
+            if len(places) == 1
+            else f"it stands there {len(places)} times"
+        )
     if unicodedata.normalize("NFC", text) in unicodedata.normalize("NFC", passage):
         return "it stands there in another normal form of Unicode (NFC, NFD)"
-    return "it stands there in another case" if text.casefold() in passage.casefold() else "it is not in it"
+    return (
+        "it stands there in another case"
+        if text.casefold() in passage.casefold()
+        else "it is not in it"
+    )

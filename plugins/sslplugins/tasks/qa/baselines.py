@@ -15,7 +15,9 @@ _SENTENCE = re.compile(r"\S.*?(?:[.!?]+(?=\s)|[。！？]+|\Z)", re.DOTALL)
 _SEED = 0  # fixed, so that the same data always has the same chance
 
 
-def baselines_of(train: Sequence[Example], test: Sequence[Example]) -> Mapping[str, Sequence[Prediction]]:
+def baselines_of(
+    train: Sequence[Example], test: Sequence[Example]
+) -> Mapping[str, Sequence[Prediction]]:
     """Predict each baseline for the test questions.
 
     A random span as long as a random training answer; the first sentence; the sentence most similar
@@ -24,12 +26,18 @@ def baselines_of(train: Sequence[Example], test: Sequence[Example]) -> Mapping[s
     lengths = [len(_words(example.gold[0].text)) for example in train if example.gold] or [1]
     generator = np.random.default_rng(_SEED)
     found = {
-        "chance": [Prediction(_random_span(example.data.passage, lengths, generator)) for example in test],
+        "chance": [
+            Prediction(_random_span(example.data.passage, lengths, generator)) for example in test
+        ],
         "lead": [Prediction(_sentences(example.data.passage)[0]) for example in test],
-        "alike": [Prediction(_most_alike(example.data.text, example.data.passage)) for example in test],
+        "alike": [
+            Prediction(_most_alike(example.data.text, example.data.passage)) for example in test
+        ],
     }
     if any(example.gold == () for example in (*train, *test)):
-        found["no answer"] = [Prediction("", details={"no_answer_probability": 1.0, "text": ""}) for _ in test]
+        found["no answer"] = [
+            Prediction("", details={"no_answer_probability": 1.0, "text": ""}) for _ in test
+        ]
     return found
 
 
@@ -50,7 +58,10 @@ def _most_alike(question: str, passage: str) -> str:
     asked, sentences = _vocabulary(question), _sentences(passage)
     vocabularies = [_vocabulary(sentence) for sentence in sentences]
     having = Counter(word for vocabulary in vocabularies for word in vocabulary)
-    shares = [math.fsum(math.log(1 + 1 / having[word]) for word in asked & vocabulary) for vocabulary in vocabularies]
+    shares = [
+        math.fsum(math.log(1 + 1 / having[word]) for word in asked & vocabulary)
+        for vocabulary in vocabularies
+    ]
     return sentences[shares.index(max(shares))]
 
 

@@ -28,7 +28,15 @@ from sslcli.api import (
     remark,
     suffix_of,
 )
-from sslplugins.tasks.qa.answers import AnswerLabels, Entry, below, labels_of, placed, whole_number, wrong
+from sslplugins.tasks.qa.answers import (
+    AnswerLabels,
+    Entry,
+    below,
+    labels_of,
+    placed,
+    whole_number,
+    wrong,
+)
 from sslplugins.tasks.qa.counting import CHARACTERS, Answer, Claim, Offsets, Rule, counting_of
 
 PASSAGE = ("context", "passage", "paragraph", "context_text")
@@ -37,7 +45,8 @@ _ID = ("id", "qid", "query_id", "question_id")
 _FIELDS = (*PASSAGE, *QUESTION, *_ID, "answers", "answer", "answer_start", "is_impossible")
 _ARRAY = re.compile(r"array\((\[.*?\])(?:, dtype=\w+)?\)", re.DOTALL)  # as numpy shows a list
 _FEW_QUESTIONS = "give a file with at least one"
-_TRUTHS = {True: True, False: False, "true": True, "false": False, "1": True, "0": False, "": None}  # 1 and 0 too
+# 1 and 0 too
+_TRUTHS = {True: True, False: False, "true": True, "false": False, "1": True, "0": False, "": None}
 Make = Callable[[], Example]
 
 
@@ -77,9 +86,13 @@ def _readings_of(reference: str) -> Readings:
         return lambda rule: Parsed(_made, _of_course(content, where, rule))
     if isinstance(content, dict) and _is_nested(content.get("data")):
         may_lack = str(content.get("version", "")).removeprefix("v").startswith("2")
-        return lambda rule: Parsed(_made, _of_articles(_objects(content, "data", where), where, may_lack, rule))
+        return lambda rule: Parsed(
+            _made, _of_articles(_objects(content, "data", where), where, may_lack, rule)
+        )
     if _is_nested(content):
-        return lambda rule: Parsed(_made, _of_articles(_each_object(content, where), where, False, rule))
+        return lambda rule: Parsed(
+            _made, _of_articles(_each_object(content, where), where, False, rule)
+        )
     if Path(reference).is_file():
         return lambda rule: Parsed(partial(question_of, rule=rule), read_records(reference))
     kept = list(read_records(reference))  # a pipe is read once
@@ -110,7 +123,11 @@ def question_of(record: Record, rule: Rule) -> Example:
     _, named = record.find(*_ID)
     own = record.id if named is None or named == "" else str(named)
     question = Example(own, record.where, Question(text, passage), language=record.language)
-    found = AnswerLabels(None) if current_reading().labels == "unread" else _labels_of(record, passage, rule)
+    found = (
+        AnswerLabels(None)
+        if current_reading().labels == "unread"
+        else _labels_of(record, passage, rule)
+    )
     return replace(question, gold=found.answers, note=found.note)
 
 
@@ -124,7 +141,9 @@ def _labels_of(record: Record, passage: str, rule: Rule) -> AnswerLabels:
         # -1 beside an empty text says that there is no answer.
         if answers or start not in (None, ""):
             answers = {"text": answers, "answer_start": None if start == "" else start}
-    impossible = _truth(record.find("is_impossible")[1], replace(record.where, field="is_impossible"))
+    impossible = _truth(
+        record.find("is_impossible")[1], replace(record.where, field="is_impossible")
+    )
     return labels_of(answers, impossible, True, passage, where, rule)
 
 
@@ -149,14 +168,23 @@ def _nested_content(reference: str) -> Any:
         return None
 
 
-def _of_articles(articles: Iterator[tuple[Mapping[str, Any], Where]], whole: Where, may_lack: bool, rule: Rule) -> Iterator[Make]:
+def _of_articles(
+    articles: Iterator[tuple[Mapping[str, Any], Where]], whole: Where, may_lack: bool, rule: Rule
+) -> Iterator[Make]:
     """Read nested articles; a paragraph that cannot be used is one error for all its questions."""
     count = 0
     for article, at_article in articles:
-        paragraphs = [(article, at_article)] if "qas" in article else _objects(article, "paragraphs", at_article)
+        paragraphs = (
+            [(article, at_article)]
+            if "qas" in article
+            else _objects(article, "paragraphs", at_article)
+        )
         for paragraph, at_paragraph in paragraphs:
             try:
-                passage, asked = _text(paragraph, PASSAGE, at_paragraph), list(_objects(paragraph, "qas", at_paragraph))
+                passage, asked = (
+                    _text(paragraph, PASSAGE, at_paragraph),
+                    list(_objects(paragraph, "qas", at_paragraph)),
+                )
             except DataError as error:
                 count += 1
                 yield _failing(error)
@@ -168,14 +196,18 @@ def _of_articles(articles: Iterator[tuple[Mapping[str, Any], Where]], whole: Whe
         raise DataError(f"{whole.file} has no questions", _FEW_QUESTIONS)
 
 
-def _of_squad(asked: Mapping[str, Any], at: Where, passage: str, count: int, may_lack: bool, rule: Rule) -> Example:
+def _of_squad(
+    asked: Mapping[str, Any], at: Where, passage: str, count: int, may_lack: bool, rule: Rule
+) -> Example:
     file = at.file
     name, at = _id(asked, at, count), _named(at, asked)
     question = Question(_text(asked, QUESTION, at), passage)
     if current_reading().labels == "unread":
         return Example(name, Where(file, count), question)
     impossible = _truth(asked.get("is_impossible"), below(at, ".is_impossible"))
-    found = labels_of(asked.get("answers"), impossible, may_lack, passage, below(at, ".answers"), rule)
+    found = labels_of(
+        asked.get("answers"), impossible, may_lack, passage, below(at, ".answers"), rule
+    )
     return Example(name, Where(file, count), question, found.answers, note=found.note)
 
 
@@ -186,14 +218,20 @@ def _of_course(content: Mapping[str, Any], where: Where, rule: Rule) -> Iterator
     """
     passages = content.get("paragraphs")
     if not isinstance(passages, list):
-        raise wrong(below(where, "paragraphs"), "there is no list of paragraphs", "questions name their paragraph by its number, from 0")
+        raise wrong(
+            below(where, "paragraphs"),
+            "there is no list of paragraphs",
+            "questions name their paragraph by its number, from 0",
+        )
     if content["questions"] == []:
         raise DataError(f"{where.file} has no questions", _FEW_QUESTIONS)
     for count, (asked, at) in enumerate(_objects(content, "questions", where), start=1):
         yield partial(_of_course_question, asked, at, count, passages, rule)
 
 
-def _of_course_question(asked: Mapping[str, Any], at: Where, count: int, passages: Sequence[Any], rule: Rule) -> Example:
+def _of_course_question(
+    asked: Mapping[str, Any], at: Where, count: int, passages: Sequence[Any], rule: Rule
+) -> Example:
     file = at.file
     name, at = _id(asked, at, count), _named(at, asked)
     place = _whole(asked, "paragraph_id", at)
@@ -202,7 +240,11 @@ def _of_course_question(asked: Mapping[str, Any], at: Where, count: int, passage
         raise wrong(below(at, ".paragraph_id"), f"there is no paragraph {place!s:.20}", hint)
     passage = passages[place]
     if not isinstance(passage, str) or not passage.strip():
-        raise wrong(Where(file, None, f"paragraphs[{place}]"), "this is no text, or an empty one", "give the paragraph's text")
+        raise wrong(
+            Where(file, None, f"paragraphs[{place}]"),
+            "this is no text, or an empty one",
+            "give the paragraph's text",
+        )
     question = Question(_text(asked, ("question_text",), at), passage)
     if current_reading().labels == "unread":
         return Example(name, Where(file, count), question)
@@ -210,7 +252,9 @@ def _of_course_question(asked: Mapping[str, Any], at: Where, count: int, passage
     return Example(name, Where(file, count), question, answers, note=note)
 
 
-def _course_labels(asked: Mapping[str, Any], passage: str, at: Where, rule: Rule) -> tuple[tuple[Answer, ...] | None, str]:
+def _course_labels(
+    asked: Mapping[str, Any], passage: str, at: Where, rule: Rule
+) -> tuple[tuple[Answer, ...] | None, str]:
     if asked.get("answer_text") is None and asked.get("answer_start") is None:
         return None, ""
     text = _text(asked, ("answer_text",), at)
@@ -218,7 +262,11 @@ def _course_labels(asked: Mapping[str, Any], passage: str, at: Where, rule: Rule
     answer, note = placed(Entry(text, start, at), passage, rule)
     if rule.counting is CHARACTERS and not note and last != answer.stop - 1:
         problem = f"the answer ends at character {answer.stop - 1}, not at {last}"
-        raise wrong(below(at, ".answer_end"), problem, "answer_end is the place of the answer's last character")
+        raise wrong(
+            below(at, ".answer_end"),
+            problem,
+            "answer_end is the place of the answer's last character",
+        )
     return (answer,), note
 
 
@@ -226,7 +274,11 @@ def _whole(asked: Mapping[str, Any], name: str, at: Where) -> int:
     """A course writes its numbers as numbers."""
     value = asked.get(name)
     if isinstance(value, str | float):
-        raise wrong(below(at, f".{name}"), f"{value!r:.40} is no whole number", f"'{name}' must be a whole number")
+        raise wrong(
+            below(at, f".{name}"),
+            f"{value!r:.40} is no whole number",
+            f"'{name}' must be a whole number",
+        )
     return whole_number(value, at, name)
 
 
@@ -256,14 +308,22 @@ def _truth(value: Any, where: Where) -> bool | None:
 
 
 def _is_nested(listed: Any) -> TypeGuard[list[Any]]:
-    return isinstance(listed, list) and any(isinstance(each, dict) and ("paragraphs" in each or "qas" in each) for each in listed)
+    return isinstance(listed, list) and any(
+        isinstance(each, dict) and ("paragraphs" in each or "qas" in each) for each in listed
+    )
 
 
-def _objects(parent: Mapping[str, Any], name: str, where: Where) -> Iterator[tuple[Mapping[str, Any], Where]]:
+def _objects(
+    parent: Mapping[str, Any], name: str, where: Where
+) -> Iterator[tuple[Mapping[str, Any], Where]]:
     at = below(where, f".{name}" if where.field else name)
     listed = parent.get(name)
     if not isinstance(listed, list):
-        raise wrong(at, "it is missing" if listed is None else f"this is no list but {type(listed).__name__}", "give a list of objects")
+        raise wrong(
+            at,
+            "it is missing" if listed is None else f"this is no list but {type(listed).__name__}",
+            "give a list of objects",
+        )
     yield from _each_object(listed, at)
 
 
@@ -271,15 +331,23 @@ def _each_object(listed: Sequence[Any], where: Where) -> Iterator[tuple[Mapping[
     for place, value in enumerate(listed):
         at = below(where, f"[{place}]")
         if not isinstance(value, dict):
-            raise wrong(at, f"this is no object but {type(value).__name__}", "give a list of objects")
+            raise wrong(
+                at, f"this is no object but {type(value).__name__}", "give a list of objects"
+            )
         yield value, at
 
 
 def _id(asked: Mapping[str, Any], where: Where, count: int) -> str:
     """Return the question's id, or its number in the file."""
-    field, value = next(((name, asked[name]) for name in _ID if asked.get(name) not in (None, "")), ("id", None))
+    field, value = next(
+        ((name, asked[name]) for name in _ID if asked.get(name) not in (None, "")), ("id", None)
+    )
     if isinstance(value, bool) or not isinstance(value, str | int | None):
-        raise wrong(below(where, f".{field}"), f"this is no name but {type(value).__name__}", "an id is a text or a number")
+        raise wrong(
+            below(where, f".{field}"),
+            f"this is no name but {type(value).__name__}",
+            "an id is a text or a number",
+        )
     return str(count) if value is None else str(value)
 
 
@@ -293,6 +361,12 @@ def _text(parent: Mapping[str, Any], names: Sequence[str], where: Where) -> str:
     name = next((name for name in names if parent.get(name) is not None), names[0])
     value = parent.get(name)
     if not isinstance(value, str) or not value.strip():
-        problem = "it is missing" if value is None else "the text is empty" if isinstance(value, str) else "this is no text"
+        problem = (
+            "it is missing"
+            if value is None
+            else "the text is empty"
+            if isinstance(value, str)
+            else "this is no text"
+        )
         raise wrong(below(where, f".{name}"), problem, f"'{name}' must be a text")
     return value

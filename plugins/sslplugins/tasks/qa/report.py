@@ -9,14 +9,26 @@ from sslcli.api import AnswerRule, Example, Passage, Prediction, Report, Span, T
 from sslplugins.tasks.qa.scores import texts_of
 
 WORST = 5
-_ENGLISH = re.compile(r"\b(how (?:many|much|long|old|far|often)|how|what|which|whose|whom|who|when|where|why)\b")
-_CHINESE = re.compile("为什么|為什麼|什么时候|什麼時候|多少|怎么|怎麼|如何|什么|什麼|何时|何時|哪里|哪裡|哪|谁|誰|几|幾|何")
+_ENGLISH = re.compile(
+    r"\b(how (?:many|much|long|old|far|often)|how|what|which|whose|whom|who|when|where|why)\b"
+)
+_CHINESE = re.compile(
+    "为什么|為什麼|什么时候|什麼時候|多少|怎么|怎麼|如何|什么|什麼|何时|何時|哪里|哪裡|哪|谁|誰|几|幾|何"
+)
 
 
-def report_of(predictions: Sequence[Prediction], examples: Sequence[Example], rule: AnswerRule) -> Report:
+def report_of(
+    predictions: Sequence[Prediction], examples: Sequence[Example], rule: AnswerRule
+) -> Report:
     """Build the error report: scores by question word, and the worst predictions in context."""
-    figures = [rule.agreement(prediction.value, texts_of(example)) for prediction, example in zip(predictions, examples, strict=True)]
-    return Report(tables=[_by_question_word(examples, figures)], passages=_worst(predictions, examples, [f1 for _, f1 in figures]))
+    figures = [
+        rule.agreement(prediction.value, texts_of(example))
+        for prediction, example in zip(predictions, examples, strict=True)
+    ]
+    return Report(
+        tables=[_by_question_word(examples, figures)],
+        passages=_worst(predictions, examples, [f1 for _, f1 in figures]),
+    )
 
 
 def marked_passage(example: Example, prediction: Prediction) -> Passage:
@@ -45,23 +57,39 @@ def _by_question_word(examples: Sequence[Example], figures: Sequence[tuple[float
     for example, figure in zip(examples, figures, strict=True):
         groups[question_word(example.data.text)].append(figure)
     rows = [
-        [word, 100 * sum(f1 for _, f1 in group) / len(group), 100 * sum(exact for exact, _ in group) / len(group), len(group)]
+        [
+            word,
+            100 * sum(f1 for _, f1 in group) / len(group),
+            100 * sum(exact for exact, _ in group) / len(group),
+            len(group),
+        ]
         for word, group in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
     ]
     return Table("scores by question word, %", ["asks", "f1", "exact match", "questions"], rows)
 
 
-def _worst(predictions: Sequence[Prediction], examples: Sequence[Example], f1s: Sequence[float]) -> list[Passage]:
+def _worst(
+    predictions: Sequence[Prediction], examples: Sequence[Example], f1s: Sequence[float]
+) -> list[Passage]:
     """Return the most confident of the lowest-scoring predictions."""
-    order = sorted(range(len(f1s)), key=lambda place: (f1s[place], -(predictions[place].confidence or 0.0)))
+    order = sorted(
+        range(len(f1s)), key=lambda place: (f1s[place], -(predictions[place].confidence or 0.0))
+    )
     passages = []
     for place in [place for place in order if f1s[place] < 1][:WORST]:
         example, prediction = examples[place], predictions[place]
         sure = "" if prediction.confidence is None else f", {prediction.confidence:.0%} sure"
         right = next(iter(texts_of(example)), "no answer")
         title = f"{example.where}: f1 {100 * f1s[place]:.0f}{sure}: {example.data.text}"
-        head = [Span(prediction.value or "no answer", "corrupted"), Span(" instead of "), Span(right, "correct"), Span(": ")]
-        passages.append(Passage(title, [*head, *marked_passage(example, prediction).spans], excerpt=True))
+        head = [
+            Span(prediction.value or "no answer", "corrupted"),
+            Span(" instead of "),
+            Span(right, "correct"),
+            Span(": "),
+        ]
+        passages.append(
+            Passage(title, [*head, *marked_passage(example, prediction).spans], excerpt=True)
+        )
     return passages
 
 

@@ -14,16 +14,26 @@ class QuestionScorer(Scorer):
 
     score_names = SCORE_NAMES
 
-    def score(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Sequence[Score]:
-        return scores_of(predictions, examples, self.options.metric_language, self.options.strict_official)
+    def score(
+        self, predictions: Sequence[Prediction], examples: Sequence[Example]
+    ) -> Sequence[Score]:
+        return scores_of(
+            predictions, examples, self.options.metric_language, self.options.strict_official
+        )
 
-    def baselines(self, train: Sequence[Example], test: Sequence[Example]) -> Mapping[str, Sequence[Prediction]]:
+    def baselines(
+        self, train: Sequence[Example], test: Sequence[Example]
+    ) -> Mapping[str, Sequence[Prediction]]:
         return baselines_of(train, test)
 
-    def error_report(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Report:
+    def error_report(
+        self, predictions: Sequence[Prediction], examples: Sequence[Example]
+    ) -> Report:
         rule = rule_of(examples, self.options.metric_language, self.options.strict_official)
         report = report_of(predictions, examples, rule)
-        return replace(report, notes=[*report.notes, f"answers are compared by the rule of {name_of(rule)}"])
+        return replace(
+            report, notes=[*report.notes, f"answers are compared by the rule of {name_of(rule)}"]
+        )
 
     def label_names(self, examples: Sequence[Example]) -> Sequence[Sequence[str]]:
         """Return whether each question has an answer; nothing where all of them have."""
@@ -33,7 +43,11 @@ class QuestionScorer(Scorer):
 
     def format_prediction(self, example: Example, prediction: Prediction) -> Report:
         sure = "" if prediction.confidence is None else f" ({prediction.confidence:.0%} sure)"
-        answer = f"answer: {prediction.value}" if prediction.value else "there is no answer in the passage"
+        answer = (
+            f"answer: {prediction.value}"
+            if prediction.value
+            else "there is no answer in the passage"
+        )
         return Report(passages=[marked_passage(example, prediction)], notes=[f"{answer}{sure}"])
 
     def submission_files(self, predictions: Mapping[str, Prediction]) -> Mapping[str, str]:

@@ -23,7 +23,8 @@ from sslcli.api import (
 )
 
 SCORE_NAMES = (
-    "f1", "exact match", "answerable f1", "answerable exact match", "unanswerable f1", "unanswerable exact match",
+    "f1", "exact match", "answerable f1", "answerable exact match", "unanswerable f1",
+    "unanswerable exact match",
     "best f1", "best exact match", "same text",
 )  # fmt: skip
 MetricLanguage = Literal["auto", "squad", "ar", "de", "en", "es", "hi", "vi", "zh"]
@@ -52,14 +53,19 @@ def name_of(rule: AnswerRule) -> str:
     return "SQuAD 1.1" if rule is SQUAD_V1 else "SQuAD 2.0" if rule is SQUAD_V2 else "MLQA"
 
 
-def scores_of(predictions: Sequence[Prediction], examples: Sequence[Example], language: str, strict: bool) -> Sequence[Score]:
+def scores_of(
+    predictions: Sequence[Prediction], examples: Sequence[Example], language: str, strict: bool
+) -> Sequence[Score]:
     """Compute F1 and exact match in percent.
 
     With unanswerable questions and SQuAD's rule also both for each half, and at the best threshold.
     "same text" is the share of predictions equal to a label character by character.
     """
     rule = rule_of(examples, language, strict)
-    given, golds = [prediction.value for prediction in predictions], [texts_of(example) for example in examples]
+    given, golds = (
+        [prediction.value for prediction in predictions],
+        [texts_of(example) for example in examples],
+    )
     if rule is SQUAD_V2:
         found = [prediction.details.get("no_answer_probability") for prediction in predictions]
         absent = [share for share in found if share is not None]
@@ -67,7 +73,9 @@ def scores_of(predictions: Sequence[Prediction], examples: Sequence[Example], la
         if len(absent) < len(found):
             scores = squad_v2_scores(given, golds)
         else:
-            scores = _with_thresholds(given, [prediction.details["text"] for prediction in predictions], golds, absent)
+            scores = _with_thresholds(
+                given, [prediction.details["text"] for prediction in predictions], golds, absent
+            )
     else:
         scores = answer_scores(rule, given, golds)
     same = [string_exact(text, rights) for text, rights in zip(given, golds, strict=True)]
@@ -85,22 +93,40 @@ def submission_files(predictions: Mapping[str, Prediction]) -> Mapping[str, str]
     na_prob.json is added for SQuAD 2.0. The graders take answers without commas, which would
     separate columns.
     """
-    files = {"predictions.json": _json({name: prediction.value for name, prediction in predictions.items()})}
-    absent = {name: prediction.details.get("no_answer_probability") for name, prediction in predictions.items()}
+    files = {
+        "predictions.json": _json(
+            {name: prediction.value for name, prediction in predictions.items()}
+        )
+    }
+    absent = {
+        name: prediction.details.get("no_answer_probability")
+        for name, prediction in predictions.items()
+    }
     if absent and None not in absent.values():
         files["na_prob.json"] = _json(absent)
     table = io.StringIO()
     csv.writer(table, lineterminator="\n").writerows(
-        [("ID", "Answer"), *((name, prediction.value.replace(",", "")) for name, prediction in predictions.items())]
+        [
+            ("ID", "Answer"),
+            *(
+                (name, prediction.value.replace(",", ""))
+                for name, prediction in predictions.items()
+            ),
+        ]
     )
     return {**files, "predictions.csv": table.getvalue()}
 
 
 def _with_thresholds(
-    given: Sequence[str], taken: Sequence[str], golds: Sequence[Sequence[str]], absent: Sequence[float]
+    given: Sequence[str],
+    taken: Sequence[str],
+    golds: Sequence[Sequence[str]],
+    absent: Sequence[float],
 ) -> Sequence[Score]:
     """Return the scores of the predictions, and the best that a no-answer threshold could reach."""
-    best = [score for score in squad_v2_scores(taken, golds, absent) if score.name.startswith("best")]
+    best = [
+        score for score in squad_v2_scores(taken, golds, absent) if score.name.startswith("best")
+    ]
     return [*squad_v2_scores(given, golds), *best]
 
 

@@ -49,7 +49,8 @@ PORTION = 256  # questions that are cut into tokens together
 MOST_CANDIDATES = 20  # spans of a window among which probability is shared, as in BERT's own code
 NO_PIECE = UNKNOWN = -1
 ABSENT = 0  # [CLS], where a window's answer stands that is not in the window
-# Of a window the answer's first and last piece, counted from its beginning; () for [CLS], None where it is not known.
+# Of a window the answer's first and last piece, counted from its beginning; () for [CLS], None
+# where it is not known.
 Target = tuple[int, int] | tuple[()] | None
 
 
@@ -75,20 +76,40 @@ class QuestionAnswering(ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
 
     class Options(Task.Options):
         sequence_tokens: Count | None = setting(
-            None, f"longest window; {USUAL_TOKENS} tokens, or as many as the model allows, when not given", "--seq-len", gt=1
+            None,
+            (
+                f"longest window; {USUAL_TOKENS} tokens, or "
+                "as many as the model allows, when not given"
+            ),
+            "--seq-len",
+            gt=1,
         )
-        stride: int = setting(128, "tokens that neighbouring windows of a long passage share", "--stride", ge=0)
-        longest_question_tokens: int = setting(64, "tokens of a question; what is longer is cut", "--longest-question", gt=0)
-        longest_answer_tokens: int = setting(30, "longest answer that is given, in tokens", "--longest-answer", gt=0, le=1000)
+        stride: int = setting(
+            128, "tokens that neighbouring windows of a long passage share", "--stride", ge=0
+        )
+        longest_question_tokens: int = setting(
+            64, "tokens of a question; what is longer is cut", "--longest-question", gt=0
+        )
+        longest_answer_tokens: int = setting(
+            30, "longest answer that is given, in tokens", "--longest-answer", gt=0, le=1000
+        )
         no_answer: Literal["auto", "yes", "no"] = setting(
-            "auto", "may it say that there is no answer; auto: where training examples have none", "--no-answer"
+            "auto",
+            "may it say that there is no answer; auto: where training examples have none",
+            "--no-answer",
         )
         no_answer_threshold: float = setting(
-            0.0, "say that there is no answer where that scores so much more than the best span", "--no-answer-threshold",
+            0.0, "say that there is no answer where that scores so much more than the best span",
+            "--no-answer-threshold",
             allow_inf_nan=False,
         )  # fmt: skip
         metric_language: MetricLanguage = setting(
-            "auto", "whose rules compare answers: SQuAD's, or MLQA's for a language; auto: MLQA's Chinese ones for Chinese", "--metric-lang"
+            "auto",
+            (
+                "whose rules compare answers: SQuAD's, or MLQA's for "
+                "a language; auto: MLQA's Chinese ones for Chinese"
+            ),
+            "--metric-lang",
         )
         offsets: Offsets = setting(
             "exact",
@@ -96,7 +117,11 @@ class QuestionAnswering(ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
             " nearest: at the nearest of its places, without an offset at the first",
             "--offsets",
         )
-        strict_official: bool = setting(False, "count as Chinese only what MLQA's script does", "--strict-official/--no-strict-official")
+        strict_official: bool = setting(
+            False,
+            "count as Chinese only what MLQA's script does",
+            "--strict-official/--no-strict-official",
+        )
 
     summary = "the span of a passage that answers a question (BERT on SQuAD)"
     records = "questions"
@@ -109,7 +134,10 @@ class QuestionAnswering(ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
         self.tokenizer = context.tokenizer
         room = self.sequence_tokens - self.tokenizer.template.pair.room
         if room < 2:
-            raise UsageError(f"windows of {self.sequence_tokens} tokens leave no room for text", "use a larger --seq-len")
+            raise UsageError(
+                f"windows of {self.sequence_tokens} tokens leave no room for text",
+                "use a larger --seq-len",
+            )
         self.question_tokens = min(options.longest_question_tokens, room // 2)
         self.spans = RowClassifier(context.architecture, 2)
 
@@ -131,10 +159,14 @@ class QuestionAnswering(ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
         return read_questions(reference, options.offsets)
 
     @classmethod
-    def resolve_options(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Options:
+    def resolve_options(
+        cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer
+    ) -> Options:
         if options.no_answer != "auto":
             return options
-        return options.model_copy(update={"no_answer": "yes" if any(example.gold == () for example in examples) else "no"})
+        return options.model_copy(
+            update={"no_answer": "yes" if any(example.gold == () for example in examples) else "no"}
+        )
 
     def encode(self, examples: Sequence[Example], training: bool) -> Iterator[Encoded]:
         for start in range(0, len(examples), PORTION):
@@ -145,7 +177,14 @@ class QuestionAnswering(ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
             for example, question in zip(portion, asked, strict=True):
                 yield self._encoded(example, question, *found[example.data.passage], training)
 
-    def _encoded(self, example: Example, question: np.ndarray, ids: np.ndarray, places: np.ndarray, training: bool) -> Encoded:
+    def _encoded(
+        self,
+        example: Example,
+        question: np.ndarray,
+        ids: np.ndarray,
+        places: np.ndarray,
+        training: bool,
+    ) -> Encoded:
         cut = {"question": self.question_tokens} if len(question) > self.question_tokens else {}
         specials = self.tokenizer.template.pair.room
         whole = len(question) + len(ids) + specials
@@ -164,7 +203,9 @@ class QuestionAnswering(ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
             lost = f"its question is cut at {self.question_tokens:,} tokens (--longest-question)"
         return Encoded(samples, whole, lost, places, cut)
 
-    def _targets(self, example: Example, places: np.ndarray, bounds: Sequence[tuple[int, int]]) -> tuple[list[Target], str]:
+    def _targets(
+        self, example: Example, places: np.ndarray, bounds: Sequence[tuple[int, int]]
+    ) -> tuple[list[Target], str]:
         """Return the target of each window, and what of the answer is lost.
 
         Of several right answers the first is the training target.
@@ -174,21 +215,43 @@ class QuestionAnswering(ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
             return unknown, ""
         if not example.gold:
             nothing: list[Target] = [()] * len(bounds)
-            return (unknown, "it has no answer") if self.options.no_answer == "no" else (nothing, "")
+            return (
+                (unknown, "it has no answer") if self.options.no_answer == "no" else (nothing, "")
+            )
         found = pieces_between(places, example.gold[0].start, example.gold[0].stop)
         if found is None:
             return unknown, "the answer has no token"
         first, last = found
-        targets: list[Target] = [(first - start, last - start) if start <= first and last < stop else () for start, stop in bounds]
-        return (targets, "") if any(targets) else (unknown, f"the answer of {last + 1 - first} tokens is in no window as a whole")
+        targets: list[Target] = [
+            (first - start, last - start) if start <= first and last < stop else ()
+            for start, stop in bounds
+        ]
+        return (
+            (targets, "")
+            if any(targets)
+            else (unknown, f"the answer of {last + 1 - first} tokens is in no window as a whole")
+        )
 
-    def _sample(self, question: np.ndarray, ids: np.ndarray, numbers: np.ndarray, target: Target) -> Sample:
+    def _sample(
+        self, question: np.ndarray, ids: np.ndarray, numbers: np.ndarray, target: Target
+    ) -> Sample:
         tokens, segments = join_pair(question, ids, self.tokenizer)
         before = self.tokenizer.template.pair.start_of(1, [question, ids])
         piece = np.full(len(tokens), NO_PIECE, dtype=np.int64)
         piece[before : before + len(ids)] = numbers
-        first, last = (UNKNOWN, UNKNOWN) if target is None else (before + target[0], before + target[1]) if target else (ABSENT, ABSENT)
-        return Sample(tokens, segments=segments, fields={"first": first, "last": last}, per_token={"piece": piece})
+        first, last = (
+            (UNKNOWN, UNKNOWN)
+            if target is None
+            else (before + target[0], before + target[1])
+            if target
+            else (ABSENT, ABSENT)
+        )
+        return Sample(
+            tokens,
+            segments=segments,
+            fields={"first": first, "last": last},
+            per_token={"piece": piece},
+        )
 
     def collate(self, batch: Batch, rng: Rng) -> SpanBatch:
         may = batch.per_token["piece"] != NO_PIECE
@@ -225,17 +288,30 @@ class QuestionAnswering(ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
         """Return the no-answer score of each window, and its best spans as piece indices of the
         passage.
         """
-        logits_N2, starts = self._logits(hidden, batch).detach().cpu().numpy(), batch.starts_B1.tolist()
-        return [self._part(logits_N2[start:stop], batch.pieces_N[start:stop]) for start, stop in pairwise(starts)]
+        logits_N2, starts = (
+            self._logits(hidden, batch).detach().cpu().numpy(),
+            batch.starts_B1.tolist(),
+        )
+        return [
+            self._part(logits_N2[start:stop], batch.pieces_N[start:stop])
+            for start, stop in pairwise(starts)
+        ]
 
-    def _part(self, logits_P2: np.ndarray, pieces_P: np.ndarray) -> tuple[float, list[tuple[float, int, int]]]:
+    def _part(
+        self, logits_P2: np.ndarray, pieces_P: np.ndarray
+    ) -> tuple[float, list[tuple[float, int, int]]]:
         absent, pieces = float(logits_P2[0].sum()), pieces_P[1:]
         if not len(pieces):
             return absent, []
-        logits_W2 = np.full((pieces[-1] + 1 - pieces[0], 2), -np.inf)  # pieces of blanks alone are between the others
+        # pieces of blanks alone are between the others
+        logits_W2 = np.full((pieces[-1] + 1 - pieces[0], 2), -np.inf)
         logits_W2[pieces - pieces[0]] = logits_P2[1:]
-        found = best_spans(logits_W2[:, 0], logits_W2[:, 1], self.options.longest_answer_tokens, MOST_CANDIDATES)
-        return absent, [(score, int(pieces[0]) + first, int(pieces[0]) + last) for score, first, last in found]
+        found = best_spans(
+            logits_W2[:, 0], logits_W2[:, 1], self.options.longest_answer_tokens, MOST_CANDIDATES
+        )
+        return absent, [
+            (score, int(pieces[0]) + first, int(pieces[0]) + last) for score, first, last in found
+        ]
 
     def merge(self, example: Example, encoded: Encoded, parts: Sequence[Any]) -> Prediction:
         """Return the best span of all windows as it stands in the passage, or "" for no answer.
@@ -245,15 +321,26 @@ class QuestionAnswering(ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
         of it: one that finds an answer is enough. Probabilities are a softmax over the candidates
         of all windows.
         """
-        candidates, absent = merged_spans(spans for _, spans in parts), min((score for score, _ in parts), default=-np.inf)
+        candidates, absent = (
+            merged_spans(spans for _, spans in parts),
+            min((score for score, _ in parts), default=-np.inf),
+        )
         if not candidates:  # a passage without a token
             return Prediction("", details={"text": "", "no_answer_probability": 1.0})
-        logits = np.asarray([score for score, _, _ in candidates] + ([absent] if self.options.no_answer == "yes" else []))
+        logits = np.asarray(
+            [score for score, _, _ in candidates]
+            + ([absent] if self.options.no_answer == "yes" else [])
+        )
         shares = np.exp(logits - logits.max())
         shares /= shares.sum()
         _, first, last = candidates[0]
         start, stop = int(encoded.places[first, 0]), int(encoded.places[last, 1])
-        details = {"start": start, "end": stop, "text": example.data.passage[start:stop], "probability": float(shares[0])}
+        details = {
+            "start": start,
+            "end": stop,
+            "text": example.data.passage[start:stop],
+            "probability": float(shares[0]),
+        }
         if self.options.no_answer == "yes":
             details["no_answer_probability"] = float(shares[-1])
             if absent > candidates[0][0] + self.options.no_answer_threshold:
@@ -263,9 +350,16 @@ class QuestionAnswering(ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
     @classmethod
     def described(cls, example: Example) -> Mapping[str, str]:
         """Return the question, its passage, and the position of each right answer."""
-        places = [f"{answer.text!r} at character {answer.start:,}" for answer in dict.fromkeys(example.gold or ())]
-        known = f"{'; also right: '.join(places[:2])}{''.join(f'; {place}' for place in places[2:])}"
-        label = "it has no label" if example.gold is None else known or "there is none in the passage"
+        places = [
+            f"{answer.text!r} at character {answer.start:,}"
+            for answer in dict.fromkeys(example.gold or ())
+        ]
+        known = (
+            f"{'; also right: '.join(places[:2])}{''.join(f'; {place}' for place in places[2:])}"
+        )
+        label = (
+            "it has no label" if example.gold is None else known or "there is none in the passage"
+        )
         return {"question": example.data.text, "passage": example.data.passage, "answer": label}
 
     @classmethod
@@ -279,8 +373,13 @@ class QuestionAnswering(ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
 
 def _log_sum_exp(logits_N2: Tensor, starts_B1: Tensor) -> tuple[Tensor, Tensor]:
     """Return maximum and log-sum-exp of every window: [B, 2] each."""
-    # Sums over segments are taken in one order, as those of index_add on a GPU are not: a resume must be equal to the bit.
-    largest_B2 = torch.segment_reduce(logits_N2.detach(), "max", offsets=starts_B1, axis=0, unsafe=True)
+    # Sums over segments are taken in one order, as those of index_add on a GPU are not: a resume
+    # must be equal to the bit.
+    largest_B2 = torch.segment_reduce(
+        logits_N2.detach(), "max", offsets=starts_B1, axis=0, unsafe=True
+    )
     window_N = torch.repeat_interleave(starts_B1.diff(), output_size=len(logits_N2))
-    sums_B2 = torch.segment_reduce((logits_N2 - largest_B2[window_N]).exp(), "sum", offsets=starts_B1, axis=0, unsafe=True)
+    sums_B2 = torch.segment_reduce(
+        (logits_N2 - largest_B2[window_N]).exp(), "sum", offsets=starts_B1, axis=0, unsafe=True
+    )
     return largest_B2, largest_B2 + sums_B2.log()

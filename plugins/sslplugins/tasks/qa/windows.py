@@ -25,11 +25,15 @@ def pieces_between(places: np.ndarray, start: int, stop: int) -> tuple[int, int]
 
     `places` [T, 2]: the offsets of the pieces.
     """
-    inside = np.flatnonzero((places[:, 1] > start) & (places[:, 0] < stop) & (places[:, 1] > places[:, 0]))
+    inside = np.flatnonzero(
+        (places[:, 1] > start) & (places[:, 0] < stop) & (places[:, 1] > places[:, 0])
+    )
     return (int(inside[0]), int(inside[-1])) if len(inside) else None
 
 
-def best_spans(starts_P: np.ndarray, ends_P: np.ndarray, longest: int, most: int) -> list[Candidate]:
+def best_spans(
+    starts_P: np.ndarray, ends_P: np.ndarray, longest: int, most: int
+) -> list[Candidate]:
     """Return the spans of at most `longest` pieces with the highest sums of logits, best first.
 
     Of equal ones the earlier, then the shorter comes first. A piece with the logit -inf neither
@@ -38,11 +42,15 @@ def best_spans(starts_P: np.ndarray, ends_P: np.ndarray, longest: int, most: int
     behind = np.concatenate([ends_P, np.full(longest - 1, -np.inf, dtype=ends_P.dtype)])
     scores_PL = starts_P[:, None] + sliding_window_view(behind, longest)
     flat = scores_PL.ravel()
-    # Those equal to the last that counts are sorted with the others: which of them are in front must not depend on the partition.
+    # Those equal to the last that counts are sorted with the others: which of them are in front
+    # must not depend on the partition.
     worst = np.partition(flat, -most)[-most] if most < len(flat) else -np.inf
     chosen = np.flatnonzero((flat >= worst) & (flat > -np.inf))
     chosen = chosen[np.argsort(-flat[chosen], kind="stable")][:most]
-    return [(float(flat[place]), int(place // longest), int(place // longest + place % longest)) for place in chosen]
+    return [
+        (float(flat[place]), int(place // longest), int(place // longest + place % longest))
+        for place in chosen
+    ]
 
 
 def merged_spans(windows: Iterable[Iterable[Candidate]]) -> list[Candidate]:
@@ -51,4 +59,7 @@ def merged_spans(windows: Iterable[Iterable[Candidate]]) -> list[Candidate]:
     for candidates in windows:
         for score, first, last in candidates:
             best[first, last] = max(score, best.get((first, last), -np.inf))
-    return sorted(((score, *span) for span, score in best.items()), key=lambda candidate: (-candidate[0], candidate[1:]))
+    return sorted(
+        ((score, *span) for span, score in best.items()),
+        key=lambda candidate: (-candidate[0], candidate[1:]),
+    )

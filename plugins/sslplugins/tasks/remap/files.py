@@ -14,8 +14,10 @@ from sslcli.api import DataError, PassedOver, Record, Unreadable, Where, read_li
 
 _LETTERS = re.compile(r"[A-Za-z*.-]+")  # IUPAC codes, a stop, and gaps
 _LABEL = re.compile(r"(?:^|\s)label=(\S+)")
-_NO_LABEL = re.compile(r"[=:|]")  # a single word with one of these is a number of a read or a field, not a class
-_COLUMN_NAMES = ("sequence", "seq", "text")  # what the first line of a table of sequences may begin with
+# a single word with one of these is a number of a read or a field, not a class
+_NO_LABEL = re.compile(r"[=:|]")
+# what the first line of a table of sequences may begin with
+_COLUMN_NAMES = ("sequence", "seq", "text")
 _NOTHING = "the record has a name and no letters"
 _FASTQ_HINT = "a FASTQ record is '@name', letters, '+' and as many quality characters"
 Lines = Iterator[tuple[int, str]]
@@ -40,7 +42,9 @@ def _of_fasta(reference: str, lines: Lines) -> Iterator[Record]:
             record = _Gathered(where, line[1:])
         elif line and not line.startswith(";"):
             if record is None:
-                raise DataError(f"{where}: letters without a header", "a FASTA record begins with '>name'")
+                raise DataError(
+                    f"{where}: letters without a header", "a FASTA record begins with '>name'"
+                )
             record.add(line, where)
     if record is not None:
         yield record.finished()
@@ -71,7 +75,9 @@ def _fastq_record(where: Where, header: str, lines: Lines) -> Record:
     else:
         raise DataError(f"{where}: the last record has no '+' line", _FASTQ_HINT)
     if line[1:].strip() not in ("", header[1:].strip(), record.name):
-        raise DataError(f"{where}: the '+' line names '{line[1:41].strip()}', another record", _FASTQ_HINT)
+        raise DataError(
+            f"{where}: the '+' line names '{line[1:41].strip()}', another record", _FASTQ_HINT
+        )
     qualities = 0
     while qualities < letters:
         _, line = next(lines, (0, None))
@@ -80,7 +86,9 @@ def _fastq_record(where: Where, header: str, lines: Lines) -> Record:
             raise DataError(f"{where}: {problem}", _FASTQ_HINT)
         qualities += len(line)
     if qualities > letters:
-        raise DataError(f"{where}: there are {letters} letters and {qualities} quality characters", _FASTQ_HINT)
+        raise DataError(
+            f"{where}: there are {letters} letters and {qualities} quality characters", _FASTQ_HINT
+        )
     return record.finished()
 
 
@@ -108,10 +116,15 @@ def _line_record(where: Where, line: str) -> Record:
         return Record(where, Unreadable(DataError(problem, hint)))
     if len(label) > 1:
         problem = f"{where} has {1 + len(label)} columns"
-        return Record(where, Unreadable(DataError(problem, "write a sequence, and a tab and its label")))
+        return Record(
+            where, Unreadable(DataError(problem, "write a sequence, and a tab and its label"))
+        )
     if label and not any(map(str.isalpha, sequence)):
         problem = f"{where} begins with '{sequence[:40]}', which is no sequence"
-        return Record(where, Unreadable(DataError(problem, "write the sequence first, then a tab and its label")))
+        return Record(
+            where,
+            Unreadable(DataError(problem, "write the sequence first, then a tab and its label")),
+        )
     return Record(where, {"sequence": sequence, **({"label": label[0].strip()} if label else {})})
 
 
@@ -166,4 +179,6 @@ class _Gathered:
         _, *words = self.header.split() or [""]
         said = _LABEL.search(" ".join(words))
         label = words[0] if len(words) == 1 and not _NO_LABEL.search(words[0]) else None
-        return Record(self.where, {"id": self.name, "sequence": sequence, "label": said[1] if said else label})
+        return Record(
+            self.where, {"id": self.name, "sequence": sequence, "label": said[1] if said else label}
+        )

@@ -35,7 +35,8 @@ from sslplugins.tasks.remap.files import FORMATS, label_hint
 
 SEQUENCES = ("sequence", "text", "seq")
 ANSWERS = ("label", "labels", "class")
-STRANGE = "strange"  # stands for whatever the training examples did not have; symbols are in capitals
+# stands for whatever the training examples did not have; symbols are in capitals
+STRANGE = "strange"
 SHORTEST_WORD = 3  # letters
 LOWER_CASE = "letters in lower case (as of masked repeats) are read as capitals"
 
@@ -45,7 +46,9 @@ def _given(value: Any) -> Any:
     if isinstance(value, str) and "=" in value:
         return {
             symbol.strip(): word.strip()
-            for symbol, word in (part.split("=", 1) if "=" in part else (part, "") for part in value.split(","))
+            for symbol, word in (
+                part.split("=", 1) if "=" in part else (part, "") for part in value.split(",")
+            )
         }
     return value
 
@@ -55,14 +58,28 @@ class Remap(SequenceTask["Remap.Options"]):
 
     class Options(SequenceTask.Options):
         words: Annotated[dict[str, str] | str, BeforeValidator(_given)] = setting(
-            "", "word of every symbol, as A=apple,C=cat or a JSON file; sampled from the vocabulary where not given", "--words"
+            "",
+            (
+                "word of every symbol, as A=apple,C=cat or a JSON "
+                "file; sampled from the vocabulary where not given"
+            ),
+            "--words",
         )
-        map_seed: int = setting(0, "another seed samples other words", "--map-seed", trains=True, ge=0)
-        symbols_per_word: int = setting(1, "symbols that make one word together (k-mers)", "--symbols-per-word", gt=0, le=32)
+        map_seed: int = setting(
+            0, "another seed samples other words", "--map-seed", trains=True, ge=0
+        )
+        symbols_per_word: int = setting(
+            1, "symbols that make one word together (k-mers)", "--symbols-per-word", gt=0, le=32
+        )
         stride: int | None = setting(
-            None, "symbols from the begin of a word to the next; symbols_per_word when not given", "--stride", gt=0
+            None,
+            "symbols from the begin of a word to the next; symbols_per_word when not given",
+            "--stride",
+            gt=0,
         )
-        text_field: str = setting("", "column of the sequence, where it has none of the usual names", "--text-field")
+        text_field: str = setting(
+            "", "column of the sequence, where it has none of the usual names", "--text-field"
+        )
 
     summary = "a class for any sequence of symbols, each written as an ordinary word (DNA)"
     records = "sequences"
@@ -90,7 +107,10 @@ class Remap(SequenceTask["Remap.Options"]):
     def read(cls, options: Options, reference: str) -> Iterator[Example]:
         suffix = suffix_of(reference)
         if suffix in FORMATS and (columns := current_reading().columns):
-            remark(f"{reference}: a .{suffix} has no columns to be named, so --columns {','.join(columns)} is not used")
+            remark(
+                f"{reference}: a .{suffix} has no columns to be "
+                f"named, so --columns {','.join(columns)} is not used"
+            )
         records = FORMATS.get(suffix, read_records)(reference)
         return Parsed(partial(cls.parse, options), cls.chosen(options, records, reference))
 
@@ -99,17 +119,30 @@ class Remap(SequenceTask["Remap.Options"]):
         return label_hint(suffix_of(example.where.file), example.id)
 
     @classmethod
-    def resolve_options(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Options:
+    def resolve_options(
+        cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer
+    ) -> Options:
         """Add a word for every symbol of the training examples, and one for all others."""
         options = super().resolve_options(options, examples, tokenizer)
-        given = options.words if isinstance(options.words, Mapping) else _read(options.words) if options.words else {}
+        given = (
+            options.words
+            if isinstance(options.words, Mapping)
+            else _read(options.words)
+            if options.words
+            else {}
+        )
         symbols = {word for example in examples for word in _symbols(example.data[0], options)}
-        return options.model_copy(update={"words": _mapped(given, symbols, options.map_seed, tokenizer)})
+        return options.model_copy(
+            update={"words": _mapped(given, symbols, options.map_seed, tokenizer)}
+        )
 
     def cut(self, texts: Sequence[str]) -> Sequence[np.ndarray]:
         words = self.options.words
         assert isinstance(words, Mapping), "options are resolved"
-        written = (" ".join(words.get(symbol, words[STRANGE]) for symbol in _symbols(text, self.options)) for text in texts)
+        written = (
+            " ".join(words.get(symbol, words[STRANGE]) for symbol in _symbols(text, self.options))
+            for text in texts
+        )
         return self.tokenizer.encode_batch(list(written))
 
 
@@ -125,21 +158,35 @@ def _symbols(sequence: str, options: Remap.Options) -> list[str]:
 def _read(path: str) -> dict[str, str]:
     words = read_json(path)
     if not isinstance(words, dict) or not all(isinstance(word, str) for word in words.values()):
-        raise DataError(f"{path} does not give every symbol a word", 'write {"A": "apple", "C": "cat"}')
+        raise DataError(
+            f"{path} does not give every symbol a word", 'write {"A": "apple", "C": "cat"}'
+        )
     return words
 
 
-def _mapped(given: Mapping[str, str], symbols: set[str], seed: int, tokenizer: Tokenizer) -> dict[str, str]:
+def _mapped(
+    given: Mapping[str, str], symbols: set[str], seed: int, tokenizer: Tokenizer
+) -> dict[str, str]:
     """Return the given words and, for every other symbol in order, an unused random word."""
-    words = {symbol if symbol == STRANGE else symbol.upper(): word for symbol, word in given.items()}
+    words = {
+        symbol if symbol == STRANGE else symbol.upper(): word for symbol, word in given.items()
+    }
     if len(words) < len(given):
         cases = Counter(symbol.upper() for symbol in given)
-        raise UsageError(f"the symbol '{max(cases, key=cases.__getitem__)}' has two words", "capitals and small letters are one symbol")
+        raise UsageError(
+            f"the symbol '{max(cases, key=cases.__getitem__)}' has two words",
+            "capitals and small letters are one symbol",
+        )
     silent = [symbol for symbol, word in words.items() if not len(tokenizer.encode(word))]
     if silent:
-        raise UsageError(f"the word of the symbol '{silent[0]}' is empty", "give words as A=apple,C=cat")
+        raise UsageError(
+            f"the word of the symbol '{silent[0]}' is empty", "give words as A=apple,C=cat"
+        )
     if len({word for word in words.values()}) < len(words):
-        raise UsageError("two symbols have the same word", "the model could not tell them apart: give every symbol its own")
+        raise UsageError(
+            "two symbols have the same word",
+            "the model could not tell them apart: give every symbol its own",
+        )
     wanted = [symbol for symbol in [*sorted(symbols), STRANGE] if symbol not in words]
     sampled = _sampled(len(wanted), seed, tokenizer, frozenset(words.values()))
     return words | dict(zip(wanted, sampled, strict=True))
@@ -153,11 +200,19 @@ def _sampled(count: int, seed: int, tokenizer: Tokenizer, taken: frozenset[str])
         if len(found) == count:
             break
         word = tokenizer.decode([token]).strip()
-        if word.isalpha() and len(word) >= SHORTEST_WORD and word not in taken and _is_one_token(word, token, tokenizer):
+        if (
+            word.isalpha()
+            and len(word) >= SHORTEST_WORD
+            and word not in taken
+            and _is_one_token(word, token, tokenizer)
+        ):
             found.append(word)
     if len(found) < count:
         hint = "use a smaller --symbols-per-word, or a model with a larger vocabulary"
-        raise UsageError(f"{count} symbols need a word each, and the vocabulary has {len(found)} whole words", hint)
+        raise UsageError(
+            f"{count} symbols need a word each, and the vocabulary has {len(found)} whole words",
+            hint,
+        )
     return found
 
 

@@ -14,15 +14,27 @@ from sslplugins.tasks.tag.layout import Layout, layout_of
 from sslplugins.tasks.tag.names import NOT_COUNTED, SENTENCES, columns_hint, named
 from sslplugins.tasks.tag.rows import Row, Rows, rows_of
 from sslplugins.tasks.tag.running import sentences_in_lines
-from sslplugins.tasks.tag.sentences import Block, Places, Sentence, blocks_of, counted, listed, wrong
+from sslplugins.tasks.tag.sentences import (
+    Block,
+    Places,
+    Sentence,
+    blocks_of,
+    counted,
+    listed,
+    wrong,
+)
 
-_LANGUAGE = re.compile(r"([a-z]{2,3}(?:-[a-z-]+)?):(.+)", re.DOTALL)  # of WikiANN: "en:word", "zh-min-nan:word"
+# of WikiANN: "en:word", "zh-min-nan:word"
+_LANGUAGE = re.compile(r"([a-z]{2,3}(?:-[a-z-]+)?):(.+)", re.DOTALL)
 FEWEST_PREFIXED = 3  # words
 _PLACED = re.compile(r".\d", re.DOTALL)
 FEWEST_PLACED = 20  # words
 LOOKED_AT = 20_000  # lines, to know what a file is
 FEWEST_JOINED = 200  # words that are hardly one sentence
-_HINT = "a line is a word and its tag, with tabs between where words hold blanks; an empty line ends a sentence"
+_HINT = (
+    "a line is a word and its tag, with tabs between "
+    "where words hold blanks; an empty line ends a sentence"
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +70,10 @@ def read_columns(reference: str, asked: Asked) -> Iterator[Example]:
     prefix = _prefix_of(sentences, layout)
     places = _with_place(sentences, layout)
     remark(_said(reference, rows, layout, sentences, prefix, places))
-    return Parsed(partial(_example, reference, layout, (prefix, places), asked.names), enumerate(sentences, start=1))
+    return Parsed(
+        partial(_example, reference, layout, (prefix, places), asked.names),
+        enumerate(sentences, start=1),
+    )
 
 
 def has_lines_of_words(reference: str) -> bool:
@@ -66,12 +81,20 @@ def has_lines_of_words(reference: str) -> bool:
     if not Path(reference).is_file():
         return False
     lines = [text for _, text in islice(read_lines(reference), LOOKED_AT)]
-    blocks = [list(texts) for is_filled, texts in groupby(lines, lambda text: bool(text.strip())) if is_filled]
+    blocks = [
+        list(texts)
+        for is_filled, texts in groupby(lines, lambda text: bool(text.strip()))
+        if is_filled
+    ]
     is_parted = len(blocks) > 1 and any(len(texts) > 1 for texts in blocks[1:])
-    return is_parted and all(" " not in text and text.count('"') % 2 == 0 for texts in blocks for text in texts)
+    return is_parted and all(
+        " " not in text and text.count('"') % 2 == 0 for texts in blocks for text in texts
+    )
 
 
-def refuse_other_columns(examples: Iterable[Example], trained: Mapping[str, int | None] | None) -> None:
+def refuse_other_columns(
+    examples: Iterable[Example], trained: Mapping[str, int | None] | None
+) -> None:
     """Raise DataError where the tags come from another column than the training data's.
 
     Only files with as many columns as the training data are compared.
@@ -81,9 +104,14 @@ def refuse_other_columns(examples: Iterable[Example], trained: Mapping[str, int 
         if trained is None or tag is None or places is None or places.tag in (None, tag):
             continue
         if (places.word, places.width) == (trained["word"], trained["width"]):
-            found = f"the tags seem to be column {places.tag + 1}, and in the training data they are column {tag + 1}"
+            found = (
+                f"the tags seem to be column {places.tag + 1}, and "
+                f"in the training data they are column {tag + 1}"
+            )
             hint = columns_hint(places.width, trained["word"], tag)
-            raise DataError(f"{example.where.file}: {found}", f"{hint} says that they are the same in all files")
+            raise DataError(
+                f"{example.where.file}: {found}", f"{hint} says that they are the same in all files"
+            )
 
 
 def _sentences(rows: Rows, layout: Layout) -> list[tuple[Row, ...]]:
@@ -95,11 +123,21 @@ def _sentences(rows: Rows, layout: Layout) -> list[tuple[Row, ...]]:
     names = [cell.lower() for cell in layout.header]
     sentences = list((rows.without(layout.header) if layout.header else rows).sentences)
     if (number := layout.number) is not None:
-        numbered = (tuple(row for row in sentence if not is_beside_words(row, number)) for sentence in sentences)
-        return [part for sentence in numbered if sentence for part in _divided(sentence, _begins_anew(sentence, number))]
+        numbered = (
+            tuple(row for row in sentence if not is_beside_words(row, number))
+            for sentence in sentences
+        )
+        return [
+            part
+            for sentence in numbered
+            if sentence
+            for part in _divided(sentence, _begins_anew(sentence, number))
+        ]
     named = next((place for place, name in enumerate(names) if name in SENTENCES), None)
     if named is None and len(layout.columns) > 2:
-        named = next((column.place for column in layout.columns[: layout.word] if column.joins), None)
+        named = next(
+            (column.place for column in layout.columns[: layout.word] if column.joins), None
+        )
     if named is not None and len(sentences) == 1:
         return list(_divided(sentences[0], _changes(sentences[0], named)))
     return sentences
@@ -107,7 +145,11 @@ def _sentences(rows: Rows, layout: Layout) -> list[tuple[Row, ...]]:
 
 def _begins_anew(sentence: Sequence[Row], number: int) -> Iterator[int]:
     first = sentence[0].cells[number]
-    return (place for place, row in enumerate(sentence) if place and row.cells[number : number + 1] == (first,))
+    return (
+        place
+        for place, row in enumerate(sentence)
+        if place and row.cells[number : number + 1] == (first,)
+    )
 
 
 def _changes(sentence: Sequence[Row], named: int) -> Iterator[int]:
@@ -137,7 +179,10 @@ def _example(
         layout = replace(layout, tag=None, may_be_longer=True)
     for row in sentence:
         _refuse_wrong(where, row, layout)
-    words = tuple(row.cells[layout.word].removeprefix(beside[0])[: 1 if beside[1] else None] for row in sentence)
+    words = tuple(
+        row.cells[layout.word].removeprefix(beside[0])[: 1 if beside[1] else None]
+        for row in sentence
+    )
     data = Sentence(words, places=layout.places, names=tuple(names))
     if layout.tag is None:
         return Example(str(record), where, data)
@@ -146,8 +191,15 @@ def _example(
         try:
             tags = tuple(bio_of_brackets(tags))
         except ValueError as error:
-            raise wrong(where, "tag", f"lines {sentence[0].number} to {sentence[-1].number}: {error}", "mend the brackets") from error
-    counted_tags = tuple(None if tag in NOT_COUNTED else named(where, "tag", tag, names) for tag in tags)
+            raise wrong(
+                where,
+                "tag",
+                f"lines {sentence[0].number} to {sentence[-1].number}: {error}",
+                "mend the brackets",
+            ) from error
+    counted_tags = tuple(
+        None if tag in NOT_COUNTED else named(where, "tag", tag, names) for tag in tags
+    )
     return Example(str(record), where, data, None if set(counted_tags) == {None} else counted_tags)
 
 
@@ -157,7 +209,12 @@ def _refuse_wrong(where: Where, row: Row, layout: Layout) -> None:
         raise wrong(where, "tag", f"line {row.number}: '{cells[0]}' has no tag", _HINT)
     enough = layout.may_be_longer and len(cells) > max(layout.word, layout.tag or 0)
     if len(cells) != width and not enough:
-        raise wrong(where, "word", f"line {row.number} has {counted(len(cells), 'column')} and most lines have {width}", _HINT)
+        raise wrong(
+            where,
+            "word",
+            f"line {row.number} has {counted(len(cells), 'column')} and most lines have {width}",
+            _HINT,
+        )
     if not cells[layout.word] or (layout.tag is not None and not cells[layout.tag]):
         name = "word" if not cells[layout.word] else "tag"
         raise wrong(where, name, f"line {row.number} has an empty {name}", _HINT)
@@ -168,7 +225,10 @@ def _refuse_markup(reference: str, blocks: Sequence[Block]) -> None:
     if first.lower().startswith(("<?xml", "<!doctype", "<html")):
         raise DataError(f"{reference} is XML", "write a line for each word: word, tab, tag")
     if first.startswith("{") and '"' in first:
-        raise DataError(f"{reference} looks like JSON, and its ending is that of columns", "give it the ending .jsonl")
+        raise DataError(
+            f"{reference} looks like JSON, and its ending is that of columns",
+            "give it the ending .jsonl",
+        )
 
 
 def _is_conllu(rows: Rows) -> bool:
@@ -181,7 +241,12 @@ def _is_conllu(rows: Rows) -> bool:
 
 def _prefix_of(sentences: Sequence[Sequence[Row]], layout: Layout) -> str:
     """Return a language prefix, with its colon, that every word has."""
-    words = [row.cells[layout.word] for sentence in sentences for row in sentence if len(row.cells) > layout.word]
+    words = [
+        row.cells[layout.word]
+        for sentence in sentences
+        for row in sentence
+        if len(row.cells) > layout.word
+    ]
     found = _LANGUAGE.fullmatch(words[0]) if len(words) >= FEWEST_PREFIXED else None
     prefix = f"{found[1]}:" if found else ""
     return prefix if all(word.startswith(prefix) for word in words) else ""
@@ -189,12 +254,28 @@ def _prefix_of(sentences: Sequence[Sequence[Row]], layout: Layout) -> str:
 
 def _with_place(sentences: Sequence[Sequence[Row]], layout: Layout) -> bool:
     """Return whether every word is a character and a digit, as in early Weibo NER."""
-    words = [row.cells[layout.word] for sentence in sentences for row in sentence if len(row.cells) > layout.word]
+    words = [
+        row.cells[layout.word]
+        for sentence in sentences
+        for row in sentence
+        if len(row.cells) > layout.word
+    ]
     return len(words) >= FEWEST_PLACED and all(_PLACED.fullmatch(word) for word in words)
 
 
-def _said(reference: str, rows: Rows, layout: Layout, sentences: Sequence[Sequence[Row]], prefix: str, places: bool) -> str:
-    shown = [row.cells[layout.word].removeprefix(prefix) for row in sentences[0] if len(row.cells) > layout.word]
+def _said(
+    reference: str,
+    rows: Rows,
+    layout: Layout,
+    sentences: Sequence[Sequence[Row]],
+    prefix: str,
+    places: bool,
+) -> str:
+    shown = [
+        row.cells[layout.word].removeprefix(prefix)
+        for row in sentences[0]
+        if len(row.cells) > layout.word
+    ]
     parts = [f"words are column {layout.word + 1} ({listed(shown, 3)})"]
     if layout.tag is None:
         parts.append("no column has tags")
@@ -209,7 +290,11 @@ def _said(reference: str, rows: Rows, layout: Layout, sentences: Sequence[Sequen
     extras = [f"'{prefix}' before every word is left out"] if prefix else []
     extras += ["the digit behind every character is left out"] if places else []
     whole = len(sentences) == 1 and len(sentences[0]) >= FEWEST_JOINED
-    extras += [f"no empty line parts sentences, so all {len(sentences[0]):,} words are one"] if whole else []
+    extras += (
+        [f"no empty line parts sentences, so all {len(sentences[0]):,} words are one"]
+        if whole
+        else []
+    )
     extras += [f"{counted(rows.comments, 'line')} of no words"] if rows.comments else []
     if layout.header:
         headers = sum(row.cells == layout.header for row in rows.all)

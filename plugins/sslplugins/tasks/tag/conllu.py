@@ -12,7 +12,8 @@ COLUMNS_OF_CONLLU = 10
 PLACES: dict[Column, int] = {"upos": 3, "xpos": 4}
 NOTHING = ("_", "")  # how CoNLL-U writes that a column says nothing; some leave it empty
 _NUMBER = re.compile(r"[1-9]\d*")
-_RANGE_OR_EMPTY = re.compile(r"[1-9]\d*-[1-9]\d*|\d+\.[1-9]\d*")  # 3-4 is written in one, 8.1 is not written at all
+# 3-4 is written in one, 8.1 is not written at all
+_RANGE_OR_EMPTY = re.compile(r"[1-9]\d*-[1-9]\d*|\d+\.[1-9]\d*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,10 @@ def conllu_column(asked: str | None) -> Column | None:
         return None
     column = next((column for column in PLACES if column == asked.lower()), None)
     if column is None:
-        raise UsageError(f"CoNLL-U has its tags in upos and xpos, not in '{asked}'", "use --column upos or --column xpos")
+        raise UsageError(
+            f"CoNLL-U has its tags in upos and xpos, not in '{asked}'",
+            "use --column upos or --column xpos",
+        )
     return column
 
 
@@ -49,11 +53,17 @@ def read_conllu(reference: str, column: Column | None) -> Iterator[Example]:
     return examples_of_blocks(reference, blocks_of(reference), column)
 
 
-def examples_of_blocks(reference: str, blocks: Iterable[Block], column: Column | None) -> Iterator[Example]:
+def examples_of_blocks(
+    reference: str, blocks: Iterable[Block], column: Column | None
+) -> Iterator[Example]:
     """Read as `read_conllu` does, out of lines that were read already."""
     found = list(_words_of(reference, blocks))
     words = [each for each in found if isinstance(each, _Words)]
-    filled = {name for name, place in PLACES.items() if any(line.cells[place] not in NOTHING for each in words for line in each.lines)}
+    filled = {
+        name
+        for name, place in PLACES.items()
+        if any(line.cells[place] not in NOTHING for each in words for line in each.lines)
+    }
     if words and all(line.cells[1] == "_" for each in words for line in each.lines) and filled:
         problem = f"{reference} has '_' in place of every word: the text is withheld"
         raise DataError(problem, "the treebank's own page says how its words are put in")
@@ -61,9 +71,14 @@ def examples_of_blocks(reference: str, blocks: Iterable[Block], column: Column |
         column = "xpos" if filled == {"xpos"} else "upos"
     elif column not in filled and filled:
         (other,) = filled
-        raise DataError(f"{reference} has nothing in its {column.upper()} column", f"use --column {other}")
+        raise DataError(
+            f"{reference} has nothing in its {column.upper()} column", f"use --column {other}"
+        )
     if filled:
-        remark(f"{reference}: words are the FORM column and tags the {column.upper()} column of CoNLL-U")
+        remark(
+            f"{reference}: words are the FORM column and "
+            f"tags the {column.upper()} column of CoNLL-U"
+        )
     return Parsed(partial(_example, column=column, has_tags=bool(filled)), found)
 
 
@@ -83,7 +98,12 @@ def _tagged(block: _Words, column: Column) -> Example:
     tags = tuple(line.cells[PLACES[column]] for line in block.lines)
     bare = next((line for line, tag in zip(block.lines, tags, strict=True) if tag in NOTHING), None)
     if bare is not None:
-        raise wrong(block.where, column.upper(), f"line {bare.number}: '{bare.cells[1]}' has no tag", "give every word one")
+        raise wrong(
+            block.where,
+            column.upper(),
+            f"line {bare.number}: '{bare.cells[1]}' has no tag",
+            "give every word one",
+        )
     return Example(block.name, block.where, Sentence(_forms(block), column), tags)
 
 
@@ -112,17 +132,34 @@ def _rows(where: Where, lines: Iterable[Line]) -> tuple[_Line, ...]:
     rows = [_Line(line.number, _cells(line.text)) for line in lines]
     for row in rows:
         if len(row.cells) != COLUMNS_OF_CONLLU:
-            problem = f"line {row.number} has {counted(len(row.cells), 'column')}, not {COLUMNS_OF_CONLLU}"
-            raise wrong(where, None, problem, "CoNLL-U parts its columns with tabs; give other formats the ending .conll")
+            problem = (
+                f"line {row.number} has {counted(len(row.cells), 'column')}, "
+                f"not {COLUMNS_OF_CONLLU}"
+            )
+            raise wrong(
+                where,
+                None,
+                problem,
+                "CoNLL-U parts its columns with tabs; give other formats the ending .conll",
+            )
         if not (_NUMBER.fullmatch(row.cells[0]) or _RANGE_OR_EMPTY.fullmatch(row.cells[0])):
             problem = f"line {row.number} has '{row.cells[0]}', which is no number"
             raise wrong(where, "ID", problem, "words are numbered 1, 2, 3, ...")
         if not row.cells[1]:
-            raise wrong(where, "FORM", f"line {row.number} has no word", "every word needs its form")
+            raise wrong(
+                where, "FORM", f"line {row.number} has no word", "every word needs its form"
+            )
     rows = [row for row in rows if _NUMBER.fullmatch(row.cells[0])]
-    if skipped := next((row for number, row in enumerate(rows, start=1) if row.cells[0] != str(number)), None):
-        problem = f"line {skipped.number} has word {skipped.cells[0]} where {rows.index(skipped) + 1} should be"
-        raise wrong(where, "ID", problem, "words are numbered 1, 2, 3, ...; an empty line ends a sentence")
+    if skipped := next(
+        (row for number, row in enumerate(rows, start=1) if row.cells[0] != str(number)), None
+    ):
+        problem = (
+            f"line {skipped.number} has word {skipped.cells[0]} "
+            f"where {rows.index(skipped) + 1} should be"
+        )
+        raise wrong(
+            where, "ID", problem, "words are numbered 1, 2, 3, ...; an empty line ends a sentence"
+        )
     return tuple(rows)
 
 
@@ -133,4 +170,6 @@ def _cells(text: str) -> tuple[str, ...]:
 
 def _name_of(block: Block) -> str:
     pairs = [line.text[1:].partition("=") for line in block.lines if line.text.startswith("#")]
-    return next((value.strip() for key, _, value in reversed(pairs) if key.strip() == "sent_id"), "")
+    return next(
+        (value.strip() for key, _, value in reversed(pairs) if key.strip() == "sent_id"), ""
+    )

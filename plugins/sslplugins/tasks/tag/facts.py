@@ -16,7 +16,8 @@ NOTHING = frozenset(("_", "-", "", "*", "--", "?"))
 WITHHELD = frozenset(("_", "[WORD]"))  # in treebanks and in OntoNotes whose texts are not free
 _WHOLE = re.compile(r"-?\d+\.?")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
-_BESIDE_WORDS = re.compile(r"[1-9]\d*-[1-9]\d*|\d+\.[1-9]\d*")  # 3-4: written in one; 8.1: not written at all
+# 3-4: written in one; 8.1: not written at all
+_BESIDE_WORDS = re.compile(r"[1-9]\d*-[1-9]\d*|\d+\.[1-9]\d*")
 _NAME = re.compile(r"\d+$")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _BRACKETED = re.compile(r"(\([^()*\s]+)*\*?\)*")
@@ -99,15 +100,29 @@ class Column:
     @cached_property
     def is_bracketed(self) -> bool:
         """True for spans as in CoNLL-2005 and CoNLL-2012: "(PERSON*", "*", "*)"."""
-        return any("(" in kind for kind in self.kinds) and all(map(_BRACKETED.fullmatch, self.kinds)) and "(" not in self.kinds
+        return (
+            any("(" in kind for kind in self.kinds)
+            and all(map(_BRACKETED.fullmatch, self.kinds))
+            and "(" not in self.kinds
+        )
 
 
 def columns_of(rows: Rows) -> list[Column]:
     """Build the columns of the rows of usual width, without multiword tokens and empty nodes."""
-    sentences = [[row for row in sentence if len(row.cells) == rows.width] for sentence in rows.sentences]
-    sentences = [[row for row in sentence if not is_beside_words(row, 0)] or sentence for sentence in sentences]
+    sentences = [
+        [row for row in sentence if len(row.cells) == rows.width] for sentence in rows.sentences
+    ]
+    sentences = [
+        [row for row in sentence if not is_beside_words(row, 0)] or sentence
+        for sentence in sentences
+    ]
     return [
-        Column(place, tuple(tuple(row.cells[place] for row in sentence) for sentence in sentences if sentence))
+        Column(
+            place,
+            tuple(
+                tuple(row.cells[place] for row in sentence) for sentence in sentences if sentence
+            ),
+        )
         for place in range(rows.width)
     ]
 
@@ -145,7 +160,13 @@ def _count(runs: Sequence[Sequence[int]]) -> bool:
 
 
 def _counts_from(run: Sequence[int], start: int) -> bool:
-    return all(number in (start, previous + 1) for previous, number in zip([start - 1, *run], run, strict=False)) and run[0] == start
+    return (
+        all(
+            number in (start, previous + 1)
+            for previous, number in zip([start - 1, *run], run, strict=False)
+        )
+        and run[0] == start
+    )
 
 
 def _goes_on(runs: Sequence[Sequence[int]]) -> bool:

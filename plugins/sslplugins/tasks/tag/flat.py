@@ -33,7 +33,8 @@ from sslplugins.tasks.tag.sentences import Sentence, listed
 WORDS = ("tokens", "words", "text", "token", "word", "forms", "form", "sentence")
 RUNNING = ("text", "sentence")
 TAGS = (
-    "tags", "upos", "pos_tags", "ner_tags", "xpos", "labels", "ner", "pos", "chunk_tags", "tag", "label", "slots", "iob_tags", "bio_tags",
+    "tags", "upos", "pos_tags", "ner_tags", "xpos", "labels", "ner", "pos", "chunk_tags", "tag",
+    "label", "slots", "iob_tags", "bio_tags",
 )  # fmt: skip
 Names = Mapping[str, tuple[str, ...]]
 TABLES = ("csv", "tsv")
@@ -57,25 +58,39 @@ def sentence_of(record: Record, column: str | None = None, names: Names | None =
     else:
         words = _texts(record, name, given)
     if not words:
-        raise record.wrong(name, "there are no words", "a record needs 'tokens', a list of words, and 'tags', one for each of them")
+        raise record.wrong(
+            name,
+            "there are no words",
+            "a record needs 'tokens', a list of words, and 'tags', one for each of them",
+        )
     text = _written(record)
     is_bare = current_reading().labels == "unread"
     tags_name, chosen = (None, False) if is_bare else _tags_column(record, column, len(words))
     if tags_name is None:
-        return Example(record.id, record.where, Sentence(words, text=text), language=record.language)
+        return Example(
+            record.id, record.where, Sentence(words, text=text), language=record.language
+        )
     own = (names or {}).get("") or (names or {}).get(tags_name, ())
     tags = _tags(record, tags_name, own)
     if len(tags) != len(words) and isinstance(given, str) and len(given.split()) == len(tags):
         words = tuple(given.split())  # the tags are those of what stands between blanks
     if len(tags) != len(words):
-        raise record.wrong(tags_name, f"{len(tags)} tag{'s' * (len(tags) != 1)} for {len(words)} words", "every word needs a tag")
+        raise record.wrong(
+            tags_name,
+            f"{len(tags)} tag{'s' * (len(tags) != 1)} for {len(words)} words",
+            "every word needs a tag",
+        )
     if chosen:
         remark(f"{record.where.file}: words are '{name}' and tags '{tags_name}'")
     data = Sentence(words, tags_name if chosen else None, text, names=tuple(own))
-    return Example(record.id, record.where, data, None if set(tags) == {None} else tags, record.language)
+    return Example(
+        record.id, record.where, data, None if set(tags) == {None} else tags, record.language
+    )
 
 
-def sentences_of(reference: str, records: Iterator[Record], column: str | None, names: Names) -> Iterator[Example]:
+def sentences_of(
+    reference: str, records: Iterator[Record], column: str | None, names: Names
+) -> Iterator[Example]:
     """Read all records of a file; rows of one word each are joined by their sentence number."""
     parsed = partial(sentence_of, column=column, names=names)
     if suffix_of(reference) != "csv":
@@ -160,7 +175,10 @@ def _begins_as_object(reference: str) -> bool:
     if not Path(reference).is_file():
         return False
     try:
-        return next((line for _, line in read_lines(reference) if line.strip()), "").lstrip()[:1] == "{"
+        return (
+            next((line for _, line in read_lines(reference) if line.strip()), "").lstrip()[:1]
+            == "{"
+        )
     except DataError:  # as whoever reads the records will say
         return False
 
@@ -169,7 +187,8 @@ def _names_in(content: Any) -> Names:
     features = content.get("features") if isinstance(content, dict) else None
     found = {}
     for column, feature in features.items() if isinstance(features, dict) else ():
-        if isinstance(feature, list):  # as `datasets` wrote a list of them before it had a name for that
+        # as `datasets` wrote a list of them before it had a name for that
+        if isinstance(feature, list):
             feature = {"feature": next(iter(feature), None)}
         inner = feature.get("feature", feature) if isinstance(feature, dict) else None
         names = inner.get("names") if isinstance(inner, dict) else None
@@ -186,7 +205,11 @@ def _tags_column(record: Record, column: str | None, count: int) -> tuple[str | 
     if column is not None and record.values.get(column) is not None:
         return column, True
     if column is not None and present and column not in ("upos", "xpos"):
-        raise record.wrong(column, f"there is no '{column}'", f"use --column {present[0]}; this record has {listed(present)}")
+        raise record.wrong(
+            column,
+            f"there is no '{column}'",
+            f"use --column {present[0]}; this record has {listed(present)}",
+        )
     fitting = [name for name in present if _count(record, record.values[name]) == count]
     if len(fitting) > 1 and set(fitting) != {"upos", "xpos"}:
         hint = f"--column {fitting[-1]} says which column has the tags"
@@ -208,7 +231,8 @@ def _split(record: Record, text: str) -> list[Any]:
         found = literal_eval(inner)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         found = None
-    # numpy writes no commas: numbers are no list of Python then, and texts that stand side by side are one.
+    # numpy writes no commas: numbers are no list of Python then, and texts that stand side by side
+    # are one.
     parts = ["".join(part) for part in _NUMPY.findall(inner[1:-1])]
     return found if isinstance(found, list) and (len(found) > 1 or len(parts) < 2) else parts
 
@@ -218,8 +242,14 @@ def _tags(record: Record, name: str, names: Sequence[str]) -> tuple[str | None, 
     value = record.values[name]
     listed_values = _split(record, value) if isinstance(value, str) else value
     if isinstance(listed_values, list):
-        listed_values = [int(each) if isinstance(each, float) and each.is_integer() else each for each in listed_values]
-        listed_values = [0 if each in NOT_COUNTED and not isinstance(each, bool) else each for each in listed_values]
+        listed_values = [
+            int(each) if isinstance(each, float) and each.is_integer() else each
+            for each in listed_values
+        ]
+        listed_values = [
+            0 if each in NOT_COUNTED and not isinstance(each, bool) else each
+            for each in listed_values
+        ]
     texts = _texts(record, name, listed_values)
     given = _split(record, value) if isinstance(value, str) else value
     return tuple(
@@ -237,8 +267,18 @@ def _texts(record: Record, name: str, value: object) -> tuple[str, ...]:
     """Convert cells to texts; numbers are tags too, as data sets often number their classes."""
     texts = _split(record, value) if isinstance(value, str) else [] if value is None else value
     if not isinstance(texts, list):
-        raise record.wrong(name, f"this is no list but {type(value).__name__}", "give a list of texts")
-    wrong = [place for place, text in enumerate(texts) if isinstance(text, bool) or not isinstance(text, str | int) or text == ""]
+        raise record.wrong(
+            name, f"this is no list but {type(value).__name__}", "give a list of texts"
+        )
+    wrong = [
+        place
+        for place, text in enumerate(texts)
+        if isinstance(text, bool) or not isinstance(text, str | int) or text == ""
+    ]
     if wrong:
-        raise record.wrong(f"{name}[{wrong[0]}]", f"{texts[wrong[0]]!r:.40} is no text", "give a list of texts, none of them empty")
+        raise record.wrong(
+            f"{name}[{wrong[0]}]",
+            f"{texts[wrong[0]]!r:.40} is no text",
+            "give a list of texts, none of them empty",
+        )
     return tuple(map(str, texts))

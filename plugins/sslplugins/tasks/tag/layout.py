@@ -12,7 +12,14 @@ from dataclasses import dataclass, field, replace
 
 from sslcli.api import DataError, current_reading
 from sslplugins.tasks.tag.facts import WITHHELD, Column, columns_of
-from sslplugins.tasks.tag.names import WORDS, asked_places, columns_hint, is_header, shown_row, word_and_tags
+from sslplugins.tasks.tag.names import (
+    WORDS,
+    asked_places,
+    columns_hint,
+    is_header,
+    shown_row,
+    word_and_tags,
+)
 from sslplugins.tasks.tag.rows import FEWEST_ROWS, Row, Rows
 from sslplugins.tasks.tag.sentences import Places, listed
 
@@ -59,12 +66,23 @@ def layout_of(reference: str, rows: Rows, asked: Sequence[str], settled: Places 
     if not rows.sentences:
         raise DataError(f"{reference} has no sentences", "give a file with at least one")
     widths = sorted({len(row.cells) for row in rows.all})
-    if widths[0] >= LEAST_2012 and len(widths) > 1 and (known := _known_format(_begun(_narrow(rows, widths[0])))) and not asked:
+    if (
+        widths[0] >= LEAST_2012
+        and len(widths) > 1
+        and (known := _known_format(_begun(_narrow(rows, widths[0]))))
+        and not asked
+    ):
         return _checked(reference, replace(known, may_be_longer=True))
     few = len(rows.all) < FEWEST_ROWS and rows.width > 2 and rows.separator == "blanks"
     if len(widths) > 1 and (len(rows.even) * 2 < len(rows.all) or few):
-        problem = f"{reference}: lines have {widths[0]} to {widths[-1]} columns, so they are none of one word and its tag"
-        raise DataError(problem, 'running text to be tagged goes into .jsonl: {"text": "..."}, a line for each sentence')
+        problem = (
+            f"{reference}: lines have {widths[0]} to {widths[-1]} "
+            "columns, so they are none of one word and its tag"
+        )
+        raise DataError(
+            problem,
+            'running text to be tagged goes into .jsonl: {"text": "..."}, a line for each sentence',
+        )
     rows, header = _without_header(rows)
     made = _begun(rows, header)
     if asked:
@@ -84,13 +102,19 @@ def layout_of(reference: str, rows: Rows, asked: Sequence[str], settled: Places 
 def _begun(rows: Rows, header: tuple[str, ...] = ()) -> Layout:
     """Return a layout with the facts of the columns and nothing decided."""
     columns = columns_of(rows)
-    number = next((column.place for column in columns if column.counts), None) if len(columns) > 1 else None
+    number = (
+        next((column.place for column in columns if column.counts), None)
+        if len(columns) > 1
+        else None
+    )
     return Layout(0, None, rows.width, number, header=header, columns=columns)
 
 
 def _narrow(rows: Rows, width: int) -> Rows:
     """Drop the columns that not all rows have."""
-    sentences = (tuple(Row(row.number, row.cells[:width]) for row in sentence) for sentence in rows.sentences)
+    sentences = (
+        tuple(Row(row.number, row.cells[:width]) for row in sentence) for sentence in rows.sentences
+    )
     return replace(rows, sentences=tuple(sentences), width=width)
 
 
@@ -98,13 +122,20 @@ def _checked(reference: str, made: Layout) -> Layout:
     """Drop an empty tag column. Raises DataError where the words are withheld."""
     columns = made.columns
     if made.word < len(columns) and columns[made.word].kinds <= WITHHELD:
-        problem = f"{reference} has {listed(sorted(columns[made.word].kinds))} in place of every word: the text is withheld"
+        problem = (
+            f"{reference} has {listed(sorted(columns[made.word].kinds))} "
+            "in place of every word: the text is withheld"
+        )
         raise DataError(problem, "get the words from where the text is sold, and put them in")
     if made.tag is None:
         return made
     tags = columns[made.tag] if made.tag < len(columns) else None
     is_nothing = tags is not None and tags.is_empty and not tags.is_bracketed and not made.brackets
-    return replace(made, tag=None if is_nothing else made.tag, brackets=made.brackets or (tags is not None and tags.is_bracketed))
+    return replace(
+        made,
+        tag=None if is_nothing else made.tag,
+        brackets=made.brackets or (tags is not None and tags.is_bracketed),
+    )
 
 
 def _without_header(rows: Rows) -> tuple[Rows, tuple[str, ...]]:
@@ -115,33 +146,63 @@ def _without_header(rows: Rows) -> tuple[Rows, tuple[str, ...]]:
         left = left.without(first.cells)
     if not left.even or len(first.cells) != rows.width:
         return rows, ()
-    return (left, first.cells) if is_header(first.cells) or _stands_out(first.cells, rows, left) else (rows, ())
+    return (
+        (left, first.cells)
+        if is_header(first.cells) or _stands_out(first.cells, rows, left)
+        else (rows, ())
+    )
 
 
 def _names_of(rows: Rows, header: Sequence[str]) -> Sequence[str]:
     """Return the columns' names of a header or "# global.columns"."""
     if is_header(header):
         return header
-    return rows.names if len(rows.names) == rows.width and sum(name.lower() in WORDS for name in rows.names) == 1 else ()
+    return (
+        rows.names
+        if len(rows.names) == rows.width and sum(name.lower() in WORDS for name in rows.names) == 1
+        else ()
+    )
 
 
 def _stands_out(cells: Sequence[str], rows: Rows, left: Rows) -> bool:
     """Return whether a column has numbers or spans except in its first cell."""
     if rows.width < 2:
         return False
-    pairs = zip(*(columns_of(replace(each, sentences=each.sentences[:HEADER_SENTENCES])) for each in (rows, left)), strict=True)
+    pairs = zip(
+        *(
+            columns_of(replace(each, sentences=each.sentences[:HEADER_SENTENCES]))
+            for each in (rows, left)
+        ),
+        strict=True,
+    )
     return any(
         (after.counts and not before.counts and not cells[after.place].strip("-").isdigit())
-        or (after.reading is not None and before.reading is None and not _LIKE_TAG.match(cells[after.place]))
+        or (
+            after.reading is not None
+            and before.reading is None
+            and not _LIKE_TAG.match(cells[after.place])
+        )
         for before, after in pairs
     )
 
 
 def _known_format(made: Layout) -> Layout | None:
     columns = made.columns
-    if made.width >= LEAST_2012 and columns[2].counts and columns[0].is_constant and _is_names_2012(columns[_NAMES_2012]):
-        return replace(made, word=3, tag=_NAMES_2012, brackets=True, may_be_longer=True, why="as in CoNLL-2012")
-    is_2009 = made.width >= LEAST_2009 and columns[0].counts and columns[8].is_numeric and columns[9].is_numeric
+    if (
+        made.width >= LEAST_2012
+        and columns[2].counts
+        and columns[0].is_constant
+        and _is_names_2012(columns[_NAMES_2012])
+    ):
+        return replace(
+            made, word=3, tag=_NAMES_2012, brackets=True, may_be_longer=True, why="as in CoNLL-2012"
+        )
+    is_2009 = (
+        made.width >= LEAST_2009
+        and columns[0].counts
+        and columns[8].is_numeric
+        and columns[9].is_numeric
+    )
     if is_2009 and not columns[1].is_numeric:
         return replace(made, word=1, tag=_POS_2009, may_be_longer=True, why="as in CoNLL-2009")
     return None
@@ -179,7 +240,11 @@ def _by_evidence(reference: str, made: Layout) -> Layout:
     word = _word_of(reference, made)
     if current_reading().labels == "unread":
         return replace(made, word=word.place)
-    others = [column for column in columns if column is not word and not column.counts and not column.is_empty]
+    others = [
+        column
+        for column in columns
+        if column is not word and not column.counts and not column.is_empty
+    ]
     others = [column for column in others if not _says_where(column, word, made.width)]
     others = [column for column in others if not column.is_numeric] or others
     others = [column for column in others if len(column.kinds) > 1 or column.is_outside] or others
@@ -194,7 +259,12 @@ def _by_evidence(reference: str, made: Layout) -> Layout:
 def _says_where(column: Column, word: Column, width: int) -> bool:
     """Return whether names of documents or sentences stand in front of the words."""
     says_tags = column.is_outside or _says_spans(column)
-    return width > 2 and column.place < word.place and (column.is_constant or column.joins) and not says_tags
+    return (
+        width > 2
+        and column.place < word.place
+        and (column.is_constant or column.joins)
+        and not says_tags
+    )
 
 
 def _says_spans(column: Column) -> bool:
@@ -204,9 +274,15 @@ def _says_spans(column: Column) -> bool:
 def _word_of(reference: str, made: Layout) -> Column:
     """Return the first column that can hold words."""
     possible = [column for column in made.columns if not (column.counts or column.is_empty)]
-    possible = [column for column in possible if not (_says_spans(column) or column.is_outside)] or possible
+    possible = [
+        column for column in possible if not (_says_spans(column) or column.is_outside)
+    ] or possible
     if made.width > 2:
-        possible = [column for column in possible if not (column.is_constant or column.is_numeric or column.joins)] or possible
+        possible = [
+            column
+            for column in possible
+            if not (column.is_constant or column.is_numeric or column.joins)
+        ] or possible
     if not possible:
         problem = f"{reference}: no column can be that of the words ({_first_row(made)})"
         raise DataError(problem, f"{columns_hint(made.width, 0, made.width - 1)} says which one is")
@@ -244,7 +320,10 @@ def _tag_of(reference: str, made: Layout, word: Column, others: Sequence[Column]
     closed = [column for column in others if len(column.kinds) * 4 < len(word.kinds)]
     if not spans and len(closed) == 1 and len(word.cells) >= FEWEST:
         return closed[0]  # beside lemmas, as TreeTagger writes them
-    hint = f"{columns_hint(made.width, word.place, (spans or others)[-1].place)} takes the last of them"
+    hint = (
+        f"{columns_hint(made.width, word.place, (spans or others)[-1].place)} "
+        "takes the last of them"
+    )
     named = " or ".join(f"column {column.place + 1}" for column in others)
     raise DataError(f"{reference}: which column has the tags, {named}? ({_first_row(made)})", hint)
 
@@ -259,18 +338,32 @@ def _is_layer(outer: Column, inner: Column) -> bool:
     return bool(kinds[0] & kinds[1]) and kinds[1] <= kinds[0] and counts[0] >= counts[1]
 
 
-def _refuse_doubtful(reference: str, made: Layout, word: Column, tag: Column, others: Sequence[Column]) -> None:
+def _refuse_doubtful(
+    reference: str, made: Layout, word: Column, tag: Column, others: Sequence[Column]
+) -> None:
     """Raise DataError where tags vary like words, or another column varies more than the words."""
     if len(word.cells) < FEWEST:
         return
     most = max(others, key=lambda column: len(column.kinds))
     if len(word.kinds) * 2 < len(most.kinds):
-        problem = f"{reference}: column {word.place + 1} has {len(word.kinds):,} different values and column {most.place + 1}"
-        hint = f"{columns_hint(made.width, most.place, word.place)}, or the other way round, says which has the words"
+        problem = (
+            f"{reference}: column {word.place + 1} has {len(word.kinds):,} "
+            f"different values and column {most.place + 1}"
+        )
+        hint = (
+            f"{columns_hint(made.width, most.place, word.place)}, "
+            "or the other way round, says which has the words"
+        )
         raise DataError(f"{problem} {len(most.kinds):,}: which has the words?", hint)
     if len(tag.kinds) > len(tag.cells) / 2:
-        problem = f"{reference}: column {tag.place + 1} has {len(tag.kinds):,} different values in {len(tag.cells):,} lines"
-        raise DataError(f"{problem}, too many for tags", f"{columns_hint(made.width, word.place, tag.place)} says that they are tags")
+        problem = (
+            f"{reference}: column {tag.place + 1} has {len(tag.kinds):,} "
+            f"different values in {len(tag.cells):,} lines"
+        )
+        raise DataError(
+            f"{problem}, too many for tags",
+            f"{columns_hint(made.width, word.place, tag.place)} says that they are tags",
+        )
 
 
 def _first_row(made: Layout) -> str:

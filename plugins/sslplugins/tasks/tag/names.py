@@ -5,18 +5,26 @@ from collections.abc import Sequence
 from sslcli.api import DataError, UsageError, Where
 from sslplugins.tasks.tag.sentences import counted, listed, wrong
 
-WORDS = frozenset(("word", "words", "token", "tokens", "form", "text", "surface", "char", "character"))
+WORDS = frozenset(
+    ("word", "words", "token", "tokens", "form", "text", "surface", "char", "character")
+)
 TAGS = frozenset(
-    ("tag", "tags", "label", "labels", "ner", "ner_tag", "ner_tags", "ne", "entity", "entities", "pos", "pos_tag", "pos_tags", "upos",
+    ("tag", "tags", "label", "labels", "ner", "ner_tag", "ner_tags", "ne", "entity", "entities",
+    "pos", "pos_tag", "pos_tags", "upos",
      "xpos", "chunk", "chunk_tag", "chunk_tags", "iob", "bio", "slot", "slots")
 )  # fmt: skip
-SENTENCES = frozenset(("sentence", "sentence #", "sentence_id", "sent_id", "sentence_idx", "sentence_number", "sent"))
+SENTENCES = frozenset(
+    ("sentence", "sentence #", "sentence_id", "sent_id", "sentence_idx", "sentence_number", "sent")
+)
 OTHERS = frozenset(
-    ("-", "_", "", "id", "idx", "index", "number", "no", "#", "lemma", "feats", "features", "head", "deprel", "deps", "misc", "start",
-     "end", "offset", "doc", "doc_id", "document", "score", "confidence", "speaker", "token_id", "word_id")
+    ("-", "_", "", "id", "idx", "index", "number", "no", "#", "lemma", "feats", "features", "head",
+    "deprel", "deps", "misc", "start",
+     "end", "offset", "doc", "doc_id", "document", "score", "confidence", "speaker", "token_id",
+     "word_id")
 )  # fmt: skip
 
-NOT_COUNTED = (-100, -1, "-100", "-1")  # tags that losses of torch and `datasets` give to words that are not counted
+# tags that losses of torch and `datasets` give to words that are not counted
+NOT_COUNTED = (-100, -1, "-100", "-1")
 
 
 def named(where: Where, field: str, tag: str, names: Sequence[str]) -> str:
@@ -39,22 +47,35 @@ def is_header(cells: Sequence[str]) -> bool:
 def word_and_tags(names: Sequence[str]) -> tuple[int, list[int]]:
     """Return the indices of the words' column and of those that may hold tags."""
     lowered = [name.lower() for name in names]
-    return next(place for place, name in enumerate(lowered) if name in WORDS), [p for p, name in enumerate(lowered) if name in TAGS]
+    return next(place for place, name in enumerate(lowered) if name in WORDS), [
+        p for p, name in enumerate(lowered) if name in TAGS
+    ]
 
 
-def asked_places(names: Sequence[str], width: int, reference: str, at_least: bool) -> tuple[int, int | None]:
+def asked_places(
+    names: Sequence[str], width: int, reference: str, at_least: bool
+) -> tuple[int, int | None]:
     """Parse --columns, as in "number,word,tag"; other names are ignored.
 
     Raises UsageError unless it names one column of words and at most one of tags, DataError where
     the file has another number of columns. `at_least`: rows differ in width, and may be longer.
     """
     columns = ",".join(names)
-    words, tags = ([place for place, name in enumerate(names) if name.lower() in known] for known in (WORDS, TAGS))
+    words, tags = (
+        [place for place, name in enumerate(names) if name.lower() in known]
+        for known in (WORDS, TAGS)
+    )
     if len(words) != 1 or len(tags) > 1:
         found = f"{counted(len(words), 'column')} of words and {len(tags)} of tags"
-        raise UsageError(f"--columns {columns} names {found}", "name one word and one tag, and - what is neither: --columns -,word,-,tag")
+        raise UsageError(
+            f"--columns {columns} names {found}",
+            "name one word and one tag, and - what is neither: --columns -,word,-,tag",
+        )
     if len(names) > width or (len(names) < width and not at_least):
-        problem = f"{reference} has {counted(width, 'column')}, and --columns {columns} names {len(names)}"
+        problem = (
+            f"{reference} has {counted(width, 'column')}, "
+            f"and --columns {columns} names {len(names)}"
+        )
         raise DataError(problem, "name all of them: word, tag, and - for each that is neither")
     return words[0], tags[0] if tags else None
 

@@ -12,8 +12,12 @@ from sslcli.api import Tokenizer
 from sslplugins.tasks.tag.sentences import visible
 
 NO_WORD = -1
-# Chinese and Japanese, their punctuation and full-width forms, between which no blank is written; Korean writes them.
-_UNSPACED = re.compile("[\u2e80-\u312f\u31a0-\u4dbf\u4e00-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]")
+# Chinese and Japanese, their punctuation and full-width forms, between which no blank is written;
+# Korean writes them.
+_UNSPACED = re.compile(
+    "[\u2e80-\u312f\u31a0-\u4dbf\u4e00-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef"
+    "\U00020000-\U0003ffff]"
+)
 _MARKS = frozenset("“”‘’…—–·")  # with Chinese beside them they are Chinese marks
 _ENDS = r"""([][!"#%&'()*,./:;?@{}“”‘’…—–·«»¿¡-]*)"""
 _MARKED = re.compile(f"{_ENDS}(.*?){_ENDS}", re.DOTALL)
@@ -55,7 +59,9 @@ def written(words: Sequence[str], text: str) -> tuple[str, np.ndarray]:
     return text, np.asarray(starts, dtype=np.int64)
 
 
-def pieces_of(sentences: Sequence[Sequence[str]], tokenizer: Tokenizer) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def pieces_of(
+    sentences: Sequence[Sequence[str]], tokenizer: Tokenizer
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Tokenize sentences; returns token ids and the word of each, int64 [T] both.
 
     NO_WORD marks pieces of spaces alone. No piece belongs to two words: a text whose pieces cross a
@@ -70,7 +76,10 @@ def pieces_of(sentences: Sequence[Sequence[str]], tokenizer: Tokenizer) -> Itera
             cuts |= crossed
             ids, places = _encoded_apart(text, sorted(cuts), tokenizer)
         is_empty = places[:, 0] == places[:, 1]
-        yield ids, np.where(is_empty, NO_WORD, np.searchsorted(starts, places[:, 0], side="right") - 1)
+        yield (
+            ids,
+            np.where(is_empty, NO_WORD, np.searchsorted(starts, places[:, 0], side="right") - 1),
+        )
 
 
 def longest_word(word_of: np.ndarray) -> int:
@@ -89,11 +98,17 @@ def lost_words(words: Sequence[str], word_of: np.ndarray, capacity: int) -> str:
     if len(unseen):
         verb = "has" if len(unseen) == 1 else "have"
         first = visible(words[unseen[0]])
-        lost.append(f"{len(unseen):,} of {len(words):,} words {verb} no piece in this tokenizer, the first of them {first}")
+        lost.append(
+            f"{len(unseen):,} of {len(words):,} words {verb} no "
+            f"piece in this tokenizer, the first of them {first}"
+        )
     if len(long):
         verb = "is" if len(long) == 1 else "are"
         problem = f"{verb} longer than {capacity:,} pieces and read at the first of them only"
-        lost.append(f"{len(long):,} of {len(words):,} words {problem}, the first of them {visible(words[long[0]])}")
+        lost.append(
+            f"{len(long):,} of {len(words):,} words {problem}, "
+            f"the first of them {visible(words[long[0]])}"
+        )
     return "; ".join(lost)
 
 
@@ -124,16 +139,26 @@ def _crossed(places: np.ndarray, starts: np.ndarray) -> list[int]:
     """Return the word beginnings in the middle of a piece."""
     first = np.searchsorted(starts, places[:, 0], side="right")
     after = np.searchsorted(starts, places[:, 1], side="left")
-    return [int(start) for low, high in zip(first, after, strict=True) for start in starts[low:high]]
+    return [
+        int(start) for low, high in zip(first, after, strict=True) for start in starts[low:high]
+    ]
 
 
-def _encoded_apart(text: str, cuts: Sequence[int], tokenizer: Tokenizer) -> tuple[np.ndarray, np.ndarray]:
+def _encoded_apart(
+    text: str, cuts: Sequence[int], tokenizer: Tokenizer
+) -> tuple[np.ndarray, np.ndarray]:
     begins = [0, *cuts]
-    parts = tokenizer.encode_with_places([text[begin:end] for begin, end in zip(begins, [*cuts, len(text)], strict=True)])
+    parts = tokenizer.encode_with_places(
+        [text[begin:end] for begin, end in zip(begins, [*cuts, len(text)], strict=True)]
+    )
     ids = np.concatenate([ids for ids, _ in parts])
-    return ids, np.concatenate([places + begin for (_, places), begin in zip(parts, begins, strict=True)])
+    return ids, np.concatenate(
+        [places + begin for (_, places), begin in zip(parts, begins, strict=True)]
+    )
 
 
 def _touch(left: str, right: str) -> bool:
     pair = [bool(_UNSPACED.match(letter)) for letter in (left, right)]
-    return all(unspaced or letter in _MARKS for unspaced, letter in zip(pair, (left, right), strict=True)) and any(pair)
+    return all(
+        unspaced or letter in _MARKS for unspaced, letter in zip(pair, (left, right), strict=True)
+    ) and any(pair)

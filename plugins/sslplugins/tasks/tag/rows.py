@@ -67,9 +67,15 @@ class Rows:
 def rows_of(blocks: Sequence[Block]) -> Rows:
     """Split word lines into cells, sentence by sentence; empty sentences are dropped."""
     texts = [line.text for block in blocks for line in block.lines]
-    plain = [place for place, text in enumerate(texts) if not _is_no_word(text)] or range(len(texts))
+    plain = [place for place, text in enumerate(texts) if not _is_no_word(text)] or range(
+        len(texts)
+    )
     name, split, width = _separator([texts[place] for place in plain[:LINES_LOOKED_AT]])
-    parted = _unquoted([split(text) for text in texts]) if name == "tabs" else [split(text) for text in texts]
+    parted = (
+        _unquoted([split(text) for text in texts])
+        if name == "tabs"
+        else [split(text) for text in texts]
+    )
     known = {parted[place][-1] for place in plain if len(parted[place]) == width}
     sentences, comments, names = [], 0, ()
     every = iter(parted)
@@ -93,13 +99,20 @@ def _unquoted(parted: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     quoted = [cell for cells in parted for cell in cells if '"' in cell]
     if not any('""' in cell[1:-1] for cell in quoted) or not all(map(_QUOTED.fullmatch, quoted)):
         return parted
-    return [tuple(cell[1:-1].replace('""', '"') if '"' in cell else cell for cell in cells) for cells in parted]
+    return [
+        tuple(cell[1:-1].replace('""', '"') if '"' in cell else cell for cell in cells)
+        for cells in parted
+    ]
 
 
 def _is_no_word(text: str) -> bool:
     if text[0] not in _BEGINNINGS:
         return False
-    return text.startswith("#") or text.lstrip().startswith(_DOCUMENT) or _STRUCTURE.fullmatch(text.strip()) is not None
+    return (
+        text.startswith("#")
+        or text.lstrip().startswith(_DOCUMENT)
+        or _STRUCTURE.fullmatch(text.strip()) is not None
+    )
 
 
 def _is_comment(line: Line, cells: Sequence[str], width: int, known: set[str], first: bool) -> bool:
@@ -118,7 +131,11 @@ def _is_comment(line: Line, cells: Sequence[str], width: int, known: set[str], f
         return True
     if _COMMENT_OF_CONLL.match(line.text) and (len(cells) != width or cells[-1] not in known):
         return True
-    return first and bool(known) and (len(cells) != width or (cells[0] == "#" and width > 1 and cells[-1] not in known))
+    return (
+        first
+        and bool(known)
+        and (len(cells) != width or (cells[0] == "#" and width > 1 and cells[-1] not in known))
+    )
 
 
 def _names_in(text: str) -> tuple[str, ...]:
@@ -127,16 +144,28 @@ def _names_in(text: str) -> tuple[str, ...]:
 
 
 def _ends_sentence(text: str, cells: Sequence[str]) -> bool:
-    return text[0] in _BEGINNINGS and _STRUCTURE.fullmatch(text.strip()) is not None and (len(cells) == 1 or text.strip().startswith("<"))
+    return (
+        text[0] in _BEGINNINGS
+        and _STRUCTURE.fullmatch(text.strip()) is not None
+        and (len(cells) == 1 or text.strip().startswith("<"))
+    )
 
 
 def _separator(lines: Sequence[str]) -> tuple[str, Split, int]:
     """Return name, splitter and usual width: the first that gives all lines one width."""
     tabbed = any("\t" in line.strip(" \t") for line in lines)
     blanks = ("blanks", _at_blanks)
-    ways = [("tabs", _at_tabs), ("tabs", _at_tabs_but_last), ("tabs", _at_runs), blanks] if tabbed else [blanks]
+    ways = (
+        [("tabs", _at_tabs), ("tabs", _at_tabs_but_last), ("tabs", _at_runs), blanks]
+        if tabbed
+        else [blanks]
+    )
     if not tabbed and len(lines) > 1 and all(len(_at_blanks(line)) == 1 for line in lines):
-        ways = [(name, partial(_at_mark, mark)) for name, mark in MARKS.items() if all(mark in line for line in lines)] or ways
+        ways = [
+            (name, partial(_at_mark, mark))
+            for name, mark in MARKS.items()
+            if all(mark in line for line in lines)
+        ] or ways
     counts = {split: Counter(len(split(line)) for line in lines) for _, split in ways}
     even = [(name, split) for name, split in ways if len(counts[split]) == 1]
     if even and even[0][0] == "tabs" and len(lines) >= FEWEST_ROWS and len(counts[_at_blanks]) == 1:

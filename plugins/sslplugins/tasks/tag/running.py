@@ -27,7 +27,10 @@ def sentences_in_lines(reference: str, blocks: Sequence[Block]) -> list[Example]
         mark = next((mark for mark in _MARKS if _is_marked(lines, mark)), None)
         if mark is None:
             return []
-        pairs = [tuple(zip(*(part.rsplit(mark, 1) for part in line.text.split()), strict=True)) for line in lines]
+        pairs = [
+            tuple(zip(*(part.rsplit(mark, 1) for part in line.text.split()), strict=True))
+            for line in lines
+        ]
         said = f"a line is a sentence of words with '{mark}' and their tag"
     remark(f"{reference}: {said}")
     return [

@@ -13,7 +13,9 @@ class TagScorer(Scorer):
 
     score_names = ("f1", "precision", "recall", "macro f1", "accuracy")
 
-    def score(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Sequence[Score]:
+    def score(
+        self, predictions: Sequence[Prediction], examples: Sequence[Example]
+    ) -> Sequence[Score]:
         """Compute span F1 first where the tags mark spans (CoNLL-2003), otherwise token accuracy.
 
         Words without a label are left out of both sides, as seqeval's users do. Raises DataError
@@ -22,9 +24,15 @@ class TagScorer(Scorer):
         golds, given = counted(examples, [prediction.value for prediction in predictions])
         accuracy = accuracy_score(golds, given)
         reading = tag_reading({*self.labels, *chain.from_iterable(golds)})
-        return [accuracy] if reading is None else [*span_scores(in_bioes(golds, reading), in_bioes(given, reading)), accuracy]
+        return (
+            [accuracy]
+            if reading is None
+            else [*span_scores(in_bioes(golds, reading), in_bioes(given, reading)), accuracy]
+        )
 
-    def baselines(self, train: Sequence[Example], test: Sequence[Example]) -> Mapping[str, Sequence[Prediction]]:
+    def baselines(
+        self, train: Sequence[Example], test: Sequence[Example]
+    ) -> Mapping[str, Sequence[Prediction]]:
         """Predict the majority tag, and each word's own commonest training tag."""
         by_word: dict[str, Counter[str]] = {}
         for example in train:
@@ -32,23 +40,41 @@ class TagScorer(Scorer):
                 if tag is not None:
                     by_word.setdefault(word, Counter())[tag] += 1
         commonest = next(iter(tags_in(train)))
-        usual = {word: max(sorted(counts), key=counts.__getitem__) for word, counts in by_word.items()}
+        usual = {
+            word: max(sorted(counts), key=counts.__getitem__) for word, counts in by_word.items()
+        }
         return {
             "majority": [Prediction([commonest] * len(example.data.words)) for example in test],
-            "by word": [Prediction([usual.get(word, commonest) for word in example.data.words]) for example in test],
+            "by word": [
+                Prediction([usual.get(word, commonest) for word in example.data.words])
+                for example in test
+            ],
         }
 
-    def error_report(self, predictions: Sequence[Prediction], examples: Sequence[Example]) -> Report:
+    def error_report(
+        self, predictions: Sequence[Prediction], examples: Sequence[Example]
+    ) -> Report:
         report = report_of(examples, [prediction.value for prediction in predictions], self.labels)
         if self.options.column == "xpos":
-            return Report(tables=report.tables, passages=report.passages, notes=[*report.notes, "the tags are those of the XPOS column"])
+            return Report(
+                tables=report.tables,
+                passages=report.passages,
+                notes=[*report.notes, "the tags are those of the XPOS column"],
+            )
         return report
 
     def label_names(self, examples: Sequence[Example]) -> Sequence[Sequence[str]]:
         return [[tag for tag in example.gold or () if tag is not None] for example in examples]
 
     def format_prediction(self, example: Example, prediction: Prediction) -> Report:
-        return Report(notes=[" ".join(f"{word}/{tag}" for word, tag in zip(example.data.words, prediction.value, strict=True))])
+        return Report(
+            notes=[
+                " ".join(
+                    f"{word}/{tag}"
+                    for word, tag in zip(example.data.words, prediction.value, strict=True)
+                )
+            ]
+        )
 
 
 def tags_in(examples: Sequence[Example]) -> list[str]:

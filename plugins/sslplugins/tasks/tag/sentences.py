@@ -88,4 +88,8 @@ def counted(count: int, what: str) -> str:
 def visible(word: str) -> str:
     """Quote a text, cut where it is long; invisible characters are escaped: "'\\u200b'"."""
     shown = word[:20] + "..." * (len(word) > 20)
-    return f"'{shown}'" if any(unicodedata.category(letter)[0] not in "CMZ" for letter in word) else ascii(shown)
+    return (
+        f"'{shown}'"
+        if any(unicodedata.category(letter)[0] not in "CMZ" for letter in word)
+        else ascii(shown)
+    )

@@ -44,7 +44,12 @@ from sslcli.api import (
     setting,
     suffix_of,
 )
-from sslplugins.tasks.tag.columns import Asked, has_lines_of_words, read_columns, refuse_other_columns
+from sslplugins.tasks.tag.columns import (
+    Asked,
+    has_lines_of_words,
+    read_columns,
+    refuse_other_columns,
+)
 from sslplugins.tasks.tag.conllu import conllu_column, read_conllu
 from sslplugins.tasks.tag.flat import (
     has_rows_of_sentences,
@@ -52,7 +57,14 @@ from sslplugins.tasks.tag.flat import (
     sentence_of,
     sentences_of,
 )
-from sslplugins.tasks.tag.pieces import NO_WORD, cut_at_words, longest_word, lost_words, pieces_of, written
+from sslplugins.tasks.tag.pieces import (
+    NO_WORD,
+    cut_at_words,
+    longest_word,
+    lost_words,
+    pieces_of,
+    written,
+)
 from sslplugins.tasks.tag.report import tag_sentences
 from sslplugins.tasks.tag.scorer import TagScorer, tags_in
 from sslplugins.tasks.tag.sentences import Places
@@ -84,12 +96,23 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
     class Options(Task.Options):
         column: str | None = setting(
             None,
-            "the column that has the tags: of CoNLL-U upos or xpos (upos when not given, or xpos where upos is empty), of JSON any",
+            (
+                "the column that has the tags: of CoNLL-U upos or xpos (upos "
+                "when not given, or xpos where upos is empty), of JSON any"
+            ),
             "--column",
         )
-        label_names: Names = setting((), "names of tags that are numbers in the file, from 0, as O,B-PER,I-PER", "--label-names")
-        places: dict[str, int | None] | None = setting(None, "the columns that the training data was read from, counted from 0")
-        pooling: Literal["first", "mean"] = setting("first", "read a word at its first piece, or at the mean of its pieces", "--pooling")
+        label_names: Names = setting(
+            (),
+            "names of tags that are numbers in the file, from 0, as O,B-PER,I-PER",
+            "--label-names",
+        )
+        places: dict[str, int | None] | None = setting(
+            None, "the columns that the training data was read from, counted from 0"
+        )
+        pooling: Literal["first", "mean"] = setting(
+            "first", "read a word at its first piece, or at the mean of its pieces", "--pooling"
+        )
 
     summary = "a tag for every word: parts of speech, names (BERT)"
     records = "words"
@@ -98,12 +121,20 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
     def __init__(self, options: Options, context: Context) -> None:
         super().__init__(options, context)
         if context.tokenizer is None or not context.labels:
-            raise UsageError("tagging needs a tokenizer and tags", "give it a model of text and tagged training data")
+            raise UsageError(
+                "tagging needs a tokenizer and tags",
+                "give it a model of text and tagged training data",
+            )
         self.tokenizer, self.tags = context.tokenizer, list(context.labels)
-        self.classifier = RowClassifier(context.architecture, len(self.tags), context.architecture.dropout)
+        self.classifier = RowClassifier(
+            context.architecture, len(self.tags), context.architecture.dropout
+        )
         self.capacity = self.sequence_tokens - self.tokenizer.template.single.room
         if self.capacity < 1:
-            raise UsageError(f"sequences of {self.sequence_tokens} tokens leave no room for text", "use a larger --seq-len")
+            raise UsageError(
+                f"sequences of {self.sequence_tokens} tokens leave no room for text",
+                "use a larger --seq-len",
+            )
 
     @classmethod
     def parse(cls, options: Options, record: Record) -> Example:
@@ -114,15 +145,22 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
         suffix = suffix_of(reference)
         if suffix == "conllu":
             if columns := current_reading().columns:
-                remark(f"{reference}: CoNLL-U has its columns in a fixed order, so --columns {','.join(columns)} is not used")
+                remark(
+                    f"{reference}: CoNLL-U has its columns in a fixed "
+                    f"order, so --columns {','.join(columns)} is not used"
+                )
             return read_conllu(reference, conllu_column(options.column))
         if reference == STANDARD_INPUT or cls._has_records(suffix, reference):
-            names = {"": options.label_names} if options.label_names else names_of_numbers(reference)
+            names = (
+                {"": options.label_names} if options.label_names else names_of_numbers(reference)
+            )
             records = cls.chosen(options, read_records(reference), reference)
             return sentences_of(reference, records, options.column, names)
         given: Any = options.places
         places = None if given is None else Places(**given)
-        return read_columns(reference, Asked(current_reading().columns, places, options.column, options.label_names))
+        return read_columns(
+            reference, Asked(current_reading().columns, places, options.column, options.label_names)
+        )
 
     @classmethod
     def _has_records(cls, suffix: str, reference: str) -> bool:
@@ -132,7 +170,9 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
         return suffix in RECORD_SUFFIXES and not (suffix == "csv" and has_lines_of_words(reference))
 
     @classmethod
-    def understand(cls, options: Options, examples: Sequence[Example]) -> tuple[Options, Sequence[str]]:
+    def understand(
+        cls, options: Options, examples: Sequence[Example]
+    ) -> tuple[Options, Sequence[str]]:
         """Return the same options; remark on a first table line that may be a header."""
         counts = Counter(tag for example in examples for tag in example.gold or ())
         said = [
@@ -145,11 +185,19 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
         return options, said
 
     @classmethod
-    def resolve_options(cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer) -> Options:
+    def resolve_options(
+        cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer
+    ) -> Options:
         sentences = [example.data for example in examples]
         column = options.column or next((sentence.column for sentence in sentences), None)
-        names = options.label_names or next((sentence.names for sentence in sentences if sentence.names), ())
-        tagged = (sentence.places for sentence in sentences if sentence.places is not None and sentence.places.tag is not None)
+        names = options.label_names or next(
+            (sentence.names for sentence in sentences if sentence.names), ()
+        )
+        tagged = (
+            sentence.places
+            for sentence in sentences
+            if sentence.places is not None and sentence.places.tag is not None
+        )
         places = options.places or next(map(asdict, tagged), None)
         return options.model_copy(update={"column": column, "label_names": names, "places": places})
 
@@ -170,7 +218,10 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
         for example, (ids, word_of) in zip(examples, self._pieces(examples), strict=True):
             golds = example.gold or [None] * len(example.data.words)
             tags = np.asarray([number.get(tag, NO_TAG) for tag in golds], dtype=np.int64)
-            samples = [self._sample(ids[start:stop], words, tags) for start, stop, words in cut_at_words(word_of, self.capacity)]
+            samples = [
+                self._sample(ids[start:stop], words, tags)
+                for start, stop, words in cut_at_words(word_of, self.capacity)
+            ]
             lost = lost_words(example.data.words, word_of, self.capacity)
             whole = len(ids) + self.tokenizer.template.single.room
             cut = {"word": self.capacity} if longest_word(word_of) > self.capacity else {}
@@ -178,7 +229,10 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
 
     def _pieces(self, examples: Sequence[Example]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for start in range(0, len(examples), PORTION):
-            yield from pieces_of([example.data.words for example in examples[start : start + PORTION]], self.tokenizer)
+            yield from pieces_of(
+                [example.data.words for example in examples[start : start + PORTION]],
+                self.tokenizer,
+            )
 
     def _sample(self, ids: np.ndarray, words: np.ndarray, tags: np.ndarray) -> Sample:
         tokens = enclose(ids, self.tokenizer)
@@ -193,7 +247,9 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
         pieces_M = np.flatnonzero(word_T != NO_WORD)
         sample_M = np.repeat(np.arange(len(batch)), batch.lengths)[pieces_M]
         own = np.stack([sample_M, word_T[pieces_M]])
-        (sample_W, place_W), first_W, word_M = np.unique(own, axis=1, return_index=True, return_inverse=True)
+        (sample_W, place_W), first_W, word_M = np.unique(
+            own, axis=1, return_index=True, return_inverse=True
+        )
         tags_W = batch.per_token["tag"][pieces_M[first_W]]
         if self.options.pooling == "first":
             pieces_M, word_M = pieces_M[first_W], np.arange(len(first_W))
@@ -211,9 +267,12 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
         """Return the logits: float32 [W, C]."""
         read_MD = hidden.last_TD.index_select(0, batch.pieces_M)
         if self.options.pooling == "mean":
-            # Not index_add, whose sums on a GPU are taken in any order: a resume must be equal to the bit.
+            # Not index_add, whose sums on a GPU are taken in any order: a resume must be equal to
+            # the bit.
             pieces_W = torch.bincount(batch.word_M, minlength=len(batch.tags_W))
-            read_MD = torch.segment_reduce(read_MD.float(), "mean", lengths=pieces_W, axis=0, unsafe=True)
+            read_MD = torch.segment_reduce(
+                read_MD.float(), "mean", lengths=pieces_W, axis=0, unsafe=True
+            )
         return self.classifier(read_MD).float()
 
     def loss(self, hidden: Hidden, batch: TagBatch) -> Loss:
@@ -239,7 +298,11 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
         given = [found.get(word, (0, None)) for word in range(len(example.data.words))]
         known = [sure for _, sure in given if sure is not None]
         details = {"words": list(example.data.words), "probabilities": [sure for _, sure in given]}
-        return Prediction([self.tags[tag] for tag, _ in given], sum(known) / len(known) if known else None, details)
+        return Prediction(
+            [self.tags[tag] for tag, _ in given],
+            sum(known) / len(known) if known else None,
+            details,
+        )
 
     @classmethod
     def how_read(cls, options: Options, examples: Sequence[Example]) -> Sequence[str]:
@@ -255,9 +318,16 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
     def annotated(cls, options: Options, example: Example) -> Annotated:
         """Return every word's span and tag, in the original text where it is known."""
         text, starts = written(example.data.words, example.data.text)
-        placed = zip(starts.tolist(), example.data.words, example.gold or [None] * len(starts), strict=True)
+        placed = zip(
+            starts.tolist(), example.data.words, example.gold or [None] * len(starts), strict=True
+        )
         known = [(start, start + len(word), tag) for start, word, tag in placed if tag is not None]
-        return Annotated(text, [(start, stop) for start, stop, _ in known], [tag for *_, tag in known], example.language)
+        return Annotated(
+            text,
+            [(start, stop) for start, stop, _ in known],
+            [tag for *_, tag in known],
+            example.language,
+        )
 
     @classmethod
     def described(cls, example: Example) -> Mapping[str, str]:
@@ -265,7 +335,11 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
         if example.gold is None:
             return {"words": " ".join(example.data.words), "tags": "none"}
         pairs = zip(example.data.words, example.gold, strict=True)
-        return {"words and tags": " ".join(f"{word}/{'(none)' if tag is None else tag}" for word, tag in pairs)}
+        return {
+            "words and tags": " ".join(
+                f"{word}/{'(none)' if tag is None else tag}" for word, tag in pairs
+            )
+        }
 
     @classmethod
     def key(cls, example: Example) -> str:
