@@ -60,7 +60,7 @@ CHANGED: Mapping[str, Mapping[str, tuple[int, str, str]]] = {
         "begin": (
             2,
             "begin(self, backbone, first_batch)",
-            "first_batch() gives the views of the first batch, for whom it serves",
+            "first_batch() gives the first batch, ready for the network",
         )
     },
 }
