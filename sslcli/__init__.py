@@ -4,7 +4,9 @@ The commands of `ssl` as functions that give data back. See README.md, "From Pyt
 """
 
 import importlib
+import time
 
+LOADED_AT = time.time()  # code that was changed later is not what this process runs
 __all__ = [
     "Answers",
     "FinishedRun",

@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import sslcli
 from sslcli import registry
 from sslcli.datasets.cache import states_of
 from sslcli.datasets.locate import split_language
@@ -22,6 +23,7 @@ from sslcli.engine.checkpoints.checkpoint_files import CHECKPOINTS, MILESTONES
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import SslError
 from sslcli.models.places import WeightsRef
+from sslcli.plainfiles import STANDARD_INPUT
 from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import RUN_FILE
 
@@ -97,10 +99,7 @@ def _files(
     for reference in data or trained:
         yield from _data(reference)
     for word in _words(asked):
-        path = Path(split_language(word)[1])
-        if path.is_dir():
-            raise _Unknown
-        yield from [path] if path.is_file() else []
+        yield from _named_files(word)
 
 
 def _code(kind: str, name: str) -> Iterator[Path]:
@@ -111,7 +110,10 @@ def _code(kind: str, name: str) -> Iterator[Path]:
     if module is None:
         raise _Unknown
     for package in (Path(__file__).parents[1], module.parents[found.module.count(".") - 1]):
-        yield from _below(package)
+        for path in _below(package):
+            if path.stat().st_ctime > sslcli.LOADED_AT:
+                raise _Unknown  # it answers with the code of before
+            yield path
     for library in LIBRARIES:
         spec = find_spec(library)
         if spec is not None and spec.origin is not None:
@@ -183,6 +185,18 @@ def _words(said: Any) -> Iterator[str]:
     elif isinstance(said, list | tuple):
         for inner in said:
             yield from _words(inner)
+
+
+def _named_files(word: str) -> Iterator[Path]:
+    """The file that a text may name, alone or behind a language of any spelling ("english=FILE").
+
+    What is read once, or is a folder, is unknown.
+    """
+    for name in {word, word.partition("=")[2]} - {""}:
+        if os.path.isfile(name):
+            yield Path(name)
+        elif name == STANDARD_INPUT or os.path.exists(name):
+            raise _Unknown
 
 
 def _below(folder: Path) -> Iterator[Path]:

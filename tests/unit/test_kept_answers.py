@@ -8,10 +8,12 @@ import shutil
 import subprocess
 import sys
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import sslcli
 from sslcli.models import kept_answers, question_key
 from sslcli.models.kept_answers import Answer, answers_folder, kept, recalled
 from sslcli.models.places import WeightsRef, locate_weights
@@ -143,6 +145,29 @@ def test_what_cannot_be_told_has_no_key(model, tmp_path, monkeypatch):
     for reference in ("-", str(pipe), str(tmp_path / "absent.txt"), "txt:somewhere"):
         assert key(model, data=[reference]) is None
     monkeypatch.setattr(question_key, "MOST_FILES", 3)
+    assert key(model) is None
+
+
+def test_a_file_that_an_option_names_counts_whatever_its_language_is_called(model, tmp_path):
+    text = tmp_path / "pairs.tsv"
+    text.write_text("an apple\tein Apfel\n")
+    for word in (str(text), f"en={text}", f"english={text}", f"EN={text}"):
+        before = key(model, {"pairs": ("zh=elsewhere", word)})
+        assert before is not None
+        rewritten(text)
+        assert key(model, {"pairs": ("zh=elsewhere", word)}) != before
+
+
+def test_what_an_option_reads_once_has_no_key(model, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for word in ("-", "en=-", str(pipe), f"english={pipe}", str(tmp_path)):
+        assert key(model, {"pairs": [word]}) is None
+    assert key(model, {"word": "-1 + 2 = 3"}) is not None
+
+
+def test_code_that_changed_since_it_was_loaded_has_no_key(model, monkeypatch):
+    monkeypatch.setattr(sslcli, "LOADED_AT", Path(question_key.__file__).stat().st_ctime - 1)
     assert key(model) is None
 
 
