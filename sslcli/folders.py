@@ -228,10 +228,10 @@ def _share(folder: Path, files: Mapping[str, Mapping[str, Any]], beside: Collect
             entries = read_sealed(other, hashes=False)["files"].items()
             known |= {(entry["bytes"], entry["blake2b"]): other / name for name, entry in entries}
     for name, entry in files.items():
-        collator = known.get((entry["bytes"], entry["blake2b"]))
+        twin = known.get((entry["bytes"], entry["blake2b"]))
         with suppress(OSError):  # no links there, or no more of them: the copy stays
-            if collator is not None and hash_file(collator) == entry["blake2b"]:
-                _link_over(collator, folder / name)
+            if twin is not None and hash_file(twin) == entry["blake2b"]:
+                _link_over(twin, folder / name)
 
 
 def _link_over(source: Path, path: Path) -> None:

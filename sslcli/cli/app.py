@@ -103,7 +103,7 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
-def _stop_before_the_start(number: int, context: FrameType | None) -> NoReturn:
+def _stop_before_the_start(number: int, frame: FrameType | None) -> NoReturn:
     """Exit at once: an exception might be caught in the middle of an import."""
     os.write(
         2,

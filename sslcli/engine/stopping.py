@@ -61,7 +61,7 @@ class Stopper:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
-    def _on_signal(self, number: int, context: FrameType | None) -> None:
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGINT:
             if self.asked is not None:
                 raise KeyboardInterrupt

@@ -26,9 +26,9 @@ def stopping_at_once() -> Generator[None]:
     """
     before = {int(number): signal.getsignal(number) for number in SIGNALS}
 
-    def stop(number: int, context: FrameType | None) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
         if callable(listener := before[number]):
-            listener(number, context)
+            listener(number, frame)
         raise Stopping("interrupted" if number == signal.SIGINT else "preempted")
 
     heard = [

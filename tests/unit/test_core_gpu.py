@@ -29,14 +29,14 @@ def test_attention_and_its_gradients_are_those_of_the_cpu(
     dtype, window_tokens, causal, key_value_heads
 ):
     packing = Packing.of(LENGTHS)
-    rng = [
+    drawn = [
         torch.randn(packing.total, heads, 64, generator=seeded(heads))
         for heads in (4, key_value_heads, key_value_heads)
     ]
     weight_THK = torch.randn(packing.total, 4, 64, generator=seeded(9))
     results = []
     for device, kind in (("cuda", dtype), ("cpu", torch.float32)):
-        inputs = [x.to(device, kind).requires_grad_() for x in rng]
+        inputs = [x.to(device, kind).requires_grad_() for x in drawn]
         there = to_device(packing, torch.device(device))
         mixed_THK = attend(*inputs, there, there, causal=causal, window_tokens=window_tokens)
         gradients = torch.autograd.grad((mixed_THK.float() * weight_THK.to(device)).sum(), inputs)
@@ -55,14 +55,14 @@ def test_attention_to_a_memory_and_its_gradients_are_those_of_the_cpu(dtype, key
         Packing.of([length % 50 + 1 for length in reversed(LENGTHS)]),
     )
     sizes = ((queries, 4), (keys, key_value_heads), (keys, key_value_heads))
-    rng = [
+    drawn = [
         torch.randn(packing.total, heads, 64, generator=seeded(place))
         for place, (packing, heads) in enumerate(sizes)
     ]
     weight_THK = torch.randn(queries.total, 4, 64, generator=seeded(9))
     results = []
     for device, kind in (("cuda", dtype), ("cpu", torch.float32)):
-        inputs = [x.to(device, kind).requires_grad_() for x in rng]
+        inputs = [x.to(device, kind).requires_grad_() for x in drawn]
         there = [to_device(packing, torch.device(device)) for packing in (queries, keys)]
         mixed_THK = attend(*inputs, *there, causal=False)
         gradients = torch.autograd.grad((mixed_THK.float() * weight_THK.to(device)).sum(), inputs)

@@ -234,12 +234,12 @@ def test_layers_and_positions_that_do_not_exist_are_named():
 @shapes
 def test_a_twin_without_memory_has_the_same_names_and_shapes(settings):
     with torch.device("meta"):
-        collator = Transformer(settings)
+        twin = Transformer(settings)
     real = Transformer(settings)
-    assert {name: tensor.shape for name, tensor in collator.state_dict().items()} == {
+    assert {name: tensor.shape for name, tensor in twin.state_dict().items()} == {
         name: t.shape for name, t in real.state_dict().items()
     }
-    assert all(parameter.is_meta for parameter in collator.parameters())
+    assert all(parameter.is_meta for parameter in twin.parameters())
 
 
 def test_moving_inputs_moves_their_groups():

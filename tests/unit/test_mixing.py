@@ -44,7 +44,9 @@ def test_draws_are_as_near_to_their_share_as_whole_numbers_can_be(sizes, exponen
     weights = [Fraction(size**exponent) for size in sizes]
     shares = [weight * sum(sizes) / sum(weights) for weight in weights]
     assert sum(found) == sum(sizes)
-    assert all(rng >= 1 and abs(rng - share) < 1 for rng, share in zip(found, shares, strict=True))
+    assert all(
+        draws >= 1 and abs(draws - share) < 1 for draws, share in zip(found, shares, strict=True)
+    )
     if exponent == 1.0:
         assert found == list(sizes)
 
@@ -75,10 +77,10 @@ def slow_samples(own, exponent, seed, epochs):
     """{(epoch, key): sample}: each language's samples as one endless line of permutations, from
     which every epoch takes its draws.
     """
-    rng = draws_of([len(numbers) for numbers in own], exponent).tolist()
+    draws = draws_of([len(numbers) for numbers in own], exponent).tolist()
     lines = []
     for language, numbers in enumerate(own):
-        wanted, line = rng[language] * epochs, []
+        wanted, line = draws[language] * epochs, []
         while len(line) < wanted:
             order = permuted(
                 np.arange(len(numbers)),
@@ -94,7 +96,7 @@ def slow_samples(own, exponent, seed, epochs):
     for epoch in range(epochs):
         key = 0
         for language, line in enumerate(lines):
-            for number in line[epoch * rng[language] : (epoch + 1) * rng[language]]:
+            for number in line[epoch * draws[language] : (epoch + 1) * draws[language]]:
                 found[epoch, key] = number
                 key += 1
     return found

@@ -129,11 +129,11 @@ def test_another_seed_is_another_world(world):
 
 def test_chance_depends_on_seed_and_purpose_alone():
     first, again = (Chance(3, "purpose") for _ in range(2))
-    rng = [first.uniform() for _ in range(70_000)]  # more than one block
-    assert rng == [again.uniform() for _ in range(70_000)]
-    assert abs(np.mean(rng) - 0.5) < 0.01
+    values = [first.uniform() for _ in range(70_000)]  # more than one block
+    assert values == [again.uniform() for _ in range(70_000)]
+    assert abs(np.mean(values) - 0.5) < 0.01
     others = [Chance(4, "purpose"), Chance(3, "purposes")]
-    assert all(other.uniform() not in rng[:10] for other in others)
+    assert all(other.uniform() not in values[:10] for other in others)
 
 
 def test_chance_shuffles_and_picks_within_bounds():

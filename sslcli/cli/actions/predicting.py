@@ -41,16 +41,16 @@ def predict_action(command: Command, given: Given, screen: Screen) -> int:
         )
     out = output_file(Path(given["out"])) if "out" in given else None
     asked = question(command, given, [texts] if texts else (), screen.say)
-    rng = bool(texts) and screen.out.is_terminal and not screen.json
+    is_drawn = bool(texts) and screen.out.is_terminal and not screen.json
     with ExitStack() as stack:
         file = stack.enter_context(written(out)) if out is not None else None
         for example, prediction in asked.answers(screen.say):
-            if rng:
+            if is_drawn:
                 screen.report(_shown(asked.answerer, example, prediction))
             else:
                 screen.wipe()
                 print(line_of(example, prediction), file=file, flush=file is None)
-    for sentence in asked.remarks(with_cuts=not rng):
+    for sentence in asked.remarks(with_cuts=not is_drawn):
         screen.say(sentence)
     return 0
 
