@@ -130,6 +130,8 @@ def test_a_reading_that_was_interrupted_costs_the_next_one_nothing():
 def test_any_other_demo_is_refused():
     with pytest.raises(DataError) as caught:
         list(DemoReader(DemoReader.Options()).documents("demo:moon"))
+    with pytest.raises(DataError) as caught:
+        DemoReader(DemoReader.Options()).content_key("demo:moon")
     assert "demo:moon" in caught.value.message
     assert "demo:world" in caught.value.hint
 

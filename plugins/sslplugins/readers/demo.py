@@ -179,7 +179,11 @@ class DemoReader(Reader["DemoReader.Options"]):
         return World(self.options.seed, self.options.order, self.options.anchors)
 
     def content_key(self, reference: str) -> str:
-        """Return the options with a hash of the code and word lists that generate the world."""
+        """Return the options with a hash of the code and word lists that generate the world.
+
+        Raises DataError for another reference.
+        """
+        _refuse_other(reference)
         return f"{self.options.model_dump_json()} {' '.join(self._languages)} {_code()}"
 
     def recipe(self, reference: str, objective: str) -> Mapping[str, Any]:
