@@ -12,3 +12,5 @@ from sslcli.errors import SslError as SslError
 from sslcli.errors import StopRequest as StopRequest
 from sslcli.reports import Report as Report
 from sslcli.reports import Score as Score
+
+LOADED_AT: float

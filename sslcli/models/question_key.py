@@ -15,8 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import sslcli
-from sslcli import registry
+from sslcli import LOADED_AT, registry
 from sslcli.datasets.cache import states_of
 from sslcli.datasets.locate import split_language
 from sslcli.engine.checkpoints.checkpoint_files import CHECKPOINTS, MILESTONES
@@ -111,7 +110,7 @@ def _code(kind: str, name: str) -> Iterator[Path]:
         raise _Unknown
     for package in (Path(__file__).parents[1], module.parents[found.module.count(".") - 1]):
         for path in _below(package):
-            if path.stat().st_ctime > sslcli.LOADED_AT:
+            if path.stat().st_ctime > LOADED_AT:
                 raise _Unknown  # it answers with the code of before
             yield path
     for library in LIBRARIES:

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import sslcli
 from sslcli.models import kept_answers, question_key
 from sslcli.models.kept_answers import Answer, answers_folder, kept, recalled
 from sslcli.models.places import WeightsRef, locate_weights
@@ -167,7 +166,7 @@ def test_what_an_option_reads_once_has_no_key(model, tmp_path):
 
 
 def test_code_that_changed_since_it_was_loaded_has_no_key(model, monkeypatch):
-    monkeypatch.setattr(sslcli, "LOADED_AT", Path(question_key.__file__).stat().st_ctime - 1)
+    monkeypatch.setattr(question_key, "LOADED_AT", Path(question_key.__file__).stat().st_ctime - 1)
     assert key(model) is None
 
 
