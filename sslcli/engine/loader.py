@@ -127,19 +127,19 @@ class Loader:
             self.sample(int(number), rng.sample(int(key)))
             for number, key in zip(numbers, keys, strict=True)
         ]
-        model_batch, tokens, counts = [], 0, {}
+        batches, tokens, counts = [], 0, {}
         for start, stop in self._micro_batches([sample.size for sample in samples]):
             batch = collate(keys[start:stop], samples[start:stop])
             made = replace(self.collator.collate(batch, rng), progress=rng.progress)
-            model_batch.append(in_pinned_memory(made) if self.pinned else made)
+            batches.append(in_pinned_memory(made) if self.pinned else made)
             tokens += batch.size
             for term, count in made.counts.items():
                 counts[term] = counts.get(term, 0) + count
         if counts_nothing:
             tokens, counts, numbers = 0, dict.fromkeys(counts, 0), numbers[:0]
-        counted = 0 if counts_nothing else len(model_batch)
+        counted = 0 if counts_nothing else len(batches)
         return StepBatch(
-            model_batch,
+            batches,
             counted,
             counts,
             tokens,
