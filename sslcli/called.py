@@ -86,6 +86,10 @@ def _with_settings(
         else list(own)
     )
     if settings is not None:
+        if not isinstance(settings, Config | Mapping):
+            raise TypeError(
+                f"settings come in groups, {{'model': {{...}}}}, and not as {settings!r}"
+            )
         tree = (
             settings.model_dump(mode="json", exclude_unset=True)
             if isinstance(settings, Config)
@@ -105,6 +109,8 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(inner) for inner in value]
+    if hasattr(value, "tolist"):  # of numpy or torch
+        return _plain(value.tolist())
     return value if isinstance(value, str | int | float | bool | None) else _text(value)
 
 
@@ -134,6 +140,8 @@ def _given(key: str, flag: Flag, value: Any) -> Any:
         return parts if any("," in part for part in parts[1:]) else ",".join(parts)
     if flag.alone and value is True:
         return flag.alone
+    if isinstance(value, list | tuple | set | frozenset | Mapping):
+        raise TypeError(f"'{key}' is one value, not {value!r}")
     return _text(value)
 
 

@@ -12,6 +12,7 @@ for. What goes wrong is an `SslError` with its `hint`, a name that is no argumen
 
 import shlex
 import sys
+import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -27,7 +28,6 @@ from sslcli.cli.options import layers_of
 from sslcli.config import naming_sources
 from sslcli.deferred import Deferred
 from sslcli.engine.events import Event
-from sslcli.engine.processes.rank import rank_and_size
 from sslcli.errors import Interrupted, Preempted, UsageError
 from sslcli.reports import Report
 from sslcli.runfiles import read_layer
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from sslcli.workflows.probe.loaded import LoadedModel
 
 Events = Callable[[Event], None]
+NOTE = "note: "  # so begins what a command says of the model that it takes
 
 # With these torch is loaded: when a call is known to be right.
 _training = Deferred("sslcli.cli.actions.training")
@@ -68,7 +69,10 @@ _resume, _run_folder = (
     Deferred("sslcli.workflows.training.resume"),
     Deferred("sslcli.runs.run_folder"),
 )
-_loaded = Deferred("sslcli.workflows.probe.loaded")
+_launch, _loaded = (
+    Deferred("sslcli.workflows.training.launch"),
+    Deferred("sslcli.workflows.probe.loaded"),
+)
 
 
 @dataclass(frozen=True)
@@ -197,7 +201,7 @@ def evaluate(model: Any = None, *, task: str | None = None, **flags: Any) -> Rep
     line = _answering("evaluate", model, task, flags)
     judging.check_evaluate_line(line.command, line.given)
     with _called(line):
-        found = _evaluating.evaluated(line.command, line.given, _quiet)
+        found = _evaluating.evaluated(line.command, line.given, _noted)
         _evaluate.refuse_below(found.report.scores, judging.minimums_of(line.given.get("min", ())))
     return found.report
 
@@ -211,8 +215,11 @@ def predict(
 ) -> Answers:
     """Let a fine-tuned model answer, as `ssl predict TASK`: a file (`data=`), or `texts`.
 
-    A text is a string, or as many as the task takes: ("question", "passage") for qa.
+    A text is a string, or as many as the task takes: ("question", "passage") for qa. A string in
+    the place of a list is one text.
     """
+    if isinstance(texts, str):  # which would be a text for every letter
+        texts = [texts]
     if texts is None and flags.get("data") is None:
         raise UsageError("what to answer?", "give data=FILE, or texts=[...]")
     if texts is not None and flags.get("data") is not None:
@@ -226,7 +233,7 @@ def predict(
         return Answers(())
     with _called(line):
         notes: list[str] = []
-        question = _predicting.question(line.command, line.given, typed, _quiet)
+        question = _predicting.question(line.command, line.given, typed, _noted)
         lines = [_evaluate.answer_line(*pair) for pair in question.answers(notes.append)]
         return Answers(tuple(lines), tuple([*notes, *question.remarks()]))
 
@@ -239,7 +246,7 @@ def probe(name: str, word: str | None = None, **flags: Any) -> Report:
     line = line_of_call("probe", positional, flags)
     judging.check_probe_line(line.command, line.given)
     with _called(line):
-        found = _probing.probed(line.command, line.given, _quiet, writes=False)
+        found = _probing.probed(line.command, line.given, _noted, writes=False)
     return found.report
 
 
@@ -250,13 +257,15 @@ def load(model: Any = LATEST, **hardware: Any) -> "LoadedModel":
     `model`: a run, a checkpoint ("RUN:step-2000"), or a model directory. `device`, `precision`: as
     everywhere.
     """
-    line = line_of_call(
-        "probe", [], {"model": model, **hardware}, only=("model", *judging.HARDWARE), called="load"
-    )
+    asked = {"model": LATEST if model is None else model, **hardware}
+    line = line_of_call("probe", [], asked, only=("model", *judging.HARDWARE), called="load")
     reference = line.given["model"]
     judging.refuse_absent_model(reference)
     settings = hardware_of(line.given)
-    return _loaded.LoadedModel.of(decided(reference, LOOKED_INTO)[0], settings)
+    reference, notes = decided(reference, LOOKED_INTO)
+    for note in notes:
+        _noted(f"{NOTE}{note}")
+    return _loaded.LoadedModel.of(reference, settings)
 
 
 def _answering(name: str, model: Any, task: str | None, flags: Mapping[str, Any]) -> CalledLine:
@@ -301,7 +310,7 @@ def _refuse_to_start_others(
     """Raises UsageError where several processes are asked for and this is one: a call is not a
     command that can be started anew.
     """
-    if settings.hardware.gpus is not None and rank_and_size()[1] == 1:
+    if _launch.processes_to_start(settings.hardware):
         problem = "a call trains in its own process, and --gpus starts several"
         hint = f"start the script with torchrun, or type it: {shlex.join(['ssl', *line.words])}"
         raise UsageError(problem, hint)
@@ -350,5 +359,7 @@ def _observer(events: Events | None, progress: bool) -> Events:
     return observe
 
 
-def _quiet(sentence: str) -> None:
-    """Nothing is said."""
+def _noted(sentence: str) -> None:
+    """Nothing is said of the way; what is to be known of the model is a warning of Python."""
+    if sentence.startswith(NOTE):
+        warnings.warn(sentence.removeprefix(NOTE), stacklevel=2)

@@ -3,6 +3,7 @@ errors, and nothing printed.
 """
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -279,6 +280,7 @@ def test_predicting_by_a_call_gives_what_the_line_prints(ssl, capfd):
     capfd.readouterr()
     assert sslcli.predict("mood", texts=[TEXT])[0] == one
     assert [answer["id"] for answer in sslcli.predict("mood", texts=[TEXT, "cat"])] == ["1", "2"]
+    assert list(sslcli.predict("mood", texts=TEXT)) == [one]
     assert len(sslcli.predict("mood", texts=[])) == 0
     assert capfd.readouterr() == ("", "")
 
@@ -294,6 +296,19 @@ def test_probing_by_a_call_gives_what_the_line_prints_and_writes_nothing(ssl):
     assert sorted(Path("runs").rglob("*")) == before
     sslcli.probe("neighbors", "wolf", model="first", device="cpu", out="seen")
     assert Path("seen/report.json").is_file()
+
+
+def test_what_is_to_be_known_of_a_model_is_a_warning():
+    shutil.copytree("runs/first", "runs/sick")
+    facts = json.loads(Path("runs/sick/run.json").read_text())
+    Path("runs/sick/run.json").write_text(
+        json.dumps({**facts, "status": "failed", "reason": "the disk is full"})
+    )
+    try:
+        with pytest.warns(UserWarning, match="failed at step 4: the disk is full"):
+            sslcli.probe("neighbors", "wolf", model="sick", device="cpu")
+    finally:
+        shutil.rmtree("runs/sick")
 
 
 @pytest.mark.parametrize(
@@ -356,11 +371,18 @@ def test_what_is_wrong_is_said_as_the_line_says_it(ssl, call, line):
         (lambda: sslcli.finetune("classify", stride=3), r"finetune\(\) has no argument 'stride'"),
         (lambda: sslcli.load("first", layer=3), r"load\(\) has no argument 'layer'"),
         (lambda: sslcli.pretrain(plot="no"), "'plot' is True or False"),
+        (lambda: sslcli.pretrain("mlm"), "settings come in groups"),
+        (lambda: sslcli.probe("alignment", languages=["en", "zh"]), "'languages' is one value"),
     ],
 )
 def test_a_name_that_is_no_argument_is_a_type_error(call, said):
     with pytest.raises(TypeError, match=said):
         call()
+
+
+def test_numbers_of_numpy_are_settings_as_they_are():
+    line = line_of_call("pretrain", (), {"set": {"a.b": np.int64(2), "a.d": np.array([0.5])}})
+    assert line.words == ["pretrain", "--set", "a.b=2", "--set", "a.d=[0.5]"]
 
 
 def test_what_a_call_cannot_do_is_refused():
@@ -374,6 +396,16 @@ def test_what_a_call_cannot_do_is_refused():
         sslcli.predict("mood")
     with pytest.raises(ConfigError, match="would become"):
         sslcli.pretrain(resume="first", mask_rate=0.5)
+
+
+def test_one_process_that_is_asked_for_is_this_one():
+    small = {"arch": "tiny", "seq_len": 32, "vocabulary": 120, "device": "cpu", "plot": False}
+    run = sslcli.pretrain(data="corpus.txt", gpus=1, max_steps=1, name="one", **small)
+    assert (run.step, run.reason) == (1, "done")
+
+
+def test_a_model_that_is_not_named_is_the_latest():
+    assert sslcli.load(None).folder == sslcli.load().folder
 
 
 def test_ctrl_c_saves_and_raises_and_a_resume_comes_to_the_same_end():
