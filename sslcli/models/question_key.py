@@ -221,4 +221,20 @@ def _machine() -> list[Any]:
         variables,
         sorted(glob.glob("/dev/nvidia*")),
         plugins,
+        *_set_in_torch(threads),
     ]
+
+
+def _set_in_torch(cores: int | None) -> list[str]:
+    """What a program that called has set there; nothing where all is as torch comes."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return []
+    found = [
+        str(torch.get_default_dtype()),
+        torch.get_float32_matmul_precision(),
+        str(torch.are_deterministic_algorithms_enabled()),
+        str(torch.get_num_threads()),
+    ]
+    usual = ["torch.float32", "highest", "False", os.environ.get("OMP_NUM_THREADS") or str(cores)]
+    return [] if found == usual else found

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from sslcli.models import kept_answers, question_key
 from sslcli.models.kept_answers import Answer, answers_folder, kept, recalled
@@ -168,6 +169,28 @@ def test_what_an_option_reads_once_has_no_key(model, tmp_path):
 def test_code_that_changed_since_it_was_loaded_has_no_key(model, monkeypatch):
     monkeypatch.setattr(question_key, "LOADED_AT", Path(question_key.__file__).stat().st_ctime - 1)
     assert key(model) is None
+
+
+def test_what_a_program_sets_in_torch_is_another_question(model, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))
+    with monkeypatch.context() as patch:
+        patch.delitem(sys.modules, "torch")
+        unloaded = key(model)
+    assert key(model) == unloaded is not None
+    keys = [unloaded]
+    torch.set_default_dtype(torch.float64)
+    try:
+        keys.append(key(model))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        keys.append(key(model))
+    finally:
+        torch.set_num_threads(threads)
+    assert len({*keys}) == 3
+    assert key(model) == unloaded
 
 
 def test_a_strangers_plugin_has_no_key(model, monkeypatch):
