@@ -202,7 +202,7 @@ def test_a_corpus_gives_what_nothing_else_does():
         ({"word": "crane"}, "'crane' does not occur"),
         ({"word": "apple", "layer": 3}, "layer 3 does not exist"),
         ({"word": " "}, "no word to look for"),
-        ({"sentences": "some.txt"}, "not said of which word"),
+        ({"sentences": "some.txt"}, "the word to compare is not given"),
     ],
 )
 def test_what_cannot_be_looked_at_is_refused(subject, options, problem):

@@ -170,7 +170,7 @@ WRONG = {
     "some and impossible": (
         squad(asked(answer("Anna"), is_impossible=True)),
         f"{AT}.is_impossible",
-        "said to have none",
+        "has answers, and is_impossible is true",
     ),
     "impossible is a word": (
         squad(asked(answer("Anna"), is_impossible="no")),

@@ -37,7 +37,7 @@ def untold(monkeypatch):
         def told(*given):
             raise AssertionError("the world is told again")
 
-        monkeypatch.setattr(World, "told", told)
+        monkeypatch.setattr(World, "contents", told)
 
     return forbid
 

@@ -173,7 +173,7 @@ def test_a_language_without_a_held_out_sample_is_named(corpora, tmp_path):
     assert (list(alone.train.languages), list(alone.evaluation.languages)) == (["en", "zh"], ["en"])
     (said,) = [warning for warning in warnings_of(alone) if "not evaluated" in warning]
     assert said.startswith("zh has no held-out samples")
-    assert "figures are of en; give --eval-data for each language" in said
+    assert "metrics are of en; give --eval-data for each language" in said
     untold = settings_for(corpora, evaluation=[corpora["en"]])
     for judged in (settings_for(corpora), untold):
         assert not [
