@@ -199,7 +199,7 @@ def peek(words: Sequence[str], *names: str) -> list[str]:
     for index, word in enumerate(words):
         if word == "--":
             break
-        if f"-{word}".partition("=")[0] in names:
+        if word.startswith("-") and f"-{word}".partition("=")[0] in names:
             word = f"-{word}"  # "-model RUN", which is refused when all flags are known
         for name in names:
             if word == name and index + 1 < len(words):

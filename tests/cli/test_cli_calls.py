@@ -19,6 +19,7 @@ from transformers import AutoModel, AutoTokenizer
 import sslcli
 from sslcli.called import line_of_call, python_name
 from sslcli.cli.app import run as run_line
+from sslcli.cli.options import peek
 from sslcli.engine import stopping
 from sslcli.engine.events import Stepped
 from sslcli.errors import CheckError, ConfigError, Interrupted, UsageError
@@ -383,6 +384,16 @@ def test_a_name_that_is_no_argument_is_a_type_error(call, said):
 def test_numbers_of_numpy_are_settings_as_they_are():
     line = line_of_call("pretrain", (), {"set": {"a.b": np.int64(2), "a.d": np.array([0.5])}})
     assert line.words == ["pretrain", "--set", "a.b=2", "--set", "a.d=[0.5]"]
+
+
+def test_a_setting_that_is_called_as_a_short_flag_is_no_flag():
+    with pytest.raises(ConfigError, match="no setting 'c'"):
+        sslcli.pretrain(set={"c": 1})
+    assert peek(["-set", "c=1", "-cb.yaml", "--config=a.yaml"], "--config", "-c") == [
+        "b.yaml",
+        "a.yaml",
+    ]
+    assert peek(["-config", "a.yaml"], "--config", "-c") == ["a.yaml"]
 
 
 def test_what_a_call_cannot_do_is_refused():
