@@ -168,7 +168,10 @@ def _write(chunks: Iterable[Rows], folder: Path) -> None:
     if not width:
         raise DataError(
             "the data gives not a single sample",
-            "it is too short, or --seq-len and the objective do not fit it",
+            (
+                "its documents are too short for --seq-len and the objective; "
+                "pairs of sentences need documents of several"
+            ),
         )
 
 

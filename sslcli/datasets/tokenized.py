@@ -484,8 +484,8 @@ def _notes(facts: dict[str, Any]) -> list[str]:
         notes.append(as_remark(facts["special_spellings"]))
     if facts.get("duplicate_line_share", 0) > SEVERE_DUPLICATES:
         notes.append(
-            f"{facts['duplicate_line_share']:.0%} of the lines were there "
-            f"before, for example: {facts['duplicate_line_example']!r}"
+            f"{facts['duplicate_line_share']:.0%} of the lines repeat an "
+            f"earlier line, for example: {facts['duplicate_line_example']!r}"
         )
     if facts.get("unknown_share", 0) > SEVERE_UNKNOWN:
         notes.append(

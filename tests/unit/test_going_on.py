@@ -121,3 +121,11 @@ def _never_read(settings, folder):
         update={"train": (str(folder / "text.txt"),), "reader_options": {}}
     )
     return settings.model_copy(update={"data": data})
+
+
+def test_a_setting_that_was_not_set_is_called_so(model, tmp_path):
+    asked = going_on_from(model, tmp_path / "run", model)
+    pretrain(asked, observe=ignore)
+    limited = asked.model_copy(update={"data": asked.data.model_copy(update={"limit": 5})})
+    with pytest.raises(ConfigError, match=r"data\.limit was not set and would become 5"):
+        continued_settings(Resume(tmp_path / "run"), limited)

@@ -109,12 +109,18 @@ def continued(folder: Path, saved: S, asked: S, options: Mapping[str, Any]) -> S
     )
     if changed:
         problems = [
-            f"{key} was {before.get(key)!r} and would become {said[key]!r}" for key in changed
+            f"{key} was {_as_said(before.get(key))} and would become {_as_said(said[key])}"
+            for key in changed
         ]
         raise ConfigError(problems, NEW_RUN)
     return resolve(
         type(saved), dotted_layer({**before, **said}, str(folder / "config.yaml"))
     ).settings
+
+
+def _as_said(value: Any) -> str:
+    """A setting as a sentence names it."""
+    return "not set" if value is None else repr(value)
 
 
 def from_same_weights(asked: S, source: str | None) -> S:
