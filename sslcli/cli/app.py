@@ -346,17 +346,11 @@ def _report(words: Sequence[str], lines: Sequence[str], hint: str, code: int) ->
     if "--debug" in words or os.environ.get("SSLCLI_DEBUG") == "1":
         traceback.print_exc()
     if "--json" in words:
-        print(
-            json.dumps(
-                {
-                    "schema": "sslcli/1",
-                    "event": "error",
-                    "code": code,
-                    "message": INDENT.join(lines),
-                    "hint": hint,
-                }
-            )
-        )
+        document = {"event": "error", "code": code, "message": INDENT.join(lines), "hint": hint}
+        try:
+            print(json.dumps({"schema": "sslcli/1", **document}), flush=True)
+        except BrokenPipeError:  # who read the documents is gone; stderr may still be read
+            _write_no_more()
     print(
         f"{'stopped' if code in (75, 130) else 'error'}: {INDENT.join(map(printable, lines))}",
         file=sys.stderr,

@@ -1,5 +1,7 @@
 """Progress of a run: header, growing table and live line on a terminal; else lines or JSON."""
 
+import os
+import signal
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -42,7 +44,7 @@ MARGIN = " " * 2 * COLUMN_WIDTH + "eval loss of "
 def watching(screen: Screen, title: str) -> Generator[Observer]:
     """Return the observer that suits the streams."""
     if screen.json:
-        yield lambda event: screen.document(event_document(event))
+        yield json_observer(screen)
     elif screen.quiet:
         yield lambda event: None
     elif screen.live:
@@ -50,6 +52,22 @@ def watching(screen: Screen, title: str) -> Generator[Observer]:
             yield TerminalProgress(live, title)
     else:
         yield lambda event: print_plain(screen, event)
+
+
+def json_observer(screen: Screen) -> Observer:
+    """Return an observer that prints JSON lines; the run stops once nobody reads them."""
+    is_read = True
+
+    def print_document(event: Event) -> None:
+        nonlocal is_read
+        try:
+            if is_read:
+                screen.document(event_document(event))
+        except BrokenPipeError:
+            is_read = False
+            os.kill(os.getpid(), signal.SIGTERM)  # so the run saves first, on all ranks
+
+    return print_document
 
 
 def event_document(event: Event) -> dict[str, Any]:

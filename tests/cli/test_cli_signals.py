@@ -75,3 +75,24 @@ def test_a_signal_saves_and_exits_with_its_code(
     steps = steps_logged(folder)
     assert steps == sorted(set(steps))
     assert steps[-1] == 150
+
+
+def test_a_training_whose_documents_nobody_reads_any_more_is_saved(
+    text_corpus, tmp_path, module_cache
+):
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "sslcli", *LINE, "--data", str(text_corpus), "--json"]
+    with subprocess.Popen(
+        [*command, "--out", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert any(json.loads(line)["event"] == "stepped" for line in running.stdout)
+        running.stdout.close()
+        said = running.stderr.read()
+        assert running.wait(PATIENCE_SECONDS) == 75, said
+    assert "everything is saved" in said
+    assert "Traceback" not in said
+    assert json.loads((folder / "run.json").read_text())["status"] == "stopped"
+    assert list((folder / "checkpoints").glob("step-*"))
