@@ -45,34 +45,20 @@ NOTE = "note: "  # so begins what a command says of the model that it takes
 # With these torch is loaded: when a call is known to be right.
 _training = Deferred("sslcli.cli.actions.training")
 _pretraining = Deferred("sslcli.workflows.pretrain.pretrain")
-_finetuning, _finetune = (
-    Deferred("sslcli.cli.actions.finetuning"),
-    Deferred("sslcli.workflows.finetune.finetune"),
-)
-_study, _resolve = (
-    Deferred("sslcli.workflows.finetune.run_study"),
-    Deferred("sslcli.workflows.training.resolve"),
-)
-_suites, _suite = (
-    Deferred("sslcli.cli.actions.training_suites"),
-    Deferred("sslcli.workflows.suite.suite"),
-)
-_evaluating, _evaluate = (
-    Deferred("sslcli.cli.actions.evaluating"),
-    Deferred("sslcli.workflows.evaluate.evaluate"),
-)
-_predicting, _probing = (
-    Deferred("sslcli.cli.actions.predicting"),
-    Deferred("sslcli.cli.actions.probing"),
-)
-_resume, _run_folder = (
-    Deferred("sslcli.workflows.training.resume"),
-    Deferred("sslcli.runs.run_folder"),
-)
-_launch, _loaded = (
-    Deferred("sslcli.workflows.training.launch"),
-    Deferred("sslcli.workflows.probe.loaded"),
-)
+_finetuning = Deferred("sslcli.cli.actions.finetuning")
+_finetune = Deferred("sslcli.workflows.finetune.finetune")
+_study = Deferred("sslcli.workflows.finetune.run_study")
+_resolve = Deferred("sslcli.workflows.training.resolve")
+_suites = Deferred("sslcli.cli.actions.training_suites")
+_suite = Deferred("sslcli.workflows.suite.suite")
+_evaluating = Deferred("sslcli.cli.actions.evaluating")
+_evaluate = Deferred("sslcli.workflows.evaluate.evaluate")
+_predicting = Deferred("sslcli.cli.actions.predicting")
+_probing = Deferred("sslcli.cli.actions.probing")
+_resume = Deferred("sslcli.workflows.training.resume")
+_run_folder = Deferred("sslcli.runs.run_folder")
+_launch = Deferred("sslcli.workflows.training.launch")
+_loaded = Deferred("sslcli.workflows.probe.loaded")
 
 
 @dataclass(frozen=True)

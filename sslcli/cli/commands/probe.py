@@ -8,6 +8,21 @@ from sslcli.cli.naming import probe_flags
 from sslcli.cli.options import Command, Flag
 from sslcli.runs.references import LATEST
 
+MODEL = Flag(
+    "model",
+    ("--model", "-m"),
+    "run (name, folder, @latest, RUN:step-2000) or directory",
+    "Model",
+    metavar="RUN",
+    default=LATEST,
+)
+OUT = Flag(
+    "out",
+    ("--out", "-o"),
+    "folder for the pictures and their numbers; below the run when not given",
+    "Output",
+    metavar="DIR",
+)
 READER = Flag(
     "reader",
     ("--reader",),
@@ -29,14 +44,7 @@ OWN = (
         "what the probe asks for, such as a word; of the others the model",
         metavar="[WORD]",
     ),
-    Flag(
-        "model",
-        ("--model", "-m"),
-        "run (name, folder, @latest, RUN:step-2000) or directory",
-        "Model",
-        metavar="RUN",
-        default=LATEST,
-    ),
+    MODEL,
     Flag(
         "data",
         ("--data", "-d"),
@@ -49,13 +57,7 @@ OWN = (
     Flag(
         "seed", ("--seed",), "everything random follows from it", "Probe", metavar="N", default="42"
     ),
-    Flag(
-        "out",
-        ("--out", "-o"),
-        "folder for the pictures and their numbers; below the run when not given",
-        "Output",
-        metavar="DIR",
-    ),
+    OUT,
 )
 
 

@@ -5,10 +5,9 @@ from dataclasses import replace
 
 from sslcli import registry
 from sslcli.cli.commands.evaluate import hardware_flags
-from sslcli.cli.commands.probe import READER
+from sslcli.cli.commands.probe import MODEL, OUT, READER
 from sslcli.cli.naming import shift_flags
 from sslcli.cli.options import Command, Flag, flags_for, peek
-from sslcli.runs.references import LATEST
 from sslcli.workflows.translate_shift.settings import ShiftSettings
 
 OWN = (
@@ -40,14 +39,7 @@ OWN = (
     Flag(
         "load", ("--load",), "use the shift of a file, and estimate none", "Shift", metavar="FILE"
     ),
-    Flag(
-        "model",
-        ("--model", "-m"),
-        "run (name, folder, @latest, RUN:step-2000) or directory",
-        "Model",
-        metavar="RUN",
-        default=LATEST,
-    ),
+    MODEL,
     Flag(
         "data",
         ("--data", "-d"),
@@ -60,13 +52,7 @@ OWN = (
     Flag(
         "seed", ("--seed",), "everything random follows from it", "Shift", metavar="N", default="42"
     ),
-    Flag(
-        "out",
-        ("--out", "-o"),
-        "folder for the pictures and their numbers; below the run when not given",
-        "Output",
-        metavar="DIR",
-    ),
+    OUT,
 )
 
 
