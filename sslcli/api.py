@@ -12,18 +12,11 @@ from sslcli.contracts.abilities import (
 )
 from sslcli.contracts.examples import Annotated, Encoded, Example, Prediction, Split
 from sslcli.contracts.family import Family, Key
-from sslcli.contracts.learnable import (
-    Context,
-    Follower,
-    Group,
-    Learnable,
-    Loss,
-    ModelBatch,
-    Ratio,
-    SampledRows,
-)
+from sslcli.contracts.learnable import Context, Learnable
 from sslcli.contracts.linear_shift import LinearShift
+from sslcli.contracts.loss import Loss, ModelBatch, Ratio, SampledRows
 from sslcli.contracts.objective import Objective, PredictsTokens, Readout, TokenTargets
+from sslcli.contracts.parameters import Follower, Group
 from sslcli.contracts.probe import FrozenModel, HiddenBatch, Probe, ProbeData, mean_row
 from sslcli.contracts.reader import Computed, GivesRecords, HasLanguages, Reader
 from sslcli.contracts.scorer import Scorer
@@ -45,10 +38,12 @@ from sslcli.data.corpus import Corpus
 from sslcli.data.documents import Document, Modality, Where
 from sslcli.data.files import open_bytes, read_lines
 from sslcli.data.records.continuing import Parsed, Unreadable
+from sslcli.data.records.json_records import parse_json, read_json
 from sslcli.data.records.label_columns import in_usual_case
 from sslcli.data.records.label_forms import means_no_label
 from sslcli.data.records.read_context import Names, current_reading, remark
-from sslcli.data.records.records import Record, parse_json, read_json, read_records, read_table
+from sslcli.data.records.record import Record
+from sslcli.data.records.records import read_records, read_table
 from sslcli.data.records.translations import Pair, distinct_pairs, languages_in, read_pairs
 from sslcli.data.rng import Rng, SampleRng
 from sslcli.data.special_tokens import SpecialToken

@@ -25,11 +25,11 @@ from sslcli.called import CalledLine, line_of_call
 from sslcli.cli import judging
 from sslcli.cli.judging import hardware_of, settings_flags
 from sslcli.cli.options import layers_of
-from sslcli.config import naming_sources
 from sslcli.deferred import Deferred
 from sslcli.engine.events import Event
 from sslcli.errors import Interrupted, Preempted, UsageError
 from sslcli.reports import Report
+from sslcli.resolving import naming_sources
 from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import RUN_FILE, read_metrics
 from sslcli.runs.command_line import called_as

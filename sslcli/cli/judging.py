@@ -15,7 +15,6 @@ from sslcli import registry
 from sslcli.asides import output_file
 from sslcli.cli.mistyped import refuse_data_as_task, refuse_word_as_probe
 from sslcli.cli.options import Command, Flag, Given, layers_of, spellings
-from sslcli.config import Resolved, naming_sources, resolve
 from sslcli.datasets.locate import refuse_absent, refuse_absent_labelled
 from sslcli.engine.processes.rank import is_restart
 from sslcli.engine.settings import HardwareSettings
@@ -30,6 +29,7 @@ from sslcli.models.line_checks import (
     refuse_unknown_task,
 )
 from sslcli.reports import printable
+from sslcli.resolving import Resolved, naming_sources, resolve
 from sslcli.runs.catalogue import runs_folder
 from sslcli.runs.references import LATEST, find_run
 from sslcli.settings import (

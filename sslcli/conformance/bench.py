@@ -13,7 +13,8 @@ from sslcli.config import Config
 from sslcli.conformance.records import tiny_records
 from sslcli.conformance.tiny import tiny_context, tiny_corpus
 from sslcli.contracts.examples import Encoded, Example, Prediction
-from sslcli.contracts.learnable import Context, Learnable, Loss, ModelBatch
+from sslcli.contracts.learnable import Context, Learnable
+from sslcli.contracts.loss import Loss, ModelBatch
 from sslcli.contracts.objective import Objective
 from sslcli.contracts.probe import Probe
 from sslcli.contracts.scorer import Scorer

@@ -18,7 +18,7 @@ from torch import Tensor
 from sslcli.config import Config, flags_of, leaves
 from sslcli.conformance.bench import LearnableBench
 from sslcli.conformance.trees import copied, equal, global_generators, tree_leaves
-from sslcli.contracts.learnable import Loss, ModelBatch
+from sslcli.contracts.loss import Loss, ModelBatch
 from sslcli.data.rng import Rng
 from sslcli.engine.learner import Learner
 from sslcli.engine.optimizer import Optimizer

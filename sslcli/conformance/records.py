@@ -9,7 +9,7 @@ from typing import Any
 
 from sslcli.conformance.tiny import PLACES, SUBJECTS, VERBS
 from sslcli.data.documents import Where
-from sslcli.data.records.records import Record
+from sslcli.data.records.record import Record
 from sslcli.errors import CheckError
 
 RECORDS = 32

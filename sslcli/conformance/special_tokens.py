@@ -13,7 +13,6 @@ from sslcli.data.special_tokens import (
     SPECIAL_TOKENS,
     SpecialToken,
     missing,
-    special_tokens_of,
     worded,
 )
 from sslcli.errors import CheckError
@@ -55,7 +54,7 @@ def _tried(bench: LearnableBench, use: Callable[[SpecialToken], None]) -> None:
 
 def _undeclared(bench: LearnableBench) -> Iterator[SpecialToken]:
     if bench.context.tokenizer is not None:
-        there = special_tokens_of(bench.context.tokenizer)
+        there = bench.context.tokenizer.special_tokens
         # its pieces need it
         yield from (name for name in missing(there, bench.cls.special_tokens) if name != "unk")
 

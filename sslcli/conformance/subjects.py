@@ -15,7 +15,8 @@ from sslcli.config import Config
 from sslcli.conformance.records import TAGS, tiny_sentences
 from sslcli.conformance.tiny import PLACES, SUBJECTS, VERBS, tiny_context
 from sslcli.contracts.examples import Annotated
-from sslcli.contracts.learnable import Context, Learnable, Loss, ModelBatch
+from sslcli.contracts.learnable import Context, Learnable
+from sslcli.contracts.loss import Loss, ModelBatch
 from sslcli.contracts.probe import FrozenModel
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.initialize import initialize
@@ -23,7 +24,7 @@ from sslcli.core.settings import Architecture
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Batch
 from sslcli.data.documents import Document, Where
-from sslcli.data.records.records import Record
+from sslcli.data.records.record import Record
 from sslcli.data.rng import Rng
 from sslcli.errors import UsageError
 

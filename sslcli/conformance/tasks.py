@@ -16,7 +16,7 @@ from sslcli.contracts.task import Task
 from sslcli.core.settings import ARCHITECTURES
 from sslcli.data.batches import Sample
 from sslcli.data.documents import Where
-from sslcli.data.records.records import Record
+from sslcli.data.records.record import Record
 from sslcli.errors import CheckError, DataError
 from sslcli.settings import FinetuneSettings
 

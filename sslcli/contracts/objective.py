@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Protocol, final, runtime_checkable
 
 import numpy as np
 
-from sslcli.contracts.learnable import Learnable, Loss, V
+from sslcli.contracts.learnable import Learnable, V
+from sslcli.contracts.loss import Loss
 from sslcli.contracts.options import O
 from sslcli.core.inputs import Hidden
 from sslcli.core.transformer import Transformer

@@ -23,7 +23,7 @@ from sslcli.core.inputs import Edit, Hidden, Inputs
 from sslcli.core.settings import Architecture
 from sslcli.core.transformer import Transformer
 from sslcli.data.documents import Document
-from sslcli.data.records.records import Record
+from sslcli.data.records.record import Record
 from sslcli.data.rng import Rng
 from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.tokenizer import Tokenizer

@@ -8,7 +8,7 @@ from sslcli.config import Config
 from sslcli.contracts.examples import Split
 from sslcli.contracts.options import O
 from sslcli.data.documents import Document, Modality
-from sslcli.data.records.records import Record
+from sslcli.data.records.record import Record
 
 
 class Reader(ABC, Generic[O]):

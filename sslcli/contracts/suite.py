@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic
 from sslcli.config import Config
 from sslcli.contracts.examples import Prediction
 from sslcli.contracts.options import O
-from sslcli.data.records.records import Record
+from sslcli.data.records.record import Record
 from sslcli.reports import Report, Score
 
 

@@ -12,12 +12,14 @@ from typing_extensions import TypeVar
 
 from sslcli.config import Config, Count, setting
 from sslcli.contracts.examples import Annotated, Encoded, Example, Prediction
-from sslcli.contracts.learnable import Learnable, Loss, V
+from sslcli.contracts.learnable import Learnable, V
+from sslcli.contracts.loss import Loss
 from sslcli.contracts.scorer import Scorer
 from sslcli.core.inputs import Hidden
 from sslcli.core.transformer import Transformer
 from sslcli.data.records.continuing import Parsed
-from sslcli.data.records.records import Record, read_records
+from sslcli.data.records.record import Record
+from sslcli.data.records.records import read_records
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import UsageError
 

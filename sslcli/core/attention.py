@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from sslcli.core.cache import Cache
-from sslcli.core.length_buckets import LengthBucket
-from sslcli.core.packing import Packing
+from sslcli.core.packing import LengthBucket, Packing
 from sslcli.core.positions import Rotary
 from sslcli.core.settings import TransformerSettings
 from sslcli.deferred import Deferred

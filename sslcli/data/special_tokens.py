@@ -3,8 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
-from sslcli.data.text.tokenizer import Tokenizer
-
 SpecialToken = Literal["mask", "cls", "sep", "pad", "unk", "bos", "eos"]
 # What each is called in a sentence.
 SPECIAL_TOKENS: Mapping[SpecialToken, str] = {
@@ -16,20 +14,6 @@ SPECIAL_TOKENS: Mapping[SpecialToken, str] = {
     "bos": "beginning-of-text token",
     "eos": "end-of-text token",
 }
-
-
-def special_tokens_of(tokenizer: Tokenizer) -> dict[SpecialToken, int]:
-    """The ids of those that it has."""
-    ids: dict[SpecialToken, int | None] = {
-        "mask": tokenizer.mask,
-        "cls": tokenizer.classify,
-        "sep": tokenizer.separate,
-        "pad": tokenizer.pad,
-        "unk": tokenizer.unknown,
-        "bos": tokenizer.begin,
-        "eos": tokenizer.end,
-    }
-    return {name: token for name, token in ids.items() if token is not None}
 
 
 def worded(names: Collection[SpecialToken]) -> str:

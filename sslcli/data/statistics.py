@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sslcli.data.rng import name_key
-from sslcli.data.shards import Texts
+from sslcli.data.shard_writing import Texts
 from sslcli.data.text.normalization import characters_in
 
 MOST_HASHES = 1 << 20

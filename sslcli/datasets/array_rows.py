@@ -13,7 +13,8 @@ import numpy as np
 from sslcli import registry
 from sslcli.data.documents import Document, Modality
 from sslcli.data.settings import DataSettings
-from sslcli.data.shards import ShardWriter, read_manifest
+from sslcli.data.shard_writing import ShardWriter
+from sslcli.data.shards import read_manifest
 from sslcli.datasets.cache import Say
 from sslcli.datasets.locate import files_at, is_read_once, is_shards, reader_for, split_language
 from sslcli.datasets.sources import Source, documents, plain_text_reader

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from sslcli.contracts.examples import Split
 from sslcli.contracts.reader import Computed, GivesRecords, Reader
 from sslcli.data.documents import Document, Where
-from sslcli.data.records.records import Record
+from sslcli.data.records.record import Record
 from sslcli.data.rng import name_key
 from sslcli.datasets.cache import cache_folder, refuse_damaged
 from sslcli.errors import ModelError, RunError

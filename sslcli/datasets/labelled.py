@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sslcli import registry
-from sslcli.config import Config, checked
+from sslcli.config import Config
 from sslcli.contracts.examples import Example, Split
 from sslcli.contracts.reader import GivesRecords, HasLanguages, Reader
 from sslcli.contracts.suite import Suite
@@ -25,7 +25,7 @@ from sslcli.data.records.read_context import (
     reading_with,
     separator_of,
 )
-from sslcli.data.records.records import Record
+from sslcli.data.records.record import Record
 from sslcli.data.rng import mix, name_key, unit
 from sslcli.data.settings import DataSettings
 from sslcli.datasets.computed import records_of
@@ -40,6 +40,7 @@ from sslcli.datasets.locate import split_language
 from sslcli.datasets.sifter import Sifter
 from sslcli.datasets.sources import Source, reader_of
 from sslcli.errors import DataError, UsageError
+from sslcli.resolving import checked
 from sslcli.settings import LabelledSettings
 
 SPLIT_SEED = 0  # not the run's: two seeds are compared on the same held-out examples

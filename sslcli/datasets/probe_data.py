@@ -13,7 +13,7 @@ from sslcli.contracts.examples import Annotated
 from sslcli.contracts.reader import GivesRecords
 from sslcli.contracts.task import Annotates
 from sslcli.data.documents import Document
-from sslcli.data.records.records import Record
+from sslcli.data.records.record import Record
 from sslcli.data.settings import DataSettings
 from sslcli.datasets.computed import records_of
 from sslcli.datasets.labelled import labelled_data, task_class, task_options

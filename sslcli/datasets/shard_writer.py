@@ -10,7 +10,7 @@ from itertools import chain
 import numpy as np
 
 from sslcli.data.documents import Document
-from sslcli.data.shards import ShardWriter, Texts
+from sslcli.data.shard_writing import ShardWriter, Texts
 from sslcli.data.statistics import Statistics
 from sslcli.data.text.sentences import guess_language, split_sentences
 from sslcli.data.text.tokenizer import Tokenizer

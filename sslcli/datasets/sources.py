@@ -17,7 +17,6 @@ import numpy as np
 
 from sslcli import registry
 from sslcli.asides import spool
-from sslcli.config import checked
 from sslcli.contracts.reader import Computed, HasLanguages, Reader
 from sslcli.data.documents import Document
 from sslcli.data.files import open_bytes, read_lines
@@ -26,6 +25,7 @@ from sslcli.datasets.computed import documents_of
 from sslcli.datasets.locate import files_at, is_read_once, reader_for, split_language
 from sslcli.errors import DataError, PluginError, RunError
 from sslcli.folders import hash_file
+from sslcli.resolving import checked
 
 _ENDS_BYTES = 1 << 16
 _LINES_LOOKED_AT = 20

@@ -14,11 +14,11 @@ import numpy as np
 
 from sslcli import registry
 from sslcli.asides import settled
-from sslcli.config import checked
 from sslcli.contracts.tokenizer import PieceTrainer
 from sslcli.core.settings import Architecture
 from sslcli.data.settings import DataSettings, TokenizerSettings
-from sslcli.data.shards import ShardWriter, map_shards
+from sslcli.data.shard_writing import ShardWriter
+from sslcli.data.shards import map_shards
 from sslcli.data.statistics import Statistics
 from sslcli.data.text.guard import as_remark
 from sslcli.data.text.normalization import characters_in
@@ -33,6 +33,7 @@ from sslcli.datasets.sources import Source, documents, expand, fingerprint, sour
 from sslcli.engine.stopping import Stopping
 from sslcli.errors import DataError, Interrupted, ModelError, Preempted, SslError, UsageError
 from sslcli.reports import Passage, Report, Score, Span, Table, mebibytes
+from sslcli.resolving import checked
 from sslcli.runs.interrupting import in_thread, stopping_at_once
 from sslcli.runs.references import LATEST, TRAINED, find_run
 

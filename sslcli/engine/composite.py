@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from sslcli.contracts.learnable import Context, Follower, Group, Learnable, Loss, ModelBatch
+from sslcli.contracts.learnable import Context, Learnable
+from sslcli.contracts.loss import Loss, ModelBatch
 from sslcli.contracts.objective import Objective, Readout
+from sslcli.contracts.parameters import Follower, Group
 from sslcli.core.transformer import Transformer
 from sslcli.data.arrangements import Rows
 from sslcli.data.batches import Batch, Sample

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from sslcli.contracts.learnable import Follower
+from sslcli.contracts.parameters import Follower
 from sslcli.engine.checkpoints.tensor_files import local
 from sslcli.errors import PluginError
 

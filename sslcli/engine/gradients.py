@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from sslcli.contracts.learnable import Loss, ModelBatch
+from sslcli.contracts.loss import Loss, ModelBatch
 from sslcli.core.inputs import to_device
 from sslcli.data.rng import mix
 from sslcli.engine.loader import StepBatch

@@ -7,7 +7,9 @@ from typing import Any, Generic, Self, TypeVar
 import torch
 from torch import Tensor, nn
 
-from sslcli.contracts.learnable import Group, Learnable, Loss, ModelBatch
+from sslcli.contracts.learnable import Learnable
+from sslcli.contracts.loss import Loss, ModelBatch
+from sslcli.contracts.parameters import Group
 from sslcli.core.transformer import Transformer
 from sslcli.data.rng import Rng
 from sslcli.engine.checkpoints.tensor_files import TENSOR_MODULE, local

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sslcli.contracts.learnable import Learnable, ModelBatch
+from sslcli.contracts.learnable import Learnable
+from sslcli.contracts.loss import ModelBatch
 from sslcli.core.inputs import in_pinned_memory
 from sslcli.data.batches import Sample, collate
 from sslcli.data.mixing import Mixture

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from sslcli.contracts.learnable import ModelBatch
+from sslcli.contracts.loss import ModelBatch
 from sslcli.engine.loader import Loader
 from sslcli.errors import RunError
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sslcli.contracts.learnable import Loss
+from sslcli.contracts.loss import Loss
 from sslcli.engine.processes.process_group import ProcessGroup
 
 

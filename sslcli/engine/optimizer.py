@@ -8,7 +8,7 @@ from inspect import unwrap
 import torch
 from torch import Size, Tensor
 
-from sslcli.contracts.learnable import Group
+from sslcli.contracts.parameters import Group
 from sslcli.engine.checkpoints.tensor_files import like, local
 from sslcli.engine.muon import StackedMuon
 from sslcli.engine.processes.process_group import ALONE, ProcessGroup

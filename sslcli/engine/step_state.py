@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from sslcli.contracts.learnable import SampledRows
+from sslcli.contracts.loss import SampledRows
 from sslcli.engine.processes.process_group import ProcessGroup
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from sslcli.contracts.examples import Example, Prediction
-from sslcli.contracts.learnable import Loss, Ratio
+from sslcli.contracts.loss import Loss, Ratio
 from sslcli.data.records.labels import Gold, Kind, checked_label, converted, counted
 from sslcli.errors import UsageError
 from sslcli.reports import Report, Score

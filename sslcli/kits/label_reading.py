@@ -23,7 +23,7 @@ from sslcli.data.records.label_forms import (
     plain_label,
 )
 from sslcli.data.records.read_context import Names, joined_names, names_of
-from sslcli.data.records.records import Record
+from sslcli.data.records.record import Record
 from sslcli.errors import DataError
 from sslcli.kits.answer_kinds import ANSWER_KINDS, chosen_kind
 from sslcli.plainfiles import suffix_of

@@ -20,7 +20,8 @@ from typing_extensions import TypeVar
 from sslcli.config import setting
 from sslcli.contracts.abilities import Prompt
 from sslcli.contracts.examples import Encoded, Example, Prediction
-from sslcli.contracts.learnable import Context, Loss, ModelBatch
+from sslcli.contracts.learnable import Context
+from sslcli.contracts.loss import Loss, ModelBatch
 from sslcli.contracts.scorer import Scorer
 from sslcli.contracts.task import ReadoutTask
 from sslcli.core.heads import PooledClassifier

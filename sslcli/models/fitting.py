@@ -13,7 +13,7 @@ from sslcli import registry
 from sslcli.contracts.learnable import Learnable
 from sslcli.contracts.probe import Probe
 from sslcli.core.settings import Architecture
-from sslcli.data.special_tokens import SpecialToken, missing, special_tokens_of, worded
+from sslcli.data.special_tokens import SpecialToken, missing, worded
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import UsageError
 
@@ -46,7 +46,7 @@ def refuse_missing_tokens(
     declares.
     """
     if tokenizer is not None:
-        refuse_tokens_not_among(classes, special_tokens_of(tokenizer), "the tokenizer", hint)
+        refuse_tokens_not_among(classes, tokenizer.special_tokens, "the tokenizer", hint)
 
 
 def refuse_tokens_not_among(

@@ -13,7 +13,6 @@ import torch
 from pydantic import ValidationError
 
 from sslcli import registry
-from sslcli.config import problems_of
 from sslcli.contracts.family import Family, Key
 from sslcli.core.settings import TransformerSettings
 from sslcli.data.text.tokenizer import FILE as TOKENIZER_FILE
@@ -31,6 +30,7 @@ from sslcli.models.hf_tensors import (
     write_tensors,
 )
 from sslcli.models.weights import Pretrained, State, expected_shapes, part_of
+from sslcli.resolving import problems_of
 from sslcli.settings import FinetuneSettings
 
 MATRIX = "head.weight"

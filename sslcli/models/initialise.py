@@ -4,7 +4,7 @@ and who learns how fast.
 
 from collections.abc import Callable, Sequence
 
-from sslcli.contracts.learnable import Group
+from sslcli.contracts.parameters import Group
 from sslcli.contracts.task import Task
 from sslcli.core.adapters import add_adapters
 from sslcli.core.initialize import shuffle

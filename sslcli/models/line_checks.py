@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sslcli import registry
-from sslcli.config import checked
 from sslcli.core.presets import preset as preset_settings
 from sslcli.core.settings import ARCHITECTURES, Architecture, common_architecture
 from sslcli.datasets.locate import refuse_absent
 from sslcli.engine.joining import Joinable, refuse_unjoinable
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import ConfigError, UsageError, did_you_mean
+from sslcli.resolving import checked
 from sslcli.runs.references import LATEST, run_of
 from sslcli.settings import PretrainSettings
 

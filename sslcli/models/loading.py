@@ -9,7 +9,6 @@ import torch
 from pydantic import ValidationError
 
 from sslcli import registry
-from sslcli.config import problems_of, resolve
 from sslcli.contracts.learnable import Context
 from sslcli.core.adapters import merged_state
 from sslcli.core.settings import Architecture, TransformerSettings
@@ -27,6 +26,7 @@ from sslcli.models.objectives import objective_classes, objective_options
 from sslcli.models.places import WeightsRef, locate_weights
 from sslcli.models.weights import Pretrained, State, Trained, expected_shapes, shapes_of
 from sslcli.progress import working
+from sslcli.resolving import problems_of, resolve
 from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import RUN_FILE, Run, all_runs, runs_folder
 from sslcli.runs.references import FOUNDATION, TRAINED, decided, first_usable, head_readers

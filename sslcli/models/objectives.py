@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sslcli import registry
-from sslcli.config import Config, checked
+from sslcli.config import Config
 from sslcli.contracts.objective import Objective
 from sslcli.core.settings import ARCHITECTURES, Architecture, common_architecture
 from sslcli.data.settings import DataSettings
@@ -14,6 +14,7 @@ from sslcli.datasets.sources import Source, reader_of
 from sslcli.engine.joining import refuse_no_common_transformer
 from sslcli.errors import ConfigError, PluginError
 from sslcli.models.line_checks import objective_names
+from sslcli.resolving import checked
 
 
 def objective_classes(expression: str) -> dict[str, type[Objective]]:

@@ -8,9 +8,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from sslcli.cli.options import flags_for, layers_of, plugin_flags, spellings
-from sslcli.config import Config, Count, Seconds, resolve, setting, write_yaml
+from sslcli.config import Config, Count, Seconds, setting, write_yaml
 from sslcli.errors import ConfigError, SslError
 from sslcli.layers import dotted_layer
+from sslcli.resolving import resolve
 from sslcli.runfiles import DEEPEST, parse_assignments, read_layer
 from sslcli.settings import PretrainSettings
 

@@ -16,9 +16,9 @@ import pytest
 from inputs_trying import Trial, by_hand
 from tallies import Tally
 
-from sslcli.config import resolve
 from sslcli.errors import RunError
 from sslcli.layers import dotted_layer
+from sslcli.resolving import resolve
 from sslcli.settings import PretrainSettings
 from sslcli.workflows.pretrain.pretrain import pretrain
 

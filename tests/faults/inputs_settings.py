@@ -21,10 +21,11 @@ from pydantic.fields import FieldInfo
 from tallies import Tally
 
 from sslcli import registry
-from sslcli.config import leaves, resolve, write_yaml
+from sslcli.config import leaves, write_yaml
 from sslcli.core.settings import TransformerSettings
 from sslcli.layers import Layer, dotted_layer, nested
 from sslcli.models.objectives import objective_classes, objective_options
+from sslcli.resolving import resolve
 from sslcli.runfiles import parse_assignments, read_layer
 from sslcli.settings import PretrainSettings
 

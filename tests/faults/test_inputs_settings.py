@@ -7,8 +7,8 @@ from inputs_settings import files, sweep
 from inputs_trying import PeakMemory
 
 from sslcli.cli.app import run
-from sslcli.config import resolve
 from sslcli.errors import ConfigError
+from sslcli.resolving import resolve
 from sslcli.runfiles import parse_assignments, read_layer
 from sslcli.settings import PretrainSettings
 

@@ -18,7 +18,7 @@ from sslcli.cli.app import run
 from sslcli.contracts.examples import Example
 from sslcli.data.arrangements import enclose, join_pair
 from sslcli.data.corpus import Corpus
-from sslcli.data.records.records import Where
+from sslcli.data.documents import Where
 from sslcli.data.text import tokenizer as tokenizer_module
 from sslcli.data.text.roles import usual_template
 from sslcli.data.text.tokenizer import Tokenizer

@@ -20,7 +20,7 @@ from finetuning_peers import PEERS, Padding
 from sslcli.contracts.learnable import Context
 from sslcli.core.presets import preset
 from sslcli.data.documents import Where
-from sslcli.data.records.records import Record
+from sslcli.data.records.record import Record
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.labelled import task_class, task_options
 from sslcli.engine.learner import Learner

@@ -19,7 +19,8 @@ from sslcli import registry
 from sslcli.contracts.learnable import Context
 from sslcli.core.settings import TransformerSettings
 from sslcli.data.arrangements import enclose, join_pair
-from sslcli.data.records.records import Record, Where
+from sslcli.data.documents import Where
+from sslcli.data.records.record import Record
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.models.loading import load_pretrained
 from sslcli.workflows.generate.generate import generate

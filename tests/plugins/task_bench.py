@@ -14,7 +14,8 @@ from sslcli.core.initialize import initialize
 from sslcli.core.settings import TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import collate
-from sslcli.data.records.records import Record, Where
+from sslcli.data.documents import Where
+from sslcli.data.records.record import Record
 from sslcli.data.rng import Rng
 
 SMALL = TransformerSettings(

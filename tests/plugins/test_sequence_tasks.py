@@ -18,10 +18,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from transformers import PreTrainedTokenizerFast
 
 from sslcli.api import DataError, Example, Inputs, Packing, Prediction, UsageError, Where
-from sslcli.config import resolve, write_yaml
+from sslcli.config import write_yaml
 from sslcli.datasets.labelled import balance_of
 from sslcli.errors import ConfigError
 from sslcli.layers import Layer
+from sslcli.resolving import resolve
 from sslcli.testing import tiny_tokenizer
 
 TOKENIZER = tiny_tokenizer()

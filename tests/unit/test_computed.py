@@ -13,7 +13,7 @@ from sslplugins.readers.world.known import KNOWN
 from sslplugins.readers.world.labelled import KINDS
 
 from sslcli.data.documents import Document, Where
-from sslcli.data.records.records import Record
+from sslcli.data.records.record import Record
 from sslcli.datasets import computed
 from sslcli.datasets.computed import documents_of, records_of
 from sslcli.errors import DataError

@@ -12,8 +12,7 @@ from core_samples import seeded
 from torch.nn.functional import scaled_dot_product_attention
 
 from sslcli.core.attention import attend, attend_cached
-from sslcli.core.length_buckets import GROUP_COST_SCORES, MOST_GROUPS, split_lengths
-from sslcli.core.packing import Packing
+from sslcli.core.packing import GROUP_COST_SCORES, MOST_GROUPS, Packing, split_lengths
 
 MIXED = (7, 1, 30, 12, 30, 3, 19, 90, 90, 88, 2)
 

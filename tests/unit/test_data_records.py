@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from sslcli.data.files import zstd
-from sslcli.data.records.records import read_json, read_records, read_table
+from sslcli.data.records.json_records import read_json
+from sslcli.data.records.records import read_records, read_table
 from sslcli.errors import DataError
 
 ROWS = [

@@ -8,9 +8,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from sslcli.data import shards as shards_module
+from sslcli.data import shard_writing
 from sslcli.data.corpus import Corpus
-from sslcli.data.shards import ShardWriter, Texts, map_shards, map_tensor, read_manifest
+from sslcli.data.shard_writing import ShardWriter, Texts
+from sslcli.data.shards import map_shards, map_tensor, read_manifest
 from sslcli.errors import DataError
 
 
@@ -34,13 +35,13 @@ def one_document(sentences, language):
 
 
 def written(folder, content, shard_numbers=50):
-    original, shards_module.SHARD_NUMBERS = shards_module.SHARD_NUMBERS, shard_numbers
+    original, shard_writing.SHARD_NUMBERS = shard_writing.SHARD_NUMBERS, shard_numbers
     try:
         with ShardWriter(folder, {"made": "here"}) as writer:
             for number, sentences in enumerate(content):
                 writer.add_texts(one_document(sentences, "zh" if number % 3 == 0 else "en"))
     finally:
-        shards_module.SHARD_NUMBERS = original
+        shard_writing.SHARD_NUMBERS = original
     return folder
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from sslcli.data import files as files_module
-from sslcli.data import shards as shards_module
+from sslcli.data import shard_writing
 from sslcli.data import statistics as statistics_module
 from sslcli.data.corpus import Corpus
 from sslcli.data.settings import DataSettings, TokenizerSettings
@@ -304,7 +304,7 @@ def test_a_large_document_is_encoded_in_portions(tmp_path, monkeypatch):
 def test_memory_does_not_grow_with_the_corpus(tmp_path, monkeypatch):
     monkeypatch.setattr(shard_writer, "PORTION_CHARACTERS", 10_000)
     monkeypatch.setattr(files_module, "_BLOCK_BYTES", 10_000)
-    monkeypatch.setattr(shards_module, "SHARD_NUMBERS", 10_000)
+    monkeypatch.setattr(shard_writing, "SHARD_NUMBERS", 10_000)
     (tmp_path / "small.txt").write_text("The cat sees the dog in the garden.\n" * 500)
     taken = TokenizerSettings(
         source=str(

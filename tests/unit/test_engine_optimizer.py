@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from sslcli.contracts.learnable import Group
+from sslcli.contracts.parameters import Group
 from sslcli.engine import muon
 from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.settings import OptimizerSettings

@@ -9,7 +9,7 @@ from small_runs import HARDWARE, course, ignore, reviews, settings, write
 from stops import StopAtPoll
 
 from sslcli.data.documents import Where
-from sslcli.data.records.records import Record
+from sslcli.data.records.record import Record
 from sslcli.datasets.labelled import held_out, labelled_data, task_class
 from sslcli.errors import CheckError, DataError, UsageError
 from sslcli.reports import Report, Score

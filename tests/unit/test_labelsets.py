@@ -10,11 +10,12 @@ from types import SimpleNamespace
 import pytest
 
 from sslcli.contracts.examples import Example, Prediction
+from sslcli.data.documents import Where
 from sslcli.data.records.first_rows import IF_HEADER
 from sslcli.data.records.label_forms import LabelNames, form_of
 from sslcli.data.records.labels import Vector, gold_of
 from sslcli.data.records.read_context import joined_names, names_of
-from sslcli.data.records.records import Record, Where
+from sslcli.data.records.record import Record
 from sslcli.datasets.label_sets import with_labels
 from sslcli.datasets.labelled import examples_of, labelled_data, task_class
 from sslcli.datasets.sifter import Sifter

@@ -13,7 +13,7 @@ from sslcli import registry
 from sslcli.core.arithmetic import parameters
 from sslcli.core.settings import TransformerSettings
 from sslcli.core.transformer import Transformer
-from sslcli.data import shards
+from sslcli.data import shard_writing as shards
 from sslcli.data.corpus import Corpus
 from sslcli.data.documents import Document, Where
 from sslcli.data.settings import DataSettings, TokenizerSettings

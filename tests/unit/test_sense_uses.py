@@ -5,7 +5,7 @@ seed.
 from collections import Counter
 
 from sslcli.data.documents import Where
-from sslcli.data.records.records import Record
+from sslcli.data.records.record import Record
 from sslcli.data.rng import Rng
 from sslcli.kits.word_vectors import sense_uses
 

@@ -12,7 +12,7 @@ from small_runs import ignore, settings
 from sslcli import registry
 from sslcli.conformance.tiny import tiny_tokenizer, tiny_tokenizer_without
 from sslcli.contracts.probe import Probe
-from sslcli.data.special_tokens import SPECIAL_TOKENS, special_tokens_of
+from sslcli.data.special_tokens import SPECIAL_TOKENS
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import UsageError
 from sslcli.models.fitting import refuse_missing_tokens
@@ -52,8 +52,8 @@ def test_the_plugins_that_need_one_declare_it():
 def test_what_a_tokenizer_has_is_found_by_name(token):
     """The tiny tokenizer's pieces in their order, but for the one that is taken away."""
     pieces = dict(zip(("pad", "unk", "cls", "sep", "mask"), range(5), strict=True))
-    assert special_tokens_of(tiny_tokenizer()) == pieces
-    assert special_tokens_of(tiny_tokenizer_without(token)) == {
+    assert tiny_tokenizer().special_tokens == pieces
+    assert tiny_tokenizer_without(token).special_tokens == {
         name: place for name, place in pieces.items() if name != token
     }
     with pytest.raises(UsageError, match="the tokenizer has none"):
@@ -87,7 +87,7 @@ def test_a_tokenizer_that_is_given_is_judged_before_data_is_read(
     name, token, text_corpus, tmp_path, module_cache, monkeypatch
 ):
     tiny_tokenizer_without(token).save(tmp_path / "tokenizer")
-    taken = special_tokens_of(Tokenizer.load(tmp_path / "tokenizer"))
+    taken = Tokenizer.load(tmp_path / "tokenizer").special_tokens
     if token in taken:  # a piece that is called [SEP] is one where a tokenizer stands alone
         monkeypatch.setattr(
             preparing.Tokenizer, "load", lambda *args, **named: tiny_tokenizer_without(token)
@@ -134,7 +134,7 @@ def test_a_trainer_says_what_its_tokenizers_have(kind, encoder_tokens, text_corp
         cls.Options(**({"encoder_tokens": True} if encoder_tokens and kind == "bpe" else {}))
     )
     learnt = Tokenizer(trainer.train([text_corpus.read_text()], 400))
-    assert trainer.special_tokens() == frozenset(special_tokens_of(learnt))
+    assert trainer.special_tokens() == frozenset(learnt.special_tokens)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sslcli.contracts.learnable import ModelBatch
+from sslcli.contracts.loss import ModelBatch
 from sslcli.core.inputs import Inputs
 from sslcli.data.batches import Sample, collate
 from sslcli.data.sampler import Sampler

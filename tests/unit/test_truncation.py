@@ -11,7 +11,7 @@ from small_runs import HARDWARE, ignore, settings, write
 from sslcli.contracts.examples import Encoded
 from sslcli.data.batches import Sample
 from sslcli.data.documents import Where
-from sslcli.data.records.records import Record
+from sslcli.data.records.record import Record
 from sslcli.datasets.cut_texts import cut_of, cut_sentences
 from sslcli.runs.catalogue import read_metrics
 from sslcli.settings import AnswerSettings, LabelledSettings

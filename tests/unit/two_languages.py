@@ -18,7 +18,7 @@ from sslcli.core.heads import LanguageModelHead
 from sslcli.core.settings import TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.documents import Document, Where
-from sslcli.data.records.records import Record
+from sslcli.data.records.record import Record
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import UsageError
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
-from sslcli.config import checked
 from sslcli.contracts.examples import Example
 from sslcli.contracts.probe import Probe
 from sslcli.contracts.shift import Shift
 from sslcli.contracts.task import Task
 from sslcli.datasets.sifter import Sifter
 from sslcli.errors import CheckError, UsageError
+from sslcli.resolving import checked
 from sslcli.testing import Finding, check_objective, check_probe, check_shift, check_task
 from sslcli.workflows.plugins import checked_of
 

@@ -6,10 +6,10 @@ from sslcli.asides import output_folder
 from sslcli.cli.judging import answer_settings, minimums_of
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
-from sslcli.config import naming_sources
 from sslcli.datasets.cache import Say
 from sslcli.datasets.labelled import task_class
 from sslcli.models.loading import newest_finetuned
+from sslcli.resolving import naming_sources
 from sslcli.workflows.evaluate.evaluate import (
     TaskEvaluation,
     evaluate,

@@ -15,10 +15,10 @@ from sslcli.cli.judging import seed_count, settings_flags, starts_of
 from sslcli.cli.options import AUTO, Command, Given, layers_of
 from sslcli.cli.progress import watching
 from sslcli.cli.screen import Screen
-from sslcli.config import naming_sources
 from sslcli.engine.processes.rank import rank_and_size
 from sslcli.errors import UsageError
 from sslcli.layers import Layer, dotted_layer
+from sslcli.resolving import naming_sources
 from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import RUN_FILE, read_facts
 from sslcli.settings import FinetuneSettings

@@ -8,11 +8,11 @@ from sslcli.cli.judging import seed_of
 from sslcli.cli.naming import REQUEST, text_at
 from sslcli.cli.options import Command, Given, spellings
 from sslcli.cli.screen import Screen
-from sslcli.config import naming_sources
 from sslcli.contracts.abilities import Artifact
 from sslcli.core.settings import is_causal
 from sslcli.models.places import WeightsRef
 from sslcli.reports import Report, Table, printable
+from sslcli.resolving import naming_sources
 from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import RUN_FILE
 from sslcli.runs.references import ASKED, LATEST

@@ -11,7 +11,6 @@ from sslcli.cli.actions.evaluating import model_of
 from sslcli.cli.judging import answer_settings
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
-from sslcli.config import naming_sources
 from sslcli.contracts.examples import Example, Prediction
 from sslcli.datasets.cache import Say
 from sslcli.datasets.cut_texts import cut_in
@@ -20,6 +19,7 @@ from sslcli.errors import UsageError
 from sslcli.folders import written
 from sslcli.plainfiles import STANDARD_INPUT
 from sslcli.reports import Report
+from sslcli.resolving import naming_sources
 from sslcli.workflows.evaluate.evaluate import line_of
 from sslcli.workflows.predict.predict import Question
 from sslcli.workflows.predict.predictor import Answerer

@@ -5,8 +5,8 @@ from sslcli.cli.judging import settings_flags
 from sslcli.cli.options import Command, Given, layers_of
 from sslcli.cli.progress import watching
 from sslcli.cli.screen import Screen
-from sslcli.config import naming_sources
 from sslcli.engine.processes.rank import rank_and_size
+from sslcli.resolving import naming_sources
 from sslcli.settings import PretrainSettings
 from sslcli.workflows.pretrain.pretrain import dry_run_pretrain, pretrain, show_batch
 from sslcli.workflows.training.resolve import resolve_pretraining

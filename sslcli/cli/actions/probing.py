@@ -12,9 +12,9 @@ from sslcli.cli.actions.choosing import chosen_model
 from sslcli.cli.judging import hardware_of, seed_of
 from sslcli.cli.options import Command, Given, spellings
 from sslcli.cli.screen import Screen
-from sslcli.config import naming_sources
 from sslcli.datasets.cache import Say
 from sslcli.reporting.saved_reports import REPORT
+from sslcli.resolving import naming_sources
 from sslcli.runs.references import LATEST, LOOKED_INTO
 from sslcli.workflows.probe.aim import Aim
 from sslcli.workflows.probe.probe import Looked, probe

@@ -10,7 +10,7 @@ from sslcli.cli.commands.translate_shift import shift_settings_flags, usual_shif
 from sslcli.cli.judging import hardware_of, languages_of_load, seed_of
 from sslcli.cli.options import Command, Given, layers_of, spellings
 from sslcli.cli.screen import Screen
-from sslcli.config import naming_sources, resolve
+from sslcli.resolving import naming_sources, resolve
 from sslcli.runs.references import LATEST, LOOKED_INTO
 from sslcli.workflows.probe.aim import Aim
 from sslcli.workflows.translate_shift.settings import ShiftSettings

@@ -6,7 +6,6 @@ from pathlib import Path
 from sslcli.cli.commands.tokenize import SHARDS
 from sslcli.cli.options import Command, Given, layers_of
 from sslcli.cli.screen import Screen
-from sslcli.config import naming_sources, resolve
 from sslcli.datasets.tokenized import (
     show_pieces,
     tokenize,
@@ -15,6 +14,7 @@ from sslcli.datasets.tokenized import (
 )
 from sslcli.errors import UsageError
 from sslcli.reports import Report
+from sslcli.resolving import naming_sources, resolve
 from sslcli.settings import TokenizeSettings
 
 

@@ -10,9 +10,9 @@ from sslcli.cli.judging import seed_count, starts_of
 from sslcli.cli.options import AUTO, Given
 from sslcli.cli.progress import watching
 from sslcli.cli.screen import Screen
-from sslcli.config import naming_sources
 from sslcli.errors import UsageError
 from sslcli.layers import Layer
+from sslcli.resolving import naming_sources
 from sslcli.runfiles import read_layer
 from sslcli.runs.references import resumed_run
 from sslcli.workflows.finetune.check import check_data

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from sslcli.data.records.continuing import Unreadable
 from sslcli.data.records.labels import AskedKind, Gold, as_number, columns_of_truths, gold_of
 from sslcli.data.records.read_context import NOT_READ, current_reading, names_of, remark
-from sslcli.data.records.records import LABEL_COLUMNS, TABLES, Record
+from sslcli.data.records.record import LABEL_COLUMNS, TABLES, Record
 from sslcli.errors import DataError
 from sslcli.plainfiles import suffix_of
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, overload
 
-from sslcli.data.records.records import Record
+from sslcli.data.records.record import Record
 from sslcli.errors import UsageError, did_you_mean
 
 Kind = Literal["classes", "labels", "number"]

@@ -8,7 +8,8 @@ from itertools import chain
 
 from sslcli.data.documents import Where
 from sslcli.data.files import read_lines
-from sslcli.data.records.records import Record, read_records
+from sslcli.data.records.record import Record
+from sslcli.data.records.records import read_records
 from sslcli.errors import DataError, UsageError
 from sslcli.plainfiles import suffix_of
 

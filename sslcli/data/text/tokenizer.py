@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import tokenizers
 
+from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.blanks import with_open_mask
 from sslcli.data.text.guard import Guard, as_remark
 from sslcli.data.text.hf_tokenizer import ENDS, GENERATION, HfFiles, HfTokenizer
@@ -366,6 +367,20 @@ class Tokenizer:
         table_V = np.zeros(self.size, dtype=bool)
         table_V[list(self._library.get_vocab(with_added_tokens=True).values())] = True
         return table_V
+
+    @property
+    def special_tokens(self) -> dict[SpecialToken, int]:
+        """The ids of the special tokens that it has, by the names that plugins declare."""
+        ids: dict[SpecialToken, int | None] = {
+            "mask": self.mask,
+            "cls": self.classify,
+            "sep": self.separate,
+            "pad": self.pad,
+            "unk": self.unknown,
+            "bos": self.begin,
+            "eos": self.end,
+        }
+        return {name: token for name, token in ids.items() if token is not None}
 
     @cached_property
     def specials(self) -> np.ndarray:

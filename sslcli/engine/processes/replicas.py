@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
-from sslcli.contracts.learnable import Loss, ModelBatch
+from sslcli.contracts.loss import Loss, ModelBatch
 from sslcli.core.transformer import Block
 from sslcli.deferred import Deferred
 from sslcli.engine.learner import Learner

@@ -11,7 +11,7 @@ from sslcli.config import Config
 from sslcli.contracts.examples import Encoded, Example
 from sslcli.contracts.task import Describes, Task
 from sslcli.data.documents import Where
-from sslcli.data.records.records import Record
+from sslcli.data.records.record import Record
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.labelled import read_examples
 from sslcli.datasets.locate import is_read_once, split_language

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from sslcli.config import checked
 from sslcli.contracts.abilities import Artifact, Generates, Illustrates
 from sslcli.data.rng import Rng
 from sslcli.datasets.cache import Say, quiet
@@ -17,6 +16,7 @@ from sslcli.engine.trainer import Illustrate
 from sslcli.errors import UsageError
 from sslcli.models.finite import watched
 from sslcli.models.loading import learner_of, load_pretrained
+from sslcli.resolving import checked
 from sslcli.runs.references import names_with
 from sslcli.workflows.pretrain.prepare import Prepared
 

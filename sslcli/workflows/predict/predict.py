@@ -11,8 +11,9 @@ from sslcli.data.documents import Where
 from sslcli.data.files import read_lines
 from sslcli.data.records.continuing import Parsed, goes_on
 from sslcli.data.records.first_rows import IF_HEADER, is_first_row
+from sslcli.data.records.json_records import parse_json, record_of
 from sslcli.data.records.read_context import ReadInContext, Reading, reading_with
-from sslcli.data.records.records import Record, parse_json, record_of
+from sslcli.data.records.record import Record
 from sslcli.datasets.cache import Say
 from sslcli.datasets.cut_texts import Cut, cut_in, cut_sentences
 from sslcli.datasets.labelled import read_examples

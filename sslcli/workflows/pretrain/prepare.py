@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
-from sslcli.config import Config, problems_of
+from sslcli.config import Config
 from sslcli.contracts.learnable import Context
 from sslcli.contracts.objective import Objective
 from sslcli.core.arithmetic import parameters, training_bytes
@@ -56,6 +56,7 @@ from sslcli.models.loading import load_pretrained
 from sslcli.models.objectives import architecture_for, objective_classes, objective_options
 from sslcli.models.weights import NEW, Pretrained, from_seed
 from sslcli.reports import Report
+from sslcli.resolving import problems_of
 from sslcli.runs.references import FOUNDATION, decided
 from sslcli.settings import PretrainSettings
 from sslcli.workflows.training.resume import Resume

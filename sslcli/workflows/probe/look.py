@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from sslcli import registry
-from sslcli.config import Config, checked
+from sslcli.config import Config
 from sslcli.contracts.probe import Probe
 from sslcli.data.rng import Rng
 from sslcli.engine.precision import choose_hardware
@@ -13,6 +13,7 @@ from sslcli.engine.settings import HardwareSettings
 from sslcli.models.fitting import refuse_missing_tokens, refuse_other_architecture
 from sslcli.models.kept_answers import Answer
 from sslcli.reporting.report_files import file_name
+from sslcli.resolving import checked
 from sslcli.workflows.probe.aim import Aim
 from sslcli.workflows.probe.frozen_model import load_frozen_model
 

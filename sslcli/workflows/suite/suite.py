@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sslcli.asides import clear_away
-from sslcli.config import naming_sources, resolve, write_yaml
+from sslcli.config import write_yaml
 from sslcli.contracts.suite import Suite, SuitePart
 from sslcli.datasets.cut_texts import CUT
 from sslcli.datasets.labelled import examples_of, suite_of, suite_reference, task_class
@@ -38,6 +38,7 @@ from sslcli.models.loading import decided_source
 from sslcli.reporting.csv_files import write_csv
 from sslcli.reporting.saved_reports import REPORT, write_report
 from sslcli.reports import Report
+from sslcli.resolving import naming_sources, resolve
 from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import RUN_FILE, read_facts, runs_folder
 from sslcli.runs.command_line import command_line

@@ -12,11 +12,11 @@ from functools import reduce
 from operator import getitem
 from typing import Any, Generic, TypeVar
 
-from sslcli.config import Resolved, naming_sources, resolve
 from sslcli.deferred import Deferred
 from sslcli.errors import ConfigError
 from sslcli.layers import Layer, dotted_layer
 from sslcli.models.objectives import objective_classes, objective_options, recipe_for
+from sslcli.resolving import Resolved, naming_sources, resolve
 from sslcli.settings import FinetuneSettings, PretrainSettings
 from sslcli.workflows.training.resume import (
     NEW_RUN,

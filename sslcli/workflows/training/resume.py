@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from sslcli.config import resolve
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.data_files import what_changed
 from sslcli.datasets.tokenized import with_tokenizer_of_run
@@ -17,6 +16,7 @@ from sslcli.folders import read_sealed
 from sslcli.layers import dotted_layer
 from sslcli.models.objectives import objective_classes, objective_options
 from sslcli.models.places import locate_weights
+from sslcli.resolving import resolve
 from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import read_facts, settings_file
 from sslcli.settings import FinetuneSettings, PretrainSettings

@@ -12,7 +12,8 @@ import numpy as np
 
 from sslcli.asides import clear_away
 from sslcli.config import write_yaml
-from sslcli.contracts.learnable import Learnable, ModelBatch
+from sslcli.contracts.learnable import Learnable
+from sslcli.contracts.loss import ModelBatch
 from sslcli.core.arithmetic import parameters
 from sslcli.core.inputs import to_device
 from sslcli.datasets.cache import Say

@@ -22,13 +22,14 @@ from safetensors.torch import save
 from torch import Tensor
 
 from sslcli import plainfiles
-from sslcli.config import Config, problems_of, setting
+from sslcli.config import Config, setting
 from sslcli.contracts.linear_shift import LinearShift
 from sslcli.contracts.probe import FrozenModel
 from sslcli.core.transformer import Transformer
 from sslcli.data.records.translations import TextPair
 from sslcli.errors import DataError, UsageError
 from sslcli.folders import write_atomically
+from sslcli.resolving import problems_of
 from sslcli.workflows.translate_shift.estimate import Estimated
 from sslcli.workflows.translate_shift.settings import ShiftSettings
 

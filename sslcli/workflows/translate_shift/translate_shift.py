@@ -12,7 +12,6 @@ import numpy as np
 import torch
 
 from sslcli import registry
-from sslcli.config import checked
 from sslcli.contracts.linear_shift import LinearShift
 from sslcli.contracts.probe import FrozenModel
 from sslcli.contracts.shift import Shift
@@ -29,6 +28,7 @@ from sslcli.models.places import locate_weights
 from sslcli.models.question_key import question_key
 from sslcli.reporting.report_files import file_name
 from sslcli.reports import Report, Table
+from sslcli.resolving import checked
 from sslcli.workflows.probe.aim import Aim
 from sslcli.workflows.probe.frozen_model import load_frozen_model
 from sslcli.workflows.probe.probe import Looked, saved

@@ -1,0 +1,67 @@
+"""What a learnable takes and gives in one step: a micro-batch, its loss, metrics and state.
+
+Letters: N sampled rows, K at most of them, D width.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from sslcli.core.inputs import Inputs
+
+
+@dataclass(frozen=True)
+class ModelBatch:
+    """One micro-batch, ready for the network.
+
+    `counts` is the denominator of each loss term, known before forward. `progress`, filled in by
+    the training loop, is the share of the training that is done: the step over the number of all
+    steps, so neither ranks nor micro-batches nor a resume change it. Schedules read it. Outside
+    training it is 1: every evaluation is of the objective that training ends with.
+    """
+
+    inputs: Inputs
+    counts: Mapping[str, int]
+    progress: float = field(default=1.0, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A metric as a sum over a count, which adds up over micro-batches and ranks.
+
+    `exponential`: reported as exp of the ratio, as for perplexity.
+    """
+
+    sum: Tensor | float
+    count: Tensor | float
+    exponential: bool = False
+
+
+@dataclass(frozen=True)
+class SampledRows:
+    """Rows for `after_step`: the `at_most` rows of the global batch whose `order_N` is smallest.
+
+    `rows_ND` [N, D]; `order_N` [N], different numbers that `collate` samples for each sample and
+    position. The rows are a fair sample of the batch. Which rows are chosen depends neither on
+    micro-batches nor on the number of ranks; their values do only up to rounding.
+    """
+
+    rows_ND: Tensor
+    order_N: Tensor
+    at_most: int
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Loss sums, metrics and state of one micro-batch.
+
+    `sums` are never means: the trainer adds up sums[k] / (counts[k] of the whole global batch) over
+    the terms k. `state` is passed to `after_step` without gradients: tensors are summed over
+    micro-batches and ranks, SampledRows become a tensor [at most K, D]. The names in it must not
+    depend on the data, because all ranks reduce the same ones.
+    """
+
+    sums: Mapping[str, Tensor]
+    metrics: Mapping[str, Ratio] = field(default_factory=dict)
+    state: Mapping[str, Tensor | SampledRows] = field(default_factory=dict)
