@@ -59,6 +59,7 @@ from sslcli.errors import (
     RunError,
     SslError,
     UsageError,
+    choices,
 )
 from sslcli.kits.cloze import words_told
 from sslcli.kits.sequence_task import SequenceTask
@@ -112,7 +113,18 @@ from sslcli.models.hf_config import (
 )
 from sslcli.plainfiles import suffix_of
 from sslcli.reporting.passages import passages_of, spans_of
-from sslcli.reports import Curve, Matrix, Passage, Plot, Report, Scatter, Score, Span, Table
+from sslcli.reports import (
+    Curve,
+    Matrix,
+    Passage,
+    Plot,
+    Report,
+    Scatter,
+    Score,
+    Span,
+    Table,
+    amount,
+)
 
 __all__ = [
     "ARRANGEMENTS",
@@ -223,12 +235,14 @@ __all__ = [
     "UsageError",
     "Where",
     "WordOccurrence",
+    "amount",
     "answer_scores",
     "attention_maps",
     "balanced",
     "best_threshold",
     "binary_scores",
     "centred",
+    "choices",
     "class_name",
     "class_scores",
     "class_tables",

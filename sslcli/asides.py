@@ -23,7 +23,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from sslcli.errors import UsageError
+from sslcli.errors import RunError, UsageError
 
 UNFINISHED, REPLACED = ".unfinished-", ".replaced-"
 MARK_DIGITS = 16
@@ -224,7 +224,8 @@ def _moved_in_two_steps(path: Path, final: Path) -> None:
 def settled(path: Path, as_a_whole: bool = True) -> Path:
     """Resolve a path of the command line: a link is written through, and stays.
 
-    Raises UsageError for a link to nothing, or a path below a file; and, if it is to be replaced
+    Raises RunError where nothing can be written there, UsageError for a link to nothing, or a path
+    below a file; and, if it is to be replaced
     `as_a_whole`, for a mounted volume and for the current folder, which cannot be exchanged for
     another.
     """
@@ -239,6 +240,7 @@ def settled(path: Path, as_a_whole: bool = True) -> Path:
         raise UsageError(
             f"{path} cannot be made: {above} is a file, not a folder", "give another name"
         )
+    refuse_unwritable(above if as_a_whole else place)
     if not (as_a_whole and place.exists()):
         return place
     if is_mounted(place):
@@ -247,6 +249,25 @@ def settled(path: Path, as_a_whole: bool = True) -> Path:
     if holds_current_folder(place):
         raise UsageError(f"{path} is the current folder or one above it", "name a folder in it")
     return place
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Raise RunError where no file can be made in a folder, or where that folder is to be made.
+
+    A file without a name is tried: permissions alone do not tell of read-only disks.
+    """
+    there = next((each for each in (folder, *folder.absolute().parents) if each.is_dir()), None)
+    if there is None or (folder.exists() and not folder.is_dir()):
+        return  # which callers refuse in words of their own
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return  # room may be made until something is written
+        raise RunError(
+            f"cannot write in {there}: {error.strerror}", "choose a folder that can be written in"
+        ) from error
 
 
 def output_folder(path: Path) -> Path:

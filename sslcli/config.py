@@ -79,6 +79,7 @@ def setting(
     panel: str = "",
     part_of: type[BaseModel] | None = None,
     trains: bool = False,
+    reads: bool = False,
     **constraints: Any,
 ) -> Any:
     """A pydantic field; `flags` ("--lr", "-l") put it on the command line in `panel`, without them
@@ -86,9 +87,10 @@ def setting(
 
     `part_of`: the field is a mapping of some of that model's fields, which `resolve` checks one by
     one. `trains`: an option of a task that decides what is trained, so that a model that is trained
-    already cannot be asked for another.
+    already cannot be asked for another. `reads`: it names files, which are looked for before
+    anything is loaded.
     """
-    extra: dict[str, Any] = {"flags": list(flags), "panel": panel, "trains": trains}
+    extra: dict[str, Any] = {"flags": list(flags), "panel": panel, "trains": trains, "reads": reads}
     if part_of is not None:
         extra["part_of"] = part_of
     rest: dict[str, Any] = {"json_schema_extra": extra, **constraints}
@@ -98,6 +100,11 @@ def setting(
 def decides_training(field: FieldInfo) -> bool:
     """Tell whether a field is an option that a trained model fixes."""
     return bool(extra_of(field).get("trains"))
+
+
+def names_files(field: FieldInfo) -> bool:
+    """Tell whether a field is an option that names files to read."""
+    return bool(extra_of(field).get("reads"))
 
 
 def with_defaults(model: type[C], **defaults: Any) -> type[C]:

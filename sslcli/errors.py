@@ -22,6 +22,7 @@
 """
 
 import errno
+import re
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import ClassVar
@@ -29,6 +30,7 @@ from typing import ClassVar
 MOST_COMPARED = 5_000  # names that a mistyped one is compared with
 MOST_LETTERS = 64  # of one that is: the time for each grows with their square
 _OF_DISK = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.ESTALE)
+_PARTS = re.compile(r"[-_ ]")
 INDENT = "\n       "  # of every line but the first, below "error: "
 
 
@@ -202,6 +204,25 @@ def edits(left: str, right: str) -> int:
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """Return a hint with the nearest name, or the empty string if none is close."""
+    """Return a hint with the nearest name, or the empty string if none is close.
+
+    A name of several parts is also close where its first part is: "bertt" to "bert-base".
+    """
+    names = list(names)
     near = nearest(name, names)
+    if near is None:
+        first_of = {_PARTS.split(other)[0]: other for other in reversed(names[:MOST_COMPARED])}
+        near = first_of.get(nearest(name, first_of) or "")
     return f"did you mean '{near}'?" if near else ""
+
+
+def choices(name: str, names: Iterable[str], there: str = "there are") -> str:
+    """Return the hint for a name that is none of `names`: the nearest, and all of them.
+
+    `there`: the words before all of them.
+    """
+    names = list(names)
+    if len(names) == 1 and there == "there are":
+        there = "there is only"
+    listed = f"{there} {', '.join(names)}" if names else ""
+    return "  ".join(filter(None, (did_you_mean(name, names), listed)))

@@ -7,11 +7,14 @@ a ValueError, which callers turn into their own sentence.
 """
 
 import errno
+import glob
 import json
 import os
 import stat
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from sslcli.errors import DataError, nearest
 
 STANDARD_INPUT = "-"
 PACKED = (".gz", ".zst")
@@ -34,6 +37,26 @@ def suffix_of(reference: str) -> str:
     if path.suffix.lower() in PACKED:
         path = path.with_suffix("")
     return path.suffix.lower().removeprefix(".")
+
+
+def no_such_file(path: str) -> DataError:
+    """Return the error for data that is not there, whoever was to read it, with the nearest name in
+    its folder.
+    """
+    folder, name = os.path.split(path)
+    above = folder or "."
+    if os.path.islink(path):
+        hint = f"it is a link to {os.readlink(path)}, which is not there"
+    elif glob.has_magic(path):
+        hint = "a pattern is not read here: name each file"
+    elif not os.path.isdir(above):
+        hint = f"there is no folder {above} either"
+    elif near := nearest(name, sorted(os.listdir(above))):
+        hint = f"did you mean '{os.path.join(folder, near)}'?"
+    else:
+        begins = "" if os.path.isabs(path) else f", which begins in {os.getcwd()}"
+        hint = f"check the path{begins}"
+    return DataError(f"there is no file or folder {path}", hint)
 
 
 def refuse_other_kinds(path: Path) -> os.stat_result:

@@ -24,7 +24,7 @@ from typing import Any, Literal
 from sslcli.config import Config
 from sslcli.declared import Declared, declared, module_file, parsed
 from sslcli.door import outdated, outdated_import
-from sslcli.errors import PluginError, SslError, nearest
+from sslcli.errors import PluginError, SslError, did_you_mean
 
 BUILT_IN = "sslcli"
 KINDS = {  # kind -> the word for one of them, and the contract that its classes implement
@@ -139,9 +139,9 @@ def find(kind: str, name: str) -> Found:
     if matching:
         raise PluginError(*_why_not(kind, matching))
     word = KINDS[kind][0]
-    near = nearest(name, [found.name for found in everyone if found.status == "ok"])
-    hint = f"did you mean '{near}'?  " if near else ""
-    raise PluginError(f"there is no {word} '{name}'", f"{hint}all {kind}: ssl plugins list {kind}")
+    near = did_you_mean(name, [found.name for found in everyone if found.status == "ok"])
+    hint = f"{near}  all {kind}: ssl plugins list {kind}".strip()
+    raise PluginError(f"there is no {word} '{name}'", hint)
 
 
 def load(kind: str, name: str) -> type[Any]:

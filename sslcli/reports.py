@@ -277,6 +277,14 @@ def finite(value: Any) -> Any:
     return [finite(inner) for inner in value] if isinstance(value, list | tuple | range) else value
 
 
+def amount(count: int, one: str, more: str = "") -> str:
+    """Return a number with its noun, as in "1 suite" and "1,200 suites".
+
+    `more`: the plural where it is not `one` with an s.
+    """
+    return f"{count:,} {one if count == 1 else more or f'{one}s'}"
+
+
 def mebibytes(count: float) -> str:
     """Format a number of bytes."""
     return f"{count / 2**20:,.1f} MiB"

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from sslcli.config import clipped, extra_of, flags_of, group_of, leaves, takes_seconds
-from sslcli.errors import ConfigError, nearest
+from sslcli.errors import ConfigError, did_you_mean, nearest
 from sslcli.layers import Layer, merged
 
 C = TypeVar("C", bound=BaseModel)
@@ -179,8 +179,9 @@ def _sentence(detail: Mapping[str, Any], key: str, model: type[BaseModel], prefi
         return f"{key} must be a time, not {clipped(given)}; write 2h or 30m"
     sentence = f"{key} {wanted}, not {clipped(given)}"
     if detail["type"] == "literal_error":
-        near = nearest(clipped(given), re.findall(r"'([^']*)'", detail["ctx"]["expected"]))
-        return sentence + (f"; did you mean '{near}'?" if near else "")
+        name = clipped(given).strip("'")
+        near = did_you_mean(name, re.findall(r"'([^']*)'", detail["ctx"]["expected"]))
+        return sentence + (f"; {near}" if near else "")
     return sentence + (
         "; quote it where a text is meant"
         if detail["type"] == "string_type" and isinstance(given, bool)

@@ -92,7 +92,7 @@ def read_layer(path: Path) -> Layer:
         )
     problems = [f"{path}: {problem}" for problem in _unusable(tree)]
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(problems, "quote the text, or take the place out of the file")
     return Layer(
         tree,
         {key: f"{path}:{line}" for key, line in lines.items()} or dict.fromkeys(tree, str(path)),

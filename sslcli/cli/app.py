@@ -24,6 +24,7 @@ import typer
 from sslcli.engine.processes.rank import end_with_launcher, known_rank_and_size, others_speak
 from sslcli.errors import (
     INDENT,
+    ConfigError,
     Diverged,
     Interrupted,
     PluginError,
@@ -134,7 +135,8 @@ def run(words: Sequence[str]) -> int:
         is_alike = isinstance(error, Diverged) or not isinstance(error, RunError)
         if is_alike and is_launched(words) and known_rank_and_size()[0] > 0 and others_speak():
             return error.exit_code  # rank 0 meets the same and says it
-        return _report(words, error.lines, error.hint, error.exit_code)
+        hint = error.hint or (help_line(words) if isinstance(error, ConfigError) else "")
+        return _report(words, error.lines, hint, error.exit_code)
     except typer.TyperException as error:
         message, hint = _usage_words(error, words)
         return _report(words, [message], hint, 2)
@@ -189,6 +191,12 @@ def globals_last(words: Sequence[str]) -> list[str]:
         (moved if word in GLOBAL_NAMES else before).append(word)
     end = rest.index("--") if "--" in rest else len(rest)
     return [*before, *rest[:end], *moved, *rest[end:]]
+
+
+def help_line(words: Sequence[str]) -> str:
+    """Return the hint for settings that are wrong: where all of them are listed."""
+    name = next((word for word in words if word in COMMANDS), "COMMAND")
+    return f"ssl {name} --help lists the flags; config.yaml in a run folder has all settings"
 
 
 def is_launched(words: Sequence[str]) -> bool:

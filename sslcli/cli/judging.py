@@ -7,27 +7,30 @@ contradictory, absent or misspelt values, and imports no torch.
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
 from sslcli import registry
 from sslcli.asides import output_file
 from sslcli.cli.mistyped import refuse_data_as_task, refuse_word_as_probe
+from sslcli.cli.naming import REQUEST, asked_objectives
 from sslcli.cli.options import Command, Flag, Given, layers_of, spellings
 from sslcli.datasets.locate import refuse_absent, refuse_absent_labelled
 from sslcli.engine.processes.rank import is_restart
 from sslcli.engine.settings import HardwareSettings
-from sslcli.errors import ConfigError, UsageError, did_you_mean
+from sslcli.errors import ConfigError, UsageError, choices
 from sslcli.layers import dotted_layer
 from sslcli.models.line_checks import (
     problems_in,
+    refuse_absent_files,
     refuse_absent_model,
     refuse_one_gpu_for_several,
     refuse_pretraining,
     refuse_unknown,
     refuse_unknown_task,
 )
+from sslcli.plainfiles import no_such_file
 from sslcli.reports import printable
 from sslcli.resolving import Resolved, naming_sources, resolve
 from sslcli.runs.catalogue import runs_folder
@@ -46,6 +49,7 @@ TABLE_KEYS = ("data.columns", "data.separator", "data.quoted")
 LONGEST_NAME_BYTES = 200  # file systems take 255, and a temporary folder beside it adds to the name
 STARTS: tuple[Start, ...] = get_args(Start)
 MOST_SEEDS = 100
+EXPORT_FORMATS = ("hf",)
 # Of each pair the one makes the other mean nothing.
 AGAINST = (
     ("resume", "overwrite"),
@@ -167,6 +171,8 @@ def check_probe_line(command: Command, given: Given) -> None:
         f"ssl probe {name} --help lists the options",
         prefix="",
     )
+    refuse_absent_files("probes", name, given_options)
+    refuse_absent_labelled(given.get("data", ()), patterns=True)
     seed_of(given)
     hardware_of(given)
     refuse_absent_model(given.get("model") if typed else word or given.get("model"))
@@ -203,6 +209,8 @@ def check_translate_shift_line(command: Command, given: Given) -> None:
         ) from error
     seed_of(given)
     hardware_of(given)
+    files = [*given.get("data", ()), *(words if given.get("evaluate") else ())]
+    refuse_absent_labelled(files, patterns=True)
     refuse_absent_model(given.get("model"))
 
 
@@ -246,23 +254,47 @@ def _refuse_shift_files(given: Given) -> None:
                     f"a shift that is loaded is not estimated: leave --{key} out",
                 )
         if not Path(given["load"]).is_file():
-            raise UsageError(
-                f"there is no file {given['load']}", "ssl translate-shift --save FILE writes one"
-            )
+            problem = no_such_file(given["load"])
+            hint = f"{problem.hint}  ssl translate-shift --save FILE writes one"
+            raise UsageError(problem.message, hint)
     if "save" in given:
         output_file(Path(given["save"]), "--save")
 
 
 def check_generate_line(command: Command, given: Given) -> None:
-    """Refuse a seed that is no number and an absent model."""
+    """Refuse a seed that is no number, an absent model, and what no objective of the model can be
+    asked for, such as nothing.
+    """
     seed_of(given)
     refuse_absent_model(given.get("model"))
+    request = request_of(given)
+    problems = [
+        problems_in("objectives", name, request, "", "Request")
+        for name in asked_objectives(given.get("model", LATEST))
+    ]
+    if problems and all(problems):
+        hint = f"as in: {command.examples[0]}" if "text" not in request else ""
+        flags = [flag for flag in command.flags if flag.names and flag.key in given]
+        sources = {
+            flag.key.removeprefix(f"{REQUEST}."): sorted(spellings([flag]))[0] for flag in flags
+        }
+        with naming_sources(sources):
+            raise ConfigError(problems[0], hint or "ssl generate --help lists the flags")
+
+
+def request_of(given: Given) -> dict[str, Any]:
+    """Return what a line of `ssl generate` asks for: its text, and the flags of the objective."""
+    return {
+        key.removeprefix(f"{REQUEST}."): value
+        for key, value in given.items()
+        if key == "text" or key.startswith(f"{REQUEST}.")
+    }
 
 
 def check_export_line(command: Command, given: Given) -> None:
     """Refuse an unknown format, --base without --adapter, and an absent model."""
-    if given.get("to", "hf") != "hf":
-        raise UsageError(f"there is no format '{given['to']}'", "use --to hf")
+    if (to := given.get("to", EXPORT_FORMATS[0])) not in EXPORT_FORMATS:
+        raise UsageError(f"there is no format '{to}'", choices(to, EXPORT_FORMATS))
     if "base" in given and not given.get("adapter"):
         raise UsageError("--base is for adapters", "add --adapter, or leave it out")
     refuse_absent_model(given["model"])
@@ -334,7 +366,7 @@ def starts_of(given: Given) -> Sequence[Start]:
         if name not in known:
             raise UsageError(
                 f"--init knows no '{name}'",
-                did_you_mean(name, STARTS) or f"there are {', '.join(STARTS)}",
+                choices(name, STARTS),
             )
         starts.append(known[name])
     if given.get("compare_scratch"):

@@ -116,26 +116,38 @@ def request_flags(reference: str, flags: Sequence[Flag]) -> list[Flag]:
     A foreign directory has those of every objective that may read it. Raises UsageError where the
     reference leads nowhere, or the model does not generate.
     """
+    found: dict[str, Flag] = {}
+    for name in asked_objectives(reference):
+        request = registry.plugin_settings("objectives", name, "Request")
+        found |= {
+            flag.key: flag
+            for flag in plugin_flags(
+                request, name, REQUEST, spellings([*flags, *GLOBALS]), panel="Request"
+            )
+        }
+    return [flag for key, flag in found.items() if key != f"{REQUEST}.text"]
+
+
+def asked_objectives(reference: str) -> list[str]:
+    """Return the objectives that a model has, or may have, and that can be asked for something.
+
+    Raises as `request_flags`.
+    """
     run = run_of(decided(reference, ASKED)[0])
     said = (
-        "+".join(head_readers())
+        head_readers()
         if run is None
-        else text_at(read_layer(run / RUN_FILE).values, "objective")
+        else text_at(read_layer(run / RUN_FILE).values, "objective").split("+")
     )
-    if not said:
+    if not any(said):
         hint = "name one that was pretrained: --model @latest:mlm, or @latest:clm"
         raise UsageError(f"{run} was not pretrained but fine-tuned, and cannot generate", hint)
-    found: dict[str, Flag] = {}
-    for name in said.split("+"):
+    asked = []
+    for name in said:
         with suppress(AttributeError):  # an objective that makes nothing
-            request = registry.plugin_settings("objectives", name, "Request")
-            found |= {
-                flag.key: flag
-                for flag in plugin_flags(
-                    request, name, REQUEST, spellings([*flags, *GLOBALS]), panel="Request"
-                )
-            }
-    return [flag for key, flag in found.items() if key != f"{REQUEST}.text"]
+            registry.plugin_settings("objectives", name, "Request")
+            asked.append(name)
+    return asked
 
 
 def _options(kind: str, name: str) -> type[BaseModel]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sslcli.core.settings import Architecture, TransformerSettings
-from sslcli.errors import UsageError, did_you_mean
+from sslcli.errors import UsageError, choices
 
 BERT: Mapping[str, Any] = {"architecture": "encoder", "segments": 2, "dropout": 0.1}
 GPT2: Mapping[str, Any] = {
@@ -83,8 +83,8 @@ def preset(
         shape = {**MODELS[name]}
     else:
         raise UsageError(
-            f"there is no preset called '{name}'",
-            did_you_mean(name, NAMES) or f"presets: {', '.join(NAMES)}",
+            f"there is no preset '{name}'",
+            choices(name, NAMES),
         )
     if shape["architecture"] != architecture:
         fitting = [

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, Literal
 from sslcli.data.documents import Where
 from sslcli.data.records.signatures import refuse_no_text
 from sslcli.errors import DataError
-from sslcli.plainfiles import STANDARD_INPUT
+from sslcli.plainfiles import STANDARD_INPUT, no_such_file
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -63,6 +63,8 @@ def open_bytes(reference: str) -> ByteStream:
         if path.suffix.lower() == ".zst":
             return zstd.open(file, "rb")
         return file.open("rb") if isinstance(file, Path) else file
+    except FileNotFoundError as error:
+        raise no_such_file(reference) from error
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}",

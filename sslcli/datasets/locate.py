@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sslcli import registry
-from sslcli.errors import DataError, did_you_mean
+from sslcli.errors import DataError, choices
 from sslcli.folders import MANIFEST
-from sslcli.plainfiles import STANDARD_INPUT, suffix_of
+from sslcli.plainfiles import STANDARD_INPUT, no_such_file, suffix_of
 
 ADDRESSES = ("http", "https", "ftp", "s3", "gs", "hf", "ms")
 _LANGUAGE = re.compile(r"([a-z]{2,4}(?:-[A-Za-z]{2,4})?)=(.+)", re.DOTALL)
@@ -65,11 +65,11 @@ def files_at(path: str, known: Sequence[str]) -> list[str]:
     if colon and "/" not in scheme and not os.path.exists(path):
         raise DataError(
             f"there is no reader for '{scheme}:'",
-            did_you_mean(scheme, known) or f"readers: {', '.join(known)}",
+            choices(scheme, known, "readers:"),
         )
     if os.path.exists(path):
         return [path]  # a pipe or a device: the reader opens it as it is
-    raise DataError(f"there is no file or folder {path}", "check --data")
+    raise no_such_file(path)
 
 
 def is_shards(folder: str | Path) -> bool:
@@ -111,19 +111,17 @@ def refuse_absent(references: Sequence[str], reader: str | None) -> None:
                 reader_for(file, known)
 
 
-def refuse_absent_labelled(references: Sequence[str]) -> None:
+def refuse_absent_labelled(references: Sequence[str], patterns: bool = False) -> None:
     """Raises DataError for labelled data that is not there: a file, a scheme of a reader, or a part
     of a suite.
+
+    `patterns`: one that matches files is there too.
     """
     known = {*registry.names("readers"), *registry.names("suites")}
     for reference in references:
         path = split_language(reference)[1]
         refuse_address(path)
         is_elsewhere = ":" in path and path.partition(":")[0] in known
-        if not (
-            is_elsewhere or is_read_once(path) or os.path.lexists(path) or glob.has_magic(path)
-        ):
-            raise DataError(
-                f"{path} cannot be opened: No such file or directory",
-                "check the path and its permissions",
-            )
+        matches = patterns and glob.has_magic(path) and glob.glob(path, recursive=True)
+        if not (is_elsewhere or is_read_once(path) or os.path.exists(path) or matches):
+            raise no_such_file(path)

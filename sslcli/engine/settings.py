@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import field_validator, model_validator
 
 from sslcli.config import Config, Count, Seconds, setting
+from sslcli.errors import did_you_mean
 
 
 class OptimizerSettings(Config):
@@ -162,9 +163,20 @@ class HardwareSettings(Config):
         gt=0,
     )
 
+    @field_validator("device")
+    @classmethod
+    def _cpu_or_cuda(cls, value: str) -> str:
+        if re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", value) is None:
+            near = did_you_mean(value, ("auto", "cpu", "cuda"))
+            raise ValueError(
+                f"must be auto, cpu, cuda or one of its numbers, as in cuda:1, not {value!r:.60}"
+                + (f"; {near}" if near else "")
+            )
+        return value
+
     @field_validator("gpus")
     @classmethod
     def _number_or_all(cls, value: str | None) -> str | None:
         if value not in (None, "all") and not re.fullmatch(r"[1-9][0-9]{0,3}", value):
-            raise ValueError("must be a number from 1, or 'all'")
+            raise ValueError(f"must be a number from 1, or 'all', not {value!r:.60}")
         return value

@@ -32,7 +32,7 @@ from sslcli.data.records.labels import weights_of
 from sslcli.data.rng import Rng
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.data.text.truncation import kept_tokens
-from sslcli.errors import DataError, UsageError, did_you_mean
+from sslcli.errors import DataError, UsageError, choices, did_you_mean
 from sslcli.kits.answer_kind import AnswerKind, Part
 from sslcli.kits.answer_kinds import answer_kind, kind_of_labels
 from sslcli.kits.label_reading import LabelOptions, ReadsLabels
@@ -195,7 +195,7 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
         if example.gold is not None and example.gold not in labels:
             raise DataError(
                 f"{example.where}: no label is called '{example.gold}'",
-                did_you_mean(example.gold, labels),
+                choices(example.gold, labels[:12], "labels:"),
             )
         answer = None if example.gold is None else list(labels).index(example.gold)
         return Prompt("\n".join(example.data), tuple(labels), answer)

@@ -10,7 +10,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Literal, NamedTuple, get_args
 
-from sslcli.errors import DataError
+from sslcli.errors import DataError, choices
 from sslcli.metrics.tag_schemes import LETTERS, MEANING, tag_reading
 
 Scheme = Literal["IOB1", "IOB2", "BIOES", "BILOU", "BMES", "BMEWO"]
@@ -69,7 +69,7 @@ def checked_scheme(scheme: str | None) -> Scheme | None:
     if not scheme:
         return None
     if scheme not in _NAMES:
-        raise DataError(f"there is no tagging scheme '{scheme}'", f"schemes: {', '.join(_NAMES)}")
+        raise DataError(f"there is no tagging scheme '{scheme}'", choices(scheme, _NAMES))
     return _NAMES[scheme]
 
 

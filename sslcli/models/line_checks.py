@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sslcli import registry
+from sslcli.config import names_files
 from sslcli.core.presets import preset as preset_settings
 from sslcli.core.settings import ARCHITECTURES, Architecture, common_architecture
-from sslcli.datasets.locate import refuse_absent
+from sslcli.datasets.locate import refuse_absent, refuse_absent_labelled
 from sslcli.engine.joining import Joinable, refuse_unjoinable
 from sslcli.engine.settings import HardwareSettings
-from sslcli.errors import ConfigError, UsageError, did_you_mean
+from sslcli.errors import ConfigError, UsageError, choices
 from sslcli.resolving import checked
 from sslcli.runs.references import LATEST, run_of
 from sslcli.settings import PretrainSettings
@@ -75,11 +76,13 @@ def _part(name: str) -> Joinable:
     )
 
 
-def problems_in(kind: str, name: str, given: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Return mistakes in a plugin's options, as far as its source shows, in the plugin's own
-    words.
+def problems_in(
+    kind: str, name: str, given: Mapping[str, Any], prefix: str = "", member: str = "Options"
+) -> list[str]:
+    """Return mistakes in a plugin's options, or in another member that is settings, as far as its
+    source shows, in the plugin's own words.
     """
-    model = registry.checked_settings(kind, name)
+    model = registry.checked_settings(kind, name, member)
     if model is None:
         return []
     try:
@@ -101,8 +104,15 @@ def refuse_unknown_task(name: str) -> None:
 
 def _refuse_other(known: Sequence[str], name: str, word: str) -> None:
     if name.rpartition(":")[2] not in known:
-        hint = f"{did_you_mean(name, known)}  there are {', '.join(known)}".strip()
-        raise UsageError(f"there is no {word} '{name}'", hint)
+        raise UsageError(f"there is no {word} '{name}'", choices(name, known))
+
+
+def refuse_absent_files(kind: str, name: str, given: Mapping[str, Any]) -> None:
+    """Raises DataError where an option of a plugin names a file that is not there."""
+    for key, field in registry.plugin_settings(kind, name).model_fields.items():
+        if names_files(field) and given.get(key):
+            named = given[key]
+            refuse_absent_labelled([named] if isinstance(named, str) else named)
 
 
 def refuse_absent_model(reference: str | None) -> None:

@@ -16,7 +16,7 @@ import jinja2
 from sslcli import plainfiles, registry
 from sslcli.asides import settled
 from sslcli.config import leaves
-from sslcli.errors import PluginError, RunError, UsageError, did_you_mean, nearest
+from sslcli.errors import PluginError, RunError, UsageError, choices, did_you_mean
 from sslcli.folders import replaced
 from sslcli.registry import KINDS, Found
 from sslcli.reports import Report, Table
@@ -42,8 +42,8 @@ def listed(kind: str | None) -> list[Found]:
     wanted = singular.get(kind, kind)
     if wanted not in KINDS:
         raise UsageError(
-            f"there is no kind of plugin called '{kind}'",
-            did_you_mean(kind, KINDS) or f"kinds: {', '.join(KINDS)}",
+            f"there is no kind of plugin '{kind}'",
+            choices(kind, KINDS),
         )
     return [found for found in registry.everything() if found.kind == wanted]
 
@@ -77,11 +77,8 @@ def find_anywhere(name: str) -> list[Found]:
     everyone = registry.everything()
     kinds = list(dict.fromkeys(found.kind for found in everyone if found.name == bare))
     if not kinds:
-        near = nearest(name, [found.name for found in everyone])
-        raise PluginError(
-            f"there is no plugin '{name}'",
-            f"did you mean '{near}'?" if near else "ssl plugins lists them all",
-        )
+        near = did_you_mean(name, [found.name for found in everyone])
+        raise PluginError(f"there is no plugin '{name}'", f"{near}  ssl plugins lists all".strip())
     return [registry.find(kind, name) for kind in kinds]
 
 
@@ -166,10 +163,9 @@ def new_package(kind: str, name: str, folder: Path | None) -> Path:
     """
     kinds = {word: plural for plural in TEMPLATED for word in (plural, KINDS[plural][0])}
     if kind not in kinds:
-        raise UsageError(
-            f"there is no template for '{kind}'",
-            "there is one for 'objective' and one for 'task': ssl plugins new task NAME",
-        )
+        there = [KINDS[plural][0] for plural in TEMPLATED]
+        hint = f"{choices(kind, there)}, as in: ssl plugins new task NAME"
+        raise UsageError(f"there is no template for '{kind}'", hint)
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or keyword.iskeyword(name):
         raise UsageError(
             f"'{name}' cannot be the name of a plugin",

@@ -184,6 +184,7 @@ def test_a_wrong_line_ends_in_a_sentence(ssl, line, tmp_path, monkeypatch):
     ended = ssl(*shlex.split(line))
     assert ended.code == FAILS_WHILE_RUNNING.get(line, 2), ended.err
     assert ended.err.startswith("error: ")
+    assert "\nhint:  " in ended.err
     assert ended.out == "" or "--json" in line
     assert "Traceback" not in ended.err
     assert "this should not have happened" not in ended.err

@@ -79,7 +79,57 @@ MISTYPED = [
     ("plugins objective", "ssl plugins list objectives"),
     ("pretrain --optimizer adam", "did you mean 'adamw'"),
     ("pretrain --arch tinny", "did you mean 'tiny'"),
+    ("pretrain --arch bertt", "did you mean 'bert-base'?  there are tiny, mini"),
+    ("pretrain --precision fp23", "did you mean 'fp32'"),
+    ("pretrain --device cudaa", "did you mean 'cuda'"),
+    ("pretrain --parallel fdsp", "did you mean 'fsdp'"),
+    ("pretrain --train heads", "did you mean 'head'"),
+    ("pretrain --scheduler cosin", "did you mean 'cosine'"),
+    ("finetune qa --init pretraind", "did you mean 'pretrained'?  there are pretrained, random"),
+    ("translate-shift --shift men apple", "did you mean 'mean'?  there are centred, mean"),
+    ("plugins list objctive", "did you mean 'objectives'?  there are objectives, tasks"),
     ("translate-shift --from en --to en apple", "--from and --to are both 'en'"),
+]
+# Values that no setting can have, and settings that there are not.
+IMPOSSIBLE = [
+    ("pretrain --lr -1", "must be greater than 0"),
+    ("pretrain -s foo=1", "there is no setting 'foo'"),
+    ("pretrain -s optimizer=3", "must be a group of settings"),
+    ("pretrain --max-time 3x", "must be a time"),
+    ("pretrain --gpus foo", "not 'foo'"),
+    ("pretrain --seed x", "--seed"),
+    ("pretrain -s training", "is not KEY=VALUE"),
+    ("finetune qa --batch-size 0", "must be greater than 0"),
+    ("finetune qa --seeds x", "--seeds must be a whole number"),
+    ("evaluate qa --batch-size 0", "must be greater than 0"),
+    ("evaluate qa --min f1", "--min must be a score and a number"),
+    ("predict qa --limit x", "--limit"),
+    ("tokenize --vocabulary -3", "must be greater than 5"),
+    ("probe similarity apple --per-sense 0", "must be greater than 1"),
+    ("translate-shift apple --top 0", "must be greater than 0"),
+    ("pretrain -c none.yaml", "there is no file none.yaml"),
+    ("compare a", "there is no run 'a'"),
+]
+# Data that is not there, whoever is to read it: one sentence, and one hint.
+MISSING = [
+    (line, "error: there is no file or folder none.txt\nhint:  check the path, which begins in /")
+    for line in (
+        "pretrain --data none.txt",
+        "pretrain --data en=none.txt",
+        "tokenize --data none.txt",
+        "finetune qa --data none.txt",
+        "finetune sentiment --eval-data none.txt",
+        "finetune sentiment --test-data none.txt",
+        "evaluate qa --data none.txt",
+        "predict qa --data none.txt",
+        "probe layers --data none.txt",
+        "probe similarity apple --sentences none.txt",
+        "probe projection --pairs none.txt",
+        "probe alignment --pairs en=none.txt --pairs zh=none.txt",
+        "translate-shift apple --data en=none.txt",
+        "translate-shift --evaluate none.txt",
+        "translate-shift --load none.txt apple",
+    )
 ]
 # What contradicts itself, and cannot be done whatever the data is.
 CONTRADICTING = [
@@ -123,7 +173,7 @@ def answers(tmp_path_factory):
     """Line -> exit code, what was said, and what heavy was imported up to then, of one process that
     runs no line to its end.
     """
-    lines = "\n".join(line for line, _ in (*MISTYPED, *CONTRADICTING))
+    lines = "\n".join(line for line, _ in (*MISTYPED, *CONTRADICTING, *IMPOSSIBLE, *MISSING))
     home = tmp_path_factory.mktemp("home")
     environment = {
         **os.environ,
@@ -145,13 +195,16 @@ def answers(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("line", "answer"), [*MISTYPED, *CONTRADICTING], ids=lambda text: text[:40]
+    ("line", "answer"),
+    [*MISTYPED, *CONTRADICTING, *IMPOSSIBLE, *MISSING],
+    ids=lambda text: text[:40],
 )
 def test_a_mistyped_line_is_answered_with_the_right_one(answers, line, answer):
     code, said, heavy = answers[line]
     assert (code, heavy) == (2, [])
     assert answer in said
     assert said.startswith("error: ")
+    assert "\nhint:  " in said
 
 
 def test_there_are_sixty_of_them():

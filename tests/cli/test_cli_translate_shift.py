@@ -105,6 +105,7 @@ def test_mistakes_are_one_sentence_and_exit_code_2(ssl, world_run, words, says):
 def test_a_model_that_cannot_read_words_is_told_what_to_do(ssl, monkeypatch, subject, says, hint):
     monkeypatch.setattr(translate_shift, "load_frozen_model", lambda *_: subject)
     monkeypatch.setattr(translate_shift, "locate_weights", lambda reference: None)
+    monkeypatch.setattr(translate_shift, "refuse_unwritable_files", lambda *_: None)
     monkeypatch.setattr("sslcli.cli.judging.refuse_absent_model", lambda reference: None)
     monkeypatch.setattr(
         "sslcli.cli.actions.shifting.chosen_model", lambda reference, *_: (reference, None)
@@ -254,7 +255,7 @@ def test_a_flag_that_nothing_reads_is_refused(ssl, words):
         (["--load", "FILE", "--sentences", "40"], "--load and --sentences contradict each other"),
         (["--load", "FILE", "--save", "x"], "--load and --save contradict each other"),
         (["--load", "FILE", "--to", "fake"], "moves en into zh"),
-        (["--load", "missing"], "there is no file missing"),
+        (["--load", "missing"], "there is no file or folder missing"),
         (["--save", "OTHER"], "is no saved shift"),
         (["--save", "no/folder/x"], "there is no folder no/folder"),
         (["--load", "OTHER"], "cannot be read as a saved shift"),

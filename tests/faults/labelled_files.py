@@ -302,8 +302,13 @@ def spoilt_cases() -> Iterator[Case]:
             ),
             ("gzip without a word of it", "", gzip.compress(content), ()),
             ("a folder", "", lambda path: path.mkdir(), ("is a folder",)),
-            ("no file at all", "", lambda path: None, ("No such file",)),
-            ("a link into nothing", "", lambda path: path.symlink_to("nowhere"), ("No such file",)),
+            ("no file at all", "", lambda path: None, ("there is no file",)),
+            (
+                "a link into nothing",
+                "",
+                lambda path: path.symlink_to("nowhere"),
+                ("there is no file",),
+            ),
             (
                 "a link to itself",
                 "",

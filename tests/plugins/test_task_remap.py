@@ -67,7 +67,7 @@ def test_a_map_that_is_given_is_kept_and_completed(tmp_path):
     [
         ("A=cat,C=cat", "two symbols have the same word"),
         ("A=", "the word of the symbol 'A' is empty"),
-        ("none.json", "cannot be opened"),
+        ("none.json", "there is no file"),
     ],
 )
 def test_a_map_that_cannot_be(given, problem):

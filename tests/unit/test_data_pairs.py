@@ -114,7 +114,7 @@ def test_references_that_do_not_go_together_are_refused(references):
 
 
 def test_no_file_and_no_reference(tmp_path):
-    with pytest.raises(DataError, match="cannot be opened"):
+    with pytest.raises(DataError, match="there is no file"):
         pairs_of([str(tmp_path / "none.txt")])
     with pytest.raises(DataError, match="nothing holds no pair"):
         pairs_of([])

@@ -1,11 +1,13 @@
 """Names that are suggested are those that a mistyped one may have been."""
 
+import ast
 import errno
+from pathlib import Path
 
 import pytest
 
 from sslcli import errors
-from sslcli.errors import MOST_LETTERS, DataError, is_of_disk, nearest
+from sslcli.errors import MOST_LETTERS, DataError, choices, did_you_mean, is_of_disk, nearest
 
 LONG = "a" * (MOST_LETTERS + 1)
 
@@ -40,3 +42,51 @@ def test_an_error_that_is_its_own_cause_is_looked_through_once():
     other = DataError("the file cannot be read")
     other.__cause__ = full
     assert is_of_disk(other)
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "hint"),
+    [
+        ("bertt", ["mini", "bert-base", "bert-large"], "did you mean 'bert-base'?"),
+        ("exct", ["f1", "exact match"], "did you mean 'exact match'?"),
+        ("mini", ["tiny", "bert-base"], ""),
+        ("zzz", ["bert-base"], ""),
+    ],
+)
+def test_a_name_of_several_parts_is_near_where_its_first_part_is(name, names, hint):
+    assert did_you_mean(name, names) == hint
+
+
+def test_a_name_that_is_none_of_a_few_is_answered_with_all_of_them():
+    assert choices("men", ["mean", "other"]) == "did you mean 'mean'?  there are mean, other"
+    assert choices("zzz", ["mean", "other"], "it has") == "it has mean, other"
+    assert choices("hff", ["hf"]) == "did you mean 'hf'?  there is only hf"
+    assert choices("zzz", []) == ""
+
+
+# What the command line or a caller completes: where the settings are listed, how to go on.
+COMPLETED_ELSEWHERE = {
+    "ConfigError(problems)",
+    "Interrupted('interrupted')",
+    "CheckError(f\"baseline '{name}' cannot be scored: {type(error).__name__}: {error}\")",
+    "DataError('uneven')",
+}
+
+
+def _raised_without_hint(path):
+    kinds = {kind.__name__ for kind in vars(errors).values() if isinstance(kind, type)}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+            continue
+        given = [*node.args, *node.keywords]
+        is_whole = len(given) > 1 or any(isinstance(each, ast.Starred) for each in given)
+        if node.func.id in kinds and node.func.id.endswith("Error") and not is_whole:
+            yield ast.unparse(node)
+
+
+def test_every_error_in_the_source_has_a_hint():
+    root = Path(errors.__file__).parent
+    sources = [*root.rglob("*.py"), *(root.parent / "plugins").rglob("*.py")]
+    assert len(sources) > 200
+    bare = {call for path in sources for call in _raised_without_hint(path)}
+    assert bare - COMPLETED_ELSEWHERE == set()

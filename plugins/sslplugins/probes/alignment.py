@@ -22,10 +22,12 @@ class Alignment(Probe["Alignment.Options"]):
 
     class Options(Config):
         pairs: tuple[str, ...] = setting(
-            (), "parallel sentences: a file of two columns, or en=FILE and zh=FILE line by line"
+            (),
+            "parallel sentences: a file of two columns, or en=FILE and zh=FILE line by line",
+            reads=True,
         )
         dictionary: tuple[str, ...] = setting(
-            (), "words and their translations: a file of two columns"
+            (), "words and their translations: a file of two columns", reads=True
         )
         languages: str = setting(
             "", "the two languages, as in en,zh; those of the data when not given"

@@ -59,6 +59,7 @@ class Neighbors(Probe["Neighbors.Options"]):
                 "file of sentences with the word: one a line, "
                 "a tab and its sense behind it, or records"
             ),
+            reads=True,
         )
         layer: int | None = setting(
             None, "layer of the vectors, 0 the embeddings; the last when not given", ge=0

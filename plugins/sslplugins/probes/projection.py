@@ -64,7 +64,9 @@ class Projection(Probe["Projection.Options"]):
             "", "with senses: the word; every two-sense word of generated data when not given"
         )
         sentences: str = setting(
-            "", "with senses: file of sentences with the word, a tab and its sense behind each"
+            "",
+            "with senses: file of sentences with the word, a tab and its sense behind each",
+            reads=True,
         )
         pairs: list[str] = setting(
             [],
@@ -72,6 +74,7 @@ class Projection(Probe["Projection.Options"]):
                 "word pairs or parallel sentences (two columns, "
                 "or en=FILE and zh=FILE): their lines are shown"
             ),
+            reads=True,
         )
         languages: str = setting("en,zh", "the two languages of --pairs")
         method: Literal["pca", "tsne"] = setting(

@@ -56,6 +56,7 @@ class Similarity(Probe["Similarity.Options"]):
                 "file of sentences with the word: one a line, a tab "
                 "and its sense behind it, or records with text and sense"
             ),
+            reads=True,
         )
         layer: int | None = setting(
             None, "layer of the matrix, 0 the embeddings; the last when not given", ge=0

@@ -15,7 +15,18 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
-from sslcli.api import Config, Count, DataError, Document, Reader, Record, Split, Where, setting
+from sslcli.api import (
+    Config,
+    Count,
+    DataError,
+    Document,
+    Reader,
+    Record,
+    Split,
+    Where,
+    choices,
+    setting,
+)
 from sslplugins.readers.world import generated
 from sslplugins.readers.world.generated import Part, World
 from sslplugins.readers.world.grammar import Order
@@ -132,9 +143,8 @@ class DemoReader(Reader["DemoReader.Options"]):
         Raises DataError for one that does not exist.
         """
         if unknown := [language for language in languages if language not in LANGUAGES]:
-            raise DataError(
-                f"{REFERENCE} has no language '{unknown[0]}'", f"it has {', '.join(LANGUAGES)}"
-            )
+            hint = choices(unknown[0], LANGUAGES, "it has")
+            raise DataError(f"{REFERENCE} has no language '{unknown[0]}'", hint)
         reader = DemoReader(self.options)
         reader._languages = languages
         return reader
@@ -217,7 +227,8 @@ def _together(objective: str) -> dict[str, Any]:
 
 def _refuse_other(reference: str) -> None:
     if reference != REFERENCE:
-        raise DataError(f"there is no '{reference}'", f"the built-in corpus is {REFERENCE}")
+        hint = choices(reference, [REFERENCE], "the built-in corpus is")
+        raise DataError(f"there is no '{reference}'", hint)
 
 
 @cache

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from sslcli.cli.actions.choosing import chosen_model
-from sslcli.cli.judging import seed_of
+from sslcli.cli.judging import request_of, seed_of
 from sslcli.cli.naming import REQUEST, text_at
 from sslcli.cli.options import Command, Given, spellings
 from sslcli.cli.screen import Screen
@@ -24,11 +24,7 @@ BLANK = "[MASK]"
 def generate_action(command: Command, given: Given, screen: Screen) -> int:
     """Generate from a text and print texts, a table where they have scores, or JSON."""
     seed = seed_of(given)
-    request = {
-        key.removeprefix(f"{REQUEST}."): value
-        for key, value in given.items()
-        if key == "text" or key.startswith(f"{REQUEST}.")
-    }
+    request = request_of(given)
     reference, place = chosen_model(
         given.get("model", LATEST), ASKED, "model" not in given, screen.say
     )

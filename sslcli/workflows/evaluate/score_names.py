@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 
 from sslcli.contracts.scorer import Scorer
-from sslcli.errors import UsageError
+from sslcli.errors import UsageError, choices
 from sslcli.reports import Score
 
 
@@ -45,7 +45,8 @@ def _typed(name: str) -> str:
 
 
 def _unknown(name: str, names: Sequence[str]) -> UsageError:
-    return UsageError(f"there is no score '{name}'", f"this task has {', '.join(names)}")
+    typed = [_typed(each) for each in names]
+    return UsageError(f"there is no score '{name}'", choices(_typed(name), typed, "this task has"))
 
 
 def cost_of(scores: Sequence[Score], best_by: str | None) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, overload
+from typing import Literal, get_args, overload
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from sslcli.data.arrangements import enclose
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
-from sslcli.errors import UsageError
+from sslcli.errors import UsageError, choices
 from sslcli.kits.word_vectors import WordOccurrence, sentence_vectors, word_vectors
 from sslcli.models.loading import load_pretrained
 from sslcli.models.weights import Pretrained
@@ -29,6 +29,7 @@ from sslcli.settings import FinetuneSettings, PretrainSettings
 from sslcli.workflows.probe.frozen_model import subject_of
 
 Unit = Literal["tokens", "words", "text"]
+UNITS: tuple[Unit, ...] = get_args(Unit)
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class LoadedModel:
         elif unit == "text":
             found = list(sentence_vectors(self.frozen, listed, [number])[number]) if listed else []
         else:
-            raise UsageError(f"there is no unit '{unit}'", "there are tokens, words and text")
+            raise UsageError(f"there is no unit '{unit}'", choices(unit, UNITS))
         return found[0] if isinstance(texts, str) else found
 
     def _layer(self, layer: int) -> int:

@@ -10,6 +10,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from sslcli.asides import refuse_unwritable
 from sslcli.deferred import Deferred
 from sslcli.models.kept_answers import Answer, kept, recalled
 from sslcli.models.places import WeightsRef, locate_weights
@@ -47,6 +48,8 @@ def probe(
     Raises ConfigError, DataError, ModelError, PluginError or UsageError.
     """
     place = locate_weights(aim.reference)
+    if writes:
+        refuse_unwritable_files(aim.reference, folder)
     asked = {"options": dict(options), "seed": aim.seed}
     key = question_key(("probes", name), asked, aim.reference, place, **aim.where)
     answer = recalled(key) or kept(key, look.look(name, aim, options))
@@ -55,6 +58,11 @@ def probe(
         if writes
         else Looked(answer.report, (), answer.remarks)
     )
+
+
+def refuse_unwritable_files(reference: str, folder: Path | None) -> None:
+    """Raise RunError where the files of a report on a model could not be written in the end."""
+    refuse_unwritable(folder or _folder(locate_weights(reference), ""))
 
 
 def saved(answer: Answer, place: WeightsRef, folder: Path | None, seed: int) -> Looked:

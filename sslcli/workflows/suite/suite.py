@@ -30,7 +30,7 @@ from sslcli.errors import (
     SslError,
     StopRequest,
     UsageError,
-    did_you_mean,
+    choices,
 )
 from sslcli.folders import remove, write_atomically
 from sslcli.layers import Layer
@@ -407,7 +407,7 @@ def _chosen(parts: Sequence[SuitePart], names: Sequence[str]) -> Sequence[SuiteP
         if name.lower() not in there:
             raise UsageError(
                 f"there is no part '{name}' in the data",
-                did_you_mean(name.lower(), there) or f"there are {', '.join(there)}",
+                choices(name.lower(), there),
             )
     wanted = {name.lower() for name in names}
     return [part for part in parts if part.name in wanted or not names]

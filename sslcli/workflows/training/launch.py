@@ -24,6 +24,7 @@ from sslcli.engine.processes.rank import LAUNCHER, rank_and_size
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import Interrupted, Preempted, RunError, UsageError
 from sslcli.models.line_checks import refuse_one_gpu_for_several
+from sslcli.reports import amount
 from sslcli.runs.catalogue import read_facts, runs_folder
 from sslcli.runs.run_folder import new_name
 from sslcli.settings import RunSettings
@@ -82,7 +83,9 @@ def launch_run(
         words = [*_without_resume(words), "--resume", str(folder)]
     elif not (run.folder or run.name):
         words = [*words, "--name", folder.name]
-    say(f"starting {processes} processes")
+    cores = len(os.sched_getaffinity(0))
+    where = f", which share {amount(cores, 'core')}" if hardware.device == "cpu" else ""
+    say(f"starting {processes} processes{where}")
     return launch(processes, folder, replace(line, words=words))
 
 
@@ -97,14 +100,14 @@ def processes_to_start(settings: HardwareSettings) -> int:
     refuse_one_gpu_for_several(settings)
     there = torch.cuda.device_count()
     wanted = there if settings.gpus == "all" else int(settings.gpus)
-    if settings.device == "cpu" or (settings.device == "auto" and not there):
-        if settings.gpus == "all":
-            raise UsageError(
-                "--gpus all, and there is no GPU here",
-                "give the number of processes, as in --gpus 2 --device cpu",
-            )
-        return wanted if wanted > 1 else 0
-    if wanted > there:
+    on_cpu = settings.device == "cpu"
+    if not there and (settings.gpus == "all" or (wanted > 1 and not on_cpu)):
+        number = "2" if settings.gpus == "all" else settings.gpus
+        raise UsageError(
+            f"--gpus {settings.gpus}, and there is no CUDA GPU here",
+            f"leave --gpus out, or share the CPU among processes: --gpus {number} --device cpu",
+        )
+    if wanted > max(there, 1) and not on_cpu:
         raise UsageError(
             f"--gpus {wanted}, and this machine has {there}",
             "ssl doctor lists the devices; --device cpu shares the cores",

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
-from sslcli.asides import clear_away
+from sslcli.asides import clear_away, refuse_unwritable
 from sslcli.config import write_yaml
 from sslcli.contracts.learnable import Learnable
 from sslcli.contracts.loss import ModelBatch
@@ -44,7 +44,7 @@ from sslcli.errors import (
 from sslcli.folders import remove, write_atomically
 from sslcli.reporting.saved_reports import files_of
 from sslcli.reports import Report
-from sslcli.runs.catalogue import FACTS_FILE, OWN_FILES, read_facts
+from sslcli.runs.catalogue import FACTS_FILE, OWN_FILES, read_facts, runs_folder
 from sslcli.runs.command_line import command_line
 from sslcli.runs.interrupting import stopping_at_once
 from sslcli.runs.run_folder import (
@@ -181,10 +181,12 @@ def run_job(
         job, failure = None, None
         try:
             asked = asked_folder(settings.run.name, settings.run.folder)
-            if resume is None and asked is not None and known_rank_and_size()[0] == 0:
-                refuse_occupied(asked, overwrite)  # now, and not when the data is prepared
+            if known_rank_and_size()[0] == 0:  # now, and not when the data is prepared
+                if resume is None and asked is not None:
+                    refuse_occupied(asked, overwrite)
+                refuse_unwritable(resume.folder if resume else asked or runs_folder())
             job = _prepared(settings, prepare, resume, stopper, observe)
-        except (ConfigError, DataError, ModelError, PluginError, UsageError) as error:
+        except (ConfigError, DataError, ModelError, PluginError, RunError, UsageError) as error:
             failure = error
         process_group = stack.enter_context(
             joined_processes(hardware.device, settings.hardware.timeout)

@@ -31,7 +31,7 @@ from sslcli.reports import Report, Table
 from sslcli.resolving import checked
 from sslcli.workflows.probe.aim import Aim
 from sslcli.workflows.probe.frozen_model import load_frozen_model
-from sslcli.workflows.probe.probe import Looked, saved
+from sslcli.workflows.probe.probe import Looked, refuse_unwritable_files, saved
 from sslcli.workflows.translate_shift.estimate import Estimated, estimate
 from sslcli.workflows.translate_shift.evaluation import evaluate_shift
 from sslcli.workflows.translate_shift.evaluation_report import behind_notes, evaluation_report
@@ -103,6 +103,7 @@ def shift_text(
     Files go where those of probes go. Raises ConfigError, DataError, ModelError, PluginError,
     RunError or UsageError.
     """
+    refuse_unwritable_files(aim.reference, folder)
     opened = _Opened.of(source, aim, settings)
     model, settings, loaded = opened.model, opened.settings, opened.loaded
     if model.head is None:
@@ -157,6 +158,7 @@ def shift_evaluated(
 
     Raises ConfigError, DataError, ModelError, PluginError, RunError or UsageError.
     """
+    refuse_unwritable_files(aim.reference, folder)
     opened = _Opened.of(source, aim, settings)
     model, settings, loaded = opened.model, opened.settings, opened.loaded
     if loaded is not None:
