@@ -53,6 +53,7 @@ _suites = Deferred("sslcli.cli.actions.training_suites")
 _suite = Deferred("sslcli.workflows.suite.suite")
 _evaluating = Deferred("sslcli.cli.actions.evaluating")
 _evaluate = Deferred("sslcli.workflows.evaluate.evaluate")
+_scoring = Deferred("sslcli.workflows.evaluate.scoring")
 _predicting = Deferred("sslcli.cli.actions.predicting")
 _probing = Deferred("sslcli.cli.actions.probing")
 _resume = Deferred("sslcli.workflows.training.resume")
@@ -220,7 +221,7 @@ def predict(
     with _called(line):
         notes: list[str] = []
         question = _predicting.question(line.command, line.given, typed, _noted)
-        lines = [_evaluate.answer_line(*pair) for pair in question.answers(notes.append)]
+        lines = [_scoring.answer_line(*pair) for pair in question.answers(notes.append)]
         return Answers(tuple(lines), tuple([*notes, *question.remarks()]))
 
 

@@ -27,9 +27,8 @@ from sslcli.engine.events import (
     Started,
     Stepped,
 )
-from sslcli.reports import printable, printable_lines
+from sslcli.reports import duration, printable, printable_lines
 from sslcli.runs.run_folder import describe
-from sslcli.workflows.training.plan import duration
 
 INDENT = "  "
 BAR_WIDTH, LEAST_BAR = 24, 8

@@ -66,18 +66,6 @@ class Labelled:
     options: Any = None
 
 
-def task_class(name: str) -> type[Task]:
-    """Load the class of a task plugin."""
-    return registry.load("tasks", name)
-
-
-def task_options(name: str, given: Mapping[str, Any]) -> Config:
-    """Raises ConfigError with every mistake at once."""
-    return checked(
-        task_class(name).Options, given, "options", f"ssl finetune {name} --help lists the options"
-    )
-
-
 def labelled_data(
     task: type[Task], options: Config, data: LabelledSettings, sifter: Sifter | None = None
 ) -> Labelled:

@@ -16,10 +16,11 @@ from sslcli.data.documents import Document
 from sslcli.data.records.record import Record
 from sslcli.data.settings import DataSettings
 from sslcli.datasets.computed import records_of
-from sslcli.datasets.labelled import labelled_data, task_class, task_options
+from sslcli.datasets.labelled import labelled_data
 from sslcli.datasets.locate import split_language
 from sslcli.datasets.sifter import Sifter
 from sslcli.datasets.sources import Source, documents, expand, reader_of
+from sslcli.datasets.tasks import task_class, task_options
 from sslcli.errors import UsageError
 from sslcli.progress import working
 from sslcli.settings import LabelledSettings

@@ -19,6 +19,7 @@ from sslcli.engine.loader import Loader, StepBatch
 from sslcli.engine.memory import is_out_of_memory, split_finer
 from sslcli.engine.metric_sums import MetricSums
 from sslcli.engine.optimizer import Optimizer
+from sslcli.engine.plan import Plan
 from sslcli.engine.precision import Hardware
 from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.engine.processes.replicas import Replica
@@ -32,22 +33,6 @@ MOST_SKIPPED_IN_A_ROW = 10
 # Before the first update no rate is to blame.
 _WRONG_START = "the weights that it begins with are damaged, or too large: choose another --model"
 Illustrate = Callable[[Learner], Sequence[tuple[str, str]]]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Length and intervals, all in steps.
-
-    `patience`: evaluations in a row without a better one, after which training ends.
-    """
-
-    total_steps: int
-    log_every: int
-    eval_every: int
-    save_every: int
-    milestones: bool
-    seed: int
-    patience: int | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import torch
 
 from sslcli.contracts.task import Task
 from sslcli.core.heads import PooledClassifier
-from sslcli.datasets.labelled import task_class
+from sslcli.datasets.tasks import task_class
 from sslcli.models.answer_heads import PLACES, AnswerHead
 from sslcli.models.weights import KEPT, NEW, Pretrained, Trained, shapes_of
 from sslcli.settings import FinetuneSettings

@@ -23,7 +23,8 @@ from transformers.trainer_callback import PrinterCallback
 from transformers.utils import logging as transformers_logging
 
 from sslcli.contracts.examples import Example
-from sslcli.datasets.labelled import Labelled, examples_of, task_class, task_options
+from sslcli.datasets.labelled import Labelled, examples_of
+from sslcli.datasets.tasks import task_class, task_options
 from sslcli.engine.events import Evaluated, Event, Stepped
 from sslcli.engine.processes.process_group import ALONE
 from sslcli.models.loading import load_pretrained

@@ -31,11 +31,12 @@ from sslcli.engine.events import Event, Stepped
 from sslcli.engine.learner import Learner
 from sslcli.engine.loader import Loader
 from sslcli.engine.optimizer import Optimizer
+from sslcli.engine.plan import Plan
 from sslcli.engine.precision import Hardware
 from sslcli.engine.processes.replicas import Replica
 from sslcli.engine.settings import OptimizerSettings, ScheduleSettings
 from sslcli.engine.stopping import Stopper
-from sslcli.engine.trainer import Plan, Trainer
+from sslcli.engine.trainer import Trainer
 from sslcli.models.loading import load_pretrained
 
 MASK, SPECIALS = 4, 5

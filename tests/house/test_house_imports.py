@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 from house_files import ROOT, module_name, name_of, trees
+from measures import House, longest_chain
 
 MAY_IMPORT_LATE = {"sslcli/cli/app.py"}
+MOST_FLOORS = 12  # below the command line
 
 
 def test_the_contracts_of_the_house_are_kept():
@@ -30,6 +32,11 @@ def test_there_are_no_cycles():
                 imported |= {alias.name for alias in node.names}
         graph[module_name(path)] = imported & modules - {module_name(path)}
     assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(modules)
+
+
+def test_the_house_is_not_too_high():
+    chain = longest_chain(House(ROOT).graph())
+    assert 5 < len(chain) <= MOST_FLOORS, " > ".join(chain)
 
 
 def test_imports_stand_on_top_of_the_file():

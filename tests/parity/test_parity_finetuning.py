@@ -22,7 +22,7 @@ from sslcli.core.presets import preset
 from sslcli.data.documents import Where
 from sslcli.data.records.record import Record
 from sslcli.data.text.tokenizer import Tokenizer
-from sslcli.datasets.labelled import task_class, task_options
+from sslcli.datasets.tasks import task_class, task_options
 from sslcli.engine.learner import Learner
 from sslcli.engine.precision import Hardware
 from sslcli.engine.processes.replicas import Replica

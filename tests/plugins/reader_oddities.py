@@ -21,8 +21,9 @@ from typing import Any
 
 from sslcli.contracts.examples import Example
 from sslcli.datasets.label_sets import with_labels
-from sslcli.datasets.labelled import examples_of, task_class, task_options
+from sslcli.datasets.labelled import examples_of
 from sslcli.datasets.sifter import FLAG, Sifter
+from sslcli.datasets.tasks import task_class, task_options
 from sslcli.errors import SslError
 from sslcli.settings import LabelledSettings
 

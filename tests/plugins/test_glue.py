@@ -12,8 +12,9 @@ from sslplugins.suites.glue.suite import Glue
 
 from sslcli.api import DataError, Prediction, Score, UsageError
 from sslcli.data.records.label_forms import MARKS
-from sslcli.datasets.labelled import examples_of, task_class, task_options
+from sslcli.datasets.labelled import examples_of
 from sslcli.datasets.sifter import Sifter
+from sslcli.datasets.tasks import task_class, task_options
 from sslcli.settings import LabelledSettings
 from sslcli.workflows.suite.submission import add_answers
 

@@ -14,7 +14,7 @@ from test_task_tag import trained
 
 from sslcli.api import DataError, Prediction
 from sslcli.data.records.read_context import Reading, reading_with
-from sslcli.workflows.evaluate.evaluate import line_of
+from sslcli.workflows.evaluate.scoring import line_of
 
 NAMES = ["O", "B-PER", "I-PER", "B-LOC"]
 ROWS = [

@@ -9,7 +9,7 @@ from small_runs import settings, write
 
 from sslcli.contracts.examples import Encoded, Example
 from sslcli.data.documents import Where
-from sslcli.datasets.labelled import task_class
+from sslcli.datasets.tasks import task_class
 from sslcli.models.loading import load_pretrained
 from sslcli.settings import LabelledSettings
 from sslcli.workflows.finetune.check import check_data

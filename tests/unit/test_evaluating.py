@@ -10,14 +10,14 @@ from stops import StopAtPoll
 
 from sslcli.data.documents import Where
 from sslcli.data.records.record import Record
-from sslcli.datasets.labelled import held_out, labelled_data, task_class
+from sslcli.datasets.labelled import held_out, labelled_data
+from sslcli.datasets.tasks import task_class
 from sslcli.errors import CheckError, DataError, UsageError
 from sslcli.reports import Report, Score
 from sslcli.settings import AnswerSettings, LabelledSettings
 from sslcli.workflows.evaluate.evaluate import evaluate, refuse_below
 from sslcli.workflows.finetune.finetune import finetune
-from sslcli.workflows.finetune.run_study import variant_settings
-from sslcli.workflows.finetune.study import Ended, Variant, summary, variants
+from sslcli.workflows.finetune.study import Ended, Variant, summary, variant_settings, variants
 from sslcli.workflows.predict.predictor import Answerer
 from sslcli.workflows.training.resolve import continued_finetuning
 from sslcli.workflows.training.resume import Resume

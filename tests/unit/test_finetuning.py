@@ -19,7 +19,7 @@ from sslcli.errors import UsageError
 from sslcli.models.initialise import rates
 from sslcli.models.loading import load_pretrained, newest_fitting
 from sslcli.settings import StartSettings
-from sslcli.workflows.evaluate.evaluate import scored
+from sslcli.workflows.evaluate.scoring import scored
 from sslcli.workflows.finetune import finetune as finetune_module
 from sslcli.workflows.finetune.finetune import Finetuning, finetune
 from sslcli.workflows.training.resolve import continued_finetuning

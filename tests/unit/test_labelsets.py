@@ -17,8 +17,9 @@ from sslcli.data.records.labels import Vector, gold_of
 from sslcli.data.records.read_context import joined_names, names_of
 from sslcli.data.records.record import Record
 from sslcli.datasets.label_sets import with_labels
-from sslcli.datasets.labelled import examples_of, labelled_data, task_class
+from sslcli.datasets.labelled import examples_of, labelled_data
 from sslcli.datasets.sifter import Sifter
+from sslcli.datasets.tasks import task_class
 from sslcli.errors import DataError
 from sslcli.settings import LabelledSettings
 from sslcli.workflows.evaluate.submission_files import official_files, share_ids

@@ -31,9 +31,10 @@ from sslcli.settings import PretrainSettings
 from sslcli.workflows.export.model_card import model_card
 from sslcli.workflows.pretrain import baselines
 from sslcli.workflows.pretrain.baselines import floors_of
+from sslcli.workflows.pretrain.header import warnings
 from sslcli.workflows.pretrain.prepare import prepare
 from sslcli.workflows.pretrain.pretrain import dry_run_pretrain, pretrain
-from sslcli.workflows.training.plan import plan_for, warnings
+from sslcli.workflows.training.plan import plan_for
 from sslcli.workflows.training.resume import Resume, continued_settings
 
 OBJECTIVES = ["mlm", "clm", "mlm+nsp"]  # one for each way to arrange text

@@ -10,8 +10,9 @@ from small_runs import ignore, settings, write
 from sslcli.contracts.examples import Example
 from sslcli.data.documents import Where
 from sslcli.data.records.continuing import Parsed, goes_on
-from sslcli.datasets.labelled import labelled_data, task_class
+from sslcli.datasets.labelled import labelled_data
 from sslcli.datasets.sifter import Sifter
+from sslcli.datasets.tasks import task_class
 from sslcli.errors import DataError, PassedOver, RecordErrors
 from sslcli.runs.catalogue import read_facts
 from sslcli.settings import AnswerSettings, LabelledSettings

@@ -15,7 +15,8 @@ from sslcli.data.records.record import Record
 from sslcli.datasets.cut_texts import cut_of, cut_sentences
 from sslcli.runs.catalogue import read_metrics
 from sslcli.settings import AnswerSettings, LabelledSettings
-from sslcli.workflows.evaluate.evaluate import evaluate, line_of
+from sslcli.workflows.evaluate.evaluate import evaluate
+from sslcli.workflows.evaluate.scoring import line_of
 from sslcli.workflows.finetune.finetune import finetune
 from sslcli.workflows.predict.predictor import Answerer
 

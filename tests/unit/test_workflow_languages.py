@@ -8,13 +8,8 @@ from itertools import combinations
 import pytest
 from small_runs import ignore, reviews, settings, write
 
-from sslcli.datasets.labelled import (
-    chosen_by,
-    labelled_data,
-    other_languages,
-    task_class,
-    task_options,
-)
+from sslcli.datasets.labelled import chosen_by, labelled_data, other_languages
+from sslcli.datasets.tasks import task_class, task_options
 from sslcli.errors import DataError, UsageError
 from sslcli.metrics.mlqa import mlqa_f1
 from sslcli.reports import Report, Score
@@ -23,8 +18,7 @@ from sslcli.settings import LabelledSettings
 from sslcli.workflows.finetune.check import check_data
 from sslcli.workflows.finetune.finetune import finetune
 from sslcli.workflows.finetune.languages import across, in_language_data, transferred, with_bound
-from sslcli.workflows.finetune.run_study import variant_settings
-from sslcli.workflows.finetune.study import Ended, Variant, summary, variants
+from sslcli.workflows.finetune.study import Ended, Variant, summary, variant_settings, variants
 from sslcli.workflows.training.run import RunResult
 
 WORLD = "demo:world"

@@ -7,16 +7,12 @@ from sslcli.cli.judging import answer_settings, minimums_of
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
 from sslcli.datasets.cache import Say
-from sslcli.datasets.labelled import task_class
+from sslcli.datasets.tasks import task_class
 from sslcli.models.loading import newest_finetuned
 from sslcli.resolving import naming_sources
-from sslcli.workflows.evaluate.evaluate import (
-    TaskEvaluation,
-    evaluate,
-    refuse_below,
-    write_evaluation,
-)
+from sslcli.workflows.evaluate.evaluate import evaluate, refuse_below
 from sslcli.workflows.evaluate.score_names import refuse_unknown_scores
+from sslcli.workflows.evaluate.scoring import TaskEvaluation, write_evaluation
 
 
 def evaluate_action(command: Command, given: Given, screen: Screen) -> int:

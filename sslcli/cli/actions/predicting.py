@@ -20,7 +20,7 @@ from sslcli.folders import written
 from sslcli.plainfiles import STANDARD_INPUT
 from sslcli.reports import Report
 from sslcli.resolving import naming_sources
-from sslcli.workflows.evaluate.evaluate import line_of
+from sslcli.workflows.evaluate.scoring import line_of
 from sslcli.workflows.predict.predict import Question
 from sslcli.workflows.predict.predictor import Answerer
 

@@ -14,15 +14,10 @@ from sslcli.contracts.learnable import Context
 from sslcli.contracts.task import SaysAnswers, Task
 from sslcli.data.text.unknowns import remarks_by_part
 from sslcli.datasets.cut_texts import CUT, cut_counts, cut_sentences
-from sslcli.datasets.labelled import (
-    balance_of,
-    labelled_data,
-    read_examples,
-    task_class,
-    task_options,
-)
+from sslcli.datasets.labelled import balance_of, labelled_data, read_examples
 from sslcli.datasets.locate import is_read_once, split_language
 from sslcli.datasets.sifter import LEFT_OUT, MOST_LISTED, unlabelled
+from sslcli.datasets.tasks import task_class, task_options
 from sslcli.errors import DataError, PassedOver, RecordErrors
 from sslcli.models.fitting import refuse_missing_tokens
 from sslcli.models.loading import decided_source, load_pretrained

@@ -23,25 +23,20 @@ from sslcli.data.text.unknowns import remarks_by_part
 from sslcli.datasets.cache import Say, quiet
 from sslcli.datasets.cut_texts import CUT, cut_counts, cut_sentences
 from sslcli.datasets.data_files import facts_of
-from sslcli.datasets.labelled import (
-    Labelled,
-    chosen_by,
-    fingerprint_of,
-    labelled_data,
-    task_class,
-    task_options,
-)
+from sslcli.datasets.labelled import Labelled, chosen_by, fingerprint_of, labelled_data
 from sslcli.datasets.locate import split_language
 from sslcli.datasets.sifter import LEFT_OUT, left_out_of
+from sslcli.datasets.tasks import task_class, task_options
 from sslcli.engine.checkpoints.checkpoint import Checkpoints
 from sslcli.engine.evaluator import Agree, Evaluation, Evaluator
 from sslcli.engine.events import Observer
 from sslcli.engine.loader import Loader, training_loader
+from sslcli.engine.plan import Plan
 from sslcli.engine.precision import Hardware, choose_hardware
 from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.engine.processes.replicas import Replica
 from sslcli.engine.stopping import Stopper
-from sslcli.engine.trainer import Illustrate, Plan
+from sslcli.engine.trainer import Illustrate
 from sslcli.errors import DataError
 from sslcli.models.fitting import refuse_missing_tokens, refuse_other_architecture
 from sslcli.models.initialise import learner_to_finetune
@@ -54,19 +49,14 @@ from sslcli.runs.catalogue import read_metrics
 from sslcli.runs.facts import title_of
 from sslcli.runs.references import FOUNDATION, decided
 from sslcli.settings import FinetuneSettings
-from sslcli.workflows.evaluate.evaluate import scored, write_evaluation
 from sslcli.workflows.evaluate.score_names import cost_of, refuse_unknown_scores
+from sslcli.workflows.evaluate.scoring import scored, write_evaluation
 from sslcli.workflows.finetune.languages import across
 from sslcli.workflows.predict.predictor import Answerer, EncodedSet, answer, evaluation_loader
-from sslcli.workflows.training.plan import (
-    hardware_warnings,
-    how_it_is_trained,
-    plan_for,
-    prediction,
-    try_steps,
-)
+from sslcli.workflows.training.plan import hardware_warnings, how_it_is_trained, plan_for
 from sslcli.workflows.training.resume import Resume
 from sslcli.workflows.training.run import RunResult, run_job
+from sslcli.workflows.training.trial import prediction, try_steps
 
 EPOCHS = 3.0
 REFERENCE_WIDTH = 768  # of BERT-base, whose usual rate is the default's

@@ -3,13 +3,12 @@ together.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sslcli.datasets.labelled import other_languages, task_class
-from sslcli.engine.events import Observer
+from sslcli.datasets.labelled import other_languages
+from sslcli.datasets.tasks import task_class
 from sslcli.engine.processes.rank import rank_and_size
 from sslcli.engine.stopping import Stopper
 from sslcli.errors import UsageError
@@ -21,12 +20,18 @@ from sslcli.runs.run_folder import new_name, refuse_occupied
 from sslcli.settings import FinetuneSettings, LabelledSettings, Start
 from sslcli.workflows.finetune.finetune import finetune
 from sslcli.workflows.finetune.languages import SCRATCH, in_language_data
-from sslcli.workflows.finetune.study import Ended, Variant, study, summary, variants
+from sslcli.workflows.finetune.study import (
+    Ended,
+    Variant,
+    Watch,
+    study,
+    summary,
+    variant_settings,
+    variants,
+)
 from sslcli.workflows.training.resolve import ResolvedRun, continued_finetuning
 from sslcli.workflows.training.resume import Resume, saved_settings
 from sslcli.workflows.training.run import RunResult
-
-Watch = Callable[[str], AbstractContextManager[Observer]]  # the title of a run -> who hears of it
 
 
 @dataclass(frozen=True)
@@ -134,26 +139,6 @@ def run_study(plan: StudyPlan, watch: Watch, *, overwrite: bool = False) -> Stud
     languages = list(other_languages(plan.settings.data))
     folder, plot = ended[0].result.folder, plan.settings.run.plot
     return StudyResult(ended, summary(ended, title, folder, plot, languages))
-
-
-def variant_settings(
-    variant: Variant,
-    settings: FinetuneSettings,
-    study: Sequence[Variant] = (),
-    bounds: Mapping[str, LabelledSettings] | None = None,
-) -> FinetuneSettings:
-    """`bounds`: by language the data of its upper bound."""
-    names = tuple(each.folder.name for each in study)
-    return settings.model_copy(
-        update={
-            "data": bounds[variant.language] if bounds and variant.language else settings.data,
-            "model": settings.model.model_copy(update={"start": variant.start}),
-            "training": settings.training.model_copy(update={"seed": variant.seed}),
-            "run": settings.run.model_copy(
-                update={"folder": str(variant.folder), "name": None, "study": names}
-            ),
-        }
-    )
 
 
 def _plan(

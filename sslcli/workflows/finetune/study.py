@@ -4,19 +4,22 @@ in. What pretraining is worth, and how sure that is.
 
 import statistics
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sslcli.engine.events import Observer
 from sslcli.errors import RunError
 from sslcli.reporting.run_plots import score_curves
 from sslcli.reporting.saved_reports import STUDY, write_report
 from sslcli.reports import Report, Score, Table
 from sslcli.runs.catalogue import read_metrics
-from sslcli.settings import Start
+from sslcli.settings import FinetuneSettings, LabelledSettings, Start
 from sslcli.workflows.finetune.languages import transferred, with_bound
 from sslcli.workflows.training.run import RunResult
+
+Watch = Callable[[str], AbstractContextManager[Observer]]  # the title of a run -> who hears of it
 
 
 @dataclass(frozen=True)
@@ -216,3 +219,23 @@ def _worth(by_start: Mapping[str, Sequence[Report]], first: str) -> list[str]:
         )
         sentences.append(f"{first} is {gap:+.4g} {name} beside {start} on the same batches{unsure}")
     return sentences
+
+
+def variant_settings(
+    variant: Variant,
+    settings: FinetuneSettings,
+    study: Sequence[Variant] = (),
+    bounds: Mapping[str, LabelledSettings] | None = None,
+) -> FinetuneSettings:
+    """`bounds`: by language the data of its upper bound."""
+    names = tuple(each.folder.name for each in study)
+    return settings.model_copy(
+        update={
+            "data": bounds[variant.language] if bounds and variant.language else settings.data,
+            "model": settings.model.model_copy(update={"start": variant.start}),
+            "training": settings.training.model_copy(update={"seed": variant.seed}),
+            "run": settings.run.model_copy(
+                update={"folder": str(variant.folder), "name": None, "study": names}
+            ),
+        }
+    )

@@ -23,7 +23,7 @@ from sslcli.data.sampler import Sampler
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.data.text.unknowns import Unknowns
 from sslcli.datasets.cut_texts import Cut, cut_of, with_cut
-from sslcli.datasets.labelled import task_class, task_options
+from sslcli.datasets.tasks import task_class, task_options
 from sslcli.engine.evaluator import Agree, examine
 from sslcli.engine.learner import Learner
 from sslcli.engine.loader import EVALUATION, Loader, StepBatch

@@ -15,10 +15,11 @@ from sslcli.engine.composite import unit_of
 from sslcli.engine.evaluator import Evaluator, held_out_loss
 from sslcli.engine.events import Observer
 from sslcli.engine.loader import Loader
+from sslcli.engine.plan import Plan
 from sslcli.engine.precision import Hardware, choose_hardware
 from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.engine.stopping import Stopper
-from sslcli.engine.trainer import Illustrate, Plan
+from sslcli.engine.trainer import Illustrate
 from sslcli.reporting.run_plots import loss_curve
 from sslcli.reports import Report, Score, higher_is_better, printable
 from sslcli.runs.catalogue import read_metrics
@@ -26,11 +27,13 @@ from sslcli.runs.facts import title_of
 from sslcli.settings import PretrainSettings
 from sslcli.workflows.generate.generate import illustrations
 from sslcli.workflows.pretrain.baselines import Floors, floors_of
+from sslcli.workflows.pretrain.header import header, warnings
 from sslcli.workflows.pretrain.prepare import Prepared, prepare
 from sslcli.workflows.pretrain.restored import restored_samples
-from sslcli.workflows.training.plan import header, plan_for, prediction, try_steps, warnings
+from sslcli.workflows.training.plan import plan_for
 from sslcli.workflows.training.resume import Resume
 from sslcli.workflows.training.run import RunResult, run_job
+from sslcli.workflows.training.trial import prediction, try_steps
 
 
 def pretrain(

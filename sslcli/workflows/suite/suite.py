@@ -18,7 +18,8 @@ from sslcli.asides import clear_away
 from sslcli.config import write_yaml
 from sslcli.contracts.suite import Suite, SuitePart
 from sslcli.datasets.cut_texts import CUT
-from sslcli.datasets.labelled import examples_of, suite_of, suite_reference, task_class
+from sslcli.datasets.labelled import examples_of, suite_of, suite_reference
+from sslcli.datasets.tasks import task_class
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.processes.rank import rank_and_size
 from sslcli.engine.stopping import Stopper, Stopping
@@ -45,10 +46,16 @@ from sslcli.runs.command_line import command_line
 from sslcli.runs.interrupting import stopping_at_once
 from sslcli.runs.run_folder import environment, locked, new_name, new_run_folder, now, write_facts
 from sslcli.settings import AnswerSettings, FinetuneSettings, LabelledSettings
-from sslcli.workflows.evaluate.evaluate import evaluate, write_evaluation
+from sslcli.workflows.evaluate.evaluate import evaluate
+from sslcli.workflows.evaluate.scoring import write_evaluation
 from sslcli.workflows.finetune.finetune import finetune
-from sslcli.workflows.finetune.run_study import Watch, variant_settings
-from sslcli.workflows.finetune.study import Variant, named_failures, variants
+from sslcli.workflows.finetune.study import (
+    Variant,
+    Watch,
+    named_failures,
+    variant_settings,
+    variants,
+)
 from sslcli.workflows.predict.predictor import Answerer
 from sslcli.workflows.suite.submission import ARCHIVE, SUBMISSION, add_answers, answers_in
 from sslcli.workflows.suite.suite_scores import FILE as SCORES_FILE

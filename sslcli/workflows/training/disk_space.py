@@ -8,8 +8,8 @@ from torch import Tensor
 from sslcli.engine.checkpoints.checkpoint import RESUMABLE
 from sslcli.engine.learner import Learner
 from sslcli.engine.optimizer import state_bytes
+from sslcli.engine.plan import Plan
 from sslcli.engine.settings import OptimizerSettings
-from sslcli.engine.trainer import Plan
 from sslcli.reports import mebibytes
 
 

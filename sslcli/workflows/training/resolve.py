@@ -27,7 +27,7 @@ from sslcli.workflows.training.resume import (
     saved_settings,
 )
 
-labelled = Deferred("sslcli.datasets.labelled")  # which pretraining does without
+tasks = Deferred("sslcli.datasets.tasks")  # which pretraining does without
 RECIPE = "the recipe of the data"
 S = TypeVar("S", PretrainSettings, FinetuneSettings)
 
@@ -93,7 +93,7 @@ def resolve_finetuning(
         ),
     )
     with naming_sources(found.sources):
-        labelled.task_options(found.settings.task, found.settings.options)
+        tasks.task_options(found.settings.task, found.settings.options)
     return ResolvedRun(found.settings, found.sources)
 
 
@@ -103,7 +103,7 @@ def continued_finetuning(resume: Resume, asked: FinetuneSettings) -> FinetuneSet
     if "task" in asked.model_fields_set and asked.task != saved.task:
         raise ConfigError([f"task was {saved.task!r} and would become {asked.task!r}"], NEW_RUN)
     asked = from_same_weights(asked, saved.model.source)
-    options = labelled.task_options(saved.task, asked.options)
+    options = tasks.task_options(saved.task, asked.options)
     return continued(
         resume.folder, saved, asked, options.model_dump(mode="json", exclude_unset=True)
     )

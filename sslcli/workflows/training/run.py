@@ -24,12 +24,13 @@ from sslcli.engine.learner import Learner
 from sslcli.engine.loader import Loader
 from sslcli.engine.memory import told_in_words
 from sslcli.engine.optimizer import Optimizer
+from sslcli.engine.plan import Plan
 from sslcli.engine.precision import Hardware, choose_hardware
 from sslcli.engine.processes.process_group import ALONE, ProcessGroup, joined_processes
 from sslcli.engine.processes.rank import is_restart, known_rank_and_size, launch_name, restart_of
 from sslcli.engine.processes.replicas import replica_of
 from sslcli.engine.stopping import REASONS, Reason, Stopper, Stopping, with_more_time
-from sslcli.engine.trainer import Illustrate, Plan, Trainer, TrainingResult
+from sslcli.engine.trainer import Illustrate, Trainer, TrainingResult
 from sslcli.errors import (
     ConfigError,
     DataError,

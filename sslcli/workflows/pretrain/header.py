@@ -1,0 +1,147 @@
+"""The lines and warnings about a pretraining before it starts."""
+
+from collections.abc import Mapping
+
+from sslcli.core.arithmetic import parameters
+from sslcli.core.settings import TransformerSettings
+from sslcli.datasets.arrange import NOT_SAID
+from sslcli.engine.plan import Plan
+from sslcli.engine.precision import Hardware
+from sslcli.engine.processes.process_group import ALONE, ProcessGroup
+from sslcli.engine.schedule import warmup_steps
+from sslcli.reports import printable
+from sslcli.workflows.pretrain.prepare import Prepared
+from sslcli.workflows.training.plan import hardware_warnings, how_it_is_trained
+
+FEWEST_HELD_OUT_SAMPLES = 20
+
+
+def header(
+    prepared: Prepared, plan: Plan, hardware: Hardware, process_group: ProcessGroup = ALONE
+) -> dict[str, str]:
+    """Title -> line: everything that was decided, in the order in which it is shown."""
+    settings, shape = prepared.settings, prepared.learner.backbone.settings
+    training = settings.training
+    tokens, unit = (
+        int(prepared.train.lengths.sum()),
+        "tokens" if prepared.tokenizer is not None else "rows",
+    )
+    longest = (
+        settings.data.sequence_tokens
+        if prepared.tokenizer is not None
+        else int(prepared.train.lengths.max())
+    )
+    micro = f" in parts of {training.micro_batch_size}" if training.micro_batch_size else ""
+    return {
+        "model": f"{shape.architecture} · {parameters(shape) / 1e6:.2f} "
+        f"M parameters · {_layers(shape)} layers x {shape.width}"
+        f" · {_read_by(shape)} · "
+        + (f"from {settings.model.source}" if settings.model.source else "new"),
+        "data": f"{', '.join(settings.data.train)} · {tokens:,} "
+        f"{unit} · {len(prepared.train):,} samples of at most"
+        f" {longest} · {len(prepared.evaluation):,} held out",
+        **_how_languages_are_mixed(prepared),
+        "objective": (
+            f"{settings.objective} · {described_options(prepared)}{_what_learns(prepared)}"
+        ),
+        **({"head": prepared.head} if settings.model.source else {}),
+        "batch": (
+            f"{training.batch_size:,} {training.batch_unit}{micro} · {plan.total_steps:,} steps"
+        ),
+        **how_it_is_trained(settings, prepared.learner, plan, hardware, process_group),
+    }
+
+
+def _layers(shape: TransformerSettings) -> str:
+    return f"{shape.depth} + {shape.layers_of_decoder}" if shape.has_memory else f"{shape.depth}"
+
+
+def _read_by(shape: TransformerSettings) -> str:
+    return (
+        f"rows of {shape.row_features}"
+        if shape.row_features
+        else f"vocabulary {shape.vocabulary:,}"
+    )
+
+
+def _how_languages_are_mixed(prepared: Prepared) -> dict[str, str]:
+    """Shares of the draws, beside those of the samples where they differ; nothing to say of one
+    language.
+    """
+    members, mixture = prepared.train.languages, prepared.mixture
+    if len(members) < 2:
+        return {}
+    there = _shares({language: len(numbers) for language, numbers in members.items()})
+    if mixture is None:
+        return {"languages": f"{there}, as they lie"}
+    drawn = _shares(dict(zip(members, mixture.draws_L.tolist(), strict=True)))
+    return {
+        "languages": (
+            f"{drawn} (exponent {prepared.settings.data.language_exponent:g}; of the data {there})"
+        )
+    }
+
+
+def _shares(counts: Mapping[str, int]) -> str:
+    return " · ".join(
+        f"{printable(name)} {100 * count / sum(counts.values()):.3g} %"
+        for name, count in counts.items()
+    )
+
+
+def _what_learns(prepared: Prepared) -> str:
+    if prepared.settings.model.train == "all":
+        return ""
+    trained = sum(parameter.numel() for parameter in prepared.learner.trained_parameters().values())
+    return f" · trains {trained:,} parameters, the head only"
+
+
+def warnings(prepared: Prepared, plan: Plan, hardware: Hardware) -> list[str]:
+    """Return warnings for the user before a long wait."""
+    warmup, held_out = (
+        warmup_steps(prepared.settings.schedule, plan.total_steps),
+        len(prepared.evaluation),
+    )
+    found = []
+    if warmup >= plan.total_steps > 1:
+        found.append(
+            f"warm-up takes {warmup} steps, and the run has "
+            f"{plan.total_steps}: the learning rate never reaches its peak"
+        )
+    if held_out < FEWEST_HELD_OUT_SAMPLES:
+        found.append(
+            f"only {held_out} samples are held out, so their figures "
+            "are coarse; give --eval-data, or raise data.held_out"
+        )
+    return [*found, *_without_evaluation(prepared), *hardware_warnings(hardware)]
+
+
+def _without_evaluation(prepared: Prepared) -> list[str]:
+    """Return a warning for training languages without held-out samples.
+
+    Held-out data without languages gives none.
+    """
+    trained, evaluated = prepared.train.languages, prepared.evaluation.languages
+    missing = [printable(language) for language in trained if language not in evaluated]
+    if not missing or NOT_SAID in evaluated:
+        return []
+    known = ", ".join(map(printable, evaluated))
+    have = (
+        "has no held-out samples, so it is"
+        if len(missing) == 1
+        else "have no held-out samples, so they are"
+    )
+    which = f"{', '.join(missing)} {have} not evaluated, and all metrics are of {known}"
+    return [f"{which}; give --eval-data for each language, or raise data.held_out"]
+
+
+def described_options(prepared: Prepared) -> str:
+    """The objective's options in one line."""
+    return (
+        " · ".join(
+            f"{name.replace('_', ' ')} {value}"
+            for part in prepared.settings.options.values()
+            for name, value in part.items()
+        )
+        or "no options"
+    )

@@ -1,0 +1,165 @@
+"""A few real steps before a run, and what they predict of it: time, memory and disk."""
+
+import resource
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from sslcli.contracts.objective import Readout
+from sslcli.contracts.task import ReadoutTask
+from sslcli.core.arithmetic import flops_per_token, parameters
+from sslcli.core.heads import LanguageModelHead
+from sslcli.engine.gradients import accumulate_gradients
+from sslcli.engine.learner import Learner
+from sslcli.engine.loader import Loader
+from sslcli.engine.optimizer import Optimizer
+from sslcli.engine.plan import Plan
+from sslcli.engine.precision import Hardware
+from sslcli.engine.processes.process_group import ALONE, ProcessGroup
+from sslcli.engine.processes.replicas import Replica
+from sslcli.engine.schedule import rate_factor
+from sslcli.reports import Report, Table, duration
+from sslcli.workflows.training.disk_space import disk_space
+
+TRIAL_STEPS = 3
+
+
+@dataclass(frozen=True)
+class StepTrial:
+    """`rows_per_step` are those that the backbone reads, each in company of `attended_rows`: all
+    tokens, or what is visible.
+
+    `target_share`: targets of the language-model head, of these rows; 0 where there is no such
+    head.
+    """
+
+    seconds_per_step: float
+    tokens_per_step: float
+    rows_per_step: float
+    attended_rows: float
+    target_share: float
+    peak_bytes: int
+
+
+class Trainable(Protocol):
+    """A job, as far as its cost goes; `lengths` [n] of its samples, in tokens."""
+
+    settings: Any
+    learner: Learner
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Lengths of the training samples [n], in tokens."""
+
+    def loader(
+        self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool
+    ) -> Loader:
+        """Return the training loader."""
+
+
+def try_steps(job: Trainable, hardware: Hardware) -> StepTrial:
+    """Three real updates on a learner that is thrown away afterwards, after one to warm up."""
+    settings = job.settings
+    learner = job.learner.to(hardware.device)
+    replica, optimizer = (
+        Replica(learner),
+        Optimizer(learner.trained_parameters(), learner.groups(), settings.optimizer),
+    )
+    followers, seconds, tokens, targets, lengths = learner.followers(), [], [], [], []
+    for step, work in enumerate(
+        islice(
+            job.loader(settings.training.micro_batch_size, ALONE, False).steps(0), TRIAL_STEPS + 1
+        )
+    ):
+        start = time.perf_counter()
+        for batch in work.batches:
+            accumulate_gradients(replica, batch, work.counts, hardware)
+        norm = optimizer.norm()
+        optimizer.step(rate_factor(settings.schedule, step, TRIAL_STEPS + 1), norm)
+        followers.update(0.0, torch.isfinite(norm))
+        optimizer.zero()
+        if hardware.device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+        tokens.append(work.tokens)
+        targets.append(max(work.counts.values()))
+        lengths += [length for batch in work.batches for length in batch.inputs.packing.lengths]
+    rows, steps = sum(lengths), TRIAL_STEPS + 1
+    attended = attended_tokens(np.asarray(lengths))
+    has_head = any(isinstance(module, LanguageModelHead) for module in learner.learnable.modules())
+    share = min(1.0, sum(targets) / rows) if has_head else 0.0
+    return StepTrial(
+        sum(seconds[1:]) / TRIAL_STEPS,
+        sum(tokens) / steps,
+        rows / steps,
+        attended,
+        share,
+        peak_memory_bytes(hardware),
+    )
+
+
+def peak_memory_bytes(hardware: Hardware) -> int:
+    """The most memory so far: of the GPU where there is one, else of this process."""
+    if hardware.device.type == "cuda":
+        return torch.cuda.max_memory_allocated(hardware.device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux kibibytes
+
+
+def prediction(job: Trainable, plan: Plan, trial: StepTrial) -> Report:
+    """Predict the whole run from the trial, and its disk use from checkpoints and milestones."""
+    shape, training = job.learner.backbone.settings, job.settings.training
+    space = disk_space(job.learner, job.settings.optimizer, plan, training.keep)
+    flops = flops_per_token(shape, trial.attended_rows, trial.target_share) * trial.rows_per_step
+    folders = f"{space.checkpoints} checkpoints, {space.milestones} milestones"
+    rows: Mapping[str, str] = {
+        "parameters": (
+            f"{parameters(shape):,} of the backbone, "
+            f"{learnable_parameters(job.learner):,} of the head"
+        ),
+        "step": f"{trial.seconds_per_step * 1e3:,.1f} ms (mean of {TRIAL_STEPS} real steps)",
+        "tokens per second": f"{trial.tokens_per_step / trial.seconds_per_step:,.0f}",
+        "useful arithmetic": (
+            f"{flops / trial.seconds_per_step / 1e12:.3f} TFLOP/s{_counted(job.learner)}"
+        ),
+        "training time": (
+            f"{duration(trial.seconds_per_step * plan.total_steps)} "
+            f"for {plan.total_steps:,} steps, without evaluation"
+        ),
+        "memory": f"{trial.peak_bytes / 2**20:,.0f} MiB at the peak",
+        "disk": f"{space.describe()}; {folders}",
+    }
+    return Report(
+        "dry run: nothing is written",
+        tables=[Table("prediction", ("what", "figure"), list(rows.items()))],
+    )
+
+
+def _counted(learner: Learner) -> str:
+    """What the arithmetic leaves out: all that is no pass of the backbone over its inputs."""
+    if learner.backbone.settings.has_memory:
+        return ", of the encoder alone"
+    return (
+        ""
+        if isinstance(learner.learnable, Readout | ReadoutTask)
+        else ", of one pass of the backbone alone"
+    )
+
+
+def attended_tokens(lengths: np.ndarray) -> float:
+    """The sequence length that attention pays for per token: the sum of squares over the sum of
+    lengths.
+    """
+    lengths = lengths[:100_000].astype(float)
+    return float((lengths**2).sum() / lengths.sum())
+
+
+def learnable_parameters(learner: Learner) -> int:
+    """Count the parameters of the learnable, the backbone's apart."""
+    return sum(parameter.numel() for parameter in learner.learnable.parameters())
