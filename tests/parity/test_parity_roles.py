@@ -12,7 +12,7 @@ from hub_directories import DIRECTORIES
 
 from sslcli.data.text.roles import usual_template
 from sslcli.data.text.tokenizer import Tokenizer
-from sslcli.data.text.tokenizer_json import OWN_CONFIG
+from sslcli.data.text.tokenizer_files import OWN_CONFIG
 from sslcli.runs.run_folder import write_facts
 from sslcli.workflows.training.resume import known_tokenizer
 

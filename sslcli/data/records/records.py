@@ -20,8 +20,6 @@ _TEXT_COLUMNS = {
     "question1", "question2", "context", "sequence", "tokens", "words", "title", "answer", "id",
     "idx", "index", "language",
 }  # fmt: skip
-
-
 _HEADER_AGAIN = "a row that names the columns again is no example"
 
 

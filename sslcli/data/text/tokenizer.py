@@ -25,7 +25,8 @@ from sslcli.data.text.normalization import changes
 from sslcli.data.text.offsets import exact_places
 from sslcli.data.text.roles import BEGIN, ROLES, moved_roles, usual_roles, usual_template
 from sslcli.data.text.templates import Template
-from sslcli.data.text.tokenizer_json import FILE, TokenizerJson, is_own, named_tokens, own_files
+from sslcli.data.text.tokenizer_files import is_own, named_tokens, read_tokenizer_json
+from sslcli.data.text.tokenizer_json import FILE, own_files
 from sslcli.data.text.words import PIECE, KnownWords, as_bytes
 from sslcli.errors import ModelError
 
@@ -144,7 +145,7 @@ class Tokenizer:
                 else path
             )
             file = folder / FILE
-        source = TokenizerJson.read(file)
+        source = read_tokenizer_json(file)
         if as_own or is_own(folder, ROLES):
             return cls(source.library(), named_tokens(folder, ROLES))
         hf = HfTokenizer.read(source, HfFiles.beside(folder))
