@@ -201,8 +201,8 @@ def show_pieces(text: str, tokenizer: Tokenizer) -> Report:
     )
 
 
-def with_tokenizer_of_run(settings: TokenizerSettings) -> TokenizerSettings:
-    """Replace a tokenizer source that names a run ("@latest") by its folder.
+def with_tokenizer_of_run(settings: TokenizerSettings, say: Say = quiet) -> TokenizerSettings:
+    """Replace a tokenizer source that names a run by its folder; which "@latest" is, is said.
 
     Raises UsageError if "@latest" is none.
     """
@@ -215,6 +215,8 @@ def with_tokenizer_of_run(settings: TokenizerSettings) -> TokenizerSettings:
         if source.startswith(LATEST):
             raise
         return settings
+    if source.startswith(LATEST):
+        say(f"tokenizer  of {run.folder} (latest)")
     return settings.model_copy(update={"source": str((run.folder / "tokenizer").resolve())})
 
 

@@ -29,7 +29,14 @@ from sslcli.progress import working
 from sslcli.resolving import problems_of, resolve
 from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import RUN_FILE, Run, all_runs, runs_folder
-from sslcli.runs.references import FOUNDATION, TRAINED, decided, first_usable, head_readers
+from sslcli.runs.references import (
+    FOUNDATION,
+    TRAINED,
+    decided,
+    first_usable,
+    head_readers,
+    unfinished_alone,
+)
 from sslcli.settings import FinetuneSettings, PretrainSettings
 
 _HEAD = re.compile(r"(?:parts\.[^.]+\.)?head\.(.+)")
@@ -51,9 +58,12 @@ def newest_fitting(architectures: Collection[Architecture]) -> tuple[Run, Sequen
     Raises UsageError if there is none.
     """
     runs = [run for run in all_runs() if run.kind in FOUNDATION.kinds]
-    found, notes = first_usable(runs, replace(FOUNDATION, architectures=architectures))
+    use = replace(FOUNDATION, architectures=architectures)
+    found, notes = first_usable(runs, use)
     if found is not None:
         return found, notes
+    if (unfinished := unfinished_alone(runs, use)) is not None:
+        raise unfinished
     wanted = " or a ".join(sorted(architectures))
     raise UsageError(
         f"no pretraining run in {runs_folder()} is an {wanted}",
@@ -85,6 +95,8 @@ def newest_finetuned(task: str) -> tuple[Run, Sequence[str]]:
     found, notes = first_usable(sorted(alike, key=lambda run: run.objective != task), TRAINED)
     if found is not None:
         return found, notes
+    if (unfinished := unfinished_alone(alike, TRAINED)) is not None:
+        raise unfinished
     raise UsageError(
         f"no run in {runs_folder()} was fine-tuned for {task}",
         f"make one: ssl finetune {task} --data FILE; or name one with --model",

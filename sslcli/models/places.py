@@ -25,8 +25,8 @@ from sslcli.engine.checkpoints.checkpoint_files import (
 )
 from sslcli.errors import ModelError, UsageError
 from sslcli.folders import read_sealed
-from sslcli.runs.catalogue import RUN_FILE, failure_in, read_facts
-from sslcli.runs.references import named_run, parts_of, run_above
+from sslcli.runs.catalogue import RUN_FILE, read_run
+from sslcli.runs.references import named_run, parts_of, run_above, unfinished_state
 
 ADAPTER = "adapter_config.json"
 
@@ -104,8 +104,8 @@ def _checkpoint(run: Path, selector: str | None, step: str | None) -> WeightsRef
             )
         read_sealed(found)
         return WeightsRef(found, run)
-    failure = failure_in(read_facts(run))
-    notes = [f"{run.name} {failure}"] if failure else []
+    state = unfinished_state(read_run(run))
+    notes = [f"{run.name} {state}"] if state else []
     if selector != "last" and (best := _best_of(run)) is not None:
         try:
             read_sealed(best)
@@ -119,7 +119,7 @@ def _checkpoint(run: Path, selector: str | None, step: str | None) -> WeightsRef
         problem = "best checkpoint" if selector == "best" else "complete checkpoint"
         raise ModelError(
             f"{run} has no {problem}",
-            passed[0] if passed else failure or "the run has not got that far",
+            passed[0] if passed else state or "the run has not got that far",
         )
     return WeightsRef(newest, run, (*notes, *passed))
 

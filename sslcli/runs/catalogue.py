@@ -217,11 +217,11 @@ def show(run: Run) -> Report:
         if line["split"] == "train" and isinstance(line.get("loss"), int | float)
     ]
     curves = [Curve("training loss", *zip(*train, strict=True))] if train else []
-    notes = [note for note in (failure_in(run.facts), _how_to_go_on(run)) if note]
+    notes = [note for note in (failure_in(run.facts), how_to_go_on(run)) if note]
     return Report(f"{run.name}: {run.status}", tables=tables, curves=curves, notes=notes)
 
 
-def _how_to_go_on(run: Run) -> str:
+def how_to_go_on(run: Run) -> str:
     """The line to type, with a longer limit of time where the run's own was over before its first
     step; empty where there is none.
     """

@@ -1,9 +1,9 @@
 """References to runs: a folder, a name, the beginning of a name, or "@latest", the newest usable
 one.
 
-Never a baseline run or the copy with another seed, which only stand beside a run. An unfinished run
-is skipped with a message, if there is a finished one. Without torch, for checks before anything is
-loaded.
+Never a baseline run or the copy with another seed, which only stand beside a run. Where weights are
+asked for, an unfinished run is skipped with a message, and used only by its name. Without torch,
+for checks before anything is loaded.
 """
 
 import os
@@ -23,6 +23,7 @@ from sslcli.runs.catalogue import (
     Run,
     all_runs,
     failure_in,
+    how_to_go_on,
     read_run,
     runs_folder,
 )
@@ -184,6 +185,8 @@ def newest(use: Purpose, kind: str = "") -> tuple[Run, Sequence[str]]:
         run, notes = first_usable(group, use)
         if run is not None:
             return run, notes
+    if (unfinished := unfinished_alone(named, use)) is not None:
+        raise unfinished
     if not named:
         of_kind = f" of {kind}" if kind else ""
         raise UsageError(
@@ -198,10 +201,10 @@ def newest(use: Purpose, kind: str = "") -> tuple[Run, Sequence[str]]:
 
 
 def first_usable(runs: Iterable[Run], use: Purpose) -> tuple[Run | None, Sequence[str]]:
-    """Return the first finished usable run, newest first, else the first usable one; and
-    remarks.
+    """Return the first usable run, finished where weights are asked for; and remarks on skipped
+    ones.
     """
-    notes, unfinished = [], None
+    notes = []
     for run in runs:
         if stands_beside(run):
             continue
@@ -209,19 +212,26 @@ def first_usable(runs: Iterable[Run], use: Purpose) -> tuple[Run | None, Sequenc
         if not (problem or (is_unfinished and use.weights)):
             return run, notes[:MOST_NAMED]
         if is_unfinished:
-            unfinished = unfinished if problem else unfinished or run
-            state = failure_in(run.facts) or f"is not finished ({run.status})"
-            notes.append(
-                f"{run.name} {' and '.join(filter(None, [state, problem]))}, and is skipped"
-            )
-    if unfinished is None:
-        return None, ()
-    return unfinished, [
-        (
-            f"{unfinished.name} "
-            f"{failure_in(unfinished.facts) or f'is not finished ({unfinished.status})'}"
-        )
-    ]
+            why = " and ".join(filter(None, [unfinished_state(run), problem]))
+            notes.append(f"{run.name} {why}, and is skipped")
+    return None, ()
+
+
+def unfinished_state(run: Run) -> str:
+    """Return how a run stands that is not finished, as the end of a sentence; empty for others."""
+    if run.status not in UNFINISHED:
+        return ""
+    return failure_in(run.facts) or f"is not finished ({run.status})"
+
+
+def unfinished_alone(runs: Iterable[Run], use: Purpose) -> UsageError | None:
+    """Return the error where there is a run to use, but none that is finished; else None."""
+    for run in runs:
+        if use.weights and unfinished_state(run) and not why_unusable(run, use):
+            problem = f"no run that is finished can be used: {run.name} {unfinished_state(run)}"
+            hint = f"name it to use it as it is: {run.name}"
+            return UsageError(problem, "; ".join(filter(None, [hint, how_to_go_on(run)])))
+    return None
 
 
 def stands_beside(run: Run) -> bool:

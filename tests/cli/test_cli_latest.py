@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from sslcli.errors import UsageError
-from sslcli.folders import MANIFEST
+from sslcli.folders import MANIFEST, sealed
+from sslcli.models.places import locate_weights
 from sslcli.runs.references import (
     ANY,
     ASKED,
@@ -132,10 +133,73 @@ def test_what_is_passed_over_for_not_being_finished_is_said(make):
     ]
 
 
-def test_an_unfinished_run_is_taken_where_there_is_no_other_and_that_is_said(make):
+@pytest.mark.parametrize("use", [FOUNDATION, ASKED, LOOKED_INTO, TRAINED])
+def test_an_unfinished_run_is_used_only_by_its_name(make, use, monkeypatch):
+    monkeypatch.setattr("sslcli.runs.references._has", lambda *_: True)
     make(["cut", "begun"])
-    run, notes = newest(FOUNDATION)
-    assert (run.name, notes) == ("cut", ["cut is not finished (stopped)"])
+    with pytest.raises(
+        UsageError, match=r"no run that is finished .* cut is not finished"
+    ) as caught:
+        newest(use)
+    assert "name it to use it as it is: cut" in caught.value.hint
+    assert "ssl pretrain --resume cut" in caught.value.hint
+    assert find_run("cut", use).name == "cut"
+
+
+UNFINISHED = "no run that is finished can be used: cut is not finished (stopped)"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["probe", "attention", "a cat"],
+        ["generate", "a [MASK]"],
+        ["translate-shift", "a cat"],
+        ["export", "@latest", "out"],
+        ["finetune", "sentiment"],
+        ["finetune", "sentiment", "--model", "@latest"],
+        ["finetune", "sentiment", "--check"],
+        ["finetune", "sentiment", "--compare-scratch"],
+        ["pretrain", "--model", "@latest"],
+    ],
+    ids=" ".join,
+)
+def test_no_command_takes_an_unfinished_run_unnamed(make, ssl, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sslcli.runs.references._has", lambda *_: True)
+    make(["cut"])
+    ended = ssl(*words)
+    assert ended.code == 2
+    assert UNFINISHED in ended.err
+    assert "hint:  name it to use it as it is: cut; go on with: ssl pretrain" in ended.err
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_nor_does_one_that_answers(make, ssl, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    make(["qa"])
+    (tmp_path / "dev.json").write_text("{}")
+    facts = json.loads((tmp_path / "runs" / "qa" / "run.json").read_text())
+    (tmp_path / "runs" / "qa" / "run.json").write_text(json.dumps({**facts, "status": "stopped"}))
+    ended = ssl(command, "qa", "--data", "dev.json")
+    assert ended.code == 2
+    assert "qa is not finished (stopped)" in ended.err
+    assert "go on with: ssl finetune qa --resume qa" in ended.err
+
+
+def test_one_that_is_named_is_used_and_that_is_said(tmp_path, monkeypatch, make):
+    make(["cut"])
+    with sealed(tmp_path / "runs" / "cut" / "checkpoints" / "step-000008", {"step": 8}):
+        pass
+    assert locate_weights("cut").notes[0] == "cut is not finished (stopped)"
+    assert locate_weights(str(tmp_path / "runs" / "cut")).notes[0].startswith("cut is not finished")
+
+
+def test_which_run_is_the_latest_is_said(make, ssl, tmp_path):
+    make()
+    ended = ssl("report", "--out", str(tmp_path / "page.html"))
+    assert ended.code == 0
+    assert f"run    {tmp_path / 'runs' / 'begun'} (the newest; it is not finished" in ended.err
 
 
 @pytest.mark.parametrize("kind", ["qa", "finetune"])

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from sslcli.asides import output_folder
+from sslcli.cli.actions.choosing import chosen_model
 from sslcli.cli.judging import answer_settings, minimums_of
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
@@ -10,6 +11,7 @@ from sslcli.datasets.cache import Say
 from sslcli.datasets.tasks import task_class
 from sslcli.models.loading import newest_finetuned
 from sslcli.resolving import naming_sources
+from sslcli.runs.references import LATEST, TRAINED
 from sslcli.workflows.evaluate.evaluate import evaluate, refuse_below
 from sslcli.workflows.evaluate.score_names import refuse_unknown_scores
 from sslcli.workflows.evaluate.scoring import TaskEvaluation, write_evaluation
@@ -42,7 +44,9 @@ def evaluated(command: Command, given: Given, say: Say) -> TaskEvaluation:
 def model_of(given: Given, say: Say) -> str:
     """Return the model of the line, else the newest run fine-tuned for the task, and say which."""
     if "model" in given:
-        return given["model"]
+        named = given["model"]
+        is_latest = named.startswith(LATEST)
+        return chosen_model(named, TRAINED, is_latest, say)[0] if is_latest else named
     found, notes = newest_finetuned(given["task"])
     say(f"model  {found.folder} (latest; choose with --model)")
     for note in notes:

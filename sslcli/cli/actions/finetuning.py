@@ -41,7 +41,7 @@ def finetune_action(command: Command, given: Given, screen: Screen) -> int:
     said = layers(command, given)
     if training_suites.is_named(given):
         return training_suites.suite_action(given, said, screen)
-    resume = resumed(given, "finetune")
+    resume = resumed(given, "finetune", screen.say)
     refuse_other_task(resume, given)
     resolved = resolve_finetuning(said, resume)
     with naming_sources(resolved.sources):

@@ -28,7 +28,7 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
     reference, place = chosen_model(
         given.get("model", LATEST), ASKED, "model" not in given, screen.say
     )
-    if "model" in given:
+    if not given.get("model", LATEST).startswith(LATEST):
         screen.say(f"model  {place.run or place.weights}")
     if BLANK in given.get("text", "") and _continues(place):
         screen.say(

@@ -21,7 +21,7 @@ def pretrain_action(command: Command, given: Given, screen: Screen) -> int:
     if rank_and_size()[0] > 0:
         screen.quiet, screen.json = True, False  # rank 0 speaks for all
     layers = layers_of(given, settings_flags(command, PretrainSettings))
-    resolved = resolve_pretraining(layers, resumed(given, "pretrain"))
+    resolved = resolve_pretraining(layers, resumed(given, "pretrain", screen.say))
     settings = resolved.settings
     if not screen.json and (found := resolved.recommended):
         screen.say(

@@ -7,7 +7,7 @@ from sslcli.cli.options import Command, Given
 from sslcli.cli.page import rendered
 from sslcli.cli.screen import Screen
 from sslcli.folders import written
-from sslcli.runs.references import LATEST, find_run
+from sslcli.runs.references import LATEST, find_run, unfinished_state
 from sslcli.workflows.report.page import page_of
 
 FILE = "report.html"
@@ -15,7 +15,11 @@ FILE = "report.html"
 
 def report_action(command: Command, given: Given, screen: Screen) -> int:
     """Write the HTML page of a run and print its path, sections and size."""
-    found = find_run(given.get("run", LATEST))
+    reference = given.get("run", LATEST)
+    found = find_run(reference)
+    if reference.startswith(LATEST):
+        state = unfinished_state(found)
+        screen.say(f"run    {found.folder} (the newest{f'; it {state}' if state else ''})")
     path = Path(given["out"]) if "out" in given else found.folder / FILE
     place = output_file(path)
     page = page_of(found)

@@ -24,7 +24,7 @@ def tokenize_action(command: Command, given: Given, screen: Screen) -> int:
     flags = [flag for flag in command.flags if flag.key.partition(".")[0] in fields]
     resolved = resolve(TokenizeSettings, *layers_of(given, flags))
     with naming_sources(resolved.sources):
-        named = with_tokenizer_of_run(resolved.settings.tokenizer)
+        named = with_tokenizer_of_run(resolved.settings.tokenizer, screen.say)
         return _run(resolved.settings.model_copy(update={"tokenizer": named}), given, screen)
 
 

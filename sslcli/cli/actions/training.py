@@ -8,21 +8,23 @@ from pathlib import Path
 from sslcli.cli.options import AUTO, Given
 from sslcli.cli.progress import header_lines
 from sslcli.cli.screen import Screen
+from sslcli.datasets.cache import Say, quiet
 from sslcli.engine.events import Started
 from sslcli.engine.processes.rank import is_restart, launch_name, rank_and_size, restarts_are_left
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import Interrupted, Preempted, UsageError
 from sslcli.reports import Report
-from sslcli.runs.catalogue import RUN_FILE, read_facts, runs_folder, settings_file
-from sslcli.runs.references import resumable_run, resumed_run
+from sslcli.runs.catalogue import RUN_FILE, Run, read_facts, runs_folder, settings_file
+from sslcli.runs.references import LATEST, resumable_run, resumed_run
 from sslcli.settings import RunSettings
 from sslcli.workflows.training import launch
 from sslcli.workflows.training.resume import Resume
 from sslcli.workflows.training.run import RunResult
 
 
-def resumed(given: Given, kind: str) -> Resume | None:
-    """Return the run to resume, None for a new run.
+def resumed(given: Given, kind: str, say: Say = quiet) -> Resume | None:
+    """Return the run to resume, None for a new run; where the line does not name it, it is said
+    which.
 
     --resume alone starts a new run where --name or --out name a folder that does not exist yet.
     """
@@ -31,11 +33,21 @@ def resumed(given: Given, kind: str) -> Resume | None:
         return _restarted(given) if is_restart() else None
     if reference != AUTO:
         kinds = ("pretrain",) if kind == "pretrain" else ("finetune", "suite")
-        return Resume(resumed_run(reference, kinds).folder)
+        run = resumed_run(reference, kinds)
+        if reference.startswith(LATEST):
+            _say_resumed(run, say)
+        return Resume(run.folder)
     named = _said_folder(given)
     if named is None:
-        return Resume(settings_file(resumable_run(kind).folder).parent)
+        run = resumable_run(kind)
+        _say_resumed(run, say)
+        return Resume(settings_file(run.folder).parent)
     return Resume(named) if (named / RUN_FILE).is_file() else None
+
+
+def _say_resumed(run: Run, say: Say) -> None:
+    which = "the newest that is not finished" if run.resumable else "the newest"
+    say(f"resuming {run.folder} ({which}; choose with --resume RUN)")
 
 
 def launched(

@@ -10,6 +10,7 @@ from sslcli.cli.judging import seed_count, starts_of
 from sslcli.cli.options import AUTO, Given
 from sslcli.cli.progress import watching
 from sslcli.cli.screen import Screen
+from sslcli.datasets.cache import Say, quiet
 from sslcli.errors import UsageError
 from sslcli.layers import Layer
 from sslcli.resolving import naming_sources
@@ -35,7 +36,7 @@ def is_named(given: Given) -> bool:
 
 
 def plan(
-    given: Given, layers: Sequence[Layer]
+    given: Given, layers: Sequence[Layer], say: Say = quiet
 ) -> tuple[SuitePlan, Resume | None, Mapping[str, str]]:
     """Return the plan of a suite, the suite to resume, and the sources of its settings
     (`layers`).
@@ -45,7 +46,7 @@ def plan(
             "a suite starts all its runs in one way",
             f"once more with --init {starts[-1]} and another --name",
         )
-    resume = resumed(given, "suite")
+    resume = resumed(given, "suite", say)
     resolved = resolve_suite(layers, resume)
     parts = [part.strip() for part in given["parts"].split(",")] if "parts" in given else None
     with naming_sources(resolved.sources):
@@ -57,7 +58,7 @@ def suite_action(given: Given, layers: Sequence[Layer], screen: Screen) -> int:
     """Fine-tune on every task of a suite and write the leaderboard's files. `layers`: settings of
     the line.
     """
-    wanted, resume, sources = plan(given, layers)
+    wanted, resume, sources = plan(given, layers, screen.say)
     with naming_sources(sources):
         if given.get("check") or given.get("dry_run"):
             return _looked_at(wanted, bool(given.get("check")), screen)

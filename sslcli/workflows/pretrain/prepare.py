@@ -154,6 +154,14 @@ class Prepared:
         )
 
 
+def _start(source: str, say: Say) -> Pretrained:
+    """Load the weights that training starts from; what was skipped to find them is said."""
+    source, notes = decided(source, FOUNDATION)
+    for note in notes:
+        say(f"note: {note}")
+    return load_pretrained(source)
+
+
 def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say = quiet) -> Prepared:
     """Read the shards (or find them in the cache), arrange samples, and build the model.
 
@@ -163,13 +171,10 @@ def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say =
     classes = objective_classes(settings.objective)
     options = objective_options(classes, settings.options)
     modality = refuse_unread({name: cls.modalities for name, cls in classes.items()}, settings.data)
-    pretrained = (
-        load_pretrained(decided(settings.model.source, FOUNDATION)[0])
-        if settings.model.source
-        else None
-    )
+    pretrained = _start(settings.model.source, say) if settings.model.source else None
     refuse_untrained_backbone(settings)
-    wanted = _tokenizer_settings(settings.tokenizer, classes, pretrained)
+    named = with_tokenizer_of_run(settings.tokenizer, say)
+    wanted = _tokenizer_settings(named, classes, pretrained)
     learnt = None if resume is None else resume.tokenizer
     if modality == "text" and learnt is None:
         _refuse_known_tokenizer(classes, settings.data, wanted)
@@ -220,13 +225,12 @@ def _tokenizer_settings(
     """A model that is trained further keeps its tokenizer; a new one learns the pieces that suit
     its architecture.
     """
-    found = with_tokenizer_of_run(asked)
-    source, kind = found.source, found.kind
+    source, kind = asked.source, asked.kind
     if pretrained is not None and source is None and pretrained.tokenizer_folder is not None:
         source = str(pretrained.tokenizer_folder)
     if kind is None:
         kind = usual_tokenizer(architecture_for(classes))
-    return found.model_copy(update={"source": source, "kind": kind})
+    return asked.model_copy(update={"source": source, "kind": kind})
 
 
 def _completed(
