@@ -14,8 +14,10 @@ class Key:
     """One tensor of a Hugging Face file and our tensors that it holds, concatenated along dimension
     0.
 
-    `{i}` stands for the layer. `transposed`: the file holds the transpose. Our names begin with
-    "backbone." (those of the first key do), "head." (LanguageModelHead), "pooler." or "classifier."
+    `{i}` stands for the layer. `transposed`: the file holds the transpose; `in_row`: it holds a
+    vector as a matrix of one row. `is_copy`: a second name of what another key names, and must hold
+    the same where a file has both. Not `written`: read alone. Our names begin with "backbone."
+    (those of the first key do), "head." (LanguageModelHead), "pooler." or "classifier."
     (PooledClassifier of two sentences), or with the head of a fine-tuned model: "sequence."
     (PooledClassifier), "tokens." or "spans." (RowClassifier). Where several keys name the same
     tensors of ours, the first that a file has is read and all are written. Names that a shape does
@@ -25,6 +27,9 @@ class Key:
     theirs: str
     ours: tuple[str, ...]
     transposed: bool = False
+    in_row: bool = False
+    is_copy: bool = False
+    written: bool = True
 
 
 class Family(ABC):

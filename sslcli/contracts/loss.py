@@ -15,6 +15,8 @@ from sslcli.core.inputs import Inputs
 class ModelBatch:
     """One micro-batch, ready for the network.
 
+    `decoder_inputs` is what the decoder of an encoder-decoder reads, one sequence for each of
+    `inputs`; a learnable that decodes otherwise leaves it out, and its cost is then not predicted.
     `counts` is the denominator of each loss term, known before forward. `progress`, filled in by
     the training loop, is the share of the training that is done: the step over the number of all
     steps, so neither ranks nor micro-batches nor a resume change it. Schedules read it. Outside
@@ -24,6 +26,7 @@ class ModelBatch:
     inputs: Inputs
     counts: Mapping[str, int]
     progress: float = field(default=1.0, kw_only=True)
+    decoder_inputs: Inputs | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,11 @@ def parameters(settings: TransformerSettings) -> int:
         embeddings += _norm(settings, features)
     if features != width:
         embeddings += _linear(features, width, bias=True)
-    block = _block_weights(settings) + _block_biases(settings) + 2 * _norm(settings, width)
-    reading = _attention_weights(settings) + _attention_biases(settings) + _norm(settings, width)
-    stacks = [settings.depth * block]
+    stacks = [_block_parameters(settings) * _blocks(settings)]
     if settings.has_memory:
-        stacks.append(settings.layers_of_decoder * (block + reading))
-    if settings.shared_layers:
-        stacks = [block, block + reading][: len(stacks)]
+        own = settings.of_decoder()
+        reading = _attention_weights(own) + _attention_biases(own) + _norm(own, width)
+        stacks.append((_block_parameters(own) + reading) * _blocks(own))
     if settings.norm_place == "pre":
         # the final norm, less the first one
         embeddings += _norm(settings, width) * (1 if settings.norm_first else 0)
@@ -57,23 +55,40 @@ def flops_per_token(
     where all of its sequence is visible; causal attention sees half of it. `target_share`: share of
     tokens with a loss, which alone need the head. Norms, activations, softmax and embedding lookups
     are left out, as is usual (Chowdhery et al. 2022, "PaLM", appendix B); they count the full
-    square also for causal attention, we do not. For an encoder-decoder it is the encoder alone: its
-    decoder reads another stream, of other lengths.
+    square also for causal attention, we do not. Of an encoder-decoder these are its encoder's, the
+    rest is in `decoder_flops_per_token`.
     """
     features = settings.features_of_embedding
     weights = settings.depth * _block_weights(settings)
     if features != settings.width:
         weights += settings.width * features
     weights += settings.row_features * features
-    scores = sum(
-        _visible_tokens(settings, layer, attended_tokens) for layer in range(settings.depth)
-    )
-    # query by key, then probability by value
-    attention = 2 * scores * settings.heads * settings.features_per_head
-    head = features * settings.vocabulary
-    if settings.transforms_before_head:
-        head += settings.width * features
-    return TRAINING * 2 * (weights + attention + target_share * head)
+    attention = _score_products(settings, attended_tokens, causal=settings.causal)
+    return TRAINING * 2 * (weights + attention + target_share * _head_weights(settings))
+
+
+def decoder_flops_per_token(
+    settings: TransformerSettings,
+    attended_tokens: float,
+    memory_tokens: float,
+    memory_share: float,
+    target_share: float = 1.0,
+) -> float:
+    """Operations of training per token that the decoder of an encoder-decoder reads.
+
+    As `flops_per_token`, and for the attention to the memory: `memory_tokens` is the mean number of
+    encoder rows that a decoder row sees, `memory_share` the number of encoder rows over that of
+    decoder rows, since each memory row is a key and a value once.
+    """
+    own = settings.of_decoder()
+    keys = 2 * (own.key_value_heads or own.heads) * own.features_per_head * own.width
+    queries = _attention_weights(own) - keys
+    reading = queries + memory_share * keys + 2 * memory_tokens * own.heads * own.features_per_head
+    weights = own.depth * (_block_weights(own) + reading)
+    if own.features_of_embedding != own.width:
+        weights += own.width * own.features_of_embedding
+    attention = _score_products(own, attended_tokens, causal=True)
+    return TRAINING * 2 * (weights + attention + target_share * _head_weights(settings))
 
 
 def training_bytes(settings: TransformerSettings) -> int:
@@ -87,6 +102,7 @@ def activation_bytes(settings: TransformerSettings, rows: int, bytes_per_feature
     A block keeps its input, both norms' input and output, query, key, value, the attention output,
     and inside the feed-forward layer each tensor of width F. The head's chunk of logits comes on
     top, at most `losses.CHUNK_BYTES` and its copies.
+    Of an encoder-decoder these are its encoder's.
     """
     attention = (
         2
@@ -101,6 +117,32 @@ def activation_bytes(settings: TransformerSettings, rows: int, bytes_per_feature
         * bytes_per_feature
         * (rows_kept * settings.width + attention + inside)
     )
+
+
+def _blocks(settings: TransformerSettings) -> int:
+    """Blocks of a stack that have weights of their own."""
+    return 1 if settings.shared_layers else settings.depth
+
+
+def _block_parameters(settings: TransformerSettings) -> int:
+    norms = 2 * _norm(settings, settings.width)
+    return _block_weights(settings) + _block_biases(settings) + norms
+
+
+def _head_weights(settings: TransformerSettings) -> int:
+    features = settings.features_of_embedding
+    transform = settings.width * features if settings.transforms_before_head else 0
+    return features * settings.vocabulary + transform
+
+
+def _score_products(
+    settings: TransformerSettings, attended_tokens: float, *, causal: bool
+) -> float:
+    """Multiplications of a row with its keys, then of probabilities with values, in all layers."""
+    scores = sum(
+        _visible_tokens(settings, layer, attended_tokens, causal) for layer in range(settings.depth)
+    )
+    return 2 * scores * settings.heads * settings.features_per_head
 
 
 def _block_weights(settings: TransformerSettings) -> int:
@@ -130,8 +172,10 @@ def _attention_biases(settings: TransformerSettings) -> int:
     return biases + (settings.width if settings.biases == "all" else 0)
 
 
-def _visible_tokens(settings: TransformerSettings, layer: int, attended_tokens: float) -> float:
-    window_tokens, causal = settings.window_of(layer), settings.causal
+def _visible_tokens(
+    settings: TransformerSettings, layer: int, attended_tokens: float, causal: bool
+) -> float:
+    window_tokens = settings.window_of(layer)
     visible = attended_tokens / 2 if causal else attended_tokens
     if window_tokens is None:
         return visible

@@ -52,6 +52,13 @@ class Attention(nn.Module):
             q_THK, k_TGK = rotary.turn(q_THK), rotary.turn(k_TGK)
         return q_THK, k_TGK, v_TGK
 
+    def project_memory(self, memory_SD: Tensor) -> tuple[Tensor, Tensor]:
+        """Return key and value [S, G, K] of a memory's rows."""
+        k_SGK, v_SGK = (
+            part(memory_SD).unflatten(-1, (-1, self.features)) for part in (self.key, self.value)
+        )
+        return k_SGK, v_SGK
+
     def forward(
         self,
         x_TD: Tensor,
@@ -67,14 +74,16 @@ class Attention(nn.Module):
         """[T, D] -> [T, D]; `layer` is the index in `cache`, which is written if it is given.
 
         With a memory, keys and values are of its rows: sequence i of `packing` reads sequence i of
-        `memory_packing`, whatever their lengths; positions play no part there.
+        `memory_packing`, whatever their lengths; positions play no part there. A cache keeps its
+        keys and values, which are the same at every pass.
         """
         if memory_SD is not None:
             assert memory_packing is not None, "a memory comes with its packing"
-            parts = ((self.query, x_TD), (self.key, memory_SD), (self.value, memory_SD))
-            q_THK, k_SGK, v_SGK = (
-                part(rows).unflatten(-1, (-1, self.features)) for part, rows in parts
-            )
+            q_THK = self.query(x_TD).unflatten(-1, (-1, self.features))
+            known = None if cache is None else cache.of_memory.get(layer)
+            k_SGK, v_SGK = self.project_memory(memory_SD) if known is None else known
+            if cache is not None:
+                cache.of_memory[layer] = k_SGK, v_SGK
             return self.output(
                 self.attend(q_THK, k_SGK, v_SGK, packing, memory_packing, causal=False).flatten(1)
             )
@@ -152,7 +161,7 @@ def attention_probabilities(
     q_THK: Tensor, k_TGK: Tensor, *, causal: bool, window_tokens: int | None = None
 ) -> Tensor:
     """Return the attention weights of one sequence, float32 [H, T, T]: each query's row sums to
-    1.
+    1. Keys may be S rows of a memory where it is neither causal nor windowed: [H, T, S].
     """
     k_THK = _repeat_heads(k_TGK, q_THK.shape[1])
     scores_HTT = torch.einsum("thk,shk->hts", q_THK.float(), k_THK.float()) / q_THK.shape[-1] ** 0.5

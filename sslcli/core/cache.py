@@ -14,8 +14,9 @@ from sslcli.core.packing import Packing
 class Cache:
     """Keys and values of a packed prompt of mixed lengths, then of one row per sequence and pass.
 
-    A pass is `admit`, then `write` and `read` by every layer. Memory for `capacity_tokens` per
-    sequence is allocated at the first write of a layer.
+    A pass is `admit`, then `write` and `read` by every layer. Space for `capacity_tokens` per
+    sequence is allocated at the first write of a layer. `of_memory`: by layer, keys and values
+    [rows, G, K] of the memory that a decoder reads, the same at every pass.
     """
 
     def __init__(self, capacity_tokens: int) -> None:
@@ -24,6 +25,7 @@ class Cache:
         self._lengths: tuple[int, ...] = ()
         self._keys: dict[int, Tensor] = {}
         self._values: dict[int, Tensor] = {}
+        self.of_memory: dict[int, tuple[Tensor, Tensor]] = {}
 
     @property
     def longest(self) -> int:

@@ -3,6 +3,8 @@
 Letters: T rows, D width, E width of the embeddings, F features of an input row, V vocabulary.
 """
 
+from math import sqrt
+
 from torch import Tensor, nn
 
 from sslcli.core.inputs import Inputs
@@ -15,9 +17,10 @@ class Embeddings(nn.Module):
     """The sum of the embeddings, normed, then projected from E to D if embeddings are factorised
     (ALBERT).
 
-    Parts that the settings do not ask for are None. Input rows replace the token embeddings: of E
-    numbers as they are, of F through a linear layer. A second stack has no token matrix of its own
-    (`shares_tokens`) and is given the first one's.
+    Parts that the settings do not ask for are None. Token embeddings may be multiplied by sqrt(E)
+    first (Vaswani et al. 2017, section 3.4); a tied head is not. Input rows replace the token
+    embeddings: of E numbers as they are, of F through a linear layer. A second stack has no token
+    matrix of its own (`shares_tokens`) and is given the first one's.
     """
 
     def __init__(self, settings: TransformerSettings, *, shares_tokens: bool = False) -> None:
@@ -27,6 +30,7 @@ class Embeddings(nn.Module):
             settings.longest_tokens + settings.position_offset,
         )
         self.position_offset = settings.position_offset
+        self.scale = sqrt(features) if settings.scale_embeddings else None
         self.token = (
             TokenEmbedding(settings.vocabulary, features)
             if settings.vocabulary and not shares_tokens
@@ -58,6 +62,8 @@ class Embeddings(nn.Module):
             token = self.token if token is None else token
             assert token is not None, "this backbone has no vocabulary: it reads ready rows"
             x_TE = token(inputs.tokens_T)
+            if self.scale is not None:
+                x_TE = x_TE * self.scale
         if self.segment is not None:
             told_apart = inputs.segments_T is not None and self.segment.num_embeddings > 1
             x_TE = x_TE + (

@@ -1,4 +1,4 @@
-"""Autoregressive generation from a decoder.
+"""Autoregressive generation from a decoder, or from an encoder-decoder that reads a memory.
 
 Letters: B sequences, T rows of all of them end to end, V vocabulary, S steps, D width, N rows.
 """
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sslcli.core.cache import Cache
 from sslcli.core.heads import LanguageModelHead
-from sslcli.core.inputs import Inputs
+from sslcli.core.inputs import Hidden, Inputs
 from sslcli.core.transformer import Transformer
 from sslcli.errors import DataError, RunError, UsageError
 
@@ -30,17 +30,20 @@ def generate_tokens(
     top_p: float = 1.0,
     stops: Collection[int] = (),
     known_V: Tensor | None = None,
+    memory: Hidden | None = None,
 ) -> list[Tensor]:
     """Generate up to `new_tokens` tokens after each prompt (int64 [length], at least one token).
 
-    The first of `stops` and what follows it are cut off. The choice is a pure function of weights,
-    prompts and `uniforms_SB` (float in [0, 1), one per step and prompt); without them, or at
-    temperature 0, it is the most likely token. Dropout is off meanwhile. `known_V`: bool, the ids
-    that have a token; only these are chosen, never the spare rows of an embedding that is padded to
-    a multiple of 64, say. Raises UsageError for invalid settings, DataError for invalid prompts,
-    RunError if the model's logits are not finite.
+    An encoder-decoder needs a `memory`, what `encode` gives for as many sequences as there are
+    prompts; these are what its decoder has read so far. The first of `stops` and what follows it
+    are cut off. The choice is a pure function of weights, prompts and `uniforms_SB` (float in
+    [0, 1), one per step and prompt); without them, or at temperature 0, it is the most likely
+    token. Dropout is off meanwhile. `known_V`: bool, the ids that have a token; only these are
+    chosen, never the spare rows of an embedding that is padded to a multiple of 64, say. Raises
+    UsageError for invalid settings, DataError for invalid prompts, RunError if the model's logits
+    are not finite.
     """
-    _check(backbone, prompts, new_tokens, temperature, top_k, top_p)
+    _check(backbone, prompts, new_tokens, temperature, top_k, top_p, memory)
     if not prompts or new_tokens == 0:
         return [prompt.new_empty(0) for prompt in prompts]
     device = backbone.embedding.device
@@ -52,7 +55,11 @@ def generate_tokens(
     ended_B = torch.zeros(len(prompts), dtype=torch.bool, device=device)
     with _evaluating(backbone, head):
         for step in range(new_tokens):
-            hidden = backbone(inputs, cache=cache)
+            hidden = (
+                backbone(inputs, cache=cache)
+                if memory is None
+                else backbone.decode(inputs, memory, cache=cache)
+            )
             last_BD = hidden.last_TD.index_select(0, hidden.packing.starts_B1[1:] - 1)
             logits_BV = only_known(head(last_BD, backbone).to(torch.float32), known_V)
             _refuse_no_numbers(logits_BV)
@@ -140,9 +147,12 @@ def _check(
     temperature: float,
     top_k: int | None,
     top_p: float,
+    memory: Hidden | None,
 ) -> None:
     settings = backbone.settings
-    if not settings.causal:
+    assert settings.has_memory == (memory is not None), "a decoder reads a memory or has none"
+    assert memory is None or len(memory.packing) == len(prompts), "each prompt has its memory"
+    if not (settings.causal or settings.has_memory):
         raise UsageError(
             "an encoder cannot generate from left to right",
             "fill its blanks, or use a model trained with clm",

@@ -20,9 +20,10 @@ from sslcli.core.transformer import Transformer
 class LanguageModelHead(nn.Module):
     """Logits over the vocabulary, only for the rows that carry a target.
 
-    An encoder's head transforms the row first (BERT: dense, activation, norm) and has a bias per
-    token; a decoder's is the matrix alone. A tied matrix is read from the backbone at every call,
-    and is no parameter here.
+    An encoder's head transforms the row first (BERT: dense, activation, norm) and has a trained
+    bias per token; a decoder's is the matrix alone; an encoder-decoder's adds a vector that is not
+    trained, zero in a new model (BART's final_logits_bias). A tied matrix is read from the backbone
+    at every call, and is no parameter here.
     """
 
     def __init__(self, settings: TransformerSettings) -> None:
@@ -36,7 +37,11 @@ class LanguageModelHead(nn.Module):
             else None
         )
         self.norm = build_norm(settings, features) if transforms else None
-        self.bias = nn.Parameter(torch.zeros(settings.vocabulary)) if transforms else None
+        bias = torch.zeros(settings.vocabulary) if transforms or settings.shifts_logits else None
+        if bias is not None and not transforms:
+            self.register_buffer("bias", bias)
+        else:
+            self.bias = None if bias is None else nn.Parameter(bias)
         self.weight = (
             None if settings.tied else nn.Parameter(torch.zeros(settings.vocabulary, features))
         )

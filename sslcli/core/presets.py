@@ -1,10 +1,11 @@
 """Shapes with a name, without torch.
 
 tiny  mini  small      any architecture: as BERT where encoder, as GPT-2 where decoder, as BART
-(Lewis et al. 2020) where
-                       both, each of its stacks with so many layers (Turc et al. 2019's sizes)
+                       where both, with so many layers in each half (sizes of Turc et al. 2019)
 bert-base  bert-large  Devlin et al. 2019
 gpt2                   Radford et al. 2019, the smallest
+bart-base              Lewis et al. 2020; bart-tiny and bart-mini are tiny and mini by name
+mbart-base             Liu et al. 2020, as wide and deep as bart-base
 modern                 Warner et al. 2024, "ModernBERT", base
 """
 
@@ -38,11 +39,13 @@ MODERN: Mapping[str, Any] = {
     "global_every": 3,
     "longest_tokens": 8_192,
 }
-BART = {
+BART: Mapping[str, Any] = {
     "architecture": "encoder_decoder",
     "norm_epsilon": 1e-5,
+    "position_offset": 2,
     "dropout": 0.1,
 }
+MBART: Mapping[str, Any] = {**BART, "norm_place": "pre", "scale_embeddings": True}
 FAMILIES: Mapping[Architecture, Mapping[str, Any]] = {
     "encoder": BERT,
     "decoder": GPT2,
@@ -64,6 +67,10 @@ MODELS: Mapping[str, Mapping[str, Any]] = {
     "bert-base": {**BERT, **_size(12, 768, 12)},
     "bert-large": {**BERT, **_size(24, 1024, 16)},
     "gpt2": {**GPT2, **_size(12, 768, 12), "longest_tokens": 1_024},
+    "bart-tiny": {**BART, **SIZES["tiny"]},
+    "bart-mini": {**BART, **SIZES["mini"]},
+    "bart-base": {**BART, **_size(6, 768, 12), "longest_tokens": 1_024},
+    "mbart-base": {**MBART, **_size(6, 768, 12), "longest_tokens": 1_024},
     "modern": {**_size(22, 768, 12), **MODERN},
 }
 NAMES: tuple[str, ...] = (*SIZES, *MODELS)

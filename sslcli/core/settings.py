@@ -11,6 +11,8 @@ Architecture = Literal["encoder", "decoder", "encoder_decoder"]
 
 MODEL_CONFIG = "config.json"  # of a model directory
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
+# what a second stack may have of its own, in fields called decoder_...
+OWN_OF_DECODER = ("depth", "heads", "feedforward_width")
 
 
 def is_causal(architecture: str) -> bool:
@@ -57,6 +59,9 @@ class TransformerSettings(Config):
         description="layers of an encoder-decoder's decoder; depth when not given",
     )
     heads: int = Field(4, gt=0, description="attention heads of the queries")
+    decoder_heads: int | None = Field(
+        None, gt=0, description="heads of an encoder-decoder's decoder; heads when not given"
+    )
     key_value_heads: int | None = Field(
         None,
         gt=0,
@@ -69,6 +74,11 @@ class TransformerSettings(Config):
         "plain", description="gated multiplies two projections before the way down"
     )
     feedforward_width: int = Field(1024, gt=0, description="features inside the feed-forward layer")
+    decoder_feedforward_width: int | None = Field(
+        None,
+        gt=0,
+        description="the same of an encoder-decoder's decoder; feedforward_width when not given",
+    )
     activation: Literal["gelu", "gelu_tanh", "relu", "silu"] = Field(
         "gelu", description="non-linearity of feed-forward and head"
     )
@@ -78,6 +88,9 @@ class TransformerSettings(Config):
     )
     norm_epsilon: float = Field(1e-12, gt=0, description="added to the variance inside every norm")
     norm_embeddings: bool = Field(True, description="norm the sum of the embeddings")
+    scale_embeddings: bool = Field(
+        False, description="multiply token embeddings by the square root of their width"
+    )
     norm_first: bool = Field(
         True, description="norm before the first attention of a pre-norm model"
     )
@@ -139,11 +152,18 @@ class TransformerSettings(Config):
                 "a decoder's head is its embedding matrix "
                 "alone, so embedding_width must be its width"
             )
-        if self.decoder_depth is not None and not self.has_memory:
+        of_decoder = {
+            f"decoder_{name}": name
+            for name in OWN_OF_DECODER
+            if getattr(self, f"decoder_{name}") is not None
+        }
+        if of_decoder and not self.has_memory:
+            name, own = next(iter(of_decoder.items()))
             raise ValueError(
-                "decoder_depth is for an encoder_decoder, and "
-                f"this is {self.architecture}: its layers are depth"
+                f"{name} is for an encoder_decoder, and this is {self.architecture}: use {own}"
             )
+        if of_decoder:
+            self.of_decoder()  # which must fit as well
         if self.shared_layers and self.norm_place == "pre" and not self.norm_first:
             raise ValueError(
                 "shared layers share their norms, so the first norm cannot be left out"
@@ -160,6 +180,16 @@ class TransformerSettings(Config):
         """True if a second stack attends to the hidden states of the first (encoder-decoder)."""
         return self.architecture == "encoder_decoder"
 
+    def of_decoder(self) -> Self:
+        """Return the shape of the second stack: decoder_depth is its depth, and so on.
+
+        It is no shape of a backbone: its architecture is still that of both.
+        """
+        own = {name: getattr(self, f"decoder_{name}") for name in OWN_OF_DECODER}
+        given = {name: value for name, value in own.items() if value is not None}
+        unset = {f"decoder_{name}": None for name in OWN_OF_DECODER}
+        return type(self).model_validate({**self.model_dump(), **unset, **given})
+
     @property
     def layers_of_decoder(self) -> int:
         """Layers of the second stack; 0 without one."""
@@ -167,10 +197,13 @@ class TransformerSettings(Config):
 
     @property
     def transforms_before_head(self) -> bool:
-        """True if the language-model head has a dense layer, a norm and a bias of its own
-        (BERT).
-        """
+        """True if the language-model head has a dense layer, a norm and a trained bias (BERT)."""
         return self.architecture == "encoder"
+
+    @property
+    def shifts_logits(self) -> bool:
+        """True if the head adds a vector that training does not change (BART)."""
+        return self.has_memory
 
     @property
     def features_per_head(self) -> int:

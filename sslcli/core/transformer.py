@@ -66,17 +66,17 @@ class Block(nn.Module):
         many depths. A memory is given as a tensor: FSDP looks for those to know when its backward
         is done.
         """
-        a_TD = self.attention_norm(x_TD) if self.norms_before else x_TD
-        a_TD = self.attention(
-            a_TD, packing, layer=layer, rotary=rotary, window_tokens=window_tokens, cache=cache
+        x_TD = self.attended(
+            x_TD, packing, layer=layer, rotary=rotary, window_tokens=window_tokens, cache=cache
         )
-        x_TD = x_TD + dropout(a_TD, self.dropout, self.training)
-        if not self.norms_before:
-            x_TD = self.attention_norm(x_TD)
         if self.memory_attention is not None and self.memory_norm is not None:
-            m_TD = self.memory_norm(x_TD) if self.norms_before else x_TD
             m_TD = self.memory_attention(
-                m_TD, packing, layer=layer, memory_SD=memory_SD, memory_packing=memory_packing
+                self.asking_memory(x_TD),
+                packing,
+                layer=layer,
+                cache=cache,
+                memory_SD=memory_SD,
+                memory_packing=memory_packing,
             )
             x_TD = x_TD + dropout(m_TD, self.dropout, self.training)
             if not self.norms_before:
@@ -84,6 +84,18 @@ class Block(nn.Module):
         f_TD = self.feedforward(self.feedforward_norm(x_TD) if self.norms_before else x_TD)
         x_TD = x_TD + dropout(f_TD, self.dropout, self.training)
         return x_TD if self.norms_before else self.feedforward_norm(x_TD)
+
+    def attended(self, x_TD: Tensor, packing: Packing, **given: Any) -> Tensor:
+        """[T, D] -> [T, D] after attention, its residual sum and its norm; `given` as `forward`."""
+        a_TD = self.attention_norm(x_TD) if self.norms_before else x_TD
+        a_TD = self.attention(a_TD, packing, **given)
+        x_TD = x_TD + dropout(a_TD, self.dropout, self.training)
+        return x_TD if self.norms_before else self.attention_norm(x_TD)
+
+    def asking_memory(self, x_TD: Tensor) -> Tensor:
+        """[T, D], what queries to the memory are projected from, of what `attended` gives."""
+        assert self.memory_norm is not None, "this block reads no memory"
+        return self.memory_norm(x_TD) if self.norms_before else x_TD
 
     def sublayers(self) -> list[Attention | FeedForward]:
         """Return attention and feed-forward layers, in the order of the computation."""
@@ -113,14 +125,14 @@ class Stack(nn.Module):
     """Embeddings, `depth` blocks and a final norm: an encoder, or a decoder."""
 
     def __init__(
-        self, settings: TransformerSettings, depth: int, *, causal: bool, reads_memory: bool = False
+        self, settings: TransformerSettings, *, causal: bool, reads_memory: bool = False
     ) -> None:
         super().__init__()
-        self.settings, self.depth = settings, depth
+        self.settings, self.depth = settings, settings.depth
         self.inputs = Embeddings(settings, shares_tokens=reads_memory)
         self.blocks = nn.ModuleList(
             Block(settings, layer, causal=causal, reads_memory=reads_memory)
-            for layer in range(1 if settings.shared_layers else depth)
+            for layer in range(1 if settings.shared_layers else settings.depth)
         )
         self.norm = build_norm(settings, settings.width) if settings.norm_place == "pre" else None
 
@@ -216,9 +228,9 @@ class Transformer(Stack):
     """
 
     def __init__(self, settings: TransformerSettings) -> None:
-        super().__init__(settings, settings.depth, causal=settings.causal)
+        super().__init__(settings, causal=settings.causal)
         self.decoder = (
-            Stack(settings, settings.layers_of_decoder, causal=True, reads_memory=True)
+            Stack(settings.of_decoder(), causal=True, reads_memory=True)
             if settings.has_memory
             else None
         )

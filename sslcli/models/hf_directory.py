@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from sslcli import registry
 from sslcli.contracts.family import Family, Key
 from sslcli.core.settings import TransformerSettings
+from sslcli.data.text.hf_tokenizer import GENERATION
 from sslcli.data.text.tokenizer import FILE as TOKENIZER_FILE
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import ModelError, UsageError
@@ -33,7 +34,15 @@ from sslcli.models.weights import Pretrained, State, expected_shapes, part_of
 from sslcli.resolving import problems_of
 from sslcli.settings import FinetuneSettings
 
-MATRIX = "head.weight"
+_GENERATING = (
+    "pad_token_id",
+    "bos_token_id",
+    "eos_token_id",
+    "decoder_start_token_id",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
+)
+MATRIX, SHIFT = "head.weight", "head.bias"
 OWN_ENTRY = "sslcli"  # of a config.json; other programs pass over it
 _ANSWERING = re.compile(r"For(\w*Classification|\w*Answering|MultipleChoice)$")
 
@@ -65,13 +74,14 @@ def read_directory(folder: Path) -> Pretrained:
             ),
             "one is damaged",
         )
-    spare = {MATRIX} if settings.tied else ()
+    spare = {MATRIX} if settings.tied else set()
+    spare |= {SHIFT} if settings.shifts_logits else set()  # zero where a file is silent
     shapes = {
         **expected_shapes(settings),
         **({} if announced is None else announced.shapes(settings)),
     }
     read = read_tensors(
-        stored, _keys(family, settings, announced), shapes, depth=settings.depth, spare=spare
+        stored, _keys(family, settings, announced), shapes, depth=_depth(settings), spare=spare
     )
     notes = [*_notes(config), *family.notes(config)]
     zeros = _zeros(family, config, settings)
@@ -90,6 +100,8 @@ def read_directory(folder: Path) -> Pretrained:
     has_head = bool(head) or (
         not settings.transforms_before_head and settings.tied and announced is None
     )
+    if has_head and settings.shifts_logits:
+        head.setdefault("bias", torch.zeros(settings.vocabulary))
     return Pretrained(
         settings=settings,
         folder=folder,
@@ -140,7 +152,10 @@ def write_directory(pretrained: Pretrained, folder: Path, tokenizer: Tokenizer) 
             f"head.{name}": value for name, value in (pretrained.head or {}).items()
         } | dict(pretrained.pooled or {})
     zeros = _zeros(family, config, settings)
-    homeless = write_tensors(folder / SINGLE, tensors, family.keys(settings), settings.depth, zeros)
+    homeless = write_tensors(
+        folder / SINGLE, tensors, family.keys(settings), _depth(settings), zeros
+    )
+    _write_generation(folder / GENERATION, ids, settings, tokenizer)
     parts = sorted({name.partition(".")[0] for name in homeless})
     kind = config["model_type"]
     return [
@@ -183,6 +198,11 @@ def _blank_notes(tokenizer: Tokenizer, written: Tokenizer) -> list[str]:
     return [f"transformers makes a token of a space before {mask}: write it behind the word there"]
 
 
+def _depth(settings: TransformerSettings) -> int:
+    """The number of layers of the deeper stack."""
+    return max(settings.depth, settings.layers_of_decoder)
+
+
 def _tokenizer_in(folder: Path) -> Tokenizer | None:
     """None where there is none, or none that can be used: whoever needs one hears why."""
     try:
@@ -198,7 +218,7 @@ def _zeros(
     return {
         name.replace("{i}", str(layer)): size
         for name, size in family.zeros(config, settings).items()
-        for layer in range(settings.depth if "{i}" in name else 1)
+        for layer in range(_depth(settings) if "{i}" in name else 1)
     }
 
 
@@ -215,7 +235,33 @@ def token_ids(settings: TransformerSettings, tokenizer: Tokenizer) -> dict[str, 
         "eos_token_id": _one_or_several(tokenizer.stops) if decodes else tokenizer.separate,
         "cls_token_id": tokenizer.classify,
         "sep_token_id": tokenizer.separate,
+        **(_ids_of_decoder(tokenizer) if settings.has_memory else {}),
     }
+
+
+def _ids_of_decoder(tokenizer: Tokenizer) -> dict[str, Any]:
+    """What an encoder-decoder's decoder begins and ends with; a model of ours with the separator.
+
+    Named in any case: transformers has ids of BART's own vocabulary where they are not.
+    """
+    said = tokenizer.generating
+    ids = {
+        name: said.get(name, tokenizer.separate)
+        for name in ("decoder_start_token_id", "forced_eos_token_id")
+    }
+    forced = said.get("forced_bos_token_id")
+    return ids if forced is None else {**ids, "forced_bos_token_id": forced}
+
+
+def _write_generation(
+    path: Path, ids: Mapping[str, Any], settings: TransformerSettings, tokenizer: Tokenizer
+) -> None:
+    """generation_config.json, where the model's directory had one or the model needs it."""
+    said = dict(tokenizer.generating)
+    if settings.has_memory:
+        said = {name: ids[name] for name in _GENERATING if ids.get(name) is not None} | said
+    if said:
+        path.write_text(f"{json.dumps(said, indent=2)}\n", encoding="utf-8")
 
 
 def _one_or_several(tokens: Collection[int]) -> int | list[int] | None:

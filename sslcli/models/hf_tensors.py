@@ -3,7 +3,7 @@ names. Nothing is executed.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,18 @@ class TensorKey(Protocol):
     @property
     def transposed(self) -> bool:
         """Whether the file holds the transpose."""
+
+    @property
+    def in_row(self) -> bool:
+        """Whether the file holds a vector as a matrix of one row."""
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether another key names the same, which a file must hold here too."""
+
+    @property
+    def written(self) -> bool:
+        """Whether files of ours have it; it is read in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +121,7 @@ def read_tensors(
     The word before the first dot of our names is a part: "backbone" must be there, any other part
     is there as a whole or not at all, apart from the names in `spare`. Keys for the same tensors of
     ours are alternatives, the first found is read. Raises ModelError naming file and tensor where
-    one is missing, has another shape, or holds what is no number.
+    one is missing, has another shape, holds what is no number, or is no copy though it should be.
     """
     names = _Names(stored, keys)
     chosen: dict[str, tuple[TensorKey, str]] = {}
@@ -137,6 +149,7 @@ def read_tensors(
                 name,
                 dtype,
             )
+        _refuse_false_copies(files, stored, names, expanded(keys, depth), tensors)
     used = {name for _, name in chosen.values()} | {
         name for key in expanded(keys, depth) if (name := names.find(key.theirs))
     }
@@ -144,6 +157,29 @@ def read_tensors(
         tensors,
         tuple(sorted(name for name in stored if name not in used and not _BUFFERS.search(name))),
     )
+
+
+def _refuse_false_copies(
+    files: Mapping[Path, Any],
+    stored: Mapping[str, Stored],
+    names: "_Names",
+    keys: Iterable[TensorKey],
+    tensors: Mapping[str, Tensor],
+) -> None:
+    """Raises ModelError where a tensor that should be a copy of another one differs from it."""
+    for key in keys:
+        name = names.find(key.theirs) if key.is_copy else None
+        if name is None or key.ours[0] not in tensors:
+            continue
+        own, path = tensors[key.ours[0]], stored[name].path
+        file = files[path] if path in files else _open(path)
+        if stored[name].shape != own.shape or not torch.equal(
+            file.get_tensor(name).to(own.dtype), own
+        ):
+            raise ModelError(
+                f"{path}: tensor '{name}' is not the matrix that both halves share",
+                "only models that share it load",
+            )
 
 
 def refuse_filled(stored: Mapping[str, Stored], names: Collection[str]) -> None:
@@ -176,12 +212,13 @@ def write_tensors(
     written: dict[str, Tensor] = {name: torch.zeros(size) for name, size in (zeros or {}).items()}
     placed: set[str] = set()
     for key in expanded(keys, depth):
-        if all(name in tensors for name in key.ours):
+        if key.written and all(name in tensors for name in key.ours):
             whole = (
                 torch.cat([tensors[name] for name in key.ours])
                 if len(key.ours) > 1
                 else tensors[key.ours[0]]
             )
+            whole = whole[None] if key.in_row else whole
             written[key.theirs] = (
                 (whole.T if key.transposed else whole)
                 .detach()
@@ -207,6 +244,9 @@ def expanded(keys: Sequence[TensorKey], depth: int) -> Iterator[TensorKey]:
                 key.theirs.replace("{i}", str(layer)),
                 tuple(n.replace("{i}", str(layer)) for n in key.ours),
                 key.transposed,
+                key.in_row,
+                key.is_copy,
+                key.written,
             )
 
 
@@ -215,6 +255,9 @@ class _Named:
     theirs: str
     ours: tuple[str, ...]
     transposed: bool
+    in_row: bool
+    is_copy: bool
+    written: bool
 
 
 class _Names:
@@ -283,7 +326,7 @@ def _cut(
     """
     rows = [shape[0] for shape in shapes.values()]
     wanted = (sum(rows), *next(iter(shapes.values()))[1:])
-    wanted = wanted[::-1] if key.transposed else wanted
+    wanted = wanted[::-1] if key.transposed else (1, *wanted) if key.in_row else wanted
     if stored.dtype not in DTYPES:
         raise ModelError(
             f"{stored.path}: tensor '{name}' is {stored.dtype}, which is quantised",
@@ -303,7 +346,7 @@ def _cut(
         raise ModelError(
             f"{stored.path}: tensor '{name}' cannot be read: {error!s:.120}", "the file is damaged"
         ) from error
-    whole = whole.T if key.transposed else whole
+    whole = whole.T if key.transposed else whole[0] if key.in_row else whole
     parts = [
         part.to(dtype, copy=True, memory_format=torch.contiguous_format)
         for part in whole.split(rows)

@@ -8,9 +8,16 @@ import pytest
 import torch
 from core_samples import ENCODER, VOCABULARY, built, changed, seeded, tokens_of
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from sslcli.core.adapters import add_adapters
-from sslcli.core.arithmetic import head_parameters, parameters
+from sslcli.core.arithmetic import (
+    decoder_flops_per_token,
+    flops_per_token,
+    head_parameters,
+    parameters,
+)
 from sslcli.core.attention import attend
 from sslcli.core.cache import Cache
 from sslcli.core.heads import LanguageModelHead
@@ -30,7 +37,15 @@ LLAMA_LIKE = changed(
 )
 SHARED = changed(POST, shared_layers=True, decoder_depth=4)
 WINDOWED = changed(LLAMA_LIKE, window_tokens=4, global_every=2)
-SHAPES = {"post": POST, "pre": PRE, "llama": LLAMA_LIKE, "shared": SHARED, "windowed": WINDOWED}
+UNEVEN = changed(PRE, decoder_heads=2, decoder_feedforward_width=56, scale_embeddings=True)
+SHAPES = {
+    "post": POST,
+    "pre": PRE,
+    "llama": LLAMA_LIKE,
+    "shared": SHARED,
+    "windowed": WINDOWED,
+    "uneven": UNEVEN,
+}
 
 
 def close(first, second, tolerance=2e-5):
@@ -87,7 +102,7 @@ def oracle_layer(block, settings):
     return layer.eval()
 
 
-@pytest.mark.parametrize("shape", ["post", "pre"])
+@pytest.mark.parametrize("shape", ["post", "pre", "uneven"])
 def test_decoder_layers_give_the_numbers_of_torchs_over_padded_batches(shape):
     backbone = built(SHAPES[shape])
     memory = backbone.encode(Inputs.pack(tokens_of(SOURCES)))
@@ -96,7 +111,7 @@ def test_decoder_layers_give_the_numbers_of_torchs_over_padded_batches(shape):
     memory_BQD, hidden_BQ = padded(memory.last_TD, SOURCES)
     causal_PP = nn.Transformer.generate_square_subsequent_mask(max(TARGETS))
     for layer, block in enumerate(backbone.decoder.blocks, start=1):
-        oracle = oracle_layer(block, backbone.settings)
+        oracle = oracle_layer(block, backbone.decoder.settings)
         x_BPD = oracle(
             x_BPD,
             memory_BQD,
@@ -288,6 +303,49 @@ def test_layers_and_positions_that_the_decoder_has_not_are_refused():
         backbone.decode(Inputs.pack(tokens_of([65])), Hidden(torch.zeros(1, 24), Packing.of([1])))
 
 
-def test_a_decoder_depth_is_for_an_encoder_decoder():
-    with pytest.raises(ValueError, match="decoder_depth is for an encoder_decoder"):
-        TransformerSettings(decoder_depth=2)
+@pytest.mark.parametrize("field", ["decoder_depth", "decoder_heads", "decoder_feedforward_width"])
+def test_what_a_decoder_has_of_its_own_is_for_an_encoder_decoder(field):
+    with pytest.raises(ValueError, match=f"{field} is for an encoder_decoder"):
+        TransformerSettings(**{field: 2})
+
+
+def test_a_decoder_whose_heads_do_not_fit_is_refused():
+    with pytest.raises(ValueError, match="width 24 is not divisible by 5 heads"):
+        changed(POST, decoder_heads=5)
+
+
+def test_token_embeddings_alone_are_scaled():
+    plain, scaled = (built(changed(POST, scale_embeddings=scale)) for scale in (False, True))
+    inputs = Inputs.pack(tokens_of(SOURCES))
+    tokens_TD, others_TD = plain.inputs.token(inputs.tokens_T), []
+    for backbone in (plain, scaled):
+        backbone.inputs.norm = None
+        others_TD.append(backbone.inputs(inputs))
+    close(others_TD[1] - others_TD[0], tokens_TD * (24**0.5 - 1))
+
+
+def test_the_heads_own_vector_is_added_and_not_trained():
+    backbone, head = built(POST), LanguageModelHead(POST)
+    assert "bias" in head.state_dict()
+    hidden_ND = torch.randn(5, 24, generator=seeded(4))
+    before = head(hidden_ND, backbone)
+    shift = torch.randn(VOCABULARY, generator=seeded(5))
+    head.load_state_dict({"bias": shift})
+    close(head(hidden_ND, backbone), before + shift)
+    targets = torch.tensor([0, 3, 7, 9, 49])
+    loss = head.loss(hidden_ND, targets, backbone).nll_sum
+    close(loss, nn.functional.cross_entropy(before + shift, targets, reduction="sum"), 1e-4)
+    loss.backward()
+    assert [name for name, _ in head.named_parameters()] == []
+
+
+@pytest.mark.parametrize("shape", ["post", "uneven", "shared"])
+def test_operations_of_both_halves_are_those_that_torch_counts(shape):
+    """Causal attention is counted at half its square; torch counts all of it, as of products."""
+    settings = SHAPES[shape]
+    backbone, sources, targets = Transformer(settings), [12] * 4, [10] * 4
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter, torch.no_grad():
+        decoded(backbone, tokens_of(sources), tokens_of(targets, seed=1))
+    ours = sum(sources) * flops_per_token(settings, 12, 0.0)
+    ours += sum(targets) * decoder_flops_per_token(settings, 2 * 10, 12, 12 / 10, 0.0)
+    assert ours / 3 == pytest.approx(counter.get_total_flops(), rel=1e-9)

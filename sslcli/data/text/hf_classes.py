@@ -284,6 +284,7 @@ CLASSES: Mapping[str, TokenizerClass] = {
 CLASS_OF_MODEL: Mapping[str, str] = {
     **dict.fromkeys(("bert", "distilbert", "electra"), "BertTokenizer"),
     "roberta": "RobertaTokenizer",
+    "bart": "RobertaTokenizer",
     "xlm-roberta": "XLMRobertaTokenizer",
     "camembert": "CamembertTokenizer",
     "albert": "AlbertTokenizer",

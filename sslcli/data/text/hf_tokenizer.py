@@ -42,6 +42,8 @@ TOKENIZER_CONFIG, TOKENS_MAP, ADDED = (
 CONFIG, CHAT, GENERATION = "config.json", "chat_template.jinja", "generation_config.json"
 ENDS = "eos_token_id"
 TYPES, INPUTS, SPLITS = "token_type_ids", "model_input_names", "split_special_tokens"
+_OF_FILE = frozenset({"transformers_version", "_from_model_config", "_attn_implementation"})
+_GENERATING = ("decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id")
 _GENERIC = frozenset({BACKEND, "PreTrainedTokenizer", "PythonBackend", "BloomTokenizer", ""})
 _PLAIN_TOKEN = {
     "single_word": False,
@@ -75,6 +77,13 @@ class HfFiles:
         return cls(config, tokens_map, added, model, chat, _generation(folder / GENERATION))
 
     @property
+    def generating(self) -> Json:
+        """How the model generates: generation_config.json, or what config.json says of its ids."""
+        if self.generation:
+            return {key: self.generation[key] for key in self.generation if key not in _OF_FILE}
+        return {key: self.model[key] for key in _GENERATING if self.model.get(key) is not None}
+
+    @property
     def ends(self) -> frozenset[int]:
         """The ids at which transformers ends generated text; empty if nothing says so."""
         value = (self.generation or self.model).get(ENDS)
@@ -94,7 +103,7 @@ class HfTokenizer:
     post-processor, as transformers before 5 did; 5 gives none. `notes`: sentences on what is left
     out. `is_exact`: whether the rules of the class are known. `text` and `files`: what is to be
     saved, so that it is read in the same way again. `ends`: the ids that end generated text, where
-    the directory says so.
+    the directory says so; `generating`: all that it says of how the model generates.
     """
 
     library: tokenizers.Tokenizer
@@ -110,6 +119,7 @@ class HfTokenizer:
     text: str
     files: Mapping[str, Json]
     ends: frozenset[int] = frozenset()
+    generating: Json = field(default_factory=dict)
 
     @classmethod
     def read(cls, source: TokenizerJson, files: HfFiles) -> "HfTokenizer":
@@ -168,6 +178,7 @@ class HfTokenizer:
             source.text,
             saved,
             files.ends,
+            files.generating,
         )
 
 

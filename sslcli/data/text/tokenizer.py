@@ -73,6 +73,8 @@ class Tokenizer:
         self._literals = frozenset() if hf is None else hf.literals
         # The ids that end a text, as the directory says it; empty where it does not.
         self.ends = frozenset() if hf is None else hf.ends
+        # How its model generates, as the directory says it in words of generation_config.json.
+        self.generating: Mapping[str, Any] = {} if hf is None else hf.generating
         # One more than the highest id, not the number of pieces: a vocabulary may have holes, and
         # an id is a row of the embedding.
         self.size: int = max(library.get_vocab(with_added_tokens=True).values(), default=-1) + 1
@@ -451,18 +453,18 @@ class Tokenizer:
             ]
         return np.asarray(table, dtype=bool) & ~self.specials
 
-    def ending_at(self, ends: frozenset[int]) -> "Tokenizer":
-        """Return the tokenizer for a model whose generated texts end at these ids."""
+    def generating_as(self, other: "Tokenizer") -> "Tokenizer":
+        """Return the tokenizer for a model that generates, and ends texts, as another one does."""
         found = copy(self)
-        found.ends = ends
+        found.ends, found.generating = other.ends, other.generating
         return found
 
-    def save_with_ends(self, folder: Path) -> None:
-        """As `save` does, and what ends the texts of the model; shards hold no such file."""
+    def save_with_generation(self, folder: Path) -> None:
+        """As `save` does, and how the model generates; shards hold no such file."""
         self.save(folder)
-        if self.ends:
-            said = json.dumps({ENDS: sorted(self.ends)}, indent=1)
-            (folder / GENERATION).write_text(said, encoding="utf-8")
+        said = {**self.generating, **({ENDS: sorted(self.ends)} if self.ends else {})}
+        if said:
+            (folder / GENERATION).write_text(json.dumps(said, indent=1), encoding="utf-8")
 
     def save(self, folder: Path) -> None:
         """tokenizer.json and what AutoTokenizer wants beside it, so that it gives the ids of our

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sslcli.asides import settled
-from sslcli.data.text.hf_tokenizer import ADDED
+from sslcli.data.text.hf_tokenizer import ADDED, GENERATION
 from sslcli.errors import UsageError
 from sslcli.folders import replaced
 from sslcli.models.hf_directory import read_directory, write_directory
@@ -25,7 +25,10 @@ from sslcli.workflows.export.parity import (
 
 CARD = "README.md"
 OWN_FILES = frozenset(
-    {CONFIG, SINGLE, CARD, "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"}
+    {
+        *(CONFIG, SINGLE, GENERATION, CARD, ADDED),
+        *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"),
+    }
 )
 
 
@@ -47,7 +50,7 @@ def export(
     holds something or no family holds the shape.
     """
     shown, folder = folder, settled(folder)
-    refuse_loss(folder, overwrite, OWN_FILES | {ADDED})
+    refuse_loss(folder, overwrite, OWN_FILES)
     model = load_pretrained(reference)
     if not heads:
         pooled = {**(model.pooled or {}), **({} if model.answers is None else model.answers.state)}
@@ -74,7 +77,7 @@ def export(
                 differences["in transformers"] = refuse_difference(
                     expected, found, "the export in transformers"
                 )
-        refuse_loss(folder, overwrite, OWN_FILES | {ADDED})  # of another that ended meanwhile
+        refuse_loss(folder, overwrite, OWN_FILES)  # of another that ended meanwhile
     rows = [("files", ", ".join(sorted(path.name for path in folder.iterdir())))]
     rows += [
         (f"largest difference {who}", f"{difference:.1e}")

@@ -29,7 +29,7 @@ ORACLE = "transformers"
 @dataclass(frozen=True)
 class Numbers:
     """Hidden states of every layer [T, D], the first being the embeddings' output, and logits where
-    there is a head.
+    there is a head. Of an encoder-decoder the layers of both halves, and the decoder's logits.
 
     Logits are of tokens [T, V], or what the head that answers a task gives: [B, C] for sequences,
     else [T, C].
@@ -49,13 +49,21 @@ def sample_inputs(settings: TransformerSettings, avoid: int | None) -> Inputs:
     return Inputs.pack(tokens_T.split(lengths))
 
 
+def told(inputs: Inputs) -> Inputs:
+    """What an encoder-decoder's decoder reads beside these inputs: other tokens and lengths."""
+    return Inputs.pack(inputs.ids_T.split(inputs.packing.lengths[::-1]))
+
+
 @torch.no_grad()
 def own_numbers(pretrained: Pretrained, inputs: Inputs) -> Numbers:
     """Return hidden states of all layers, and the head's logits, of our model."""
     backbone, head = pretrained.network()
     watched(backbone)
-    hidden = backbone(inputs, keep=range(pretrained.settings.depth + 1))
-    layers = [hidden.kept[layer] for layer in range(pretrained.settings.depth + 1)]
+    hidden = backbone(inputs, keep=range(backbone.depth + 1))
+    layers = [hidden.kept[layer] for layer in range(backbone.depth + 1)]
+    if backbone.decoder is not None:
+        hidden = backbone.decode(told(inputs), hidden, keep=range(backbone.decoder.depth + 1))
+        layers += [hidden.kept[layer] for layer in range(backbone.decoder.depth + 1)]
     if pretrained.answers is None:
         return Numbers(layers, None if head is None else head(hidden.last_TD, backbone))
     network = pretrained.answers.network(pretrained.settings)
@@ -91,13 +99,19 @@ def oracle_numbers(folder: Path, pretrained: Pretrained, inputs: Inputs) -> Numb
             f"{kind} does not find {missing[0]} in the export",
             "this is a fault of ours: please report it",
         )
+    model = model.float().eval()
     tokens_BP, visible_BP = _padded(inputs)
-    outputs = model.float().eval()(
-        input_ids=tokens_BP, attention_mask=visible_BP.long(), output_hidden_states=True
-    )
-    return Numbers(
-        [layer[visible_BP] for layer in outputs.hidden_states], _logits(outputs, visible_BP)
-    )
+    seen = {"input_ids": tokens_BP, "attention_mask": visible_BP.long()}
+    if not pretrained.settings.has_memory:
+        outputs = model(**seen, output_hidden_states=True)
+        layers = [layer[visible_BP] for layer in outputs.hidden_states]
+        return Numbers(layers, _logits(outputs, visible_BP))
+    told_BP, told_visible_BP = _padded(told(inputs))
+    of_decoder = {"decoder_input_ids": told_BP, "decoder_attention_mask": told_visible_BP.long()}
+    outputs = model(**seen, **of_decoder, output_hidden_states=True)
+    layers = [layer[visible_BP] for layer in outputs.encoder_hidden_states]
+    layers += [layer[told_visible_BP] for layer in outputs.decoder_hidden_states]
+    return Numbers(layers, _logits(outputs, told_visible_BP))
 
 
 def loader_of(pretrained: Pretrained) -> str:

@@ -191,7 +191,7 @@ def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say =
     _refuse_giant(shape, settings.hardware.device)
     corpora = _parts(corpus, settings.data, wanted, shards, say)
     _refuse_strange_data(shards.tokenizer, corpora, shape)
-    tokenizer = _ending_as(pretrained, wanted.source, shards.tokenizer)
+    tokenizer = _generating_as(pretrained, wanted.source, shards.tokenizer)
     settings = _completed(settings, wanted, options, shape, pretrained)
 
     context = Context(shape, tokenizer)
@@ -272,14 +272,12 @@ def _hint_for(classes: Mapping[str, type[Objective]]) -> str:
     return f"{tokenizers_with(wanted)}, or choose another --objective" if wanted else ""
 
 
-def _ending_as(
+def _generating_as(
     pretrained: Pretrained | None,
     source: str | None,
     tokenizer: Tokenizer | None,
 ) -> Tokenizer | None:
-    """A model that is trained further with its own tokenizer ends texts at the tokens that it
-    did.
-    """
+    """A model trained further with its own tokenizer generates, and ends texts, as it did."""
     if (
         tokenizer is None
         or pretrained is None
@@ -289,7 +287,7 @@ def _ending_as(
         return tokenizer
     if Path(source).resolve() != pretrained.tokenizer_folder.resolve():
         return tokenizer
-    return tokenizer.ending_at(pretrained.tokenizer().ends)
+    return tokenizer.generating_as(pretrained.tokenizer())
 
 
 def _refuse_misfit(

@@ -374,7 +374,7 @@ class _Run:
             if name != FACTS_FILE:
                 remove(self.folder / name)
         if self.job.tokenizer is not None:
-            self.job.tokenizer.save_with_ends(self.folder / "tokenizer")
+            self.job.tokenizer.save_with_generation(self.folder / "tokenizer")
         write_atomically(self.folder / "config.yaml", write_yaml(self.settings))
 
     def _learner_made_ready(self, checkpoint: str | None) -> Progress:

@@ -3,7 +3,7 @@
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
@@ -13,8 +13,10 @@ import torch
 
 from sslcli.contracts.objective import Readout
 from sslcli.contracts.task import ReadoutTask
-from sslcli.core.arithmetic import flops_per_token, parameters
+from sslcli.core.arithmetic import decoder_flops_per_token, flops_per_token, parameters
 from sslcli.core.heads import LanguageModelHead
+from sslcli.core.packing import Packing
+from sslcli.core.settings import TransformerSettings
 from sslcli.engine.gradients import accumulate_gradients
 from sslcli.engine.learner import Learner
 from sslcli.engine.loader import Loader
@@ -32,18 +34,16 @@ TRIAL_STEPS = 3
 
 @dataclass(frozen=True)
 class StepTrial:
-    """`rows_per_step` are those that the backbone reads, each in company of `attended_rows`: all
-    tokens, or what is visible.
+    """What a step costs.
 
-    `target_share`: targets of the language-model head, of these rows; 0 where there is no such
-    head.
+    `flops_per_step`: operations of the passes that can be counted, with the targets of the
+    language-model head where there is one; `counts_decoder`: a decoder's too.
     """
 
     seconds_per_step: float
     tokens_per_step: float
-    rows_per_step: float
-    attended_rows: float
-    target_share: float
+    flops_per_step: float
+    counts_decoder: bool
     peak_bytes: int
 
 
@@ -71,7 +71,9 @@ def try_steps(job: Trainable, hardware: Hardware) -> StepTrial:
         Replica(learner),
         Optimizer(learner.trained_parameters(), learner.groups(), settings.optimizer),
     )
-    followers, seconds, tokens, targets, lengths = learner.followers(), [], [], [], []
+    followers, seconds, tokens, targets = learner.followers(), [], [], []
+    packings: list[Packing] = []
+    told: list[Packing] = []
     for step, work in enumerate(
         islice(
             job.loader(settings.training.micro_batch_size, ALONE, False).steps(0), TRIAL_STEPS + 1
@@ -89,19 +91,41 @@ def try_steps(job: Trainable, hardware: Hardware) -> StepTrial:
         seconds.append(time.perf_counter() - start)
         tokens.append(work.tokens)
         targets.append(max(work.counts.values()))
-        lengths += [length for batch in work.batches for length in batch.inputs.packing.lengths]
-    rows, steps = sum(lengths), TRIAL_STEPS + 1
-    attended = attended_tokens(np.asarray(lengths))
+        packings += [batch.inputs.packing for batch in work.batches]
+        decoded = [batch.decoder_inputs for batch in work.batches]
+        told += [inputs.packing for inputs in decoded if inputs is not None]
     has_head = any(isinstance(module, LanguageModelHead) for module in learner.learnable.modules())
-    share = min(1.0, sum(targets) / rows) if has_head else 0.0
+    flops = step_flops(learner.backbone.settings, packings, told, sum(targets) if has_head else 0)
     return StepTrial(
         sum(seconds[1:]) / TRIAL_STEPS,
-        sum(tokens) / steps,
-        rows / steps,
-        attended,
-        share,
+        sum(tokens) / (TRIAL_STEPS + 1),
+        flops / (TRIAL_STEPS + 1),
+        bool(told),
         peak_memory_bytes(hardware),
     )
+
+
+def step_flops(
+    shape: TransformerSettings, read: Sequence[Packing], told: Sequence[Packing], targets: int
+) -> float:
+    """Count the operations of training over these packings.
+
+    `told` are what a decoder reads, one for each of `read` or none at all.
+    """
+    lengths = np.concatenate([packing.lengths for packing in read]).astype(float)
+    attended = attended_tokens(lengths)
+    if not told:
+        share = min(1.0, targets / lengths.sum())
+        return lengths.sum() * flops_per_token(shape, attended, share)
+    decoded = np.concatenate([packing.lengths for packing in told]).astype(float)
+    of_decoder = decoder_flops_per_token(
+        shape,
+        attended_tokens(decoded),
+        float((decoded * lengths).sum() / decoded.sum()),
+        float(lengths.sum() / decoded.sum()),
+        min(1.0, targets / decoded.sum()),
+    )
+    return lengths.sum() * flops_per_token(shape, attended, 0.0) + decoded.sum() * of_decoder
 
 
 def peak_memory_bytes(hardware: Hardware) -> int:
@@ -116,7 +140,6 @@ def prediction(job: Trainable, plan: Plan, trial: StepTrial) -> Report:
     """Predict the whole run from the trial, and its disk use from checkpoints and milestones."""
     shape, training = job.learner.backbone.settings, job.settings.training
     space = disk_space(job.learner, job.settings.optimizer, plan, training.keep)
-    flops = flops_per_token(shape, trial.attended_rows, trial.target_share) * trial.rows_per_step
     folders = f"{space.checkpoints} checkpoints, {space.milestones} milestones"
     rows: Mapping[str, str] = {
         "parameters": (
@@ -126,7 +149,8 @@ def prediction(job: Trainable, plan: Plan, trial: StepTrial) -> Report:
         "step": f"{trial.seconds_per_step * 1e3:,.1f} ms (mean of {TRIAL_STEPS} real steps)",
         "tokens per second": f"{trial.tokens_per_step / trial.seconds_per_step:,.0f}",
         "useful arithmetic": (
-            f"{flops / trial.seconds_per_step / 1e12:.3f} TFLOP/s{_counted(job.learner)}"
+            f"{trial.flops_per_step / trial.seconds_per_step / 1e12:.3f} TFLOP/s"
+            f"{_counted(job.learner, trial)}"
         ),
         "training time": (
             f"{duration(trial.seconds_per_step * plan.total_steps)} "
@@ -141,10 +165,10 @@ def prediction(job: Trainable, plan: Plan, trial: StepTrial) -> Report:
     )
 
 
-def _counted(learner: Learner) -> str:
+def _counted(learner: Learner, trial: StepTrial) -> str:
     """What the arithmetic leaves out: all that is no pass of the backbone over its inputs."""
     if learner.backbone.settings.has_memory:
-        return ", of the encoder alone"
+        return "" if trial.counts_decoder else ", of the encoder alone"
     return (
         ""
         if isinstance(learner.learnable, Readout | ReadoutTask)
