@@ -196,6 +196,11 @@ class TransformerSettings(Config):
         return (self.decoder_depth or self.depth) if self.has_memory else 0
 
     @property
+    def deepest(self) -> int:
+        """Layers of the stack that has most."""
+        return max(self.depth, self.layers_of_decoder)
+
+    @property
     def transforms_before_head(self) -> bool:
         """True if the language-model head has a dense layer, a norm and a trained bias (BERT)."""
         return self.architecture == "encoder"

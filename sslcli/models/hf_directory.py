@@ -81,7 +81,7 @@ def read_directory(folder: Path) -> Pretrained:
         **({} if announced is None else announced.shapes(settings)),
     }
     read = read_tensors(
-        stored, _keys(family, settings, announced), shapes, depth=_depth(settings), spare=spare
+        stored, _keys(family, settings, announced), shapes, depth=settings.deepest, spare=spare
     )
     notes = [*_notes(config), *family.notes(config)]
     zeros = _zeros(family, config, settings)
@@ -153,7 +153,7 @@ def write_directory(pretrained: Pretrained, folder: Path, tokenizer: Tokenizer) 
         } | dict(pretrained.pooled or {})
     zeros = _zeros(family, config, settings)
     homeless = write_tensors(
-        folder / SINGLE, tensors, family.keys(settings), _depth(settings), zeros
+        folder / SINGLE, tensors, family.keys(settings), settings.deepest, zeros
     )
     _write_generation(folder / GENERATION, ids, settings, tokenizer)
     parts = sorted({name.partition(".")[0] for name in homeless})
@@ -198,11 +198,6 @@ def _blank_notes(tokenizer: Tokenizer, written: Tokenizer) -> list[str]:
     return [f"transformers makes a token of a space before {mask}: write it behind the word there"]
 
 
-def _depth(settings: TransformerSettings) -> int:
-    """The number of layers of the deeper stack."""
-    return max(settings.depth, settings.layers_of_decoder)
-
-
 def _tokenizer_in(folder: Path) -> Tokenizer | None:
     """None where there is none, or none that can be used: whoever needs one hears why."""
     try:
@@ -218,7 +213,7 @@ def _zeros(
     return {
         name.replace("{i}", str(layer)): size
         for name, size in family.zeros(config, settings).items()
-        for layer in range(_depth(settings) if "{i}" in name else 1)
+        for layer in range(settings.deepest if "{i}" in name else 1)
     }
 
 

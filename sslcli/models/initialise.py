@@ -49,16 +49,23 @@ def learner_to_finetune(
 def rates(start: StartSettings, shape: TransformerSettings) -> Sequence[Group]:
     """Return a group per layer: `layer_decay` times the rate of the layer above it.
 
-    Howard and Ruder 2018, section 3.2. Raises UsageError if all layers share weights.
+    Howard and Ruder 2018, section 3.2. The encoder lies below the decoder that reads it; the token
+    matrix, which both read, is the lowest. Raises UsageError if all layers share weights.
     """
-    decay, depth = start.layer_decay, shape.depth
+    decay = start.layer_decay
     if decay != 1.0 and shape.shared_layers:
         raise UsageError(
             "the layers of this model share their weights, which learn at one rate",
             "leave out --layer-decay",
         )
-    blocks = [
-        Group(f"backbone.blocks.{layer}.*", decay ** (depth - layer)) for layer in range(depth)
-    ]
-    below = [Group("backbone.inputs.*", decay ** (depth + 1))]
-    return [*(blocks + below if decay != 1.0 else []), Group("learnable.*", start.head_rate)]
+    stacks = [("backbone", shape.depth), ("backbone.decoder", shape.layers_of_decoder)]
+    groups: list[Group] = []
+    above = 0
+    for stack, depth in reversed(stacks):
+        groups += [
+            Group(f"{stack}.blocks.{layer}.*", decay ** (above + depth - layer))
+            for layer in range(depth)
+        ]
+        above += depth
+        groups.append(Group(f"{stack}.inputs.*", decay ** (above + 1)))
+    return [*(groups if decay != 1.0 else []), Group("learnable.*", start.head_rate)]

@@ -272,3 +272,16 @@ def test_shared_layers_have_one_rate(model):
     with pytest.raises(UsageError, match="at one rate"):
         rates(StartSettings(layer_decay=0.9), shared)
     assert [group.match for group in rates(StartSettings(), shared)] == ["learnable.*"]
+
+
+def test_an_encoder_decoder_learns_slower_the_lower_the_layer_across_both_halves():
+    shape = TransformerSettings(architecture="encoder_decoder", depth=2, decoder_depth=1)
+    found = {group.match: group.rate for group in rates(StartSettings(layer_decay=0.5), shape)}
+    assert found == {
+        "backbone.decoder.blocks.0.*": 0.5,
+        "backbone.decoder.inputs.*": 0.25,
+        "backbone.blocks.1.*": 0.25,
+        "backbone.blocks.0.*": 0.125,
+        "backbone.inputs.*": 0.0625,
+        "learnable.*": 1.0,
+    }

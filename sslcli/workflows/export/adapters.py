@@ -109,7 +109,7 @@ def write_adapter(
     keys = family.keys(model.settings)
     modules = list(_modules(keys, model.settings, adapted))
     head = _head(keys, model.answers)
-    names = _short_names(keys, modules, model.settings.depth)
+    names = _short_names(keys, modules, model.settings.deepest)
     config = _config(names, modules, sorted(head), model.answers.kind, adapters, base)
     tensors = {f"{INSIDE}.{name}": value for part in head.values() for name, value in part.items()}
     for module in modules:
@@ -155,7 +155,7 @@ def _modules(
 ) -> Iterator[_Module]:
     """Raises ModelError where an adapter is on a layer that the family has no name for."""
     left = set(adapted_layers(adapted))
-    for key in expanded(keys, settings.depth):
+    for key in expanded(keys, settings.deepest):
         ours = [name.removeprefix("backbone.").removesuffix(WEIGHT) for name in key.ours]
         found = left.intersection(ours) if key.theirs.endswith(WEIGHT) else set()
         if found:

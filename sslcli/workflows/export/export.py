@@ -25,11 +25,9 @@ from sslcli.workflows.export.parity import (
 
 CARD = "README.md"
 OWN_FILES = frozenset(
-    {
-        *(CONFIG, SINGLE, GENERATION, CARD, ADDED),
-        *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"),
-    }
+    {CONFIG, SINGLE, CARD, "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"}
 )
+FILES_OF_SOME = frozenset({ADDED, GENERATION})
 
 
 def export(
@@ -50,7 +48,7 @@ def export(
     holds something or no family holds the shape.
     """
     shown, folder = folder, settled(folder)
-    refuse_loss(folder, overwrite, OWN_FILES)
+    refuse_loss(folder, overwrite, OWN_FILES | FILES_OF_SOME)
     model = load_pretrained(reference)
     if not heads:
         pooled = {**(model.pooled or {}), **({} if model.answers is None else model.answers.state)}
@@ -77,7 +75,7 @@ def export(
                 differences["in transformers"] = refuse_difference(
                     expected, found, "the export in transformers"
                 )
-        refuse_loss(folder, overwrite, OWN_FILES)  # of another that ended meanwhile
+        refuse_loss(folder, overwrite, OWN_FILES | FILES_OF_SOME)  # of another that ended meanwhile
     rows = [("files", ", ".join(sorted(path.name for path in folder.iterdir())))]
     rows += [
         (f"largest difference {who}", f"{difference:.1e}")
