@@ -58,7 +58,9 @@ def rates(start: StartSettings, shape: TransformerSettings) -> Sequence[Group]:
             "the layers of this model share their weights, which learn at one rate",
             "leave out --layer-decay",
         )
-    stacks = [("backbone", shape.depth), ("backbone.decoder", shape.layers_of_decoder)]
+    stacks = [("backbone", shape.depth)]
+    if shape.has_memory:
+        stacks.append(("backbone.decoder", shape.layers_of_decoder))
     groups: list[Group] = []
     above = 0
     for stack, depth in reversed(stacks):
