@@ -40,7 +40,7 @@ from sslcli.data.files import open_bytes, read_lines
 from sslcli.data.records.continuing import Parsed, Unreadable
 from sslcli.data.records.json_records import parse_json, read_json
 from sslcli.data.records.label_columns import in_usual_case
-from sslcli.data.records.label_forms import means_no_label
+from sslcli.data.records.label_marks import means_no_label
 from sslcli.data.records.read_context import Names, current_reading, remark
 from sslcli.data.records.record import Record
 from sslcli.data.records.records import read_records, read_table

@@ -3,45 +3,32 @@
 import hashlib
 import json
 import os
-from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from sslcli import registry
 from sslcli.asides import settled
-from sslcli.contracts.tokenizer import PieceTrainer
-from sslcli.core.settings import Architecture
 from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.data.shard_writing import ShardWriter
 from sslcli.data.shards import map_shards
 from sslcli.data.statistics import Statistics
-from sslcli.data.text.guard import as_remark
-from sslcli.data.text.normalization import characters_in
 from sslcli.data.text.tokenizer import FILE as TOKENIZER_FILE
 from sslcli.data.text.tokenizer import Tokenizer
-from sslcli.data.text.unknowns import Unknowns
 from sslcli.datasets.array_rows import modality_of, write_rows
 from sslcli.datasets.cache import Say, cached, quiet, refuse_damaged
 from sslcli.datasets.locate import is_shards
+from sslcli.datasets.shard_reports import notes_on_shards, report_of_shards
 from sslcli.datasets.shard_writer import portions, write_portion
-from sslcli.datasets.sources import Source, documents, expand, fingerprint, source_bytes
+from sslcli.datasets.sources import Source, documents, expand, fingerprint
+from sslcli.datasets.tokenizer_training import train_tokenizer, unfolded_bytes
 from sslcli.engine.stopping import Stopping
-from sslcli.errors import DataError, Interrupted, ModelError, Preempted, SslError, UsageError
-from sslcli.reports import Passage, Report, Score, Span, Table, mebibytes
-from sslcli.resolving import checked
-from sslcli.runs.interrupting import in_thread, stopping_at_once
+from sslcli.errors import DataError, Interrupted, ModelError, Preempted, UsageError
+from sslcli.reports import Report, mebibytes
+from sslcli.runs.interrupting import stopping_at_once
 from sslcli.runs.references import LATEST, TRAINED, find_run
 
-# of one text: the library takes some hundred bytes for each while it looks for words
-LEARNT_AT_ONCE_CHARACTERS = 100_000
-PACKED_GROWTH = 3  # what packed text is assumed to unfold to
-SEVERE_DUPLICATES, SEVERE_UNKNOWN = 0.3, 0.005
-SHOWN_UNKNOWN = 8  # words of a text that is shown
 FORMAT = 2  # of the cache; another one makes all shards anew
 ROWS_FORMAT = "rows 1"
 
@@ -177,27 +164,11 @@ def opened(folder: Path) -> Tokenized:
     is_text = shards.manifest["modality"] == "text"
     tokenizer = Tokenizer.load(folder / "tokenizer") if is_text else None
     return Tokenized(
-        folder, tokenizer, shards.fingerprint, _report(facts, folder, is_text), _notes(facts)
-    )
-
-
-def show_pieces(text: str, tokenizer: Tokenizer) -> Report:
-    """Show the pieces of a text, their ids, and which characters no piece covers."""
-    ((ids, places),) = tokenizer.encode_with_places([text])
-    pieces = tokenizer.pieces(ids)
-    spans = [
-        Span(f"{'' if place == 0 else ' '}{piece}", "target" if place % 2 else "plain")
-        for place, piece in enumerate(pieces)
-    ]
-    rows = [
-        (place, piece, int(token))
-        for place, (piece, token) in enumerate(zip(pieces, ids, strict=True))
-    ]
-    return Report(
-        f"{len(ids)} tokens",
-        passages=[Passage("pieces", spans)],
-        tables=[Table("pieces", ("place", "piece", "id"), rows)],
-        notes=[*_losses(text, ids, places, tokenizer), *tokenizer.notes, *tokenizer.remarks()],
+        folder,
+        tokenizer,
+        shards.fingerprint,
+        report_of_shards(facts, folder, is_text),
+        notes_on_shards(facts),
     )
 
 
@@ -220,22 +191,6 @@ def with_tokenizer_of_run(settings: TokenizerSettings, say: Say = quiet) -> Toke
     return settings.model_copy(update={"source": str((run.folder / "tokenizer").resolve())})
 
 
-def _losses(text: str, ids: np.ndarray, places: np.ndarray, tokenizer: Tokenizer) -> Iterator[str]:
-    """What is changed before the text is cut, and what stands where a token is unknown."""
-    if changed := tokenizer.changes(characters_in(text), len(text)):
-        yield _changes_said(changed)
-    unknowns = Unknowns.of(tokenizer, [ids])
-    if unknowns.unknown:
-        strange = [text[start:stop] for start, stop in places[ids == tokenizer.unknown].tolist()]
-        found = list(dict.fromkeys(strange))
-        shown = ", ".join(found[:SHOWN_UNKNOWN]) + (", ..." if len(found) > SHOWN_UNKNOWN else "")
-        yield f"{unknowns} are unknown to the tokenizer: {shown}"
-
-
-def _changes_said(changes: Sequence[str]) -> str:
-    return f"the tokenizer {'; '.join(changes)}"
-
-
 def tokenizer_for(data: DataSettings, settings: TokenizerSettings, say: Say = quiet) -> Tokenizer:
     """Load the tokenizer that `settings.source` names, else train one. Raises StopRequest as
     `tokenize`.
@@ -243,7 +198,7 @@ def tokenizer_for(data: DataSettings, settings: TokenizerSettings, say: Say = qu
     if settings.source:
         return Tokenizer.load(settings.source)
     with _stopping_in_words():
-        return _learn(expand(data.train, data.reader), data, settings, say)
+        return train_tokenizer(expand(data.train, data.reader), data, settings, say)
 
 
 @contextmanager
@@ -293,7 +248,9 @@ def _tokenize(
         write_rows(sources, data, modality, folder, say)
         return
     tokenizer = (
-        Tokenizer.load(settings.source) if settings.source else _learn(sources, data, settings, say)
+        Tokenizer.load(settings.source)
+        if settings.source
+        else train_tokenizer(sources, data, settings, say)
     )
     statistics, facts = Statistics(), {}
     with ShardWriter(folder, facts, tokenizer=tokenizer) as writer:
@@ -312,189 +269,16 @@ def _tokenize(
         facts["statistics"] = {**statistics.facts(), "changes": changes}
 
 
-def usual_tokenizer(architecture: Architecture) -> str:
-    """The tokenizer that is learnt for a kind of Transformer where none is named; a built-in one
-    before others.
-
-    Raises UsageError where there is none.
-    """
-    found = registry.usual("tokenizers", "usual_for", lambda kinds: architecture in kinds)
-    if not found:
-        problem = f"no tokenizer is the usual one for the architecture {architecture}"
-        raise UsageError(
-            problem, f"name one with --tokenizer: {', '.join(registry.names('tokenizers'))}"
-        )
-    return found[0]
-
-
-def piece_trainer(settings: TokenizerSettings) -> PieceTrainer:
-    """Return the tokenizer trainer of the settings. Raises PluginError or ConfigError."""
-    kind = settings.kind or usual_tokenizer("encoder")
-    cls = registry.load("tokenizers", kind)
-    hint = f"ssl plugins show {kind} lists the options"
-    return cls(checked(cls.Options, settings.options, "tokenizer.options", hint))
-
-
-def _learn(
-    sources: Sequence[Source], data: DataSettings, settings: TokenizerSettings, say: Say
-) -> Tokenizer:
-    kind, trainer = settings.kind or usual_tokenizer("encoder"), piece_trainer(settings)
-    say(f"learning {settings.vocabulary:,} pieces ({kind})")
-
-    def learn(go_on: Callable[[], None]) -> Tokenizer:
-        texts = _texts_to_learn_from(sources, data, trainer.most_bytes)
-        return Tokenizer(trainer.train(_watched(texts, go_on), settings.vocabulary))
-
-    try:
-        tokenizer = in_thread(learn)
-    except (SslError, Stopping):
-        raise
-    except Exception as error:  # the library has no class of its own for what it cannot learn
-        raise DataError(
-            f"{kind} cannot learn {settings.vocabulary:,} pieces: {str(error)[:200]}",
-            "try a larger --vocabulary",
-        ) from error
-    if tokenizer.size - int(tokenizer.specials.sum()) < 1:
-        raise DataError(
-            f"there is no text in {', '.join(data.train)} to learn pieces from", "check --data"
-        )
-    return tokenizer
-
-
-def _watched(texts: Iterator[str], go_on: Callable[[], None]) -> Iterator[str]:
-    for text in texts:
-        go_on()
-        yield text
-
-
-def _texts_to_learn_from(
-    sources: Sequence[Source], data: DataSettings, most_bytes: int
-) -> Iterator[str]:
-    """Documents spread evenly over each language, so many that about `most_bytes` are read whatever
-    the corpus weighs.
-    """
-    shares, seen, left = (
-        _shares_to_learn_from(sources, data.language_exponent, most_bytes),
-        Counter[str](),
-        most_bytes,
-    )
-    for document in documents(sources, data):
-        if document.text is None:
-            raise DataError(
-                f"{document.where} is no text",
-                "give text to this objective, or another --objective",
-            )
-        language = document.language if document.language in shares else ""
-        share, number = shares[language], seen[language]
-        seen[language] += 1
-        if int((number + 1) * share) == int(number * share):
-            continue
-        for start in range(0, len(document.text), LEARNT_AT_ONCE_CHARACTERS):
-            portion = document.text[start : start + LEARNT_AT_ONCE_CHARACTERS]
-            yield portion
-            left -= len(portion.encode())
-            if left < 0:
-                return
-
-
-def _shares_to_learn_from(
-    sources: Sequence[Source], exponent: float, most_bytes: int
-) -> Mapping[str, float]:
-    """By the language of the references (those that name none together, as ""), which share of its
-    text is read.
-
-    Of languages whose sizes are known, so much that what is read of each is in proportion to its
-    bytes to the power of the exponent, as its samples are drawn later (Conneau and Lample 2019,
-    section 3.1); all of the smallest where it fits.
-    """
-    bytes_of = Counter[str]({"": 0})
-    for source in sources:
-        bytes_of[source.language] += _unfolded(source)
-    known = {language: size for language, size in bytes_of.items() if size}
-    thinned = {
-        language: (size / min(known.values())) ** (exponent - 1) for language, size in known.items()
-    }
-    fits = min(
-        1.0,
-        most_bytes / max(sum(share * known[language] for language, share in thinned.items()), 1),
-    )
-    return {language: thinned.get(language, 1.0) * fits for language in bytes_of}
-
-
 def _prediction(
     statistics: Statistics, sources: Sequence[Source], tokenizer: Tokenizer, limit: int | None
 ) -> str:
     """What the shards will weigh, from the first portion: tokens per byte of the source, and the
     offsets beside them.
     """
-    total = sum(_unfolded(source) for source in sources) or statistics.bytes
+    total = sum(unfolded_bytes(source) for source in sources) or statistics.bytes
     if limit is not None:
         total = min(total, limit * statistics.bytes / max(statistics.documents, 1))
     per_byte = (
         statistics.tokens * (2 if tokenizer.size <= 1 << 16 else 4) + statistics.sentences * 16
     ) / max(statistics.bytes, 1)
     return f"the shards will take about {mebibytes(total * per_byte)} on disk"
-
-
-def _unfolded(source: Source) -> int:
-    return source_bytes([source]) * (
-        PACKED_GROWTH if source.reference.endswith((".gz", ".zst")) else 1
-    )
-
-
-def _report(facts: dict[str, Any], folder: Path, is_text: bool) -> Report:
-    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    tokens = facts.get("tokens", 0)
-    if not is_text:
-        counted = [
-            ("documents", f"{facts.get('documents', 0):,}"),
-            ("rows", f"{tokens:,}"),
-            ("on disk", f"{mebibytes(size)} in {folder}"),
-        ]
-        return Report(
-            "rows",
-            scores=[Score("rows", float(tokens))],
-            tables=[Table("corpus", ("what", "figure"), counted)],
-        )
-    rows: list[tuple[str, str]] = [
-        (name, f"{facts.get(name, 0):,}") for name in ("documents", "sentences", "tokens")
-    ]
-    rows += [
-        ("bytes per token", f"{facts.get('bytes', 0) / max(tokens, 1):.2f}"),
-        ("unknown tokens", f"{facts.get('unknown_share', 0):.3%}"),
-        ("duplicate lines", f"{facts.get('duplicate_line_share', 0):.2%}"),
-        (
-            "languages",
-            ", ".join(
-                f"{name} {share:.1%}" for name, share in facts.get("language_shares", {}).items()
-            ),
-        ),
-        *([("changes to the text", "; ".join(facts["changes"]))] if facts.get("changes") else []),
-        ("on disk", f"{mebibytes(size)} in {folder}"),
-    ]
-    return Report(
-        "tokenized",
-        scores=[Score("tokens", float(tokens))],
-        tables=[Table("corpus", ("what", "figure"), rows)],
-    )
-
-
-def _notes(facts: dict[str, Any]) -> list[str]:
-    notes = [_changes_said(facts["changes"])] if facts.get("changes") else []
-    if facts.get("rounded"):
-        notes.append(facts["rounded"])
-    if facts.get("special_spellings"):
-        notes.append(as_remark(facts["special_spellings"]))
-    if facts.get("duplicate_line_share", 0) > SEVERE_DUPLICATES:
-        notes.append(
-            f"{facts['duplicate_line_share']:.0%} of the lines repeat an "
-            f"earlier line, for example: {facts['duplicate_line_example']!r}"
-        )
-    if facts.get("unknown_share", 0) > SEVERE_UNKNOWN:
-        notes.append(
-            f"{facts['unknown_share']:.1%} of the tokens are "
-            "unknown to the tokenizer; learn one from this data"
-            " with a larger --vocabulary, use --tokenizer "
-            "bpe, or go on from a model that knows the language"
-        )
-    return notes

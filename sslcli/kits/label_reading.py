@@ -14,14 +14,9 @@ from sslcli.contracts.examples import Example
 from sslcli.contracts.task import Task
 from sslcli.data.records.first_rows import first_rows_alone, named_as
 from sslcli.data.records.label_columns import in_one_column, label_of
-from sslcli.data.records.label_forms import (
-    MARKS,
-    LabelForm,
-    LabelNames,
-    are_whole,
-    form_of,
-    plain_label,
-)
+from sslcli.data.records.label_forms import LabelNames, are_whole, form_of, plain_label
+from sslcli.data.records.label_marks import MARKS
+from sslcli.data.records.label_vectors import LabelForm
 from sslcli.data.records.read_context import Names, joined_names, names_of
 from sslcli.data.records.record import Record
 from sslcli.errors import DataError

@@ -11,7 +11,7 @@ from glue_folders import make_glue_data, write
 from sslplugins.suites.glue.suite import Glue
 
 from sslcli.api import DataError, Prediction, Score, UsageError
-from sslcli.data.records.label_forms import MARKS
+from sslcli.data.records.label_marks import MARKS
 from sslcli.datasets.labelled import examples_of
 from sslcli.datasets.sifter import Sifter
 from sslcli.datasets.tasks import task_class, task_options

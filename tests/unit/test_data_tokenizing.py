@@ -21,9 +21,10 @@ from sslcli.data.corpus import Corpus
 from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.data.statistics import DuplicateLines
 from sslcli.data.text.tokenizer import Tokenizer
-from sslcli.datasets import shard_writer, tokenized
+from sslcli.datasets import shard_writer, tokenizer_training
+from sslcli.datasets.shard_reports import show_pieces
 from sslcli.datasets.sources import documents, expand
-from sslcli.datasets.tokenized import shards_for, show_pieces, tokenize, tokenizer_for
+from sslcli.datasets.tokenized import shards_for, tokenize, tokenizer_for
 from sslcli.errors import DataError, RunError, UsageError
 
 BYTE_PIECES = TokenizerSettings(kind="bpe", vocabulary=400)
@@ -278,7 +279,7 @@ def test_documents_are_learnt_from_all_over_a_large_corpus(tmp_path):
     data = settings(tmp_path / "c.txt")
     learnt = [
         int(text[4:])
-        for text in tokenized._texts_to_learn_from(expand(data.train, None), data, 2_000)
+        for text in tokenizer_training._texts_to_learn_from(expand(data.train, None), data, 2_000)
     ]
     assert 200 <= len(learnt) <= 250
     assert max(np.diff([0, *learnt, 1_000])) <= 5
@@ -371,7 +372,9 @@ def read_of(tmp_path, sizes, most_bytes, exponent=0.7):
         train=tuple(f"{language}={tmp_path / language}.txt" for language in sizes),
         language_exponent=exponent,
     )
-    texts = list(tokenized._texts_to_learn_from(expand(data.train, None), data, most_bytes))
+    texts = list(
+        tokenizer_training._texts_to_learn_from(expand(data.train, None), data, most_bytes)
+    )
     assert len(set(texts)) == len(texts)
     return {language: 10 * sum(text.startswith(language) for text in texts) for language in sizes}
 

@@ -5,7 +5,7 @@ below flags.
 import pytest
 
 from sslcli import registry
-from sslcli.datasets.tokenized import usual_tokenizer
+from sslcli.datasets.tokenizer_training import usual_tokenizer
 from sslcli.errors import ConfigError, UsageError
 from sslcli.layers import dotted_layer
 from sslcli.runfiles import parse_assignments, read_layer

@@ -11,7 +11,7 @@ from tokenizers import models, normalizers, pre_tokenizers
 from sslcli import registry
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.data.text.unknowns import SEVERE, Unknowns
-from sslcli.datasets.tokenized import show_pieces
+from sslcli.datasets.shard_reports import show_pieces
 from sslcli.models.loading import load_pretrained
 from sslcli.settings import AnswerSettings, LabelledSettings
 from sslcli.workflows.evaluate.evaluate import evaluate

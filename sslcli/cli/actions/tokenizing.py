@@ -6,12 +6,8 @@ from pathlib import Path
 from sslcli.cli.commands.tokenize import SHARDS
 from sslcli.cli.options import Command, Given, layers_of
 from sslcli.cli.screen import Screen
-from sslcli.datasets.tokenized import (
-    show_pieces,
-    tokenize,
-    tokenizer_for,
-    with_tokenizer_of_run,
-)
+from sslcli.datasets.shard_reports import show_pieces
+from sslcli.datasets.tokenized import tokenize, tokenizer_for, with_tokenizer_of_run
 from sslcli.errors import UsageError
 from sslcli.reports import Report
 from sslcli.resolving import naming_sources, resolve

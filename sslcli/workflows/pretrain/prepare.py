@@ -33,13 +33,8 @@ from sslcli.datasets.arrange import SampleSource, arranged
 from sslcli.datasets.array_rows import refuse_unread
 from sslcli.datasets.cache import Say, cache_folder, quiet
 from sslcli.datasets.locate import is_shards
-from sslcli.datasets.tokenized import (
-    Tokenized,
-    piece_trainer,
-    shards_for,
-    usual_tokenizer,
-    with_tokenizer_of_run,
-)
+from sslcli.datasets.tokenized import Tokenized, shards_for, with_tokenizer_of_run
+from sslcli.datasets.tokenizer_training import piece_trainer, usual_tokenizer
 from sslcli.engine.composite import build_objective
 from sslcli.engine.learner import Learner
 from sslcli.engine.loader import EVALUATION, Loader, training_loader
