@@ -11,7 +11,7 @@ import ast
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Union
 
@@ -123,6 +123,21 @@ def module_file(module: str) -> Path | None:
     """The source file of a module, found along the import path without importing a parent
     package.
     """
+    known = _files(tuple(sys.path), tuple(sys.meta_path))
+    if module not in known or not known[module].is_file():
+        known.pop(module, None)
+        if (path := _looked_up(module)) is not None:
+            known[module] = path
+    return known.get(module)
+
+
+@lru_cache(maxsize=1)
+def _files(*_path: Any) -> dict[str, Path]:
+    """Module -> file, of those that were found along one import path."""
+    return {}
+
+
+def _looked_up(module: str) -> Path | None:
     locations: Sequence[str] | None = None
     parts = module.split(".")
     spec = None
@@ -186,27 +201,29 @@ def _find(module: str, name: str, steps: int = MOST_STEPS) -> tuple[str, ast.stm
 
 def _touching(body: Sequence[ast.stmt], name: str) -> list[ast.stmt]:
     """The statements that give a name its value, or that may change what it stands for."""
-    return [line for line in body if _touches(line, name)]
+    return [line for line in body if not _touched(line).isdisjoint((name, "*"))]
 
 
-def _touches(line: ast.stmt, name: str) -> bool:
+@cache
+def _touched(line: ast.stmt) -> frozenset[str]:
+    """The names that a statement gives a value, or whose value it may change; "*" for any."""
     if isinstance(line, ast.Import | ast.ImportFrom):
-        bound = [alias.asname or alias.name.partition(".")[0] for alias in line.names]
-        return name in bound or "*" in bound
+        return frozenset(alias.asname or alias.name.partition(".")[0] for alias in line.names)
     if isinstance(line, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-        return line.name == name
+        return frozenset({line.name})
     inner = list(ast.walk(line))[1:] if isinstance(line, DECIDES) else []
-    if any(_touches(each, name) for each in inner if isinstance(each, ast.stmt)):
-        return True
+    found = [_touched(each) for each in inner if isinstance(each, ast.stmt)]
     if isinstance(line, ast.Expr):
-        return _mentions(line, name)  # what is called with it may change it
-    kept = (ast.Store, ast.Del)
-    stored = (node for node in ast.walk(line) if isinstance(getattr(node, "ctx", None), kept))
-    return any(_mentions(node, name) for node in stored)
+        found.append(_mentioned(line))  # what is called with it may change it
+    else:
+        kept = (ast.Store, ast.Del)
+        stored = (node for node in ast.walk(line) if isinstance(getattr(node, "ctx", None), kept))
+        found += [_mentioned(node) for node in stored]
+    return frozenset().union(*found)
 
 
-def _mentions(node: ast.AST, name: str) -> bool:
-    return any(isinstance(each, ast.Name) and each.id == name for each in ast.walk(node))
+def _mentioned(node: ast.AST) -> frozenset[str]:
+    return frozenset(each.id for each in ast.walk(node) if isinstance(each, ast.Name))
 
 
 def _refuse_own_names(body: Sequence[ast.stmt], value: ast.AST) -> None:

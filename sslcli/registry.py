@@ -15,9 +15,10 @@ import importlib.metadata
 import os
 import re
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -317,26 +318,49 @@ def _judged(found: Found, namesakes: Sequence[Found]) -> Found:
     return found
 
 
-def _entries(kind: str) -> Iterator[Found]:
-    """Each distribution once, the first on the import path; one whose metadata cannot be read is
-    left out.
+def _entries(kind: str) -> Sequence[Found]:
+    """The entry points of a kind. Metadata are read once, and again where a folder of the import
+    path has changed, by which importlib.metadata sees what was installed as well.
     """
-    group, seen = f"sslcli.{kind}", set()
+    return _scanned(tuple(sys.path), _states(sys.path), tuple(sys.meta_path))[kind]
+
+
+def _states(folders: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """What changes as something comes into a folder or leaves it, of each."""
+    found = []
+    for folder in folders:
+        try:
+            status = os.stat(folder or ".")
+            found.append((status.st_mtime_ns, status.st_ino))
+        except (OSError, ValueError):  # it is not there
+            found.append((0, 0))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1)
+def _scanned(*_path: Any) -> Mapping[str, Sequence[Found]]:
+    """Kind -> entry points; the arguments are what that depends on. Each distribution once, the
+    first on the import path; one whose metadata cannot be read is left out.
+    """
+    found: dict[str, list[Found]] = {kind: [] for kind in KINDS}
+    seen: dict[str, set[str]] = {kind: set() for kind in KINDS}
     for distribution in importlib.metadata.distributions():
         try:
-            if group not in (distribution.read_text("entry_points.txt") or ""):
+            text = distribution.read_text("entry_points.txt") or ""
+            kinds = [kind for kind in KINDS if f"sslcli.{kind}" in text]
+            if not kinds:
                 continue
-            name = distribution.metadata["Name"] or "unknown"
-            entries = [entry for entry in distribution.entry_points if entry.group == group]
-            version = distribution.metadata["Version"] or "?"
+            metadata, entries = distribution.metadata, distribution.entry_points
+            name, version = metadata["Name"] or "unknown", metadata["Version"] or "?"
         except Exception:  # damaged metadata of any distribution on the path must not stop ours
             continue
-        if normalized(name) in seen:
-            continue
-        seen.add(normalized(name))
-        yield from {
-            entry.name: Found(kind, entry.name, name, version, entry.value) for entry in entries
-        }.values()
+        for kind in kinds:
+            if normalized(name) in seen[kind]:
+                continue
+            seen[kind].add(normalized(name))
+            own = {entry.name: entry.value for entry in entries.select(group=f"sslcli.{kind}")}
+            found[kind] += [Found(kind, key, name, version, own[key]) for key in own]
+    return found
 
 
 def _described(found: Found) -> Found:

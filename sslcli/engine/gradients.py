@@ -38,6 +38,15 @@ def accumulate_gradients(
     return loss
 
 
+def seed_dropout(device: torch.device, seed: int) -> None:
+    """Do what torch.manual_seed does for the CPU and this device; that one notes a call, with a
+    traceback, for every other kind of device too, which takes longer than a small step.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(seed)
+
+
 def backward(
     replica: Replica,
     work: StepBatch,
@@ -56,8 +65,8 @@ def backward(
     sums, state = MetricSums(), StepState()
     for index, batch in enumerate(work.batches):
         poll()
-        # for dropout alone
-        torch.manual_seed(int(mix(*keys, index * process_group.size + process_group.rank)) >> 1)
+        place = index * process_group.size + process_group.rank
+        seed_dropout(hardware.device, int(mix(*keys, place)) >> 1)
         counted = index < work.counted
         with replica.reducing(index == len(work.batches) - 1), gathering(process_group, counted):
             loss = accumulate_gradients(replica, batch, work.counts, hardware, counted)

@@ -2,6 +2,7 @@
 break.
 """
 
+import importlib.metadata
 import json
 import re
 import sys
@@ -43,6 +44,21 @@ def test_a_module_inside_a_package_is_read_without_importing_the_package(install
     (package / "__init__.py").write_text("raise SystemExit('imported')")
     (package / "inner.py").write_text('"""Deep inside."""')
     assert by_owner("deep")["ssl-deep"].summary == "Deep inside."
+
+
+def test_metadata_are_read_once_until_something_is_installed(install, monkeypatch):
+    looked, distributions = [], importlib.metadata.distributions
+    monkeypatch.setattr(
+        importlib.metadata, "distributions", lambda: looked.append(1) or distributions()
+    )
+    install("ssl-one", {GROUP: ["first = ssl_one:Plugin"]})
+    assert {"mlm", "first"} <= set(registry.names("objectives"))
+    assert registry.names("tasks")
+    assert registry.find("objectives", "first").distribution == "ssl-one"
+    assert len(looked) == 1
+    install("ssl-two", {GROUP: ["second = ssl_two:Plugin"]})
+    assert {"mlm", "first", "second"} <= set(registry.names("objectives"))
+    assert len(looked) == 2
 
 
 def test_a_built_in_wins_and_the_other_can_be_asked_for_by_distribution(install):

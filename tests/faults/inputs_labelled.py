@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from unittest import mock
@@ -27,7 +27,6 @@ from labelled_records import broken_json_cases, field_cases, several_cases, tabl
 from labelled_sets import set_cases, terminal_cases
 from tallies import Tally
 
-from sslcli import registry
 from sslcli.data import files
 
 FAMILIES = (
@@ -192,16 +191,8 @@ def _fault_of_refusal(case: Case, code: int, said: str, told: str) -> str:
 
 @contextlib.contextmanager
 def workplace() -> Iterator[Workplace]:
-    """With runs and caches of its own; what is installed does not change meanwhile, and is looked
-    up once.
-    """
-    known: dict[str, Sequence[registry.Found]] = {}
-    look_up = registry._entries
-
-    def entries(kind: str) -> Sequence[registry.Found]:
-        return known.setdefault(kind, list(look_up(kind))) if kind not in known else known[kind]
-
-    with tempfile.TemporaryDirectory() as name, mock.patch.object(registry, "_entries", entries):
+    """With runs and caches of its own."""
+    with tempfile.TemporaryDirectory() as name:
         own = {"SSLCLI_RUNS_DIR": f"{name}/runs", "SSLCLI_CACHE_DIR": f"{name}/cache"}
         with (
             mock.patch.dict(os.environ, own),
