@@ -1,21 +1,19 @@
 """Generated data that every part of the suite can use."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
-import torch
-from generated_texts import generated_paragraphs
-
-from sslcli.settings import PretrainSettings
-from sslcli.workflows.pretrain.pretrain import pretrain
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# Workers share the cores, and tiny models gain nothing from a second thread; this process has its
-# torch already.
+# Workers share the cores, and tiny models gain nothing from a second thread. torch reads this when
+# it is imported, so nothing here imports it earlier.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-torch.set_num_threads(1)
+# Every worker and some hundred processes import the same files, which are compiled once.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 # Folders whose files take longest; a worker that begins one of them last keeps the others waiting.
@@ -30,6 +28,8 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def text_corpus(tmp_path_factory) -> Path:
     """A .txt of 120 paragraphs with blank lines between them."""
+    from generated_texts import generated_paragraphs
+
     path = tmp_path_factory.mktemp("corpus") / "animals.txt"
     path.write_text("\n\n".join(generated_paragraphs(120)) + "\n", encoding="utf-8")
     return path
@@ -56,6 +56,9 @@ def real_data() -> Path:
 @pytest.fixture(scope="module")
 def world_run(tmp_path_factory, module_cache):
     """A finished pretraining run on the built-in world, small and hardly trained, to start from."""
+    from sslcli.settings import PretrainSettings
+    from sslcli.workflows.pretrain.pretrain import pretrain
+
     folder = tmp_path_factory.mktemp("runs") / "first"
     settings = {
         "data": {
