@@ -1,6 +1,6 @@
 """Held-out evaluation of the learner."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,7 @@ import torch
 
 from sslcli.core.inputs import to_device
 from sslcli.engine.events import HeldOutMetrics
+from sslcli.engine.learner import Learner
 from sslcli.engine.loader import Loader, StepBatch
 from sslcli.engine.memory import is_out_of_memory, split_finer
 from sslcli.engine.metric_sums import MetricSums
@@ -38,6 +39,8 @@ class Evaluation:
 # Called with the replica in evaluation mode, and with a function for every batch that may raise
 # Stopping.
 Evaluator = Callable[[Replica, Agree], Evaluation]
+# Title and text of each example that is shown beside an evaluation.
+Illustrate = Callable[[Learner], Sequence[tuple[str, str]]]
 
 
 def held_out_loss(loaders: Mapping[str, Loader], hardware: Hardware) -> Evaluator:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,10 +11,9 @@ from torch import Tensor
 
 from sslcli.data.rng import Rng
 from sslcli.engine.checkpoints.checkpoint import Checkpoints, Progress
-from sslcli.engine.evaluator import Evaluation, Evaluator
+from sslcli.engine.evaluator import Evaluation, Evaluator, Illustrate
 from sslcli.engine.events import Evaluated, Noted, Observer, Sampled, Saved, Skipped, Stepped
 from sslcli.engine.gradients import backward
-from sslcli.engine.learner import Learner
 from sslcli.engine.loader import Loader, StepBatch
 from sslcli.engine.memory import is_out_of_memory, split_finer
 from sslcli.engine.metric_sums import MetricSums
@@ -32,7 +31,6 @@ from sslcli.errors import Diverged
 MOST_SKIPPED_IN_A_ROW = 10
 # Before the first update no rate is to blame.
 _WRONG_START = "the weights that it begins with are damaged, or too large: choose another --model"
-Illustrate = Callable[[Learner], Sequence[tuple[str, str]]]
 
 
 @dataclass(frozen=True)

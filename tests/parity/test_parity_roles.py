@@ -14,7 +14,7 @@ from sslcli.data.text.roles import usual_template
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.data.text.tokenizer_files import OWN_CONFIG
 from sslcli.runs.run_folder import write_facts
-from sslcli.workflows.training.resume import known_tokenizer
+from sslcli.workflows.training.identity import known_tokenizer
 
 ENCLOSED = ("mask_token", "cls_token", "sep_token", "pad_token", "unk_token")
 SWAPPED = {

@@ -17,7 +17,8 @@ from sslcli.reports import Report, Score
 from sslcli.settings import AnswerSettings, LabelledSettings
 from sslcli.workflows.evaluate.evaluate import evaluate, refuse_below
 from sslcli.workflows.finetune.finetune import finetune
-from sslcli.workflows.finetune.study import Ended, Variant, summary, variant_settings, variants
+from sslcli.workflows.finetune.study import Ended, summary
+from sslcli.workflows.finetune.variants import Variant, variant_settings, variants
 from sslcli.workflows.predict.predictor import Answerer
 from sslcli.workflows.training.resolve import continued_finetuning
 from sslcli.workflows.training.resume import Resume

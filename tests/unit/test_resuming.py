@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from sslcli.settings import FinetuneSettings
-from sslcli.workflows.training.resume import flat, identity
+from sslcli.workflows.training.identity import flat, identity
 
 
 def course(shape=None, **options):

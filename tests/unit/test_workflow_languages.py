@@ -18,7 +18,8 @@ from sslcli.settings import LabelledSettings
 from sslcli.workflows.finetune.check import check_data
 from sslcli.workflows.finetune.finetune import finetune
 from sslcli.workflows.finetune.languages import across, in_language_data, transferred, with_bound
-from sslcli.workflows.finetune.study import Ended, Variant, summary, variant_settings, variants
+from sslcli.workflows.finetune.study import Ended, summary
+from sslcli.workflows.finetune.variants import Variant, variant_settings, variants
 from sslcli.workflows.training.run import RunResult
 
 WORLD = "demo:world"

@@ -18,7 +18,8 @@ from sslcli.runfiles import read_layer
 from sslcli.runs.references import resumed_run
 from sslcli.workflows.finetune.check import check_data
 from sslcli.workflows.finetune.finetune import dry_run_finetune
-from sslcli.workflows.suite.suite import SuitePlan, plan_suite, resolve_suite, run_suite
+from sslcli.workflows.suite.suite import run_suite
+from sslcli.workflows.suite.suite_plan import SuitePlan, plan_suite, resolve_suite
 from sslcli.workflows.training.resume import Resume
 
 

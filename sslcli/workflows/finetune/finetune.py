@@ -15,7 +15,6 @@ from sslcli.contracts.examples import Example
 from sslcli.contracts.learnable import Context
 from sslcli.contracts.task import Task
 from sslcli.core.arithmetic import parameters
-from sslcli.core.settings import TransformerSettings
 from sslcli.data.permuting import permuted
 from sslcli.data.rng import name_key
 from sslcli.data.text.tokenizer import Tokenizer
@@ -27,8 +26,7 @@ from sslcli.datasets.labelled import Labelled, chosen_by, fingerprint_of, labell
 from sslcli.datasets.locate import split_language
 from sslcli.datasets.sifter import LEFT_OUT, left_out_of
 from sslcli.datasets.tasks import task_class, task_options
-from sslcli.engine.checkpoints.checkpoint import Checkpoints
-from sslcli.engine.evaluator import Agree, Evaluation, Evaluator
+from sslcli.engine.evaluator import Agree, Evaluation, Evaluator, Illustrate
 from sslcli.engine.events import Observer
 from sslcli.engine.loader import Loader, training_loader
 from sslcli.engine.plan import Plan
@@ -36,30 +34,30 @@ from sslcli.engine.precision import Hardware, choose_hardware
 from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.engine.processes.replicas import Replica
 from sslcli.engine.stopping import Stopper
-from sslcli.engine.trainer import Illustrate
 from sslcli.errors import DataError
 from sslcli.models.fitting import refuse_missing_tokens, refuse_other_architecture
 from sslcli.models.initialise import learner_to_finetune
-from sslcli.models.loading import load_pretrained, newest_fitting
 from sslcli.models.weights import Pretrained
 from sslcli.reporting.run_plots import score_curves
 from sslcli.reporting.saved_reports import LANGUAGES
 from sslcli.reports import Report
 from sslcli.runs.catalogue import read_metrics
 from sslcli.runs.facts import title_of
-from sslcli.runs.references import FOUNDATION, decided
 from sslcli.settings import FinetuneSettings
 from sslcli.workflows.evaluate.score_names import cost_of, refuse_unknown_scores
 from sslcli.workflows.evaluate.scoring import scored, write_evaluation
+from sslcli.workflows.finetune.foundation import (
+    completed_settings,
+    foundation_of,
+    foundation_of_resumed,
+    shape_to_train,
+)
 from sslcli.workflows.finetune.languages import across
 from sslcli.workflows.predict.predictor import Answerer, EncodedSet, answer, evaluation_loader
 from sslcli.workflows.training.plan import hardware_warnings, how_it_is_trained, plan_for
 from sslcli.workflows.training.resume import Resume
 from sslcli.workflows.training.run import RunResult, run_job
 from sslcli.workflows.training.trial import prediction, try_steps
-
-EPOCHS = 3.0
-REFERENCE_WIDTH = 768  # of BERT-base, whose usual rate is the default's
 
 
 def finetune(
@@ -114,8 +112,8 @@ class Finetuning:
         self.options = self.task.resolve_options(given, data.train, tokenizer)
         labels = settings.labels or tuple(self.task.labels(self.options, data.train))
         self.scorer = self.task.scorer(self.options, labels)
-        shape = _shape(settings, pretrained)
-        self.settings = _completed(
+        shape = shape_to_train(settings, pretrained)
+        self.settings = completed_settings(
             settings, self.options.model_dump(mode="json"), labels, shape, pretrained
         )
         context = Context(shape, tokenizer, labels)
@@ -154,7 +152,7 @@ class Finetuning:
         """
         task = task_class(settings.task)
         refuse_unknown_scores(task.scorer, settings.best_by.split("+") if settings.best_by else ())
-        pretrained = _going_on(settings, resume) or _foundation(settings, task, say)
+        pretrained = foundation_of_resumed(settings, resume) or foundation_of(settings, task, say)
         refuse_other_architecture(
             {settings.task: task}, pretrained.settings.architecture, str(pretrained.folder)
         )
@@ -352,71 +350,12 @@ class Finetuning:
         return reports
 
 
-def _foundation(settings: FinetuneSettings, task: type[Task], say: Say) -> Pretrained:
-    source = settings.model.source
-    if source is None:
-        found, notes = newest_fitting(task.architectures)
-        source = str(found.folder)
-        say(f"model  {source} (the newest that fits; choose with --model)")
-    else:
-        source, notes = decided(source, replace(FOUNDATION, architectures=task.architectures))
-    for note in notes:
-        say(f"note: {note}")
-    return load_pretrained(source)
-
-
-def _going_on(settings: FinetuneSettings, resume: Resume | None) -> Pretrained | None:
-    """What a run with a checkpoint needs to know of the model that it began with, which may be gone
-    by now.
-    """
-    if (
-        resume is None
-        or settings.model.source is None
-        or Checkpoints(resume.folder, 1, {}).newest()[0] is None
-    ):
-        return None
-    return Pretrained(
-        TransformerSettings(**settings.model.shape), Path(settings.model.source), backbone={}
-    )
-
-
 def _drawn(examples: Sequence[Example], count: int) -> Sequence[Example]:
     """So many of them for the evaluations on the way, always the same ones, in their order; all are
     scored at the end.
     """
     places = permuted(np.arange(min(count, len(examples))), len(examples), name_key("evaluation"))
     return [examples[place] for place in sorted(places.tolist())]
-
-
-def _shape(settings: FinetuneSettings, pretrained: Pretrained) -> TransformerSettings:
-    changes = {} if settings.model.dropout is None else {"dropout": settings.model.dropout}
-    return pretrained.settings.model_copy(update=changes)
-
-
-def _completed(
-    settings: FinetuneSettings,
-    options: Mapping[str, Any],
-    labels: Sequence[str],
-    shape: TransformerSettings,
-    pretrained: Pretrained,
-) -> FinetuneSettings:
-    training, optimizer = settings.training, settings.optimizer
-    if training.max_steps is None and training.epochs is None:
-        training = training.model_copy(update={"epochs": EPOCHS})
-    if "rate" not in optimizer.model_fields_set:
-        optimizer = optimizer.model_copy(
-            update={"rate": float(f"{optimizer.rate * REFERENCE_WIDTH / shape.width:.2g}")}
-        )
-    source = str(pretrained.folder.resolve())  # "@latest" will mean another run tomorrow
-    model = settings.model.model_copy(update={"shape": shape.model_dump(), "source": source})
-    decided = {
-        "options": options,
-        "labels": tuple(labels),
-        "training": training,
-        "optimizer": optimizer,
-        "model": model,
-    }
-    return settings.model_copy(update=decided)
 
 
 def _refuse_nothing(data: EncodedSet, name: str, problem: str) -> None:

@@ -20,15 +20,8 @@ from sslcli.runs.run_folder import new_name, refuse_occupied
 from sslcli.settings import FinetuneSettings, LabelledSettings, Start
 from sslcli.workflows.finetune.finetune import finetune
 from sslcli.workflows.finetune.languages import SCRATCH, in_language_data
-from sslcli.workflows.finetune.study import (
-    Ended,
-    Variant,
-    Watch,
-    study,
-    summary,
-    variant_settings,
-    variants,
-)
+from sslcli.workflows.finetune.study import Ended, Watch, study, summary
+from sslcli.workflows.finetune.variants import Variant, variant_settings, variants
 from sslcli.workflows.training.resolve import ResolvedRun, continued_finetuning
 from sslcli.workflows.training.resume import Resume, saved_settings
 from sslcli.workflows.training.run import RunResult

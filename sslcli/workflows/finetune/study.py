@@ -15,25 +15,11 @@ from sslcli.reporting.run_plots import score_curves
 from sslcli.reporting.saved_reports import STUDY, write_report
 from sslcli.reports import Report, Score, Table
 from sslcli.runs.catalogue import read_metrics
-from sslcli.settings import FinetuneSettings, LabelledSettings, Start
 from sslcli.workflows.finetune.languages import transferred, with_bound
+from sslcli.workflows.finetune.variants import Variant
 from sslcli.workflows.training.run import RunResult
 
 Watch = Callable[[str], AbstractContextManager[Observer]]  # the title of a run -> who hears of it
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One run of a study.
-
-    `folder` is where it is written; the first variant has the name that the user gave. `language`:
-    of an in-language baseline, which is trained in the language that the others are only scored in.
-    """
-
-    start: Start
-    seed: int
-    folder: Path
-    language: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,31 +28,6 @@ class Ended:
 
     variant: Variant
     result: RunResult
-
-
-def variants(
-    folder: Path, starts: Sequence[Start], seeds: Sequence[int], bounds: Sequence[str] = ()
-) -> Iterator[Variant]:
-    """Return all starts with all seeds, then the in-language baseline of each language.
-
-    For one seed every start sees the same batches.
-    """
-    for seed in seeds:
-        for start, language in [
-            *((start, "") for start in starts),
-            *((starts[0], language) for language in bounds),
-        ]:
-            differing = (
-                start if start != starts[0] else "",
-                language,
-                f"seed{seed}" if seed != seeds[0] else "",
-            )
-            yield Variant(
-                start,
-                seed,
-                folder.with_name("-".join([folder.name, *filter(None, differing)])),
-                language,
-            )
 
 
 def study(wanted: Sequence[Variant], run: Callable[[Variant], RunResult]) -> Iterator[Ended]:
@@ -219,23 +180,3 @@ def _worth(by_start: Mapping[str, Sequence[Report]], first: str) -> list[str]:
         )
         sentences.append(f"{first} is {gap:+.4g} {name} beside {start} on the same batches{unsure}")
     return sentences
-
-
-def variant_settings(
-    variant: Variant,
-    settings: FinetuneSettings,
-    study: Sequence[Variant] = (),
-    bounds: Mapping[str, LabelledSettings] | None = None,
-) -> FinetuneSettings:
-    """`bounds`: by language the data of its upper bound."""
-    names = tuple(each.folder.name for each in study)
-    return settings.model_copy(
-        update={
-            "data": bounds[variant.language] if bounds and variant.language else settings.data,
-            "model": settings.model.model_copy(update={"start": variant.start}),
-            "training": settings.training.model_copy(update={"seed": variant.seed}),
-            "run": settings.run.model_copy(
-                update={"folder": str(variant.folder), "name": None, "study": names}
-            ),
-        }
-    )

@@ -11,8 +11,8 @@ from sslcli.data.rng import Rng
 from sslcli.datasets.cache import Say, quiet
 from sslcli.datasets.unknown_words import unknown_in, unknown_sentences
 from sslcli.engine.composite import with_ability
+from sslcli.engine.evaluator import Illustrate
 from sslcli.engine.learner import Learner
-from sslcli.engine.trainer import Illustrate
 from sslcli.errors import UsageError
 from sslcli.models.finite import watched
 from sslcli.models.loading import learner_of, load_pretrained

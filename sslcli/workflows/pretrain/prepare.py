@@ -2,7 +2,6 @@
 its settings completed.
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +16,6 @@ from pydantic import ValidationError
 from sslcli.config import Config
 from sslcli.contracts.learnable import Context
 from sslcli.contracts.objective import Objective
-from sslcli.core.arithmetic import parameters, training_bytes
 from sslcli.core.presets import preset
 from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.data.batches import Sample
@@ -27,14 +25,12 @@ from sslcli.data.permuting import permuted
 from sslcli.data.rng import Rng, name_key
 from sslcli.data.sampler import Sampler
 from sslcli.data.settings import DataSettings, TokenizerSettings
-from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.arrange import SampleSource, arranged
 from sslcli.datasets.array_rows import refuse_unread
 from sslcli.datasets.cache import Say, cache_folder, quiet
-from sslcli.datasets.locate import is_shards
 from sslcli.datasets.tokenized import Tokenized, shards_for, with_tokenizer_of_run
-from sslcli.datasets.tokenizer_training import piece_trainer, usual_tokenizer
+from sslcli.datasets.tokenizer_training import usual_tokenizer
 from sslcli.engine.composite import build_objective
 from sslcli.engine.learner import Learner
 from sslcli.engine.loader import EVALUATION, Loader, training_loader
@@ -42,9 +38,6 @@ from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.errors import ConfigError, UsageError
 from sslcli.models.fitting import (
     refuse_missing_tokens,
-    refuse_other_architecture,
-    refuse_tokens_not_among,
-    tokenizers_with,
 )
 from sslcli.models.line_checks import refuse_untrained_backbone
 from sslcli.models.loading import load_pretrained
@@ -54,9 +47,16 @@ from sslcli.reports import Report
 from sslcli.resolving import problems_of
 from sslcli.runs.references import FOUNDATION, decided
 from sslcli.settings import PretrainSettings
+from sslcli.workflows.pretrain.misfits import (
+    hint_for_tokens,
+    refuse_giant,
+    refuse_known_tokenizer,
+    refuse_long_documents,
+    refuse_model_misfit,
+    refuse_strange_data,
+)
 from sslcli.workflows.training.resume import Resume
 
-FLOAT_BYTES = 4
 MOST_SHOWN = 3  # held-out samples, at every evaluation
 # not the run's: two seeds are compared on the same held-out documents, and a run that goes on keeps
 # them
@@ -172,20 +172,20 @@ def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say =
     wanted = _tokenizer_settings(named, classes, pretrained)
     learnt = None if resume is None else resume.tokenizer
     if modality == "text" and learnt is None:
-        _refuse_known_tokenizer(classes, settings.data, wanted)
+        refuse_known_tokenizer(classes, settings.data, wanted)
     shards = shards_for(settings.data, wanted, cache_folder(), learnt, say)
-    refuse_missing_tokens(classes, shards.tokenizer, _hint_for(classes))
+    refuse_missing_tokens(classes, shards.tokenizer, hint_for_tokens(classes))
     corpus = Corpus.open(shards.folder, settings.data.sequence_tokens, settings.data.unit)
     shape = (
         pretrained.settings
         if pretrained is not None
         else _shape(settings, architecture_for(classes), shards.tokenizer, corpus)
     )
-    _refuse_misfit(settings, classes, shape)
-    _refuse_strange_data(shards.tokenizer, (corpus,), shape)
-    _refuse_giant(shape, settings.hardware.device)
+    refuse_model_misfit(settings, classes, shape)
+    refuse_strange_data(shards.tokenizer, (corpus,), shape)
+    refuse_giant(shape, settings.hardware.device)
     corpora = _parts(corpus, settings.data, wanted, shards, say)
-    _refuse_strange_data(shards.tokenizer, corpora, shape)
+    refuse_strange_data(shards.tokenizer, corpora, shape)
     tokenizer = _generating_as(pretrained, wanted.source, shards.tokenizer)
     settings = _completed(settings, wanted, options, shape, pretrained)
 
@@ -193,7 +193,7 @@ def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say =
     with torch.device("meta"):
         collator = build_objective(classes, options, context)
     train, evaluation = (arranged(collator, classes, options, corpus, say) for corpus in corpora)
-    _refuse_long(train, evaluation, shape)
+    refuse_long_documents(train, evaluation, shape)
     fingerprint = f"{train.corpus.fingerprint}-{evaluation.corpus.fingerprint}"
     evaluation = _drawn(evaluation, settings.training.eval_samples)
     learner, head = _learner(
@@ -246,27 +246,6 @@ def _completed(
     return asked.model_copy(update=decided_here)
 
 
-def _refuse_known_tokenizer(
-    classes: Mapping[str, type[Objective]], data: DataSettings, tokenizer: TokenizerSettings
-) -> None:
-    """Raises UsageError where a tokenizer that is given, or one that is to be learnt, lacks a
-    special token: before data is read.
-    """
-    source, kind = tokenizer.source, tokenizer.kind
-    hint = _hint_for(classes)
-    if any(is_shards(reference) for reference in data.train):
-        return  # which have a tokenizer of their own
-    if source:
-        refuse_missing_tokens(classes, Tokenizer.load(source), hint)
-    elif kind and (there := piece_trainer(tokenizer).special_tokens()) is not None:
-        refuse_tokens_not_among(classes, there, f"the tokenizer '{kind}'", hint)
-
-
-def _hint_for(classes: Mapping[str, type[Objective]]) -> str:
-    wanted = frozenset[SpecialToken]().union(*(cls.special_tokens for cls in classes.values()))
-    return f"{tokenizers_with(wanted)}, or choose another --objective" if wanted else ""
-
-
 def _generating_as(
     pretrained: Pretrained | None,
     source: str | None,
@@ -283,88 +262,6 @@ def _generating_as(
     if Path(source).resolve() != pretrained.tokenizer_folder.resolve():
         return tokenizer
     return tokenizer.generating_as(pretrained.tokenizer())
-
-
-def _refuse_misfit(
-    settings: PretrainSettings, classes: Mapping[str, type[Objective]], shape: TransformerSettings
-) -> None:
-    """Raises UsageError where the model is of the wrong kind or too short for the sequences."""
-    hint = "choose another --arch, --model or --objective"
-    refuse_other_architecture(classes, shape.architecture, "the model", hint)
-    wanted = settings.data.sequence_tokens
-    if wanted > shape.longest_tokens and shape.positions == "learned":
-        raise UsageError(
-            (
-                f"sequences of {wanted} tokens are longer than "
-                f"the {shape.longest_tokens} positions of the model"
-            ),
-            f"use --seq-len {shape.longest_tokens}, or --set model.shape.longest_tokens={wanted}",
-        )
-
-
-def _refuse_strange_data(
-    tokenizer: Tokenizer | None, corpora: Sequence[Corpus], shape: TransformerSettings
-) -> None:
-    """Raises UsageError where the tokenizer has tokens that the model has no row for, or rows have
-    another width than it reads.
-    """
-    if tokenizer is None:
-        if wrong := next(
-            (corpus for corpus in corpora if shape.row_features != prod(corpus.row_shape)), None
-        ):
-            reads = f"rows of {shape.row_features} numbers" if shape.row_features else "no rows"
-            raise UsageError(
-                (
-                    f"the rows in {wrong.folder} have {prod(wrong.row_shape)} "
-                    f"numbers, and the model reads {reads}"
-                ),
-                "choose other data, or another --model",
-            )
-        return
-    if tokenizer.size > shape.vocabulary:
-        raise UsageError(
-            (
-                f"the tokenizer has {tokenizer.size:,} tokens, "
-                f"and the model knows {shape.vocabulary:,}"
-            ),
-            "they do not belong together; leave out --tokenizer-from, or model.shape.vocabulary",
-        )
-
-
-def _refuse_long(train: SampleSource, evaluation: SampleSource, shape: TransformerSettings) -> None:
-    """Raises UsageError where an array document has more rows than the model has positions; text is
-    cut to fit.
-    """
-    longest = max(int(source.lengths.max()) for source in (train, evaluation))
-    if (
-        train.corpus.modality != "text"
-        and shape.positions == "learned"
-        and longest > shape.longest_tokens
-    ):
-        raise UsageError(
-            (
-                f"a document has {longest} rows, and the model "
-                f"has positions for {shape.longest_tokens}"
-            ),
-            f"use --set model.shape.longest_tokens={longest}",
-        )
-
-
-def _refuse_giant(shape: TransformerSettings, device: str) -> None:
-    """Raises UsageError where this machine cannot hold the model: its weights, or on a CPU all that
-    training keeps of it.
-    """
-    trains_here = device == "cpu" or not torch.cuda.is_available()
-    needed = training_bytes(shape) if trains_here else FLOAT_BYTES * parameters(shape)
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > there:
-        raise UsageError(
-            (
-                f"a model of {parameters(shape):,} parameters needs "
-                f"{needed / 2**30:,.1f} GiB, and this machine has {there / 2**30:,.1f}"
-            ),
-            "choose a smaller --arch, or smaller model.shape settings",
-        )
 
 
 def _shape(

@@ -12,14 +12,13 @@ from sslcli.data.rng import Rng
 from sslcli.datasets.cache import Say
 from sslcli.datasets.data_files import file_facts
 from sslcli.engine.composite import unit_of
-from sslcli.engine.evaluator import Evaluator, held_out_loss
+from sslcli.engine.evaluator import Evaluator, Illustrate, held_out_loss
 from sslcli.engine.events import Observer
 from sslcli.engine.loader import Loader
 from sslcli.engine.plan import Plan
 from sslcli.engine.precision import Hardware, choose_hardware
 from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.engine.stopping import Stopper
-from sslcli.engine.trainer import Illustrate
 from sslcli.reporting.run_plots import loss_curve
 from sslcli.reports import Report, Score, higher_is_better, printable
 from sslcli.runs.catalogue import read_metrics

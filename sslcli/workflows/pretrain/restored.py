@@ -9,8 +9,8 @@ from sslcli.core.inputs import to_device
 from sslcli.data.batches import collate
 from sslcli.data.rng import Rng
 from sslcli.engine.composite import CompositeBatch, with_ability
+from sslcli.engine.evaluator import Illustrate
 from sslcli.engine.learner import Learner
-from sslcli.engine.trainer import Illustrate
 from sslcli.workflows.pretrain.prepare import Prepared
 
 MOST_CHARACTERS, MOST_NUMBERS = 160, 8  # of one sample, in a line

@@ -6,39 +6,30 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
-
-import numpy as np
+from typing import Any, Literal, TypeVar
 
 from sslcli.asides import clear_away, refuse_unwritable
 from sslcli.config import write_yaml
-from sslcli.contracts.learnable import Learnable
 from sslcli.contracts.loss import ModelBatch
 from sslcli.core.arithmetic import parameters
 from sslcli.core.inputs import to_device
 from sslcli.datasets.cache import Say
 from sslcli.engine.checkpoints.checkpoint import Checkpoints, Progress
-from sslcli.engine.evaluator import Evaluator
 from sslcli.engine.events import Event, Finished, Noted, Observer, Started
-from sslcli.engine.learner import Learner
-from sslcli.engine.loader import Loader
 from sslcli.engine.memory import told_in_words
 from sslcli.engine.optimizer import Optimizer
-from sslcli.engine.plan import Plan
 from sslcli.engine.precision import Hardware, choose_hardware
 from sslcli.engine.processes.process_group import ALONE, ProcessGroup, joined_processes
 from sslcli.engine.processes.rank import is_restart, known_rank_and_size, launch_name, restart_of
 from sslcli.engine.processes.replicas import replica_of
 from sslcli.engine.stopping import REASONS, Reason, Stopper, Stopping, with_more_time
-from sslcli.engine.trainer import Illustrate, Trainer, TrainingResult
+from sslcli.engine.trainer import Trainer, TrainingResult
 from sslcli.errors import (
     ConfigError,
     DataError,
     Diverged,
-    Interrupted,
     ModelError,
     PluginError,
-    Preempted,
     RunError,
     UsageError,
 )
@@ -60,13 +51,11 @@ from sslcli.runs.run_folder import (
 )
 from sslcli.runs.starts import computing, what_differs, with_this_start
 from sslcli.settings import FinetuneSettings, PretrainSettings
+from sslcli.workflows.training.identity import begun_with, identity, known_tokenizer
+from sslcli.workflows.training.job import Job, prepared_job
 from sslcli.workflows.training.plan import plan_for
 from sslcli.workflows.training.resume import (
-    Identified,
     Resume,
-    begun_with,
-    identity,
-    known_tokenizer,
     newest_checkpoint,
     refuse_other_data,
     refuse_strange,
@@ -74,68 +63,6 @@ from sslcli.workflows.training.resume import (
 
 COMPUTED = "computed"
 S = TypeVar("S", PretrainSettings, FinetuneSettings)
-
-
-class Job(Identified, Protocol):
-    """What one run trains, evaluates and reports.
-
-    `settings` are complete and hold the groups that all runs have. `lengths` [n] are those of the
-    training samples, in tokens. `collator` is the learnable on the meta device. `notes` are
-    sentences for the start.
-    """
-
-    @property
-    def kind(self) -> str:
-        """ "pretrain" or "finetune"."""
-
-    @property
-    def name(self) -> str:
-        """Name of the objective or task."""
-
-    @property
-    def learner(self) -> Learner:
-        """The module that is trained."""
-
-    @property
-    def collator(self) -> Learnable:
-        """The learnable on the meta device, for the loader."""
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Lengths of the training samples [n], in tokens."""
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """Sentences to be shown at the start."""
-
-    def loader(
-        self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool
-    ) -> Loader:
-        """Return the training loader."""
-
-    def evaluator(self, hardware: Hardware, process_group: ProcessGroup) -> Evaluator:
-        """Return the evaluator."""
-
-    def illustrate(self) -> Illustrate:
-        """Return the function that makes examples at each evaluation."""
-
-    def header(
-        self, plan: Plan, hardware: Hardware, process_group: ProcessGroup
-    ) -> Mapping[str, str]:
-        """Return title -> line of what is trained, for the start."""
-
-    def warnings(self, plan: Plan, hardware: Hardware) -> Sequence[str]:
-        """Return warnings for the user; called on rank 0 alone, as `facts` and `header` are."""
-
-    def facts(self) -> Mapping[str, Any]:
-        """Return what run.json has beside the facts that all runs have."""
-
-    def conclude(self, folder: Path, hardware: Hardware, done: bool) -> Report:
-        """Write pictures into the folder, and return scores beside their baselines; on rank 0
-        alone.
-
-        Not `done`: the run was stopped, and should be quick about it.
-        """
 
 
 @dataclass(frozen=True)
@@ -186,7 +113,12 @@ def run_job(
                 if resume is None and asked is not None:
                     refuse_occupied(asked, overwrite)
                 refuse_unwritable(resume.folder if resume else asked or runs_folder())
-            job = _prepared(settings, prepare, resume, stopper, observe)
+            job = prepared_job(
+                lambda say: prepare(settings, resume, say),
+                settings.training.max_time,
+                stopper,
+                observe,
+            )
         except (ConfigError, DataError, ModelError, PluginError, RunError, UsageError) as error:
             failure = error
         process_group = stack.enter_context(
@@ -209,36 +141,6 @@ def run_job(
 
         folder = Path(process_group.once(claim))
         return _Run(job, hardware, folder, resume is not None, stopper, observe, process_group).go()
-
-
-def _prepared(
-    settings: S,
-    prepare: Callable[[S, Resume | None, Say], Job],
-    resume: Resume | None,
-    stopper: Stopper,
-    observe: Observer,
-) -> Job:
-    """Everything before the first step; whoever asks to stop meanwhile has lost nothing, and no run
-    folder is made.
-    """
-
-    def say(sentence: str) -> None:
-        stopper.poll()
-        observe(Noted(sentence))
-
-    try:
-        return prepare(settings, resume, say)
-    except Stopping as stop:
-        kind = Interrupted if stop.reason == "interrupted" else Preempted
-        hint = "the same command begins again"
-        if (
-            stop.reason == "out of time"
-            and (most_seconds := settings.training.max_time) is not None
-        ):
-            hint = f"{hint}, and comes further with {with_more_time(most_seconds)}"
-        raise kind(
-            f"{stop.reason} while the data was prepared, before the first step", hint
-        ) from stop
 
 
 class _Run:

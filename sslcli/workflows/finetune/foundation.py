@@ -1,0 +1,81 @@
+"""The pretrained model that a fine-tuning starts from, and the settings that it decides."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sslcli.contracts.task import Task
+from sslcli.core.settings import TransformerSettings
+from sslcli.datasets.cache import Say
+from sslcli.engine.checkpoints.checkpoint import Checkpoints
+from sslcli.models.loading import load_pretrained, newest_fitting
+from sslcli.models.weights import Pretrained
+from sslcli.runs.references import FOUNDATION, decided
+from sslcli.settings import FinetuneSettings
+from sslcli.workflows.training.resume import Resume
+
+EPOCHS = 3.0
+REFERENCE_WIDTH = 768  # of BERT-base, whose usual rate is the default's
+
+
+def foundation_of(settings: FinetuneSettings, task: type[Task], say: Say) -> Pretrained:
+    """The model that the settings name, or the newest that fits the task; said aloud."""
+    source = settings.model.source
+    if source is None:
+        found, notes = newest_fitting(task.architectures)
+        source = str(found.folder)
+        say(f"model  {source} (the newest that fits; choose with --model)")
+    else:
+        source, notes = decided(source, replace(FOUNDATION, architectures=task.architectures))
+    for note in notes:
+        say(f"note: {note}")
+    return load_pretrained(source)
+
+
+def foundation_of_resumed(settings: FinetuneSettings, resume: Resume | None) -> Pretrained | None:
+    """What a run with a checkpoint needs to know of the model that it began with, which may be gone
+    by now.
+    """
+    if (
+        resume is None
+        or settings.model.source is None
+        or Checkpoints(resume.folder, 1, {}).newest()[0] is None
+    ):
+        return None
+    return Pretrained(
+        TransformerSettings(**settings.model.shape), Path(settings.model.source), backbone={}
+    )
+
+
+def shape_to_train(settings: FinetuneSettings, pretrained: Pretrained) -> TransformerSettings:
+    """The shape of the model, with the dropout of the settings."""
+    changes = {} if settings.model.dropout is None else {"dropout": settings.model.dropout}
+    return pretrained.settings.model_copy(update=changes)
+
+
+def completed_settings(
+    settings: FinetuneSettings,
+    options: Mapping[str, Any],
+    labels: Sequence[str],
+    shape: TransformerSettings,
+    pretrained: Pretrained,
+) -> FinetuneSettings:
+    """The settings with everything that data and model decide."""
+    training, optimizer = settings.training, settings.optimizer
+    if training.max_steps is None and training.epochs is None:
+        training = training.model_copy(update={"epochs": EPOCHS})
+    if "rate" not in optimizer.model_fields_set:
+        optimizer = optimizer.model_copy(
+            update={"rate": float(f"{optimizer.rate * REFERENCE_WIDTH / shape.width:.2g}")}
+        )
+    source = str(pretrained.folder.resolve())  # "@latest" will mean another run tomorrow
+    model = settings.model.model_copy(update={"shape": shape.model_dump(), "source": source})
+    decided = {
+        "options": options,
+        "labels": tuple(labels),
+        "training": training,
+        "optimizer": optimizer,
+        "model": model,
+    }
+    return settings.model_copy(update=decided)

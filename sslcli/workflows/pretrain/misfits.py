@@ -1,0 +1,134 @@
+"""What does not go together in a pretraining: data, tokenizer, model and machine."""
+
+import os
+from collections.abc import Mapping, Sequence
+from math import prod
+
+import torch
+
+from sslcli.contracts.objective import Objective
+from sslcli.core.arithmetic import parameters, training_bytes
+from sslcli.core.settings import TransformerSettings
+from sslcli.data.corpus import Corpus
+from sslcli.data.settings import DataSettings, TokenizerSettings
+from sslcli.data.special_tokens import SpecialToken
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.datasets.arrange import SampleSource
+from sslcli.datasets.locate import is_shards
+from sslcli.datasets.tokenizer_training import piece_trainer
+from sslcli.errors import UsageError
+from sslcli.models.fitting import (
+    refuse_missing_tokens,
+    refuse_other_architecture,
+    refuse_tokens_not_among,
+    tokenizers_with,
+)
+from sslcli.settings import PretrainSettings
+
+FLOAT_BYTES = 4
+
+
+def refuse_known_tokenizer(
+    classes: Mapping[str, type[Objective]], data: DataSettings, tokenizer: TokenizerSettings
+) -> None:
+    """Raises UsageError where a tokenizer that is given, or one that is to be learnt, lacks a
+    special token: before data is read.
+    """
+    source, kind = tokenizer.source, tokenizer.kind
+    hint = hint_for_tokens(classes)
+    if any(is_shards(reference) for reference in data.train):
+        return  # which have a tokenizer of their own
+    if source:
+        refuse_missing_tokens(classes, Tokenizer.load(source), hint)
+    elif kind and (there := piece_trainer(tokenizer).special_tokens()) is not None:
+        refuse_tokens_not_among(classes, there, f"the tokenizer '{kind}'", hint)
+
+
+def hint_for_tokens(classes: Mapping[str, type[Objective]]) -> str:
+    """Which tokenizers have the special tokens that these objectives need; empty for none."""
+    wanted = frozenset[SpecialToken]().union(*(cls.special_tokens for cls in classes.values()))
+    return f"{tokenizers_with(wanted)}, or choose another --objective" if wanted else ""
+
+
+def refuse_model_misfit(
+    settings: PretrainSettings, classes: Mapping[str, type[Objective]], shape: TransformerSettings
+) -> None:
+    """Raises UsageError where the model is of the wrong kind or too short for the sequences."""
+    hint = "choose another --arch, --model or --objective"
+    refuse_other_architecture(classes, shape.architecture, "the model", hint)
+    wanted = settings.data.sequence_tokens
+    if wanted > shape.longest_tokens and shape.positions == "learned":
+        raise UsageError(
+            (
+                f"sequences of {wanted} tokens are longer than "
+                f"the {shape.longest_tokens} positions of the model"
+            ),
+            f"use --seq-len {shape.longest_tokens}, or --set model.shape.longest_tokens={wanted}",
+        )
+
+
+def refuse_strange_data(
+    tokenizer: Tokenizer | None, corpora: Sequence[Corpus], shape: TransformerSettings
+) -> None:
+    """Raises UsageError where the tokenizer has tokens that the model has no row for, or rows have
+    another width than it reads.
+    """
+    if tokenizer is None:
+        if wrong := next(
+            (corpus for corpus in corpora if shape.row_features != prod(corpus.row_shape)), None
+        ):
+            reads = f"rows of {shape.row_features} numbers" if shape.row_features else "no rows"
+            raise UsageError(
+                (
+                    f"the rows in {wrong.folder} have {prod(wrong.row_shape)} "
+                    f"numbers, and the model reads {reads}"
+                ),
+                "choose other data, or another --model",
+            )
+        return
+    if tokenizer.size > shape.vocabulary:
+        raise UsageError(
+            (
+                f"the tokenizer has {tokenizer.size:,} tokens, "
+                f"and the model knows {shape.vocabulary:,}"
+            ),
+            "they do not belong together; leave out --tokenizer-from, or model.shape.vocabulary",
+        )
+
+
+def refuse_long_documents(
+    train: SampleSource, evaluation: SampleSource, shape: TransformerSettings
+) -> None:
+    """Raises UsageError where an array document has more rows than the model has positions; text is
+    cut to fit.
+    """
+    longest = max(int(source.lengths.max()) for source in (train, evaluation))
+    if (
+        train.corpus.modality != "text"
+        and shape.positions == "learned"
+        and longest > shape.longest_tokens
+    ):
+        raise UsageError(
+            (
+                f"a document has {longest} rows, and the model "
+                f"has positions for {shape.longest_tokens}"
+            ),
+            f"use --set model.shape.longest_tokens={longest}",
+        )
+
+
+def refuse_giant(shape: TransformerSettings, device: str) -> None:
+    """Raises UsageError where this machine cannot hold the model: its weights, or on a CPU all that
+    training keeps of it.
+    """
+    trains_here = device == "cpu" or not torch.cuda.is_available()
+    needed = training_bytes(shape) if trains_here else FLOAT_BYTES * parameters(shape)
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise UsageError(
+            (
+                f"a model of {parameters(shape):,} parameters needs "
+                f"{needed / 2**30:,.1f} GiB, and this machine has {there / 2**30:,.1f}"
+            ),
+            "choose a smaller --arch, or smaller model.shape settings",
+        )
