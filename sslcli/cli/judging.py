@@ -16,6 +16,7 @@ from sslcli.asides import output_file
 from sslcli.cli.mistyped import refuse_data_as_task, refuse_word_as_probe
 from sslcli.cli.naming import REQUEST, asked_objectives
 from sslcli.cli.options import Command, Flag, Given, layers_of, spellings
+from sslcli.core.settings import STACKS, StackName
 from sslcli.datasets.locate import refuse_absent, refuse_absent_labelled
 from sslcli.engine.processes.rank import is_restart
 from sslcli.engine.settings import HardwareSettings
@@ -396,6 +397,14 @@ def seed_of(given: Given) -> int:
             f"--seed must be a whole number of at least 0, not '{seed}'", "write --seed 42"
         )
     return int(seed)
+
+
+def stack_of(given: Given) -> StackName | None:
+    """Return the half that --stack names, None without it. Raises UsageError for other words."""
+    name = given.get("stack")
+    if name is None or name in STACKS:
+        return name
+    raise UsageError(f"--stack must be a half of a model, not '{name}'", choices(name, STACKS))
 
 
 def hardware_of(given: Given) -> HardwareSettings:

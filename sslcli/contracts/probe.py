@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar, Generic, Protocol
 
 import numpy as np
@@ -18,9 +19,10 @@ from sslcli.config import Config
 from sslcli.contracts.examples import Annotated
 from sslcli.contracts.learnable import Learnable
 from sslcli.contracts.options import O
+from sslcli.core.attention_maps import attention_maps
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.inputs import Edit, Hidden, Inputs
-from sslcli.core.settings import Architecture
+from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.documents import Document
 from sslcli.data.records.record import Record
@@ -104,7 +106,9 @@ class FrozenModel:
 
     `name`: for captions. `step`: of training, None if unknown. `learnable`: what it was trained
     with, None for a model without a head. `stages`: the same model at each milestone, earliest
-    first. `lengths`: counts the texts that were left out for their length.
+    first. `lengths`: counts the texts that were left out for their length. Of an encoder-decoder
+    the encoder is a model of its own; its decoder is one with `reads_memory`: it reads what the
+    encoder makes of the same text, as in BART's fine-tuning (Lewis et al. 2020, section 3).
     """
 
     name: str
@@ -115,11 +119,26 @@ class FrozenModel:
     probe_data: ProbeData
     stages: Callable[[], Iterator["FrozenModel"]] = lambda: iter(())
     lengths: Lengths = field(default_factory=Lengths, compare=False, repr=False)
+    reads_memory: bool = False
+
+    @cached_property
+    def settings(self) -> TransformerSettings:
+        """The shape of the stack that is looked into.
+
+        A decoder that reads a memory has a position less for text: it reads its start token first.
+        """
+        shape = self.backbone.settings
+        if not self.reads_memory:
+            return shape
+        room = max(1, shape.longest_tokens - 1)
+        return shape.of_decoder().model_copy(
+            update={"architecture": "decoder", "longest_tokens": room}
+        )
 
     @property
     def depth(self) -> int:
         """The number of the last layer; layer 0 is the output of the embeddings."""
-        return self.backbone.settings.depth
+        return self.settings.depth
 
     @property
     def head(self) -> LanguageModelHead | None:
@@ -164,7 +183,60 @@ class FrozenModel:
             done += len(numbers)
             inputs = Inputs.pack([sequences[number] for number in numbers], device=device)
             with torch.no_grad():
-                yield HiddenBatch(numbers, self.backbone(inputs, keep=layers, edit=edit))
+                yield HiddenBatch(numbers, self._read(inputs, layers, edit))
+
+    def as_read(self, tokens: np.ndarray) -> np.ndarray:
+        """Return the tokens [t] as the stack reads them: a decoder that reads a memory reads its
+        start token first.
+        """
+        return np.append(self._start, tokens) if self.reads_memory else tokens
+
+    def attention_maps(
+        self, tokens: np.ndarray, layers: Collection[int], *, to_memory: bool = False
+    ) -> dict[int, Tensor]:
+        """Return by layer, from 1, the attention weights of a sequence, float32 [H, t, t].
+
+        The t tokens are those of `as_read`. `to_memory`: the weights of a decoder's tokens on the
+        encoder's, [H, t, len(tokens)]. Raises UsageError if a layer does not exist.
+        """
+        inputs = Inputs.pack([tokens], device=self.backbone.embedding.device)
+        if not self.reads_memory:
+            found = attention_maps(self.backbone, inputs, layers)
+            return {layer: map_HTT for layer, (map_HTT,) in found.items()}
+        with torch.no_grad():
+            memory = self.backbone.encode(inputs)
+        told = self._told(inputs)
+        found = attention_maps(self.backbone, told, layers, memory=memory, to_memory=to_memory)
+        return {layer: map_HTS for layer, (map_HTS,) in found.items()}
+
+    @property
+    def _start(self) -> int:
+        start = self.tokenizer.decoder_start
+        if start is None:
+            hint = "name it in the directory's generation_config.json: decoder_start_token_id"
+            raise DataError("the tokenizer has no token for a decoder to begin with", hint)
+        return start
+
+    def _read(
+        self, inputs: Inputs, layers: Collection[int], edit: Mapping[int, Edit] | None
+    ) -> Hidden:
+        """Hidden states, a row for each of the inputs'."""
+        if not self.reads_memory:
+            return self.backbone(inputs, keep=layers, edit=edit)
+        told = self._told(inputs)
+        memory = self.backbone.encode(inputs)
+        hidden = self.backbone.decode(told, memory, keep=layers, edit=edit)
+        is_text_T = torch.ones(told.packing.total, dtype=torch.bool)
+        is_text_T[np.cumsum((0, *told.packing.lengths[:-1]))] = False
+        is_text_T = is_text_T.to(hidden.last_TD.device)
+        kept = {layer: rows_TD[is_text_T] for layer, rows_TD in hidden.kept.items()}
+        return Hidden(hidden.last_TD[is_text_T], inputs.packing, kept)
+
+    def _told(self, inputs: Inputs) -> Inputs:
+        """What the decoder reads: its start token, then the text."""
+        start = inputs.ids_T.new_tensor([self._start])
+        parts = inputs.ids_T.split(inputs.packing.lengths)
+        return Inputs.pack([torch.cat([start, part]) for part in parts], device=start.device)
 
 
 def _gathered(lengths: Sequence[int]) -> Iterator[list[int]]:

@@ -8,7 +8,9 @@ from pydantic import Field, model_validator
 from sslcli.config import Config, Count, setting
 
 Architecture = Literal["encoder", "decoder", "encoder_decoder"]
+StackName = Literal["encoder", "decoder"]  # a half of an encoder-decoder
 
+STACKS: tuple[StackName, ...] = get_args(StackName)
 MODEL_CONFIG = "config.json"  # of a model directory
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 # what a second stack may have of its own, in fields called decoder_...
@@ -179,6 +181,11 @@ class TransformerSettings(Config):
     def has_memory(self) -> bool:
         """True if a second stack attends to the hidden states of the first (encoder-decoder)."""
         return self.architecture == "encoder_decoder"
+
+    def of_encoder(self) -> Self:
+        """Return the shape of an encoder-decoder's encoder, as a backbone of its own."""
+        unset = {f"decoder_{name}": None for name in OWN_OF_DECODER}
+        return self.model_copy(update={"architecture": "encoder", **unset})
 
     def of_decoder(self) -> Self:
         """Return the shape of the second stack: decoder_depth is its depth, and so on.

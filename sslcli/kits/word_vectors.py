@@ -242,7 +242,7 @@ def _pieces(use: WordOccurrence, places_T2: np.ndarray) -> np.ndarray:
 
 def _most_tokens(model: FrozenModel) -> int:
     """Of a text, beside the special ones."""
-    return model.backbone.settings.longest_tokens - model.tokenizer.template.single.room
+    return model.settings.longest_tokens - model.tokenizer.template.single.room
 
 
 def _before(tokenizer: Tokenizer) -> int:
@@ -252,7 +252,7 @@ def _before(tokenizer: Tokenizer) -> int:
 
 def _means(model: FrozenModel, things: Located, layers: Collection[int]) -> dict[int, np.ndarray]:
     """float32 [N, D]: the mean over the places of each thing, by layer."""
-    width = model.backbone.settings.width
+    width = model.settings.width
     found = {layer: np.zeros((len(things.owners), width), dtype=np.float32) for layer in layers}
     wanted: dict[int, list[int]] = {}
     for number, owner in enumerate(things.owners):

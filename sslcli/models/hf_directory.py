@@ -241,8 +241,8 @@ def _ids_of_decoder(tokenizer: Tokenizer) -> dict[str, Any]:
     """
     said = tokenizer.generating
     ids = {
-        name: said.get(name, tokenizer.separate)
-        for name in ("decoder_start_token_id", "forced_eos_token_id")
+        "decoder_start_token_id": tokenizer.decoder_start,
+        "forced_eos_token_id": said.get("forced_eos_token_id", tokenizer.separate),
     }
     forced = said.get("forced_bos_token_id")
     return ids if forced is None else {**ids, "forced_bos_token_id": forced}

@@ -5,7 +5,7 @@ Maps are recomputed from the input of each block; every row sums to 1. The patte
 look at?", section 3. The baseline of each is uniform attention to all that the head may see.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,6 @@ import numpy as np
 from sslcli.api import (
     Config,
     FrozenModel,
-    Inputs,
     Matrix,
     Probe,
     Report,
@@ -21,7 +20,6 @@ from sslcli.api import (
     Table,
     TransformerSettings,
     UsageError,
-    attention_maps,
     enclose,
     setting,
     split_sentences,
@@ -40,11 +38,20 @@ PATTERNS = {
 
 @dataclass(frozen=True)
 class Pieces:
-    """A text as the model reads it, special tokens included: [T] each."""
+    """A text as the model reads it, special tokens included: [T] each.
+
+    `tokens` are those that are given to the model; a decoder that reads a memory reads its start
+    token before them, and has as many `labels` more.
+    """
 
     tokens: np.ndarray
     labels: Sequence[str]
     special: np.ndarray
+
+    @property
+    def labels_of_tokens(self) -> Sequence[str]:
+        """The labels of what the encoder reads."""
+        return self.labels[len(self.labels) - len(self.tokens) :]
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,7 @@ class AttentionMaps(Probe["AttentionMaps.Options"]):
         head: int = setting(1, "head of the map, from 1", ge=1)
 
     def run(self, model: FrozenModel, rng: Rng) -> Report:
-        settings, options = model.backbone.settings, self.options
+        settings, options = model.settings, self.options
         layer = model.depth if options.layer is None else options.layer
         if layer > model.depth:
             raise UsageError(
@@ -116,7 +123,7 @@ class AttentionMaps(Probe["AttentionMaps.Options"]):
             at: [Look.of(map_TT, pieces.special) for map_TT in maps_HTT]
             for at, maps_HTT in maps.items()
         }
-        even = {at: Look.of(_even(settings, at, len(pieces.tokens)), pieces.special) for at in maps}
+        even = {at: Look.of(_even(settings, at, len(pieces.labels)), pieces.special) for at in maps}
         notes = [
             (
                 f"layer {layer} of {model.depth}, head {options.head} "
@@ -124,7 +131,7 @@ class AttentionMaps(Probe["AttentionMaps.Options"]):
             )
         ]
         shown = maps
-        if len(maps) * settings.heads * len(pieces.tokens) ** 2 > MOST_CELLS:
+        if len(maps) * settings.heads * len(pieces.labels) ** 2 > MOST_CELLS:
             shown = {layer: maps[layer]}
             notes.append(f"the text is long, so only the maps of layer {layer} are given")
         evenness = [
@@ -148,6 +155,7 @@ class AttentionMaps(Probe["AttentionMaps.Options"]):
                     for at, found in shown.items()
                     for head in _numbers(found)
                 ),
+                *(_to_memory(model, pieces, shown) if model.reads_memory else ()),
             ],
             notes=[*notes, *_found(looks, even)],
         )
@@ -162,11 +170,12 @@ def pieces_of(model: FrozenModel, text: str) -> Pieces:
     if not len(tokens_T):
         raise UsageError(f"the text '{text}' has no token", "give a text with words in it")
     tokens = enclose(tokens_T, model.tokenizer)
-    labels = model.tokenizer.pieces(tokens)
-    before = model.tokenizer.template.single.before
+    read = model.as_read(tokens)
+    labels = model.tokenizer.pieces(read)
+    before = len(read) - len(tokens) + model.tokenizer.template.single.before
     for place, (start, stop) in enumerate(places_T2.tolist(), start=before):
         labels[place] = text[start:stop] or labels[place]
-    return Pieces(tokens, labels, model.tokenizer.specials[tokens])
+    return Pieces(tokens, labels, model.tokenizer.specials[read])
 
 
 def _first_sentence(model: FrozenModel) -> str:
@@ -186,9 +195,8 @@ def _first_sentence(model: FrozenModel) -> str:
 
 def _maps(model: FrozenModel, pieces: Pieces) -> dict[int, np.ndarray]:
     """float64 [H, T, T] of every layer."""
-    inputs = Inputs.pack([pieces.tokens])
-    found = attention_maps(model.backbone, inputs, range(1, model.depth + 1))
-    return {layer: map_HTT.double().cpu().numpy() for layer, (map_HTT,) in found.items()}
+    found = model.attention_maps(pieces.tokens, range(1, model.depth + 1))
+    return {layer: map_HTT.double().cpu().numpy() for layer, map_HTT in found.items()}
 
 
 def _even(settings: TransformerSettings, layer: int, length: int) -> np.ndarray:
@@ -218,6 +226,17 @@ def _table(layer: int, looks: Sequence[Look], even: Look) -> Table:
 def _matrix(title: str, pieces: Pieces, map_TT: np.ndarray) -> Matrix:
     axes = {"x": "looks at", "y": "token"}
     return Matrix(title, pieces.labels, pieces.labels, map_TT.tolist(), low=0.0, high=1.0, **axes)
+
+
+def _to_memory(model: FrozenModel, pieces: Pieces, layers: Collection[int]) -> Iterator[Matrix]:
+    """Yield what each head of a decoder looks at in the encoder."""
+    axes = {"x": "looks at, in the encoder", "y": "token"}
+    found = model.attention_maps(pieces.tokens, layers, to_memory=True)
+    for layer, maps_HTS in found.items():
+        for head, map_TS in enumerate(maps_HTS.double().cpu().tolist(), start=1):
+            title = f"to the encoder, layer {layer} head {head}"
+            sides = (pieces.labels, pieces.labels_of_tokens)
+            yield Matrix(title, *sides, map_TS, low=0.0, high=1.0, **axes)
 
 
 def _by_head(title: str, values: list[list[float]]) -> Matrix:

@@ -1,7 +1,7 @@
 """`ssl probe`: resolve the options, run the probe, print its report."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,10 @@ from typing import Any
 from sslcli import registry
 from sslcli.asides import output_folder
 from sslcli.cli.actions.choosing import chosen_model
-from sslcli.cli.judging import hardware_of, seed_of
+from sslcli.cli.judging import hardware_of, seed_of, stack_of
 from sslcli.cli.options import Command, Given, spellings
 from sslcli.cli.screen import Screen
+from sslcli.core.settings import StackName
 from sslcli.datasets.cache import Say
 from sslcli.reporting.saved_reports import REPORT
 from sslcli.resolving import naming_sources
@@ -35,10 +36,11 @@ def probed(command: Command, given: Given, say: Say, writes: bool = True) -> Loo
         if key.startswith("options.")
     }
     reference = _reference(registry.attribute("probes", name, "positional_fields"), given, options)
+    stack = stack_of(given)
     is_default = "model" not in given and reference == LATEST
     reference, _ = chosen_model(
         reference,
-        replace(LOOKED_INTO, architectures=registry.attribute("probes", name, "architectures")),
+        replace(LOOKED_INTO, architectures=_architectures(name, stack)),
         is_default,
         say,
     )
@@ -52,8 +54,16 @@ def probed(command: Command, given: Given, say: Say, writes: bool = True) -> Loo
             given.get("reader"),
             hardware_of(given),
             seed_of(given),
+            stack,
         )
         return probe(name, aim, options, folder=folder, writes=writes or folder is not None)
+
+
+def _architectures(name: str, stack: StackName | None) -> Collection[str]:
+    """Those that the probe can look into: of an encoder-decoder the half that it is of."""
+    own = set(registry.attribute("probes", name, "architectures"))
+    both = {"encoder_decoder"} if (stack or "encoder") in own else set()
+    return own | both if stack is None else both
 
 
 def show_report(screen: Screen, found: Looked) -> None:

@@ -55,6 +55,13 @@ OWN = (
     ),
     READER,
     Flag(
+        "stack",
+        ("--stack",),
+        "the half of an encoder-decoder to look into: encoder, decoder; encoder when not given",
+        "Model",
+        metavar="HALF",
+    ),
+    Flag(
         "seed", ("--seed",), "everything random follows from it", "Probe", metavar="N", default="42"
     ),
     OUT,

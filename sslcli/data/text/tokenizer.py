@@ -129,6 +129,15 @@ class Tokenizer:
         known = {token for token in self.ends if 0 <= token < self.size}
         return frozenset(known or ({self.end} - {None}))
 
+    @property
+    def decoder_start(self) -> int | None:
+        """The id that the decoder of an encoder-decoder begins with.
+
+        As its directory says, else the separator, as BART's; None where there is neither.
+        """
+        said = self.generating.get("decoder_start_token_id")
+        return said if isinstance(said, int) and 0 <= said < self.size else self.separate
+
     @classmethod
     def load(cls, path: str | Path, *, as_own: bool = False) -> "Tokenizer":
         """Load a tokenizer.json, a folder with one, or with a folder `tokenizer` in it, as runs

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sslcli.contracts.learnable import Learnable
 from sslcli.contracts.probe import FrozenModel
+from sslcli.core.settings import StackName
 from sslcli.core.transformer import Transformer
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.probe_data import References
@@ -20,25 +21,43 @@ from sslcli.settings import PretrainSettings
 
 
 def load_frozen_model(
-    reference: str, given: Sequence[str], hardware: Hardware, reader: str | None = None
+    reference: str,
+    given: Sequence[str],
+    hardware: Hardware,
+    reader: str | None = None,
+    stack: StackName | None = None,
 ) -> FrozenModel:
     """Load the model of a reference; `given` and its `reader`: data from the command line.
 
-    Raises ModelError or UsageError if the reference is no model.
+    `stack`: the half of an encoder-decoder, its encoder where not given. Raises ModelError or
+    UsageError if the reference is no model, or there are no halves.
     """
-    return subject_of(load_pretrained(reference), given, hardware, reader)
+    return subject_of(load_pretrained(reference), given, hardware, reader, stack)
 
 
 def subject_of(
-    pretrained: Pretrained, given: Sequence[str], hardware: Hardware, reader: str | None = None
+    pretrained: Pretrained,
+    given: Sequence[str],
+    hardware: Hardware,
+    reader: str | None = None,
+    stack: StackName | None = None,
 ) -> FrozenModel:
-    """Return the frozen model of loaded weights."""
+    """Return the frozen model of loaded weights. Raises UsageError where `stack` names a half of
+    a model that has none.
+    """
+    shape = pretrained.settings
+    if stack is not None and not shape.has_memory:
+        raise UsageError(
+            f"{pretrained.folder} is no encoder-decoder, and has no halves to choose from",
+            "leave out --stack",
+        )
     return _subject(
         pretrained,
         _references(pretrained, given, reader),
         hardware,
         pretrained.tokenizer(),
         with_stages=True,
+        stack=stack,
     )
 
 
@@ -56,23 +75,45 @@ def _subject(
     tokenizer: Tokenizer,
     *,
     with_stages: bool = False,
+    stack: StackName | None = None,
 ) -> FrozenModel:
-    backbone, learnable = _frozen(pretrained, hardware)
+    has_halves = pretrained.settings.has_memory
+    backbone, learnable = _frozen(pretrained, hardware, whole=stack == "decoder")
     run = None if pretrained.trained is None else pretrained.trained.folder
     stages = (
-        partial(_stages, run, probe_data, hardware, tokenizer)
+        partial(_stages, run, probe_data, hardware, tokenizer, stack)
         if with_stages and run is not None
         else lambda: iter(())
     )
     step = None if run is None else step_of(pretrained.folder)
     name = str(pretrained.folder) if run is None or step is None else f"{run.name}, step {step:,}"
-    return FrozenModel(name, step, backbone, tokenizer, learnable, probe_data, stages)
+    if has_halves:
+        name = f"{name}, its {stack or 'encoder'}"
+    return FrozenModel(
+        name,
+        step,
+        backbone,
+        tokenizer,
+        learnable,
+        probe_data,
+        stages,
+        reads_memory=backbone.settings.has_memory,
+    )
 
 
-def _frozen(pretrained: Pretrained, hardware: Hardware) -> tuple[Transformer, Learnable | None]:
-    if pretrained.head is None and (
-        pretrained.trained is None or not isinstance(pretrained.trained.settings, PretrainSettings)
-    ):
+def _frozen(
+    pretrained: Pretrained, hardware: Hardware, *, whole: bool
+) -> tuple[Transformer, Learnable | None]:
+    """Of an encoder-decoder that is not to be `whole` the encoder, to which no head belongs."""
+    if pretrained.settings.has_memory and not whole:
+        backbone, learnable = Transformer(pretrained.settings.of_encoder()), None
+        own = {
+            name: rows
+            for name, rows in pretrained.backbone.items()
+            if not name.startswith("decoder.")
+        }
+        backbone.load_state_dict(own)
+    elif not _has_learnable(pretrained):
         backbone, learnable = Transformer(pretrained.settings), None
         backbone.load_state_dict(dict(pretrained.backbone))
     else:
@@ -83,8 +124,20 @@ def _frozen(pretrained: Pretrained, hardware: Hardware) -> tuple[Transformer, Le
     return backbone, learnable
 
 
+def _has_learnable(pretrained: Pretrained) -> bool:
+    """Tell whether an objective of ours has trained these weights, or reads their head."""
+    if pretrained.trained is not None and isinstance(pretrained.trained.settings, PretrainSettings):
+        return True
+    # to the probes of a decoder's states its head says nothing
+    return pretrained.head is not None and not pretrained.settings.has_memory
+
+
 def _stages(
-    run: Path, probe_data: References, hardware: Hardware, tokenizer: Tokenizer
+    run: Path,
+    probe_data: References,
+    hardware: Hardware,
+    tokenizer: Tokenizer,
+    stack: StackName | None,
 ) -> Iterator[FrozenModel]:
     """Each milestone in turn, and what came last, with `tokenizer` where theirs is equal to it.
 
@@ -104,6 +157,10 @@ def _stages(
         pretrained = load_pretrained(str(folder))
         own = pretrained.tokenizer()
         yield _subject(
-            pretrained, probe_data, hardware, tokenizer if own.hash == tokenizer.hash else own
+            pretrained,
+            probe_data,
+            hardware,
+            tokenizer if own.hash == tokenizer.hash else own,
+            stack=stack,
         )
     begin("")

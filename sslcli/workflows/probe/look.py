@@ -23,9 +23,13 @@ def look(name: str, aim: Aim, options: Mapping[str, Any]) -> Answer:
     cls = registry.load("probes", name)
     complete = probe_options(cls, name, options)
     model = load_frozen_model(
-        aim.reference, aim.data, choose_hardware(aim.hardware or HardwareSettings()), aim.reader
+        aim.reference,
+        aim.data,
+        choose_hardware(aim.hardware or HardwareSettings()),
+        aim.reader,
+        aim.stack,
     )
-    refuse_other_architecture({name: cls}, model.backbone.settings.architecture, model.name)
+    refuse_other_architecture({name: cls}, model.settings.architecture, model.name)
     refuse_missing_tokens({name: cls}, model.tokenizer)
     report = cls(complete).run(model, Rng(aim.seed, 0, "probe"))
     report = replace(report, notes=[*report.notes, *model.lengths.remarks()])

@@ -50,7 +50,7 @@ def probe(
     place = locate_weights(aim.reference)
     if writes:
         refuse_unwritable_files(aim.reference, folder)
-    asked = {"options": dict(options), "seed": aim.seed}
+    asked = {"options": dict(options), "seed": aim.seed, "stack": aim.stack}
     key = question_key(("probes", name), asked, aim.reference, place, **aim.where)
     answer = recalled(key) or kept(key, look.look(name, aim, options))
     return (

@@ -53,7 +53,7 @@ def estimate(
     `tested`, only what it is estimated on. Raises DataError or UsageError where there is nothing to
     estimate it on.
     """
-    pairs = encoded_pairs(learning, model.tokenizer, model.backbone.settings.longest_tokens)
+    pairs = encoded_pairs(learning, model.tokenizer, model.settings.longest_tokens)
     paired = shift.paired and fitted is None
     if paired and len(pairs[0].tokens) < 2:
         raise DataError(
@@ -103,7 +103,7 @@ def estimate_third(
     """
     if shift.paired or not has_texts(model):
         return "", {}
-    longest_tokens = model.backbone.settings.longest_tokens
+    longest_tokens = model.settings.longest_tokens
     for language in model.probe_data.languages():
         if language not in (settings.source, settings.target):
             third = read_language(
@@ -124,7 +124,7 @@ def has_texts(model: FrozenModel) -> bool:
 
 
 def _texts(model: FrozenModel, settings: ShiftSettings, count: int) -> tuple[Sentences, Sentences]:
-    longest_tokens = model.backbone.settings.longest_tokens
+    longest_tokens = model.settings.longest_tokens
     source, target = (
         read_language(model.probe_data, language, count, model.tokenizer, longest_tokens)
         for language in (settings.source, settings.target)

@@ -92,9 +92,7 @@ def evaluate_shift(
     learns = (shift.paired and fitted is None) or not has_texts(model)
     apart = set_apart(found, settings.limit, settings.sentences if learns else 0)
     estimated = estimate(shift, model, settings, layers, apart.learning, fitted)
-    parallel = encoded_pairs(
-        apart.sentences, model.tokenizer, model.backbone.settings.longest_tokens
-    )
+    parallel = encoded_pairs(apart.sentences, model.tokenizer, model.settings.longest_tokens)
     words = None
     if model.head is not None:
         third = estimate_third(shift, model, settings, estimated.behind[0], layers)
@@ -170,7 +168,7 @@ class _Bench:
             for layer in layers
             for alpha in alphas
         }
-        width = self.model.backbone.settings.width
+        width = self.model.settings.width
         random = {
             layer: [
                 self._moved(

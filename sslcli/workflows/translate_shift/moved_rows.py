@@ -60,9 +60,7 @@ def estimate_moves(
             layer: shift.fit(iter([source_rows[layer]]), iter([target_rows[layer]]))
             for layer in layers
         }
-    bytes_of_layer = (
-        4 * model.backbone.settings.width * (len(source.tokens_N) + len(target.tokens_N))
-    )
+    bytes_of_layer = 4 * model.settings.width * (len(source.tokens_N) + len(target.tokens_N))
     together = max(1, KEPT_BYTES // max(1, bytes_of_layer))
     moves: dict[int, LinearShift] = {}
     for start in range(0, len(layers), together):
@@ -87,9 +85,7 @@ def sentence_means(
     model: FrozenModel, sentences: Sentences, layers: Collection[int]
 ) -> dict[int, Tensor]:
     """float32 [sentences, D] by layer, in their order: the mean over the tokens of each."""
-    found = {
-        layer: torch.zeros(len(sentences.tokens), model.backbone.settings.width) for layer in layers
-    }
+    found = {layer: torch.zeros(len(sentences.tokens), model.settings.width) for layer in layers}
     for batch in model.hidden(sentences.enclosed, layers):
         inside_T = inner_T(batch.hidden.packing, model.tokenizer)
         sizes = [len(sentences.tokens[number]) for number in batch.numbers]
@@ -123,7 +119,7 @@ def moved_rows(
     last = model.depth
     found_ND = torch.zeros(
         len(sentences.tokens_N),
-        model.backbone.settings.width,
+        model.settings.width,
         device=model.backbone.embedding.device,
     )
     for batch in model.hidden(sentences.enclosed, [last], edit=edits):

@@ -109,7 +109,7 @@ def save_shift(
     about = About(
         shift=shift, options=dict(options), source=settings.source, target=settings.target,
         model=frozen_model.name,
-        weights=weights_hash(frozen_model.backbone), width=frozen_model.backbone.settings.width,
+        weights=weights_hash(frozen_model.backbone), width=frozen_model.settings.width,
         sentences=(source, target),
         lengths=dict(estimated.lengths),
     )  # fmt: skip
@@ -177,7 +177,7 @@ def refuse_misfit(saved: SavedShift, frozen_model: FrozenModel, layers: Sequence
     """Raises UsageError for a shift of another model's width, and for layers that it does not
     have.
     """
-    width = frozen_model.backbone.settings.width
+    width = frozen_model.settings.width
     if saved.about.width != width or max(saved.shifts) > frozen_model.depth:
         shape = f"{saved.about.width} features at layer {max(saved.shifts)}"
         raise UsageError(

@@ -226,7 +226,7 @@ def tokens_of(model: FrozenModel, text: str) -> tuple[np.ndarray, np.ndarray]:
     without a token, or with too many.
     """
     ((tokens_T, places_T2),) = model.tokenizer.encode_with_places([text])
-    room = model.backbone.settings.longest_tokens - 2
+    room = model.settings.longest_tokens - 2
     if not len(tokens_T):
         raise UsageError(
             "there is no word in the text", 'write one: ssl translate-shift "I like apples"'
@@ -333,7 +333,7 @@ def _subject(aim: Aim) -> FrozenModel:
     model = load_frozen_model(
         aim.reference, aim.data, choose_hardware(aim.hardware or HardwareSettings()), aim.reader
     )
-    if model.backbone.settings.architecture not in ARCHITECTURES:
+    if model.settings.architecture not in ARCHITECTURES:
         hint = "choose an encoder: --model @latest:mlm"
         raise UsageError(
             f"{model.name} is a decoder, which reads what follows a word and not the word itself",
