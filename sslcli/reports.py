@@ -17,7 +17,7 @@ SERIES = 5  # so many matrices of the same rows and columns are one picture
 MOST_NUMBERED = 20  # rows and columns of a matrix with numbers in its cells
 LONGEST_COLUMN = 11  # characters of a label
 _LOWER_IS_BETTER = ("loss", "perplexity", "bits_per_byte", "error")
-_SETTINGS = ("threshold",)
+_NEITHER = ("threshold", "share", "other_source_loss")  # a setting, or what one would compare with
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class Score:
 
 
 def higher_is_better(name: str) -> bool | None:
-    """Return the direction of a metric known by name alone, as in metrics.jsonl; None for a
-    setting.
+    """Return the direction of a metric known by name alone, as in metrics.jsonl; None for one that
+    is neither good nor bad.
 
     The name of an objective may precede it.
     """
-    return None if name.endswith(_SETTINGS) else not name.endswith(_LOWER_IS_BETTER)
+    return None if name.endswith(_NEITHER) else not name.endswith(_LOWER_IS_BETTER)
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,11 @@ class Rng:
         """float64 [N] in [0, 1), one for every (sample, position)."""
         return unit(self.bits(purpose, samples_N, positions_N))
 
+    def generators(self, purpose: str, samples_N: np.ndarray) -> list[np.random.Generator]:
+        """Return the numpy generator of each sample, as `SampleRng.generator` gives it."""
+        bits_N = self.bits(purpose, samples_N).tolist()
+        return [np.random.Generator(np.random.Philox(key=bits)) for bits in bits_N]
+
     def shuffled(self, purpose: str, items: Sequence[Item]) -> list[Item]:
         """Return all items in uniformly random order."""
         return [
@@ -105,6 +110,4 @@ class SampleRng:
 
     def generator(self, purpose: str) -> np.random.Generator:
         """Return a numpy generator for a purpose."""
-        return np.random.Generator(
-            np.random.Philox(key=int(self.rng.bits(purpose, np.asarray([self.number]))[0]))
-        )
+        return self.rng.generators(purpose, np.asarray([self.number]))[0]

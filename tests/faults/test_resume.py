@@ -14,7 +14,7 @@ from sslcli.settings import PretrainSettings
 from sslcli.workflows.pretrain.pretrain import pretrain
 from sslcli.workflows.training.resume import Resume, continued_settings
 
-OBJECTIVES = ["mlm", "clm", "nsp", "sop", "mlm+nsp", "mlm+sop"]
+OBJECTIVES = ["mlm", "clm", "nsp", "sop", "mlm+nsp", "mlm+sop", "bart", "mass"]
 FILES = ("backbone.safetensors", "learnable.safetensors")
 # Polls are between micro-batches, between steps and between evaluation batches; these fall into all
 # three.

@@ -1,0 +1,184 @@
+"""Text denoising: the decoder writes the whole text, the encoder reads what the noises left of it.
+
+Lewis et al. 2020, "BART" (arXiv 1910.13461), section 2.2; the decoder's input is the target with
+its last token moved to the front, and the loss is over all of the target, as in the authors' code.
+Their command for bart.large has spans of 3.5 words in the mean, and 0.1 of them generator.
+
+Letters: t tokens of a text.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import ClassVar, TypeVar
+
+import numpy as np
+from pydantic import field_validator
+
+from sslcli.api import Config, Context, Corpus, DataError, Rows, setting
+from sslplugins.objectives.denoising import noise
+from sslplugins.objectives.denoising.batches import Broken
+from sslplugins.objectives.denoising.languages import LanguageCodes, Wish
+from sslplugins.objectives.denoising.noises import HIDING, parsed_noises
+from sslplugins.objectives.denoising.restoring import AROUND, Restoring, rotated
+
+
+class NoiseOptions(Config):
+    """What objectives with BART's noises have."""
+
+    names: ClassVar[tuple[str, ...]] = ("mask", "delete", "infill", "permute", "rotate")
+
+    noise: str = setting(
+        "infill=0.3,permute=1.0",
+        "NAME[=SHARE],... of mask, delete, infill (share of tokens), permute (of sentences), rotate"
+        " (of texts); of several of the first three, each text gets one",
+    )
+    span_mean: float = setting(
+        3.0,
+        "mean length of the spans of infill, in tokens (or words): Poisson's lambda",
+        ge=1,
+        le=1000,
+    )
+    random_share: float = setting(
+        0.0, "share of the masks in whose place a random ordinary token stands", ge=0, le=1
+    )
+    whole_words: bool = setting(
+        False, "hide all pieces of a word or none; shares and lengths count words"
+    )
+    language_codes: Wish = setting(
+        "auto",
+        "texts are 'tokens </s> [language]', and the decoder begins with the language (mBART);"
+        " auto: where the tokenizer has codes and the data says its languages",
+    )
+
+    @field_validator("noise")
+    @classmethod
+    def _known(cls, given: str) -> str:
+        parsed_noises(given, cls.names)
+        return given
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of each noise that is asked for."""
+        return parsed_noises(self.noise, self.names)
+
+
+N = TypeVar("N", bound=NoiseOptions)
+
+
+class Noising(Restoring[N]):
+    """The noises of BART in their order: permute, then mask, delete or infill, insert, rotate.
+
+    Of several of mask, delete and infill every text gets one, each as likely as another and with
+    its own share. A span of infill without length inserts a mask, as far as the model has positions
+    for it. A text of one sentence stays as it is under permute.
+    """
+
+    def __init__(self, options: N, context: Context) -> None:
+        super().__init__(options, context)
+        self.shares = options.shares
+        self.codes = LanguageCodes(
+            self.tokenizer, context.special_token("sep"), options.language_codes
+        )
+        self.hiding = [name for name in HIDING if name in self.shares]
+        self.drawn_noises = [
+            *(self.hiding if len(self.hiding) > 1 else ()),
+            *(["rotate"] if self.shares.get("rotate", 1.0) < 1 else ()),
+        ]
+
+    def arrange(self, corpus: Corpus) -> Iterator[Rows]:
+        found = changes = False
+        for rows in super().arrange(corpus):
+            found = found or len(rows.lengths) > 0
+            changes = changes or self._changes(corpus, rows.values)
+            yield rows
+        if found and not changes:
+            least = "sentences" if "permute" in self.shares else "tokens"
+            raise DataError(
+                f"no sample has two {least}, so {' and '.join(self.shares)} would change nothing",
+                "add infill to --noise, or give documents of several sentences",
+            )
+
+    def _changes(self, corpus: Corpus, rows: np.ndarray) -> bool:
+        """Whether the noises can change any of these samples."""
+        if self.shares.keys() - {"permute", "rotate"}:
+            return True
+        _, starts, stops = rows.T
+        if "rotate" in self.shares:
+            return bool((stops - starts > 1).any())
+        first, last = (
+            np.searchsorted(corpus.sentences, each, side="right") for each in (starts, stops - 1)
+        )
+        return bool((last > first).any())
+
+    def broken(
+        self, tokens_t: np.ndarray, sentence_t: np.ndarray, generator: np.random.Generator
+    ) -> Broken:
+        inner = sentence_t != AROUND
+        clean = self.clean(tokens_t[inner])
+        room = self.context.architecture.longest_tokens - (len(tokens_t) - len(clean))
+        text, noises = self.noised(clean, sentence_t[inner], room, generator)
+        first = int(inner.argmax()) if len(clean) else 0
+        last = first + len(clean)
+        source = np.concatenate([tokens_t[:first], text.tokens, tokens_t[last:]])
+        inside = np.where(text.origins == noise.NOWHERE, noise.NOWHERE, text.origins + first)
+        origins = np.concatenate([np.arange(first), inside, np.arange(last, len(tokens_t))])
+        return Broken(
+            source=source,
+            broken_s=origins == noise.NOWHERE,
+            told=rotated(tokens_t),
+            targets=tokens_t,
+            touched_r=~noise.copied(origins, len(tokens_t)),
+            hidden=len(clean) - int((text.origins != noise.NOWHERE).sum()),
+            size=len(clean),
+            noises=noises,
+        )
+
+    def clean(self, tokens_t: np.ndarray) -> noise.Text:
+        """The text before any noise."""
+        begins = ~self.tokenizer.continues[tokens_t] if self.options.whole_words else None
+        return noise.Text.clean(tokens_t, begins)
+
+    def noised(
+        self,
+        text: noise.Text,
+        sentence_t: np.ndarray,
+        room: int,
+        generator: np.random.Generator,
+    ) -> tuple[noise.Text, list[str]]:
+        """The text behind all noises, and which it got; what is inserted makes it no longer than
+        `room`.
+        """
+        names = list(self.shares)
+        if "permute" in names:
+            text = noise.permute_sentences(text, sentence_t, self.shares["permute"], generator)
+        if self.hiding:
+            hides = self.hiding[int(generator.integers(len(self.hiding)))]
+            names = [name for name in names if name == hides or name not in self.hiding]
+            text = self._hidden(text, hides, room, generator) if len(text) else text
+        if "rotate" in names and generator.random() < self.shares["rotate"]:
+            text = noise.rotate(text, generator)
+        elif "rotate" in names:
+            names.remove("rotate")
+        return text, names
+
+    def _hidden(
+        self, text: noise.Text, name: str, room: int, generator: np.random.Generator
+    ) -> noise.Text:
+        """The text behind the noise of this name, of those that hide tokens."""
+        budget, inserted = noise.share_of(int(text.begins.sum()), self.shares[name]), 0
+        lengths = np.ones(budget, dtype=np.int64)
+        if name == "infill":
+            lengths, inserted = noise.poisson_lengths(budget, self.options.span_mean, generator)
+        fill = partial(self.fillings, share=self.options.random_share, generator=generator)
+        text = noise.hide_spans(text, lengths, generator, None if name == "delete" else fill)
+        return noise.insert(text, max(0, min(inserted, room - len(text))), generator, fill)
+
+
+class Bart(Noising["Bart.Options"]):
+    """Restores a text from any mix of BART's noises."""
+
+    class Options(NoiseOptions):
+        pass
+
+    name = "bart"
+    summary = "restore a text with gaps, whose sentences are out of order (BART)"

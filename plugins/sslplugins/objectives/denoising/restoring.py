@@ -1,0 +1,325 @@
+"""What encoder-decoder objectives that restore a broken text share: samples, loss, metrics, words.
+
+A subclass says what becomes of one text: see `Broken`.
+
+Letters: S tokens of all that the decoder reads, end to end, R of those of one text, N of those that
+have a target, D width; t tokens of one text.
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import ClassVar, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sslcli.api import (
+    ARRANGEMENTS,
+    Batch,
+    Config,
+    Context,
+    Corpus,
+    Hidden,
+    Inputs,
+    LanguageModelHead,
+    Loss,
+    Objective,
+    Passage,
+    Ratio,
+    Report,
+    Restoration,
+    Rng,
+    Rows,
+    Sample,
+    SampleRng,
+    TokenTargets,
+    Transformer,
+    UsageError,
+    spans_of,
+)
+from sslplugins.objectives.denoising.batches import NO_TARGET, Broken, RestoringBatch
+from sslplugins.objectives.denoising.greedy import greedy
+from sslplugins.objectives.denoising.languages import LanguageCodes
+from sslplugins.objectives.denoising.texts import another_row, sentences_between
+
+EVALUATION = 1.0  # the progress of all but training
+AROUND = -1  # the sentence of a special token around the text
+LEAST_WRITTEN = 16  # tokens that the decoder may write beyond twice those of its source
+
+C = TypeVar("C", bound=Config)
+
+
+class Restoring(Objective[RestoringBatch, C]):
+    """Restores a broken text: the encoder reads what is left of it, the decoder writes it.
+
+    The loss is one sum over all targets. Its metrics come in two parts, for most of the targets of
+    most noises stand in the source and are soon copied without an error: `copied` targets stand
+    there behind the token that they stood behind in the clean text; all others are `touched`, which
+    are the hidden ones, the first one behind every gap or inserted mask, and the first one behind
+    every jump, as at the beginning of a moved sentence. `hidden_share` is the share of the text's
+    own tokens that the source does not hold. Where a noise is drawn for some of the texts alone,
+    its share of them is a metric too.
+
+    In evaluation `other_source_loss` is the loss with the source of another document: where it is
+    no higher than the true one, the decoder does not use what it is given to restore.
+    """
+
+    name: ClassVar[str]  # of the loss term: as the objective is registered
+    ends_itself: ClassVar[bool] = True  # the decoder ends with the token that it begins with
+    codes: LanguageCodes
+    copies: bool = True  # some targets may be copied from the source
+    drawn_noises: Sequence[str] = ()  # which some texts get and others do not
+    architectures = frozenset({"encoder_decoder"})
+    special_tokens = frozenset({"mask", "sep"})
+
+    def __init__(self, options: C, context: Context) -> None:
+        super().__init__(options, context)
+        assert context.tokenizer is not None, "an objective that reads text is given a tokenizer"
+        self.tokenizer = context.tokenizer
+        self.mask = context.special_token("mask")
+        self.ordinary = np.flatnonzero(self.tokenizer.known & ~self.tokenizer.specials)
+        self.head = LanguageModelHead(context.architecture)
+
+    @abstractmethod
+    def broken(
+        self, tokens_t: np.ndarray, sentence_t: np.ndarray, generator: np.random.Generator
+    ) -> Broken:
+        """Break one text. `sentence_t`: the sentence of each token, AROUND for the special tokens
+        around the text.
+        """
+
+    def arrange(self, corpus: Corpus) -> Iterator[Rows]:
+        return ARRANGEMENTS["single"].rows(corpus, self.codes.tokenizer_of(corpus))
+
+    def sample(self, corpus: Corpus, row: np.ndarray, rng: SampleRng) -> Sample:
+        own = self._text(corpus, row)
+        if rng.rng.progress != EVALUATION:
+            return own
+        other = another_row(corpus, row, rng)
+        return own if other is None else replace(own, streams={"other": self._text(corpus, other)})
+
+    def _text(self, corpus: Corpus, row: np.ndarray) -> Sample:
+        """The sample of a row, with the sentence of each token."""
+        document, start, stop = row.tolist()
+        tokenizer = self.codes.tokenizer_of(corpus, document)
+        own = ARRANGEMENTS["single"].sample(corpus, row, tokenizer)
+        sentence_t = np.full(len(own), AROUND)
+        first = tokenizer.template.single.before
+        sentence_t[first : first + stop - start] = sentences_between(corpus, start, stop)
+        return replace(own, per_token={"sentence": sentence_t})
+
+    def collate(self, batch: Batch, rng: Rng) -> RestoringBatch:
+        parts = self._all_broken(batch, rng)
+        told = _packed([part.told for part in parts], [part.positions for part in parts])
+        targets_S, touched_S = (
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("targets", "touched_r")
+        )
+        predicted_S = targets_S != NO_TARGET
+        other = None
+        if rng.progress == EVALUATION and "other" in batch.streams:
+            others = self._all_broken(batch["other"], rng.of(f"{rng.plugin}/other"))
+            other = Inputs.pack([part.source for part in others])
+        return RestoringBatch(
+            Inputs.pack([part.source for part in parts]),
+            {self.name: int(predicted_S.sum())},
+            told,
+            torch.from_numpy(targets_S),
+            torch.from_numpy(np.flatnonzero(predicted_S & touched_S)),
+            torch.from_numpy(np.flatnonzero(predicted_S & ~touched_S)),
+            torch.from_numpy(np.concatenate([part.broken_s for part in parts])),
+            Inputs.of(batch),
+            sum(part.hidden for part in parts),
+            sum(part.size for part in parts),
+            {name: sum(name in part.noises for part in parts) for name in self.drawn_noises},
+            other,
+        )
+
+    def _all_broken(self, batch: Batch, rng: Rng) -> list[Broken]:
+        if "sentence" not in batch.per_token:
+            raise UsageError(
+                f"'{self.name}' needs samples of its own, and another objective makes them",
+                "name it first, or train them one by one",
+            )
+        sentence_T, ends = batch.per_token["sentence"], pairwise(batch.starts.tolist())
+        generators = rng.generators("noise", batch.numbers)
+        return [
+            self.broken(batch.ids[start:stop], sentence_T[start:stop], generator)
+            for (start, stop), generator in zip(ends, generators, strict=True)
+        ]
+
+    def fillings(self, count: int, share: float, generator: np.random.Generator) -> np.ndarray:
+        """Return masks, int64 [count]; each is with this probability an ordinary token instead."""
+        tokens = np.full(count, self.mask)
+        if share > 0:
+            strange = generator.random(count) < share
+            tokens[strange] = generator.choice(self.ordinary, int(strange.sum()))
+        return tokens
+
+    def forward(self, backbone: Transformer, batch: RestoringBatch) -> Loss:
+        """Return the cross-entropy of the targets, summed, in nats."""
+        hidden_SD = backbone.decode(batch.told, backbone.encode(batch.inputs)).last_TD
+        kinds = {"touched": batch.touched_N, "copied": batch.copied_N}
+        losses = {
+            kind: self.head.loss(hidden_SD[rows_N], batch.targets_S[rows_N], backbone)
+            for kind, rows_N in kinds.items()
+        }
+        correct, count = sum(loss.correct for loss in losses.values()), batch.counts[self.name]
+        metrics = {
+            "accuracy": Ratio(correct, count),
+            "hidden_share": Ratio(float(batch.hidden), float(batch.size)),
+        }
+        for name, texts in batch.noises.items():
+            metrics[f"{name}_share"] = Ratio(float(texts), float(len(batch.inputs.packing)))
+        for kind, rows_N in kinds.items() if self.copies else ():
+            metrics[f"{kind}_loss"] = Ratio(losses[kind].nll_sum.detach(), len(rows_N))
+            metrics[f"{kind}_accuracy"] = Ratio(losses[kind].correct, len(rows_N))
+        if batch.other is not None:
+            metrics["other_source_loss"] = self._loss_with_other(backbone, batch, batch.other)
+        return Loss({self.name: losses["touched"].nll_sum + losses["copied"].nll_sum}, metrics)
+
+    @torch.no_grad()
+    def _loss_with_other(
+        self, backbone: Transformer, batch: RestoringBatch, other: Inputs
+    ) -> Ratio:
+        """The mean loss of the same targets with the sources of other documents."""
+        hidden_SD = backbone.decode(batch.told, backbone.encode(other)).last_TD
+        rows_N = torch.cat([batch.touched_N, batch.copied_N])
+        loss = self.head.loss(hidden_SD[rows_N], batch.targets_S[rows_N], backbone)
+        return Ratio(loss.nll_sum, len(rows_N))
+
+    def targets(self, batch: RestoringBatch) -> TokenTargets:
+        """Return the targets, with the token that the decoder reads there as left neighbour."""
+        rows_N = torch.cat([batch.touched_N, batch.copied_N]).sort().values.numpy()
+        left_N = batch.told.ids_T.numpy()[rows_N]
+        return TokenTargets(batch.targets_S.numpy()[rows_N], left_N, np.full_like(left_N, -1))
+
+    def show(self, batch: RestoringBatch) -> Report:
+        touched_S = np.zeros(len(batch.targets_S), dtype=bool)
+        touched_S[batch.touched_N.numpy()] = True
+        targets_S, passages = batch.targets_S.numpy(), []
+        of_source = zip(*_split(batch.inputs, batch.broken_T.numpy()), strict=True)
+        of_decoder = zip(*_split(batch.told, targets_S, touched_S), strict=True)
+        pairs = zip(of_source, of_decoder, strict=True)
+        for number, ((source, broken), (told, targets, touched)) in enumerate(pairs, start=1):
+            rows = np.flatnonzero(targets != NO_TARGET)
+            told_roles = dict.fromkeys(np.flatnonzero(targets == NO_TARGET).tolist(), "plain")
+            passages += [
+                self._passage(f"sample {number}, source", source, broken, "corrupted"),
+                Passage(
+                    f"sample {number}, decoder reads", spans_of(told, self.tokenizer, told_roles)
+                ),
+                self._passage(
+                    f"sample {number}, is to predict", targets[rows], touched[rows], "target"
+                ),
+            ]
+        count = len(batch.texts.packing)
+        lasts = _host(batch.texts.ids_T)[np.cumsum(batch.texts.packing.lengths) - 1].tolist()
+        notes = [
+            f"{100 * batch.hidden / max(batch.size, 1):.1f} % of the texts' tokens are hidden; "
+            f"{len(batch.touched_N):,} of {batch.counts[self.name]:,} targets are touched",
+            *(f"{name}: {texts} of {count} texts" for name, texts in batch.noises.items()),
+            *self.codes.remarks(lasts),
+        ]
+        return Report("what was broken, and what restores it", passages=passages, notes=notes)
+
+    def _passage(self, title: str, tokens: np.ndarray, marked: np.ndarray, role: str) -> Passage:
+        roles = dict.fromkeys(np.flatnonzero(marked).tolist(), role)
+        return Passage(title, spans_of(tokens, self.tokenizer, roles))
+
+    def restore(self, backbone: Transformer, batch: RestoringBatch) -> Sequence[Restoration]:
+        """Each sample restored greedily; its error is the mean loss of its touched targets, or of
+        all where none is touched.
+        """
+        with torch.no_grad():
+            memory = backbone.encode(batch.inputs)
+            hidden_SD = backbone.decode(batch.told, memory).last_TD
+        touched_S = torch.zeros_like(batch.targets_S, dtype=torch.bool)
+        touched_S[batch.touched_N] = True
+        of_source = zip(*_split(batch.inputs, _host(batch.broken_T)), strict=True)
+        of_decoder = zip(*_split(batch.told, _host(batch.targets_S)), strict=True)
+        rests = zip(
+            of_source,
+            of_decoder,
+            hidden_SD.split(batch.told.packing.lengths),
+            touched_S.split(batch.told.packing.lengths),
+            _split(batch.texts)[0],
+            self._written(backbone, memory, batch),
+            strict=True,
+        )
+        return [
+            Restoration(
+                self._words(text),
+                self._words(source),
+                self._words(self.rejoined(source, broken, written)),
+                self._error(hidden_RD, torch.from_numpy(targets), touched_R, backbone),
+            )
+            for (source, broken), (_, targets), hidden_RD, touched_R, text, written in rests
+        ]
+
+    def rejoined(self, source: np.ndarray, broken: np.ndarray, written: np.ndarray) -> np.ndarray:
+        """The whole text, of its source and of what the decoder wrote."""
+        return written
+
+    def _written(
+        self, backbone: Transformer, memory: Hidden, batch: RestoringBatch
+    ) -> list[np.ndarray]:
+        """What the decoder writes behind the first token that it reads; it ends with that token."""
+        longest = self.context.architecture.longest_tokens
+        told, positions = _split(batch.told, _host(batch.told.positions_T))
+        targets = _split(batch.told, _host(batch.targets_S))[1]
+        if self.ends_itself:
+            most = [min(2 * length + LEAST_WRITTEN, longest) for length in memory.packing.lengths]
+        else:
+            most = [int((own != NO_TARGET).sum()) for own in targets]
+        return greedy(
+            backbone,
+            self.head,
+            memory,
+            [int(own[0]) for own in told],
+            most_B=most,
+            stops_B=[{int(own[0])} if self.ends_itself else set() for own in told],
+            known=self.tokenizer.known,
+            position_B=[int(own[0]) for own in positions],
+        )
+
+    @torch.no_grad()
+    def _error(
+        self, hidden_RD: Tensor, targets_R: Tensor, touched_R: Tensor, backbone: Transformer
+    ) -> float:
+        targets_R = targets_R.to(hidden_RD.device)
+        told_R = targets_R != NO_TARGET
+        rows_N = torch.nonzero(touched_R & told_R if touched_R.any() else told_R)[:, 0]
+        if not len(rows_N):
+            return 0.0
+        loss = self.head.loss(hidden_RD[rows_N], targets_R[rows_N], backbone)
+        return float(loss.nll_sum) / len(rows_N)
+
+    def _words(self, tokens: np.ndarray) -> str:
+        """Masks are shown, other special tokens are not."""
+        return self.tokenizer.decode(
+            tokens[~self.tokenizer.specials[tokens] | (tokens == self.mask)]
+        )
+
+
+def rotated(targets: np.ndarray) -> np.ndarray:
+    """What the decoder reads: the target with its last token moved to the front."""
+    return np.concatenate([targets[-1:], targets[:-1]])
+
+
+def _host(tensor: Tensor) -> np.ndarray:
+    return tensor.cpu().numpy()
+
+
+def _split(inputs: Inputs, *more_T: np.ndarray) -> list[list[np.ndarray]]:
+    """The tokens of every sequence, and the parts of arrays of one number for each token."""
+    cuts = np.cumsum(inputs.packing.lengths)[:-1]
+    return [np.split(each, cuts) for each in (_host(inputs.ids_T), *more_T)]
+
+
+def _packed(told: Sequence[np.ndarray], positions: Sequence[np.ndarray | None]) -> Inputs:
+    own = [each for each in positions if each is not None]
+    return Inputs.pack(told, positions=own if own else None)
