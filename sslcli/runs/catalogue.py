@@ -26,6 +26,16 @@ OWN_FILES = (
     FACTS_FILE, RUN_FILE,
 )  # fmt: skip
 ABSENT, EMPTY = "–", '""'  # in a table: a setting that a run has not, and one that is an empty text
+FORMER_FACTS = {"floors": "baselines"}  # in runs that older versions wrote
+# What facts are called where people read them, and what is for resuming alone.
+_TITLES = {
+    "data": "data fingerprint",
+    "tokenizer": "tokenizer fingerprint",
+    "seconds": "time",
+    "skipped": "skipped updates",
+    "saved": "newest checkpoint",
+}
+_INTERNAL = frozenset({"launch", "written_ns", "head", "tail"})
 MOST_METRICS_BYTES = 1 << 31
 PRETRAINED = "pretrained"  # where a fine-tuning run began, unless it is a control
 
@@ -90,7 +100,9 @@ def read_facts(folder: Path) -> dict[str, Any]:
         facts = plainfiles.read_whole_json(folder / FACTS_FILE)
     except (OSError, ValueError):
         return {}
-    return facts if isinstance(facts, dict) else {}
+    if not isinstance(facts, dict):
+        return {}
+    return {FORMER_FACTS.get(key, key): value for key, value in facts.items()}
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
@@ -321,13 +333,17 @@ def leaves_of(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]
 
 
 def readable_facts(run: Run) -> list[tuple[str, str]]:
-    """Return run.json for people: no JSON, no empty rows, the command as typed."""
+    """Return run.json for people: no JSON, no empty rows, the command as typed, and nothing that
+    only a resume reads.
+    """
     rows = []
     for key, value in {"folder": str(run.folder), **run.facts, "status": run.status}.items():
+        if key in _INTERNAL:
+            continue
         if key == "command" and isinstance(value, list):
             rows.append((key, shlex.join(["ssl", *map(str, value[1:])])))
         elif key == "seconds":
-            rows.append(("time", _seconds(run)))
+            rows.append((key, _seconds(run)))
         elif isinstance(value, Mapping) and any(
             isinstance(inner, Mapping) for inner in value.values()
         ):
@@ -338,14 +354,22 @@ def readable_facts(run: Run) -> list[tuple[str, str]]:
             ]
         else:
             rows.append((key, _readable(value)))
-    return [(key.replace("_", " "), text) for key, text in rows if text]
+    return [(_titled(key), text) for key, text in rows if text]
+
+
+def _titled(key: str) -> str:
+    """A key of run.json in words; what stands behind a colon may be the name of a file."""
+    name, colon, rest = key.partition(": ")
+    return f"{_TITLES.get(name, name).replace('_', ' ')}{colon}{rest}"
 
 
 def _readable(value: Any) -> str:
     """A fact on one line; groups as "name value · name value"."""
     if isinstance(value, Mapping):
         return " · ".join(
-            f"{name} {text}" for name, inner in value.items() if (text := _readable(inner))
+            f"{str(name).replace('_', ' ')} {text}"
+            for name, inner in value.items()
+            if name not in _INTERNAL and (text := _readable(inner))
         )
     if isinstance(value, list):
         return ", ".join(filter(None, map(_readable, value)))

@@ -241,7 +241,7 @@ def _floors(run: Run, kind: str, language: str = "") -> dict[str, float]:
     """ "losses" or "accuracies" of what counting alone reaches: in a language, or in all of the
     data.
     """
-    floors = run.facts.get("floors")
+    floors = run.facts.get("baselines")
     if language and isinstance(floors, dict):
         floors = by_language(floors).get(language)
     known = floors.get(kind) if isinstance(floors, dict) else None

@@ -162,8 +162,8 @@ def test_pretraining_by_a_call_is_the_same_run(capfd):
         json.loads(Path("runs", name, "run.json").read_text()) for name in ("first", "called")
     )
     assert called["command"][:4] == ["ssl", "pretrain", "--data", "corpus.txt"]
-    assert {key: first[key] for key in ("data", "tokenizer", "floors")} == {
-        key: called[key] for key in ("data", "tokenizer", "floors")
+    assert {key: first[key] for key in ("data", "tokenizer", "baselines")} == {
+        key: called[key] for key in ("data", "tokenizer", "baselines")
     }
 
 

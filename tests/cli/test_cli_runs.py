@@ -154,6 +154,11 @@ def test_facts_are_shown_as_people_read_them(make_run, ssl):
         command=command,
         packages={"torch": "2.13", "numpy": "2.4"},
         floors=floors,
+        files={"a_b.txt": {"bytes": 1200, "written_ns": 17960562, "head": "75ff", "tail": "80aa"}},
+        computed=[{"from_step": 0, "device": "cpu"}],
+        launch="one",
+        skipped=2,
+        data="68a0",
         parent=None,
         seconds=53.358,
     )
@@ -161,7 +166,12 @@ def test_facts_are_shown_as_people_read_them(make_run, ssl):
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert "command ssl pretrain --data 'my text.txt'" in lines
     assert "packages torch 2.13 · numpy 2.4" in lines
-    assert "floors: losses unigram 2.508 · bigram 1.25" in lines
+    assert "baselines: losses unigram 2.508 · bigram 1.25" in lines
+    assert "files: a_b.txt bytes 1,200" in lines
+    assert "computed from step 0 · device cpu" in lines
+    assert "data fingerprint 68a0" in lines
+    assert "skipped updates 2" in lines
+    assert not any(word in out for word in ("floors", "written", "launch", "head", "75ff"))
     assert "time 53 s" in lines
     assert not {"{", "null", "parent"} & set(out.split())
 

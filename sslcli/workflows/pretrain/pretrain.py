@@ -145,7 +145,7 @@ class Pretraining:
     def facts(self) -> Mapping[str, Any]:
         """Return the n-gram baselines and the unit of the loss for run.json."""
         return {
-            "floors": self.floors.facts(),
+            "baselines": self.floors.facts(),
             **({} if self.collator.loss_unit == "nats" else {"loss_unit": self.collator.loss_unit}),
         }
 

@@ -99,7 +99,7 @@ def _measured(run: Run, lines: Sequence[Mapping[str, Any]], scores: Report) -> I
 
 def _made(run: Run) -> Iterator[Section]:
     """With what, and on what machine."""
-    above = ("command", "floors: ")  # where these stand already
+    above = ("command", "baselines: ")  # where these stand already
     rows = [row for row in readable_facts(run) if not row[0].startswith(above)]
     environment = [row for row in rows if row[0] in ENVIRONMENT]
     yield Section(
