@@ -17,7 +17,7 @@ from sslcli.cli.mistyped import refuse_data_as_task, refuse_word_as_probe
 from sslcli.cli.naming import REQUEST, asked_objectives
 from sslcli.cli.options import Command, Flag, Given, layers_of, spellings
 from sslcli.core.settings import STACKS, StackName
-from sslcli.datasets.locate import refuse_absent, refuse_absent_labelled
+from sslcli.datasets.locate import refuse_absent_labelled
 from sslcli.engine.processes.rank import is_restart
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import ConfigError, UsageError, choices
@@ -30,6 +30,7 @@ from sslcli.models.line_checks import (
     refuse_pretraining,
     refuse_unknown,
     refuse_unknown_task,
+    refuse_unread,
 )
 from sslcli.plainfiles import no_such_file
 from sslcli.reports import printable
@@ -308,7 +309,7 @@ def check_tokenize_line(command: Command, given: Given) -> None:
     )
     refuse_contradictions(command, given)
     if "show" not in given or not resolved.settings.tokenizer.source:
-        refuse_absent(resolved.settings.data.train, resolved.settings.data.reader)
+        refuse_unread(resolved.settings.data.train, resolved.settings.data.reader)
 
 
 def check_report_line(command: Command, given: Given) -> None:

@@ -5,7 +5,7 @@ memory-mapped.
 import inspect
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from importlib import metadata
@@ -113,6 +113,20 @@ def arranged(
         rows,
         lengths,
         {corpus.languages[place] or NOT_SAID: own for place, own in by_place.items()},
+    )
+
+
+def refuse_single_sentences(
+    classes: Mapping[str, type[Objective]], data: Sequence[str], corpus: Corpus
+) -> None:
+    """Raise DataError where an objective pairs sentences, and no document has two of them."""
+    pairing = next((name for name, cls in classes.items() if cls.arranges == "pairs"), None)
+    if pairing is None or int((corpus.spans[:, 2] - corpus.spans[:, 1]).max(initial=0)) > 1:
+        return
+    raise DataError(
+        f"{pairing} pairs sentences, and every document of {', '.join(data)} is a single one",
+        "give documents of several sentences, as paragraphs with a blank line between them; "
+        "ssl plugins show READER says what ends a document",
     )
 
 

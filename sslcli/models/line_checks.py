@@ -3,6 +3,8 @@
 Plugins may still refuse what passes: their validators are not known here.
 """
 
+import os
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,14 +12,16 @@ from sslcli import registry
 from sslcli.config import names_files
 from sslcli.core.presets import preset as preset_settings
 from sslcli.core.settings import ARCHITECTURES, Architecture, common_architecture
-from sslcli.datasets.locate import refuse_absent, refuse_absent_labelled
+from sslcli.datasets.locate import refuse_absent, refuse_absent_labelled, split_language
+from sslcli.deferred import Deferred
 from sslcli.engine.joining import Joinable, refuse_unjoinable
 from sslcli.engine.settings import HardwareSettings
-from sslcli.errors import ConfigError, UsageError, choices
+from sslcli.errors import ConfigError, DataError, UsageError, choices
 from sslcli.resolving import checked
 from sslcli.runs.references import LATEST, run_of
 from sslcli.settings import PretrainSettings
 
+recognised = Deferred("sslcli.datasets.recognised")
 ANY_VOCABULARY = 1_000  # of a shape that is only looked for
 READOUT = ("sslcli.contracts.objective", "Readout")
 
@@ -134,7 +138,24 @@ def refuse_pretraining(settings: PretrainSettings) -> None:
     refuse_one_gpu_for_several(settings.hardware)
     refuse_absent_model(settings.model.source)
     for references in (settings.data.train, settings.data.evaluation):
-        refuse_absent(references, settings.data.reader)
+        refuse_unread(references, settings.data.reader)
+
+
+def refuse_unread(references: Sequence[str], reader: str | None) -> None:
+    """Raise DataError for raw data that is not there or that nothing reads; where it is a file for
+    a task, with the line that takes it.
+    """
+    try:
+        refuse_absent(references, reader)
+    except DataError as error:
+        for path in (split_language(reference)[1] for reference in references):
+            if path not in error.message or not os.path.isfile(path):
+                continue
+            if tasks := recognised.tasks_of(path):  # which loads torch, and reads the file
+                line = f"ssl finetune {tasks[0]} --data {shlex.quote(path)}"
+                hint = f"its examples are for {' or '.join(tasks)}: {line}"
+                raise DataError(error.message, hint) from error
+        raise
 
 
 def refuse_untrained_backbone(settings: PretrainSettings) -> None:

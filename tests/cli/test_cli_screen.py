@@ -4,11 +4,13 @@ import io
 import json
 import math
 import re
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 from rich.live import Live
 
+from sslcli.cli.actions.training import say_recipe
 from sslcli.cli.drawing import BLOCKS, number, sparkline
 from sslcli.cli.progress import TerminalProgress, watching
 from sslcli.cli.screen import Screen
@@ -24,6 +26,7 @@ from sslcli.engine.events import (
     Stepped,
 )
 from sslcli.reports import Curve, Passage, Report, Score, Span, Table
+from sslcli.settings import PretrainSettings
 
 REPORT = Report(
     "held-out",
@@ -256,3 +259,22 @@ def test_a_growing_table_keeps_its_headings_and_numbers_whole_at_any_width(width
     speed = [5_000_000] if "tokens/s" in head else []
     assert shown == [*expected, *(metrics[name] for name in kept), *speed]
     assert any(line.startswith("  ━") and "500000/1000000  loss 3.000" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("count", "verbose", "said"),
+    [
+        (0, False, ""),
+        (2, False, "recipe     a.txt sets key0 0, key1 1 (flags and files win)"),
+        (9, False, "recipe     a.txt sets 9 settings (flags and files win; --verbose lists them)"),
+        (5, True, "recipe     a.txt sets key0 0, key1 1, key2 2, key3 3, key4 4 (flags and files"),
+    ],
+)
+def test_of_a_long_recipe_its_length_is_said(capsys, count, verbose, said):
+    values = PretrainSettings.model_validate({"data": {"train": ["a.txt"]}})
+    resolved = SimpleNamespace(
+        settings=values, recommended=[f"key{number} {number}" for number in range(count)]
+    )
+    say_recipe(resolved, Screen(verbose=verbose))
+    err = " ".join(capsys.readouterr().err.split())
+    assert err.startswith(" ".join(said.split())) if said else err == ""

@@ -35,14 +35,14 @@ def test_what_is_said_later_wins_and_the_recipe_of_the_data_yields_to_all(tmp_pa
     assert alone.sources["optimizer.rate"] == RECIPE
     assert alone.settings.optimizer.rate != 0.1
     assert found.settings.data == alone.settings.data
-    assert "optimizer.rate" in alone.recommended
-    assert "optimizer.rate" not in found.recommended
-    assert "schedule.name" in found.recommended
+    assert any(said.startswith("optimizer.rate ") for said in alone.recommended)
+    assert not any(said.startswith("optimizer.rate ") for said in found.recommended)
+    assert any(said.startswith("schedule.name ") for said in found.recommended)
 
 
 def test_data_without_a_recipe_has_plain_defaults(tmp_path, text_corpus):
     found = resolve_pretraining(layers(tmp_path, data__train=[str(text_corpus)]))
-    assert (found.recommended, list(found.sources)) == ("", ["data.train"])
+    assert (found.recommended, list(found.sources)) == ([], ["data.train"])
 
 
 @pytest.mark.parametrize("said", ["epochs", "max_steps"])

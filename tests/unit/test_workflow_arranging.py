@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from sslcli import registry
-from sslcli.api import DataError, PluginError, Rng, Rows
+from sslcli.api import DataError, Objective, PluginError, Rng, Rows
 from sslcli.datasets import arrange
-from sslcli.datasets.arrange import LENGTHS, VALUES, arranged
+from sslcli.datasets.arrange import LENGTHS, VALUES, arranged, refuse_single_sentences
 from sslcli.testing import Bench, corpus_in_memory, tiny_corpus, tiny_tokenizer
 
 CLASSES = {"sop": registry.load("objectives", "sop")}
@@ -186,3 +186,14 @@ def test_a_class_without_source_is_known_by_its_name(cache, objective, monkeypat
         assert len(arranged(objective, {"sop": cls}, OPTIONS, tiny_corpus()))
     assert len(list(cache.iterdir())) == 2
     assert arrange._code_of(type(tiny_tokenizer())) != arrange._code_of(CLASSES["sop"])
+
+
+def test_documents_of_one_sentence_are_refused_where_sentences_are_paired():
+    single = corpus_in_memory([[np.asarray([9, 9])] for _ in range(3)])
+    double = corpus_in_memory([[np.asarray([9, 9]), np.asarray([8])], [np.asarray([9, 9])]])
+    pairing = {"other": Objective, "next": type("Next", (Objective,), {"arranges": "pairs"})}
+    with pytest.raises(DataError, match=r"next pairs sentences, .* of a\.txt is a single one") as e:
+        refuse_single_sentences(pairing, ["a.txt"], single)
+    assert "documents of several sentences" in e.value.hint
+    refuse_single_sentences(pairing, ["a.txt"], double)
+    refuse_single_sentences({"other": Objective}, ["a.txt"], single)

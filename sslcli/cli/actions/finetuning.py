@@ -9,6 +9,7 @@ from sslcli.cli.actions.training import (
     launched,
     refuse_unfinished,
     resumed,
+    say_recipe,
     show_prediction,
 )
 from sslcli.cli.judging import seed_count, settings_flags, starts_of
@@ -50,10 +51,7 @@ def finetune_action(command: Command, given: Given, screen: Screen) -> int:
 
 def _started(resolved: ResolvedRun[FinetuneSettings], given: Given, screen: Screen) -> int:
     settings = resolved.settings
-    if not screen.json and (found := resolved.recommended):
-        screen.say(
-            f"recipe     {', '.join(settings.data.train)} sets {found} (flags and files win)"
-        )
+    say_recipe(resolved, screen)
     if given.get("check"):
         screen.report(check_data(settings))
         return 0

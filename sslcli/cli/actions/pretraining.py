@@ -1,6 +1,6 @@
 """`ssl pretrain`: resolve the settings, train, report."""
 
-from sslcli.cli.actions.training import conclude, launched, resumed, show_prediction
+from sslcli.cli.actions.training import conclude, launched, resumed, say_recipe, show_prediction
 from sslcli.cli.judging import settings_flags
 from sslcli.cli.options import Command, Given, layers_of
 from sslcli.cli.progress import watching
@@ -23,10 +23,7 @@ def pretrain_action(command: Command, given: Given, screen: Screen) -> int:
     layers = layers_of(given, settings_flags(command, PretrainSettings))
     resolved = resolve_pretraining(layers, resumed(given, "pretrain", screen.say))
     settings = resolved.settings
-    if not screen.json and (found := resolved.recommended):
-        screen.say(
-            f"recipe     {', '.join(settings.data.train)} sets {found} (flags and files win)"
-        )
+    say_recipe(resolved, screen)
     if screen.verbose:
         for key, source in sorted(resolved.sources.items()):
             screen.say(f"{key} is from {source}")

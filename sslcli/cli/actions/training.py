@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from sslcli.cli.options import AUTO, Given
 from sslcli.cli.progress import header_lines
@@ -13,13 +14,16 @@ from sslcli.engine.events import Started
 from sslcli.engine.processes.rank import is_restart, launch_name, rank_and_size, restarts_are_left
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import Interrupted, Preempted, UsageError
-from sslcli.reports import Report
+from sslcli.reports import Report, amount
 from sslcli.runs.catalogue import RUN_FILE, Run, read_facts, runs_folder, settings_file
 from sslcli.runs.references import LATEST, resumable_run, resumed_run
 from sslcli.settings import RunSettings
 from sslcli.workflows.training import launch
+from sslcli.workflows.training.resolve import ResolvedRun
 from sslcli.workflows.training.resume import Resume
 from sslcli.workflows.training.run import RunResult
+
+MOST_RECOMMENDED = 4  # settings of a recipe that one line still shows
 
 
 def resumed(given: Given, kind: str, say: Say = quiet) -> Resume | None:
@@ -48,6 +52,19 @@ def resumed(given: Given, kind: str, say: Say = quiet) -> Resume | None:
 def _say_resumed(run: Run, say: Say) -> None:
     which = "the newest that is not finished" if run.resumable else "the newest"
     say(f"resuming {run.folder} ({which}; choose with --resume RUN)")
+
+
+def say_recipe(resolved: ResolvedRun[Any], screen: Screen) -> None:
+    """Say what the recipe of the data sets; of many settings how many, and with --verbose all."""
+    found = resolved.recommended
+    if screen.json or not found:
+        return
+    data = ", ".join(resolved.settings.data.train)
+    if len(found) <= MOST_RECOMMENDED or screen.verbose:
+        screen.say(f"recipe     {data} sets {', '.join(found)} (flags and files win)")
+    else:
+        count = amount(len(found), "setting")
+        screen.say(f"recipe     {data} sets {count} (flags and files win; --verbose lists them)")
 
 
 def launched(

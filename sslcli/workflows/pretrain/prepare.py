@@ -26,7 +26,7 @@ from sslcli.data.rng import Rng, name_key
 from sslcli.data.sampler import Sampler
 from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.data.text.tokenizer import Tokenizer
-from sslcli.datasets.arrange import SampleSource, arranged
+from sslcli.datasets.arrange import SampleSource, arranged, refuse_single_sentences
 from sslcli.datasets.array_rows import refuse_unread
 from sslcli.datasets.cache import Say, cache_folder, quiet
 from sslcli.datasets.tokenized import Tokenized, shards_for, with_tokenizer_of_run
@@ -183,8 +183,11 @@ def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say =
     )
     refuse_model_misfit(settings, classes, shape)
     refuse_strange_data(shards.tokenizer, (corpus,), shape)
+    refuse_single_sentences(classes, settings.data.train, corpus)
     refuse_giant(shape, settings.hardware.device)
     corpora = _parts(corpus, settings.data, wanted, shards, say)
+    if settings.data.evaluation:
+        refuse_single_sentences(classes, settings.data.evaluation, corpora[1])
     refuse_strange_data(shards.tokenizer, corpora, shape)
     tokenizer = _generating_as(pretrained, wanted.source, shards.tokenizer)
     settings = _completed(settings, wanted, options, shape, pretrained)

@@ -43,16 +43,16 @@ class ResolvedRun(Generic[S]):
     resume: Resume | None = None
 
     @property
-    def recommended(self) -> str:
-        """ "optimizer.rate 0.003, ...": what the recipe of the data decided."""
+    def recommended(self) -> list[str]:
+        """ "optimizer.rate 0.003", ...: what the recipe of the data decided."""
         values = self.settings.model_dump()
         decided = {
             key: _at(values, key) for key, source in self.sources.items() if source == RECIPE
         }
-        return ", ".join(
+        return [
             f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
             for key, value in decided.items()
-        )
+        ]
 
 
 def resolve_pretraining(

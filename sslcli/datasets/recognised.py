@@ -1,0 +1,23 @@
+"""Which tasks a labelled file is for, found by letting each of them read its first example."""
+
+from sslcli import registry
+from sslcli.datasets.labelled import read_examples
+from sslcli.datasets.tasks import task_class
+from sslcli.settings import LabelledSettings
+
+
+def tasks_of(file: str) -> list[str]:
+    """Return the tasks that find a labelled example at the beginning of a file, in the order of
+    their names; of several names of one task the first.
+    """
+    found: dict[type, str] = {}
+    for name in registry.names("tasks"):
+        try:
+            task = task_class(name)
+            examples = read_examples(task, task.Options(), file, "train", LabelledSettings())
+            first = next(iter(examples), None)
+        except Exception:  # the file is another task's, or a plugin is broken
+            continue
+        if first is not None and first.gold is not None:
+            found.setdefault(task, name)
+    return list(found.values())

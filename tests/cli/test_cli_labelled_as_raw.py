@@ -1,0 +1,36 @@
+"""A labelled file in the place of raw data is answered with the line that takes it."""
+
+import json
+
+import pytest
+
+ANSWER = {"text": "Ann", "answer_start": 0}
+QUESTION = {"id": "1", "question": "Who wrote it?", "answers": [ANSWER]}
+PARAGRAPH = {"context": "Ann wrote it in May.", "qas": [QUESTION]}
+FILES = {
+    "squad.json": (json.dumps({"data": [{"paragraphs": [PARAGRAPH]}]}), "qa"),
+    "moods.csv": ("text,label\na good day,glad\na bad day,sad\n", "classify"),
+    "words.conllu": ("1\tAnn\t_\tNOUN\t_\t_\t_\t_\t_\t_\n\n", "pos"),
+    "genes.fasta": (">one 1\nACGT\n", "dna"),
+}
+
+
+@pytest.mark.parametrize("command", ["pretrain", "tokenize"])
+@pytest.mark.parametrize("name", FILES)
+def test_the_task_that_reads_it_is_named(ssl, tmp_path, monkeypatch, command, name):
+    monkeypatch.chdir(tmp_path)
+    content, task = FILES[name]
+    (tmp_path / name).write_text(content)
+    ended = ssl(command, "--data", name)
+    assert ended.code == 2
+    assert f"error: {name}: unsupported file type" in ended.err
+    assert f"ssl finetune {task} --data {name}" in ended.err
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_one_that_no_task_reads_is_answered_with_the_readers(ssl, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    ended = ssl("pretrain", "--data", "photo.jpg")
+    assert ended.code == 2
+    assert "hint:  readers: demo, jsonl, txt; choose one with --reader" in ended.err
