@@ -1,18 +1,20 @@
 """A call from Python as the line that it stands for: `lr=1e-3` is `--lr 0.001`."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sslcli.cli.app import built_command
+from sslcli.cli.app import built_command, help_line
 from sslcli.cli.mistyped import hint_for_option
 from sslcli.cli.options import AUTO, Command, Flag, Given
 from sslcli.config import Config
+from sslcli.errors import ArgumentError
 
 # Flags that choose which other flags there are.
 PEEKED = ("config", "set", "objective", "reader", "tokenizer", "resume")
+SPOKEN = {"typed": "word"}  # arguments that a command knows by another name
 # They show something in place of a result.
 SHOWN_ONLY = ("dry_run", "show_batch", "check")
 
@@ -43,6 +45,8 @@ def line_of_call(
     }
     said = {key: value for key, value in flags.items() if key not in off}
     said = _with_settings(said, settings)
+    for key, value in positional:
+        text_argument(SPOKEN.get(key, key), value)
     words = [value for _, value in positional]
     peeked = [word for key in PEEKED if key in said for word in _peeked(key, said[key])]
     command = built_command(name, [*words, *peeked])
@@ -61,11 +65,25 @@ def line_of_call(
     line = [name, *words]
     for key, value in said.items():
         if key not in known:
-            raise TypeError(_unknown(called or name, key, known))
+            raise ArgumentError(_unknown(called or name, key, known), help_line([name]))
         flag = known[key]
         given[flag.key] = _given(key, flag, value)
         line += _typed(flag, given[flag.key])
     return CalledLine(line, command, given)
+
+
+def text_argument(name: str, value: Any) -> str:
+    """Return an argument that is a text. Raises ArgumentError for anything else."""
+    if not isinstance(value, str):
+        raise ArgumentError(f"'{name}' is a text, not {value!r:.60}", f'write {name} as "..."')
+    return value
+
+
+def several(name: str, value: Any) -> Iterable[Any]:
+    """Return an argument that is a list. Raises ArgumentError for what has no members."""
+    if not hasattr(value, "__iter__"):
+        raise ArgumentError(f"'{name}' is a list of texts, not {value!r:.60}", f'{name}=["..."]')
+    return value
 
 
 def python_name(flag: str) -> str:
@@ -78,6 +96,10 @@ def _with_settings(
 ) -> dict[str, Any]:
     """Settings by groups are `set` by their groups, below what is `set` by itself."""
     own = said.get("set", {})
+    if not isinstance(own, Mapping) and not hasattr(own, "__iter__"):
+        raise ArgumentError(
+            f"'set' is settings by name, not {own!r:.60}", "set={'model.shape.depth': 2}"
+        )
     assigned = (
         [own]
         if isinstance(own, str)
@@ -87,8 +109,9 @@ def _with_settings(
     )
     if settings is not None:
         if not isinstance(settings, Config | Mapping):
-            raise TypeError(
-                f"settings come in groups, {{'model': {{...}}}}, and not as {settings!r}"
+            raise ArgumentError(
+                f"settings come in groups, {{'model': {{...}}}}, and not as {settings!r:.60}",
+                "give them by name: set={'model.shape.depth': 2}",
             )
         tree = (
             settings.model_dump(mode="json", exclude_unset=True)
@@ -131,7 +154,7 @@ def _given(key: str, flag: Flag, value: Any) -> Any:
     """The value as a line gives it to the command."""
     if flag.kind == "truth":
         if not isinstance(value, bool):
-            raise TypeError(f"'{key}' is True or False, not {value!r}")
+            raise ArgumentError(f"'{key}' is True or False, not {value!r:.60}", f"{key}=True")
         return value
     if flag.kind == "texts" and not flag.numbers:
         return _listed(value)
@@ -141,7 +164,7 @@ def _given(key: str, flag: Flag, value: Any) -> Any:
     if flag.alone and value is True:
         return flag.alone
     if isinstance(value, list | tuple | set | frozenset | Mapping):
-        raise TypeError(f"'{key}' is one value, not {value!r}")
+        raise ArgumentError(f"'{key}' is one value, not {value!r:.60}", f"give one: {key}=VALUE")
     return _text(value)
 
 

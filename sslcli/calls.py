@@ -21,17 +21,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sslcli import registry
-from sslcli.called import CalledLine, line_of_call
+from sslcli.called import CalledLine, line_of_call, several, text_argument
 from sslcli.cli import judging
+from sslcli.cli.app import help_line
 from sslcli.cli.judging import hardware_of, settings_flags
 from sslcli.cli.options import layers_of
 from sslcli.deferred import Deferred
 from sslcli.engine.events import Event
-from sslcli.errors import Interrupted, Preempted, UsageError
+from sslcli.errors import ArgumentError, ConfigError, Interrupted, Preempted, UsageError
 from sslcli.reports import Report
 from sslcli.resolving import naming_sources
 from sslcli.runfiles import read_layer
-from sslcli.runs.catalogue import RUN_FILE, read_metrics
+from sslcli.runs.catalogue import RUN_FILE, read_metrics, read_run
 from sslcli.runs.command_line import called_as
 from sslcli.runs.references import LATEST, LOOKED_INTO, TRAINED, decided, run_of
 from sslcli.settings import FinetuneSettings, PretrainSettings
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from sslcli.workflows.probe.loaded import LoadedModel
 
 Events = Callable[[Event], None]
+OUT_OF_TIME = "out of time"  # a reason
 NOTE = "note: "  # so begins what a command says of the model that it takes
 
 # With these torch is loaded: when a call is known to be right.
@@ -66,8 +68,9 @@ _loaded = Deferred("sslcli.workflows.probe.loaded")
 class FinishedRun:
     """A run that came to its end, or to that of its time (`reason`: "done" or "out of time").
 
-    `report`: what it reached, as the command shows it. `runs`: of a study, or of a suite, the
-    folders of all its runs; of one run its own.
+    `report`: what it reached, as the command shows it; empty of a study or a suite that was out of
+    time. `step`: of a suite, how many of its runs are done. `runs`: of a study, or of a suite, the
+    folders of all its runs that began; of one run its own.
     """
 
     folder: Path
@@ -124,9 +127,10 @@ def pretrain(
     with what happens; `progress` says it on stderr. Ctrl-C saves and raises Interrupted.
     """
     line = line_of_call("pretrain", (), flags, settings)
-    judging.check_pretrain_line(line.command, line.given)
-    layers = layers_of(line.given, settings_flags(line.command, PretrainSettings))
+    _refuse_no_function(events)
     with _called(line):
+        judging.check_pretrain_line(line.command, line.given)
+        layers = layers_of(line.given, settings_flags(line.command, PretrainSettings))
         resolved = _resolve.resolve_pretraining(layers, _training.resumed(line.given, "pretrain"))
         _refuse_to_start_others(resolved.settings, line)
         with naming_sources(resolved.sources):
@@ -155,10 +159,11 @@ def finetune(
     `pretrain`.
     """
     line = line_of_call("finetune", () if task is None else (("task", task),), flags, settings)
-    judging.check_finetune_line(line.command, line.given)
-    layers = _finetuning.layers(line.command, line.given)
-    watch = _watch(_observer(events, progress))
+    _refuse_no_function(events)
     with _called(line):
+        judging.check_finetune_line(line.command, line.given)
+        layers = _finetuning.layers(line.command, line.given)
+        watch = _watch(_observer(events, progress))
         if _suites.is_named(line.given):
             return _suite_of_calls(line, layers, watch)
         resume = _training.resumed(line.given, "finetune")
@@ -186,8 +191,8 @@ def evaluate(model: Any = None, *, task: str | None = None, **flags: Any) -> Rep
     score is worse.
     """
     line = _answering("evaluate", model, task, flags)
-    judging.check_evaluate_line(line.command, line.given)
     with _called(line):
+        judging.check_evaluate_line(line.command, line.given)
         found = _evaluating.evaluated(line.command, line.given, _noted)
         _evaluate.refuse_below(found.report.scores, judging.minimums_of(line.given.get("min", ())))
     return found.report
@@ -207,15 +212,19 @@ def predict(
     """
     if isinstance(texts, str):  # which would be a text for every letter
         texts = [texts]
+    if texts is not None:
+        texts = [_as_typed(text) for text in several("texts", texts)]
     if texts is None and flags.get("data") is None:
         raise UsageError("what to answer?", "give data=FILE, or texts=[...]")
     if texts is not None and flags.get("data") is not None:
         raise UsageError("a text and --data are two things to answer", "give one of them")
     line = _answering("predict", model, task, flags)
-    judging.check_predict_line(line.command, line.given)
+    with _called(line):
+        judging.check_predict_line(line.command, line.given)
     if "out" in line.given:
-        raise TypeError("predict() gives the answers back; it has no 'out'")
-    typed = [(text,) if isinstance(text, str) else tuple(text) for text in texts or ()]
+        hint = "write them where you want them"
+        raise ArgumentError("predict() gives the answers back; it has no 'out'", hint)
+    typed = texts or ()
     if texts is not None and not typed:
         return Answers(())
     with _called(line):
@@ -231,8 +240,8 @@ def probe(name: str, word: str | None = None, **flags: Any) -> Report:
     """
     positional = [("probe", name), *([("typed", word)] if word is not None else [])]
     line = line_of_call("probe", positional, flags)
-    judging.check_probe_line(line.command, line.given)
     with _called(line):
+        judging.check_probe_line(line.command, line.given)
         found = _probing.probed(line.command, line.given, _noted, writes=False)
     return found.report
 
@@ -248,7 +257,8 @@ def load(model: Any = LATEST, **hardware: Any) -> "LoadedModel":
     line = line_of_call("probe", [], asked, only=("model", *judging.HARDWARE), called="load")
     reference = line.given["model"]
     judging.refuse_absent_model(reference)
-    settings = hardware_of(line.given)
+    with _called(line):
+        settings = hardware_of(line.given)
     reference, notes = decided(reference, LOOKED_INTO)
     for note in notes:
         _noted(f"{NOTE}{note}")
@@ -285,10 +295,17 @@ def _task_of(reference: str | None) -> str:
 def _suite_of_calls(line: CalledLine, layers: Sequence[Any], watch: Any) -> FinishedRun:
     plan, resume, sources = _suites.plan(line.given, layers)
     overwrite = bool(line.given.get("overwrite")) and resume is None
-    with naming_sources(sources):
-        report = _suite.run_suite(plan, watch, resuming=resume is not None, overwrite=overwrite)
-    runs = tuple(variant.folder for part in plan.parts for variant in plan.runs(part))
-    return FinishedRun(plan.folder, "done", len(runs), report, runs)
+    runs = [variant.folder for part in plan.parts for variant in plan.runs(part)]
+    try:
+        with naming_sources(sources):
+            report = _suite.run_suite(plan, watch, resuming=resume is not None, overwrite=overwrite)
+    except Preempted as error:
+        if not error.message.startswith(OUT_OF_TIME):
+            raise  # somebody asked to stop
+        begun = tuple(folder for folder in runs if folder.is_dir())
+        ended = sum(read_run(folder).status == "done" for folder in begun)
+        return FinishedRun(plan.folder, OUT_OF_TIME, ended, Report(), begun)
+    return FinishedRun(plan.folder, "done", len(runs), report, tuple(runs))
 
 
 def _refuse_to_start_others(
@@ -297,9 +314,13 @@ def _refuse_to_start_others(
     """Raises UsageError where several processes are asked for and this is one: a call is not a
     command that can be started anew.
     """
-    if _launch.processes_to_start(settings.hardware):
-        problem = "a call trains in its own process, and --gpus starts several"
-        hint = f"start the script with torchrun, or type it: {shlex.join(['ssl', *line.words])}"
+    if number := _launch.processes_to_start(settings.hardware):
+        gpus = settings.hardware.gpus
+        problem = f"gpus={gpus} is for several processes, and a call trains in its own process"
+        hint = (
+            f"leave gpus out and start the script with: torchrun --nproc-per-node {number} SCRIPT; "
+            f"or type {shlex.join(['ssl', *line.words])}"
+        )
         raise UsageError(problem, hint)
 
 
@@ -323,14 +344,34 @@ def _finished_study(found: Any) -> FinishedRun:
     )
 
 
+def _as_typed(text: Any) -> tuple[str, ...]:
+    """A text, or as many as the task takes, as a line has them."""
+    parts = (text,) if isinstance(text, str) else several("texts", text)
+    return tuple(text_argument("texts", part) for part in parts)
+
+
 @contextmanager
 def _called(line: CalledLine) -> Generator[None]:
-    with called_as(line.words):
-        yield
+    """The checks of a line and its work, with the line for what is written and a hint for what is
+    wrong in settings.
+    """
+    try:
+        with called_as(line.words):
+            yield
+    except ConfigError as error:
+        error.hint = error.hint or help_line(line.words)
+        raise
 
 
 def _watch(observe: Events) -> Callable[[str], AbstractContextManager[Events]]:
     return lambda title: nullcontext(observe)
+
+
+def _refuse_no_function(events: Any) -> None:
+    """Raises ArgumentError for what cannot be called with what happens."""
+    if events is not None and not callable(events):
+        problem = f"'events' is a function of one event, not {events!r:.60}"
+        raise ArgumentError(problem, "give one, as in events=print")
 
 
 def _observer(events: Events | None, progress: bool) -> Events:

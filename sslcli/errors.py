@@ -2,6 +2,7 @@
 
     SslError                one sentence, one hint, one exit code
     ├── UsageError          2    the command line asks for something that is not there
+    │   └── ArgumentError   2    a call from Python, with an argument of a wrong type; a TypeError
     ├── ConfigError         2    settings that do not fit: all mistakes at once
     ├── DataError           2    a file, a record or a field that cannot be used
     │   ├── RecordErrors    2    all of them at once, where somebody asked for that
@@ -66,6 +67,10 @@ class UsageError(SslError):
     """The command line asks for something that does not exist."""
 
     exit_code = 2
+
+
+class ArgumentError(UsageError, TypeError):
+    """An argument of a call from Python that is of a wrong type, or that there is not."""
 
 
 class ConfigError(SslError):

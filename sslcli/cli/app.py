@@ -195,7 +195,8 @@ def globals_last(words: Sequence[str]) -> list[str]:
 
 def help_line(words: Sequence[str]) -> str:
     """Return the hint for settings that are wrong: where all of them are listed."""
-    name = next((word for word in words if word in COMMANDS), "COMMAND")
+    dashed = (word.replace("_", "-") for word in words)
+    name = next((word for word in dashed if word in COMMANDS), "COMMAND")
     return f"ssl {name} --help lists the flags; config.yaml in a run folder has all settings"
 
 

@@ -6,10 +6,13 @@ import csv
 import json
 import signal
 import statistics
+from pathlib import Path
 
 import pytest
 
+import sslcli
 from sslcli.cli.app import run
+from sslcli.reports import Report
 from sslcli.workflows.suite import suite
 
 SHAPE = [
@@ -298,6 +301,16 @@ def test_out_of_time_within_a_run_exits_with_75(ssl):
     ended = ssl(*LINE, "--parts", "cola", "--name", "slow", "--max-time", "0.001s")
     assert (ended.code, "ssl finetune glue --resume runs/slow" in ended.err) == (75, True)
     assert ssl("finetune", "--resume", "slow", "--max-time", "1h", "-q").out.strip() == "runs/slow"
+
+
+def test_a_call_that_is_out_of_time_gives_back_what_was_reached():
+    asked = {"data": "glue_data", "model": "start", "device": "cpu", "max_steps": 4, "plot": False}
+    late = sslcli.finetune("glue", **asked, parts="cola", name="late", max_time="0.001s")
+    assert (late.folder, late.reason, late.step) == (Path("runs/late"), "out of time", 0)
+    assert late.report == Report()
+    ended = sslcli.finetune(resume="late", max_time="1h")
+    assert (ended.folder, ended.reason, ended.step) == (Path("runs/late"), "done", 1)
+    assert ended.report.scores or ended.report.tables
 
 
 def test_looking_writes_nothing(ssl, place):

@@ -5,11 +5,12 @@ Letters: T tokens of a text, W words, N texts, D width.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
-from typing import Literal, get_args, overload
+from typing import Any, Literal, get_args, overload
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from sslcli.data.arrangements import enclose
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
-from sslcli.errors import UsageError, choices
+from sslcli.errors import ArgumentError, UsageError, choices
 from sslcli.kits.word_vectors import WordOccurrence, sentence_vectors, word_vectors
 from sslcli.models.loading import load_pretrained
 from sslcli.models.weights import Pretrained
@@ -98,7 +99,7 @@ class LoadedModel:
 
     def tokens(self, text: str) -> list[str]:
         """Return the pieces of a text, one per row of `hidden`, without special tokens."""
-        return self.tokenizer.pieces(self.tokenizer.encode(text))
+        return self.tokenizer.pieces(self.tokenizer.encode(self._listed([text])[0]))
 
     @overload
     def hidden(self, texts: str, layer: int = ..., unit: Unit = ...) -> np.ndarray: ...
@@ -117,7 +118,7 @@ class LoadedModel:
         UsageError for a layer or a unit that is not there, DataError for a text that is longer than
         the model reads, or has a word without a token.
         """
-        listed = [texts] if isinstance(texts, str) else list(texts)
+        listed = self._listed(texts)
         number = self._layer(layer)
         if unit == "tokens":
             found = self._of_tokens(listed, number)
@@ -129,7 +130,16 @@ class LoadedModel:
             raise UsageError(f"there is no unit '{unit}'", choices(unit, UNITS))
         return found[0] if isinstance(texts, str) else found
 
+    def _listed(self, texts: Any) -> list[str]:
+        listed = [texts] if isinstance(texts, str) or not isinstance(texts, Iterable) else [*texts]
+        strange = [each for each in listed if not isinstance(each, str)]
+        if strange:
+            raise ArgumentError(f"a text is wanted, not {strange[0]!r:.60}", 'write it as "..."')
+        return listed
+
     def _layer(self, layer: int) -> int:
+        if not isinstance(layer, Integral):
+            raise ArgumentError(f"a layer is a number, not {layer!r:.60}", "-1 is the last")
         depth = self.frozen.depth
         number = layer + depth + 1 if layer < 0 else layer
         if not 0 <= number <= depth:
