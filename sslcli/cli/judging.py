@@ -30,7 +30,7 @@ from sslcli.models.line_checks import (
     refuse_pretraining,
     refuse_unknown,
     refuse_unknown_task,
-    refuse_unread,
+    refuse_unusable_data,
 )
 from sslcli.plainfiles import no_such_file
 from sslcli.reports import printable
@@ -309,7 +309,7 @@ def check_tokenize_line(command: Command, given: Given) -> None:
     )
     refuse_contradictions(command, given)
     if "show" not in given or not resolved.settings.tokenizer.source:
-        refuse_unread(resolved.settings.data.train, resolved.settings.data.reader)
+        refuse_unusable_data(resolved.settings.data.train, resolved.settings.data.reader)
 
 
 def check_report_line(command: Command, given: Given) -> None:

@@ -138,10 +138,10 @@ def refuse_pretraining(settings: PretrainSettings) -> None:
     refuse_one_gpu_for_several(settings.hardware)
     refuse_absent_model(settings.model.source)
     for references in (settings.data.train, settings.data.evaluation):
-        refuse_unread(references, settings.data.reader)
+        refuse_unusable_data(references, settings.data.reader)
 
 
-def refuse_unread(references: Sequence[str], reader: str | None) -> None:
+def refuse_unusable_data(references: Sequence[str], reader: str | None) -> None:
     """Raise DataError for raw data that is not there or that nothing reads; where it is a file for
     a task, with the line that takes it.
     """

@@ -381,50 +381,6 @@ def test_a_name_that_is_no_argument_is_a_type_error(call, said):
         call()
 
 
-@pytest.mark.parametrize(
-    ("call", "said"),
-    [
-        (lambda: sslcli.finetune(["qa"]), "'task' is a text, not"),
-        (lambda: sslcli.finetune(3), "'task' is a text, not 3"),
-        (lambda: sslcli.probe(None), "'probe' is a text, not None"),
-        (lambda: sslcli.probe("similarity", 3), "'word' is a text, not 3"),
-        (lambda: sslcli.evaluate("mood", task=["sentiment"]), "'task' is a text, not"),
-        (lambda: sslcli.evaluate(["mood"]), "'model' is one value, not"),
-        (lambda: sslcli.load(["first"]), "'model' is one value, not"),
-        (lambda: sslcli.pretrain(events=3), "'events' is a function"),
-        (lambda: sslcli.finetune("sentiment", events="x"), "'events' is a function"),
-        (lambda: sslcli.pretrain([1]), "settings come in groups"),
-        (lambda: sslcli.pretrain(set=3), "'set' is settings by name, not 3"),
-        (lambda: sslcli.pretrain(objective=["mlm"]), "'objective' is one value, not"),
-        (lambda: sslcli.predict("mood", texts=3), "'texts' is a list of texts, not 3"),
-        (lambda: sslcli.predict("mood", texts=[None]), "'texts' is a list of texts, not None"),
-        (lambda: sslcli.predict("mood", texts=[("a", 3)]), "'texts' is a text, not 3"),
-        (lambda: sslcli.load("first").hidden(3), "a text is wanted, not 3"),
-        (lambda: sslcli.load("first").hidden(["a", None]), "a text is wanted, not None"),
-        (lambda: sslcli.load("first").hidden("a", layer="x"), "a layer is a number, not 'x'"),
-        (lambda: sslcli.load("first").tokens(None), "a text is wanted, not None"),
-    ],
-)
-def test_an_argument_of_a_wrong_type_is_a_sentence_with_a_hint(call, said):
-    with pytest.raises(UsageError, match=said) as caught:
-        call()
-    assert isinstance(caught.value, TypeError)
-    assert caught.value.hint
-
-
-def test_settings_that_are_wrong_say_where_the_arguments_are_listed():
-    with pytest.raises(ConfigError, match="must be greater than 0") as caught:
-        sslcli.pretrain(lr=-1)
-    assert caught.value.hint == (
-        "ssl pretrain --help lists the flags; config.yaml in a run folder has all settings"
-    )
-
-
-def test_a_layer_may_be_a_number_of_numpy():
-    model = sslcli.load("first")
-    assert np.array_equal(model.hidden(TEXT, layer=np.int64(1)), model.hidden(TEXT, layer=1))
-
-
 def test_numbers_of_numpy_are_settings_as_they_are():
     line = line_of_call("pretrain", (), {"set": {"a.b": np.int64(2), "a.d": np.array([0.5])}})
     assert line.words == ["pretrain", "--set", "a.b=2", "--set", "a.d=[0.5]"]
