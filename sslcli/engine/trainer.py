@@ -342,6 +342,8 @@ class Trainer:
             raise self._diverged(
                 f"the held-out loss at step {progress.step} is not a finite number"
             )
+        if progress.step == 0:
+            progress.start_cost = found.cost if math.isfinite(found.cost) else None
         best = progress.step > 0 and math.isfinite(found.cost) and _is_better(found, progress)
         if best:
             progress.best_cost, progress.best_loss, progress.best_step = (

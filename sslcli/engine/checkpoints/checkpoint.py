@@ -61,7 +61,8 @@ class Progress:
 
     `position` counts the samples seen; `tally` holds the metric sums since the last log line.
     `best_cost` decided the best checkpoint (see Evaluation), `worse_in_row` counts the evaluations
-    since. `micro_batch_size` is what memory allowed, where that was less than the settings say.
+    since. `start_cost` is that of step 0, which has no checkpoint and so is never the best.
+    `micro_batch_size` is what memory allowed, where that was less than the settings say.
     """
 
     step: int = 0
@@ -76,7 +77,15 @@ class Progress:
     skipped: int = 0
     seconds: float = 0.0
     micro_batch_size: int | None = None
+    start_cost: float | None = None
     tally: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_behind_start(self) -> bool:
+        """Whether no evaluation was better than that of step 0."""
+        if self.start_cost is None or self.best_cost is None:
+            return False
+        return self.start_cost <= self.best_cost
 
 
 class Checkpoints:

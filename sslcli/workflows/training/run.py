@@ -192,6 +192,11 @@ class _Run:
     ) -> RunResult:
         first_step = progress.step
         outcome = self._trainer(tell).run(progress)
+        if progress.is_behind_start:
+            kept = (
+                f"of the checkpoints, which begin after it, step {progress.best_step} is the best"
+            )
+            tell(Noted(f"no evaluation was better than that of step 0: {kept}"))
         tell(
             Finished(
                 progress.step,
