@@ -15,17 +15,20 @@ import importlib.metadata
 import os
 import re
 import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from sslcli.config import Config
-from sslcli.declared import Declared, declared, module_file, parsed
+from sslcli.declared import Declared, declared
 from sslcli.door import outdated, outdated_import
 from sslcli.errors import PluginError, SslError, did_you_mean
+from sslcli.module_files import module_file, parsed
+from sslcli.plugin_fitness import CONTRACTS, first_line_of, why_unfit
+from sslcli.streams import stdout_kept
 
 BUILT_IN = "sslcli"
 KINDS = {  # kind -> the word for one of them, and the contract that its classes implement
@@ -38,21 +41,6 @@ KINDS = {  # kind -> the word for one of them, and the contract that its classes
     "families": ("family", "Family"),
     "tokenizers": ("tokenizer", "PieceTrainer"),
 }
-CONTRACTS = tuple(
-    f"sslcli.contracts.{module}"
-    for module in (
-        "learnable",
-        "objective",
-        "task",
-        "scorer",
-        "suite",
-        "probe",
-        "shift",
-        "reader",
-        "tokenizer",
-        "family",
-    )
-)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 Status = Literal["ok", "shadowed", "duplicate", "disabled", "broken"]
 
@@ -158,7 +146,7 @@ def load_found(found: Found) -> type[Any]:
     who = f"{word} '{found.name}' of {found.distribution} {found.version}"
     entry = importlib.metadata.EntryPoint(found.name, found.value, f"sslcli.{found.kind}")
     try:
-        with _stdout_kept():
+        with stdout_kept():
             loaded = entry.load()
     except KeyboardInterrupt:
         raise
@@ -166,10 +154,10 @@ def load_found(found: Found) -> type[Any]:
         if old := outdated_import(error):
             raise PluginError(f"{who} cannot be used: {old[0]}", old[1]) from error
         hint = f"repair or remove {found.distribution}; everything else works without it"
-        raise PluginError(f"{who} cannot be loaded: {_cause(error)}", hint) from error
+        raise PluginError(f"{who} cannot be loaded: {first_line_of(error)}", hint) from error
     if isinstance(loaded, type) and (old := outdated(loaded, CONTRACTS)):
         raise PluginError(f"{who} cannot be used: {old[0]}", old[1])
-    wrong = _why_unfit(loaded, contract)
+    wrong = why_unfit(loaded, contract)
     if wrong:
         raise PluginError(
             f"{who} cannot be used: {wrong}",
@@ -237,27 +225,6 @@ def usual(kind: str, member: str, fits: Callable[[Any], bool] = bool) -> list[st
             if fits(attribute(kind, name, member)):
                 found.append(name)
     return found
-
-
-@contextmanager
-def _stdout_kept() -> Generator[None]:
-    """stdout belongs to the result: what is printed meanwhile goes to stderr, also from native code
-    and from commands.
-    """
-    try:
-        kept = os.dup(1)
-    except OSError:  # it is closed: nothing can be printed
-        yield
-        return
-    sys.stdout.flush()
-    try:
-        os.dup2(2, 1)
-        with redirect_stdout(sys.stderr):
-            yield
-    finally:
-        sys.stdout.flush()
-        os.dup2(kept, 1)
-        os.close(kept)
 
 
 def plugin_location(found: Found) -> Path | None:
@@ -412,50 +379,3 @@ def _why_not(kind: str, matching: Sequence[Found]) -> tuple[str, str]:
         ),
         "ssl plugins list shows all",
     )
-
-
-def _cause(error: BaseException) -> str:
-    """The first line of an error of a stranger, which may have no text or fail to give it."""
-    try:
-        text = str(error)
-    except Exception:
-        text = ""
-    return f"{type(error).__name__}: {text}".rstrip(": \n").splitlines()[0]
-
-
-def _lacks_methods(cls: type) -> str:
-    """Which abstract methods a class does not have; the empty string where it has all."""
-    missing = getattr(cls, "__abstractmethods__", ())
-    return f"{cls.__name__} has no {' and no '.join(sorted(missing))}" if missing else ""
-
-
-def _why_unfit(loaded: Any, contract: str) -> str:
-    """Why an object that an entry point names is no plugin; the empty string where it is one."""
-    if not isinstance(loaded, type):
-        return f"the entry point must name a class, not {type(loaded).__name__} {loaded!r:.60}"
-    if not any(
-        base.__module__ in CONTRACTS and base.__name__ == contract for base in loaded.__mro__
-    ):
-        return f"{loaded.__name__} is no subclass of sslcli.api.{contract}"
-    if lacking := _lacks_methods(loaded):
-        return lacking
-    if contract == "Task" and (lacking := _lacks_scorer(loaded)):
-        return lacking
-    options = getattr(loaded, "Options", None)
-    if not (isinstance(options, type) and issubclass(options, Config)):
-        return f"{loaded.__name__}.Options is no subclass of sslcli.api.Config"
-    if options.model_rebuild(raise_errors=False) is False:
-        return f"{loaded.__name__}.Options has a field of a type that is not there"
-    return ""
-
-
-def _lacks_scorer(task: type[Any]) -> str:
-    """Why a task's predictions cannot be scored; the empty string where they can."""
-    scorer = task.scorer
-    if not isinstance(scorer, type) or not any(
-        base.__module__ in CONTRACTS and base.__name__ == "Scorer" for base in scorer.__mro__
-    ):
-        return f"{task.__name__}.scorer is no subclass of sslcli.api.Scorer"
-    if scorer.__module__ in CONTRACTS:
-        return f"{task.__name__} has no scorer"
-    return _lacks_methods(scorer)

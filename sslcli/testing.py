@@ -38,7 +38,7 @@ from sslcli.contracts.shift import Shift
 from sslcli.contracts.task import Task
 from sslcli.door import outdated
 from sslcli.errors import CheckError
-from sslcli.registry import CONTRACTS
+from sslcli.plugin_fitness import CONTRACTS
 
 __all__ = [
     "CHECKS",

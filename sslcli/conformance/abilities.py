@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from sslcli.conformance.bench import Bench, TaskBench
-from sslcli.conformance.learnables import EIGHT, demand
+from sslcli.conformance.learnables import EIGHT
+from sslcli.conformance.plugin_class import demand
 from sslcli.contracts.abilities import Prompt, Prompts, Restoration, Restores
 from sslcli.errors import DataError
 

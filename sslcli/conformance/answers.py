@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from sslcli.conformance.bench import TaskBench
-from sslcli.conformance.learnables import EIGHT, demand, learnt
+from sslcli.conformance.learnables import EIGHT, learnt
+from sslcli.conformance.plugin_class import demand
 from sslcli.conformance.trees import copied, equal, global_generators
 from sslcli.contracts.examples import Prediction
 from sslcli.data.batches import Sample

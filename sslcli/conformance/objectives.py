@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from sslcli.config import Config
-from sslcli.conformance import abilities, learnables, special_tokens, steps
+from sslcli.conformance import abilities, learnables, plugin_class, special_tokens, steps
 from sslcli.conformance.bench import Bench
-from sslcli.conformance.learnables import EIGHT, demand, flags_of_command, refuse_taken_flags
+from sslcli.conformance.learnables import EIGHT
+from sslcli.conformance.plugin_class import demand, flags_of_command, refuse_taken_flags
 from sslcli.contracts.abilities import Illustrates
 from sslcli.core.settings import ARCHITECTURES
 from sslcli.data.arrangements import ARRANGEMENTS
@@ -149,8 +150,8 @@ def illustrated_requests(bench: Bench) -> None:
 Check = Callable[[Bench], None]
 CHECKS: Mapping[str, Check] = {
     "declarations": declarations,
-    "imports": learnables.imports,
-    "options round-trip": learnables.options,
+    "imports": plugin_class.imports,
+    "options round-trip": plugin_class.options,
     "options as flags": option_flags,
     "special tokens": special_tokens.objective,
     "rows": rows,

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from sslcli.config import Config
-from sslcli.conformance import learnables
-from sslcli.conformance.learnables import demand, refuse_taken_flags
+from sslcli.conformance import plugin_class
+from sslcli.conformance.plugin_class import demand, refuse_taken_flags
 from sslcli.conformance.subjects import state_of, tiny_frozen_model
 from sslcli.conformance.tiny import SUBJECTS
 from sslcli.conformance.trees import equal, global_generators
@@ -243,8 +243,8 @@ def in_parts(bench: ShiftBench) -> None:
 
 PROBE_CHECKS: Mapping[str, Callable[[ProbeBench], None]] = {
     "declarations": probe_declarations,
-    "imports": learnables.imports,
-    "options round-trip": learnables.options,
+    "imports": plugin_class.imports,
+    "options round-trip": plugin_class.options,
     "options as flags": probe_option_flags,
     "answers": answers,
     "repeatable": repeatable,
@@ -253,8 +253,8 @@ PROBE_CHECKS: Mapping[str, Callable[[ProbeBench], None]] = {
 }
 SHIFT_CHECKS: Mapping[str, Callable[[ShiftBench], None]] = {
     "declarations": shift_declarations,
-    "imports": learnables.imports,
-    "options round-trip": learnables.options,
+    "imports": plugin_class.imports,
+    "options round-trip": plugin_class.options,
     "options as flags": probe_option_flags,
     "fitted": fitted,
     "in parts": in_parts,

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from sslcli.conformance.bench import Bench, LearnableBench, TaskBench
-from sslcli.conformance.learnables import EIGHT, demand
+from sslcli.conformance.learnables import EIGHT
+from sslcli.conformance.plugin_class import demand
 from sslcli.conformance.tiny import tiny_tokenizer_without
 from sslcli.contracts.abilities import Illustrates
 from sslcli.contracts.learnable import Context

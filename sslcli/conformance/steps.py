@@ -3,7 +3,8 @@
 import torch
 
 from sslcli.conformance.bench import LearnableBench
-from sslcli.conformance.learnables import EIGHT, demand
+from sslcli.conformance.learnables import EIGHT
+from sslcli.conformance.plugin_class import demand
 from sslcli.conformance.trees import copied, equal, global_generators
 from sslcli.data.rng import Rng
 from sslcli.engine.processes.process_group import ALONE

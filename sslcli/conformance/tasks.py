@@ -6,9 +6,10 @@ A check is a function of a TaskBench; it raises CheckError where something does 
 from collections.abc import Callable, Mapping, Sequence
 from inspect import isabstract
 
-from sslcli.conformance import abilities, answers, learnables, special_tokens, steps
+from sslcli.conformance import abilities, answers, learnables, plugin_class, special_tokens, steps
 from sslcli.conformance.bench import TaskBench
-from sslcli.conformance.learnables import EIGHT, demand, flags_of_command, refuse_taken_flags, train
+from sslcli.conformance.learnables import EIGHT, train
+from sslcli.conformance.plugin_class import demand, flags_of_command, refuse_taken_flags
 from sslcli.conformance.trees import copied, equal
 from sslcli.contracts.examples import Encoded
 from sslcli.contracts.scorer import Scorer
@@ -255,8 +256,8 @@ def _samples(encoded: Sequence[Encoded]) -> list[Sample]:
 Check = Callable[[TaskBench], None]
 TASK_CHECKS: Mapping[str, Check] = {
     "declarations": task_declarations,
-    "imports": learnables.imports,
-    "options round-trip": learnables.options,
+    "imports": plugin_class.imports,
+    "options round-trip": plugin_class.options,
     "options as flags": task_option_flags,
     "special tokens": special_tokens.task,
     "resolved options": settling,

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from sslcli import registry
 from sslcli.contracts.family import Family, Key
 from sslcli.core.settings import TransformerSettings
-from sslcli.data.text.hf_tokenizer import GENERATION
+from sslcli.data.text.hf_reading import GENERATION
 from sslcli.data.text.tokenizer import FILE as TOKENIZER_FILE
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import ModelError, UsageError

@@ -13,6 +13,7 @@ import pytest
 from sslcli import api, registry
 from sslcli.door import API_VERSION, GONE, MOVED, outdated
 from sslcli.errors import PluginError
+from sslcli.plugin_fitness import CONTRACTS
 
 GROUP = "sslcli.objectives"
 ABSTRACT = "    parse = encode = loss = answers = merge = collate = lambda self: None\n"
@@ -172,24 +173,24 @@ def test_members_of_the_first_version_are_found_along_the_bases_and_are_no_names
     for contract, members in MOVED.items():
         known = next(
             vars(import_module(module)).get(contract)
-            for module in registry.CONTRACTS
+            for module in CONTRACTS
             if hasattr(import_module(module), contract)
         )
         assert not [name for name in members if hasattr(known, name)]
         for name in members:
             grandchild = type("Child", (type("Parent", (known,), {name: None}),), {})
-            problem, hint = outdated(grandchild, registry.CONTRACTS)
+            problem, hint = outdated(grandchild, CONTRACTS)
             assert f"{name} is now " in problem
             assert hint
-        assert outdated(known, registry.CONTRACTS) is None
+        assert outdated(known, CONTRACTS) is None
 
 
 def test_a_method_of_the_first_version_is_told_from_one_that_takes_whatever_it_is_given():
     learnable = import_module("sslcli.api").Objective
     old = type("Old", (learnable,), {"begin": lambda self, backbone: None})
-    assert "begin is now begin(self, backbone, first_batch)" in outdated(old, registry.CONTRACTS)[0]
+    assert "begin is now begin(self, backbone, first_batch)" in outdated(old, CONTRACTS)[0]
     for begin in (lambda self, *given: None, lambda self, backbone, first_batch: None):
-        assert outdated(type("New", (learnable,), {"begin": begin}), registry.CONTRACTS) is None
+        assert outdated(type("New", (learnable,), {"begin": begin}), CONTRACTS) is None
 
 
 def test_a_name_that_the_api_had_is_told_too(install):

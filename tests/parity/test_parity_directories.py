@@ -20,7 +20,7 @@ from sslcli.data.arrangements import enclose, join_pair
 from sslcli.data.corpus import Corpus
 from sslcli.data.documents import Where
 from sslcli.data.text import tokenizer as tokenizer_module
-from sslcli.data.text.roles import usual_template
+from sslcli.data.text.templates import usual_template
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings

@@ -10,7 +10,7 @@ from dataclasses import asdict
 import pytest
 from hub_directories import DIRECTORIES
 
-from sslcli.data.text.roles import usual_template
+from sslcli.data.text.templates import usual_template
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.data.text.tokenizer_files import OWN_CONFIG
 from sslcli.runs.run_folder import write_facts

@@ -25,8 +25,9 @@ from sslcli.engine.loader import EVALUATION
 from sslcli.engine.precision import choose_hardware
 from sslcli.errors import ConfigError
 from sslcli.models.loading import load_pretrained
-from sslcli.runs.catalogue import compare, read_run, show
+from sslcli.runs.catalogue import read_run
 from sslcli.runs.facts import scores_of
+from sslcli.runs.run_tables import compare, show
 from sslcli.settings import PretrainSettings
 from sslcli.workflows.export.model_card import model_card
 from sslcli.workflows.pretrain import baselines

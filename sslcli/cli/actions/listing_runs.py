@@ -3,8 +3,9 @@
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
 from sslcli.errors import UsageError
-from sslcli.runs.catalogue import all_runs, compare, show, table_of, unreadable_settings
+from sslcli.runs.catalogue import all_runs, unreadable_settings
 from sslcli.runs.references import LATEST, find_run
+from sslcli.runs.run_tables import compare, show, table_of
 
 
 def list_runs(command: Command, given: Given, screen: Screen) -> int:

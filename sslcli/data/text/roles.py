@@ -2,8 +2,6 @@
 
 from collections.abc import Collection, Mapping
 
-from sslcli.data.text.templates import Template
-
 # The names under which a special token of a role is found, best first; model directories say theirs
 # themselves.
 ROLES: Mapping[str, tuple[str, ...]] = {
@@ -24,18 +22,6 @@ def usual_roles(ids: Mapping[str, int]) -> Roles:
     """Return the roles of a vocabulary's tokens where nothing else declares them."""
     named = {role: [ids[name] for name in names if name in ids] for role, names in ROLES.items()}
     return {role: next(iter(found), None) for role, found in named.items()}
-
-
-def usual_template(roles: Roles) -> Template:
-    """Return the template of our own tokenizers.
-
-    The end token is for decoders: one with [CLS] and [SEP] has none.
-    """
-    classify, separate = roles["cls_token"], roles["sep_token"]
-    end = roles["eos_token"]
-    if end == separate and classify is not None:
-        end = None
-    return Template.of_roles(classify, separate, end)
 
 
 def moved_roles(roles: Roles, usual: Roles, special: Collection[int]) -> dict[str, int]:

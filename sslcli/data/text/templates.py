@@ -16,6 +16,7 @@ import numpy as np
 import tokenizers
 from tokenizers import models
 
+from sslcli.data.text.roles import Roles
 from sslcli.errors import ModelError
 
 
@@ -161,3 +162,15 @@ def _surroundings_of(described: Mapping[str, Any] | None, count: int) -> Surroun
         tuple(tuple(encoding.type_ids[part]) for part in between),
         tuple(encoding.type_ids[place] for place in texts),
     )
+
+
+def usual_template(roles: Roles) -> Template:
+    """Return the template of our own tokenizers.
+
+    The end token is for decoders: one with [CLS] and [SEP] has none.
+    """
+    classify, separate = roles["cls_token"], roles["sep_token"]
+    end = roles["eos_token"]
+    if end == separate and classify is not None:
+        end = None
+    return Template.of_roles(classify, separate, end)

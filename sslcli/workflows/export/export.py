@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sslcli.asides import settled
-from sslcli.data.text.hf_tokenizer import ADDED, GENERATION
+from sslcli.data.text.hf_reading import ADDED, GENERATION
 from sslcli.errors import UsageError
 from sslcli.folders import replaced
 from sslcli.models.hf_directory import read_directory, write_directory

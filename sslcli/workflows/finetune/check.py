@@ -2,13 +2,14 @@
 is trained.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from sslcli.config import Config
 from sslcli.contracts.examples import Example, Split
 from sslcli.contracts.learnable import Context
 from sslcli.contracts.task import SaysAnswers, Task
@@ -62,24 +63,8 @@ def check_data(settings: FinetuneSettings) -> Report:
     unknowns = {name: each.unknowns(tokenizer) for name, each in sets.items()}
     rows = [*_rows(list(sets.values())), ["unknown to the tokenizer", *map(str, unknowns.values())]]
     tables = [Table("examples", ("", *sets), rows)]
-    balances = [balance_of(cls, options, each.examples) for each in sets.values()]
-    if names := list(dict.fromkeys(name for counts in balances for name in counts)):
-        answers: list[list[str | int]] = []
-        for name in names[:MOST_ANSWERS]:
-            answers.append([name, *(counts.get(name, 0) for counts in balances)])
-        if more := names[MOST_ANSWERS:]:
-            rest = [sum(counts.get(name, 0) for name in more) for counts in balances]
-            answers.append([f"and {len(more):,} more", *rest])
-        tables.append(Table("answers", ("answer", *sets), answers))
-    lost = [
-        (example, each.lost)
-        for s in sets.values()
-        for example, each in zip(s.examples, s.encoded, strict=True)
-        if each.lost
-    ]
-    notes = [*data.notes, *(f"{example.where}: {what}" for example, what in lost[:SHOWN])]
-    if len(lost) > SHOWN:
-        notes.append(f"and {len(lost) - SHOWN:,} more")
+    tables += _answers(cls, options, sets)
+    notes = [*data.notes, *_losses(sets)]
     notes = [*notes, *remarks_by_part(unknowns), *tokenizer.remarks()]
     answerer: type = cls
     answers_said = (
@@ -101,6 +86,34 @@ def check_data(settings: FinetuneSettings) -> Report:
     }
     title = f"{settings.task}: {Path(settings.data.train[0]).name}"
     return Report(title, tables=tables, notes=[*cut, *notes], counts=counts)
+
+
+def _answers(task: type[Task], options: Config, sets: Mapping[str, EncodedSet]) -> Iterator[Table]:
+    """How often each answer is given, where the task has such; the most frequent ones."""
+    balances = [balance_of(task, options, each.examples) for each in sets.values()]
+    names = list(dict.fromkeys(name for counts in balances for name in counts))
+    if not names:
+        return
+    rows: list[list[str | int]] = []
+    for name in names[:MOST_ANSWERS]:
+        rows.append([name, *(counts.get(name, 0) for counts in balances)])
+    if more := names[MOST_ANSWERS:]:
+        rest = [sum(counts.get(name, 0) for name in more) for counts in balances]
+        rows.append([f"and {len(more):,} more", *rest])
+    yield Table("answers", ("answer", *sets), rows)
+
+
+def _losses(sets: Mapping[str, EncodedSet]) -> Iterator[str]:
+    """What the first examples lose, and of how many more."""
+    lost = [
+        (example, each.lost)
+        for s in sets.values()
+        for example, each in zip(s.examples, s.encoded, strict=True)
+        if each.lost
+    ]
+    yield from (f"{example.where}: {what}" for example, what in lost[:SHOWN])
+    if len(lost) > SHOWN:
+        yield f"and {len(lost) - SHOWN:,} more"
 
 
 def _with_others(first: DataError, task: type[Task], settings: FinetuneSettings) -> DataError:

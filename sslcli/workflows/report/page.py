@@ -13,7 +13,7 @@ from sslcli.errors import DataError
 from sslcli.reporting.saved_reports import REPORT, STUDY, SavedReport, read_report
 from sslcli.reporting.svg_curves import curves_svg
 from sslcli.reports import Report, Score, Table
-from sslcli.runs.catalogue import Run, read_metrics, readable_facts, runs_in, unreadable_settings
+from sslcli.runs.catalogue import Run, read_metrics, runs_in, unreadable_settings
 from sslcli.runs.facts import (
     curves_of,
     differing_settings,
@@ -21,6 +21,7 @@ from sslcli.runs.facts import (
     samples_of,
     scores_of,
 )
+from sslcli.runs.run_tables import readable_facts
 
 PROBES = "probes"
 T = TypeVar("T")

@@ -73,6 +73,39 @@ def report_of(
         Curve(look.name, steps, [each.values[place] for each in measured])
         for place, look in enumerate(looks)
     ]
+    plots = [
+        Plot(name, "step", "accuracy", found, logarithmic=True) for name, found in curves.items()
+    ]
+    plots.append(Plot("other scores", "step", "score", others, logarithmic=True))
+    last = measured[-1]
+    scores = [
+        _with(
+            mean_score("masked words predicted", last.hidden_N),
+            {"commonest of its kind": float(np.mean([by_majority[kind] for kind in kinds_N]))},
+        ),
+        mean_score("visible words reconstructed", last.plain_N),
+        *(
+            Score(curve.title, curve.ys[-1], count=look.count, baselines=dict([look.baseline]))
+            for curve, look in zip(others, looks, strict=True)
+        ),
+    ]
+    tables = [_by_kind(hidden, plain, kinds, by_majority), _of_looks(others)]
+    return Report(
+        f"what is learned when, up to step {steps[-1]:,}",
+        scores,
+        tables,
+        plots=plots,
+        notes=[*_notes(hidden, by_majority), *map(_story, others)],
+    )
+
+
+def _by_kind(
+    hidden: Sequence[Curve],
+    plain: Sequence[Curve],
+    kinds: np.ndarray,
+    by_majority: Mapping[str, float],
+) -> Table:
+    """A row for each kind of word, the quickest first; `kinds` [N] are those of the words."""
     order = sorted(
         range(len(hidden)), key=lambda place: (_when(hidden[place]), hidden[place].title)
     )
@@ -97,30 +130,7 @@ def report_of(
         "visible: accuracy",
         f"{REACHED:.0%} at step ",
     )
-    plots = [
-        Plot(name, "step", "accuracy", found, logarithmic=True) for name, found in curves.items()
-    ]
-    plots.append(Plot("other scores", "step", "score", others, logarithmic=True))
-    last = measured[-1]
-    scores = [
-        _with(
-            mean_score("masked words predicted", last.hidden_N),
-            {"commonest of its kind": float(np.mean([by_majority[kind] for kind in kinds_N]))},
-        ),
-        mean_score("visible words reconstructed", last.plain_N),
-        *(
-            Score(curve.title, curve.ys[-1], count=look.count, baselines=dict([look.baseline]))
-            for curve, look in zip(others, looks, strict=True)
-        ),
-    ]
-    tables = [Table("by kind, the quickest first", columns, rows), _of_looks(others)]
-    return Report(
-        f"what is learned when, up to step {steps[-1]:,}",
-        scores,
-        tables,
-        plots=plots,
-        notes=[*_notes(hidden, by_majority), *map(_story, others)],
-    )
+    return Table("by kind, the quickest first", columns, rows)
 
 
 def reached_at(curve: Curve) -> float | None:

@@ -158,18 +158,7 @@ class Words(Translations):
         wanted = dict.fromkeys((each.first.casefold(), each.second.casefold()) for each in pairs)
         known = [pair for pair in wanted if pair[0] in there[0] and pair[1] in there[1]]
         chosen = rng.some("words", known, limit)
-        if len(wanted) < FEWEST:
-            raise DataError(
-                f"{FEWEST} pairs of words are needed, not {len(wanted)}", "give a larger dictionary"
-            )
-        if len(chosen) < FEWEST:
-            problem = (
-                f"{FEWEST} pairs of words with a use in the text of both "
-                f"languages are needed, not {len(known)} (of {len(wanted)})"
-            )
-            raise DataError(
-                problem, "give more text of both languages: --data, or another dictionary"
-            )
+        _refuse_few(len(wanted), len(known))
         sides = [list(dict.fromkeys(pair[side] for pair in chosen)) for side in (0, 1)]
         places = [{word: place for place, word in enumerate(side)} for side in sides]
         self.pairs_L2 = np.asarray(
@@ -207,6 +196,22 @@ class Words(Translations):
             }
             for uses, sentences in zip(self._uses, self._sentences, strict=True)
         ]
+
+
+def _refuse_few(wanted: int, known: int) -> None:
+    """Raises DataError where the dictionary, or what of it the corpora use, is too little."""
+    if wanted < FEWEST:
+        raise DataError(
+            f"{FEWEST} pairs of words are needed, not {wanted}", "give a larger dictionary"
+        )
+    if known < FEWEST:
+        raise DataError(
+            (
+                f"{FEWEST} pairs of words with a use in the text of both "
+                f"languages are needed, not {known} (of {wanted})"
+            ),
+            "give more text of both languages: --data, or another dictionary",
+        )
 
 
 def _flat(uses: Sequence[Sequence[WordOccurrence]]) -> list[WordOccurrence]:
