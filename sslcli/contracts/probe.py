@@ -189,7 +189,7 @@ class FrozenModel:
         """Return the tokens [t] as the stack reads them: a decoder that reads a memory reads its
         start token first.
         """
-        return np.append(self._start, tokens) if self.reads_memory else tokens
+        return np.append(self.tokenizer.start_of_decoder(), tokens) if self.reads_memory else tokens
 
     def attention_maps(
         self, tokens: np.ndarray, layers: Collection[int], *, to_memory: bool = False
@@ -209,14 +209,6 @@ class FrozenModel:
         found = attention_maps(self.backbone, told, layers, memory=memory, to_memory=to_memory)
         return {layer: map_HTS for layer, (map_HTS,) in found.items()}
 
-    @property
-    def _start(self) -> int:
-        start = self.tokenizer.decoder_start
-        if start is None:
-            hint = "name it in the directory's generation_config.json: decoder_start_token_id"
-            raise DataError("the tokenizer has no token for a decoder to begin with", hint)
-        return start
-
     def _read(
         self, inputs: Inputs, layers: Collection[int], edit: Mapping[int, Edit] | None
     ) -> Hidden:
@@ -234,7 +226,7 @@ class FrozenModel:
 
     def _told(self, inputs: Inputs) -> Inputs:
         """What the decoder reads: its start token, then the text."""
-        start = inputs.ids_T.new_tensor([self._start])
+        start = inputs.ids_T.new_tensor([self.tokenizer.start_of_decoder()])
         parts = inputs.ids_T.split(inputs.packing.lengths)
         return Inputs.pack([torch.cat([start, part]) for part in parts], device=start.device)
 

@@ -188,7 +188,13 @@ class Task(Learnable[V, TO]):
 
 
 class ReadoutTask(Task[V, TO]):
-    """A task with one backbone pass and a head on its hidden states."""
+    """A task with one backbone pass and a head on its hidden states.
+
+    Both halves of an encoder-decoder read the same text, the decoder one place later, and its
+    hidden states are read (Lewis et al. 2020, "BART", section 3).
+    """
+
+    architectures = frozenset({"encoder", "encoder_decoder"})
 
     @abstractmethod
     def loss(self, hidden: Hidden, batch: V) -> Loss:
@@ -200,15 +206,22 @@ class ReadoutTask(Task[V, TO]):
 
     @final
     def forward(self, backbone: Transformer, batch: V) -> Loss:
-        return self.loss(backbone(batch.inputs), batch)
+        return self.loss(self._hidden(backbone, batch), batch)
 
     @final
     def predict(self, backbone: Transformer, batch: V) -> Sequence[Any]:
-        return self.answers(backbone(batch.inputs), batch)
+        return self.answers(self._hidden(backbone, batch), batch)
+
+    def _hidden(self, backbone: Transformer, batch: V) -> Hidden:
+        if not self.context.architecture.has_memory:
+            return backbone(batch.inputs)
+        assert self.context.tokenizer is not None, "what reads both halves reads text"
+        told = batch.inputs.shifted(self.context.tokenizer.start_of_decoder())
+        return backbone.decode(told, backbone.encode(batch.inputs))
 
     @final
     def examine(self, backbone: Transformer, batch: V) -> tuple[Loss, Sequence[Any]]:
-        hidden = backbone(batch.inputs)
+        hidden = self._hidden(backbone, batch)
         return self.loss(hidden, batch), self.answers(hidden, batch)
 
 

@@ -71,8 +71,9 @@ class LanguageModelHead(nn.Module):
 
 
 class PooledClassifier(nn.Module):
-    """Classes of whole sequences, from the first row and BERT's pooler:
-    classifier(tanh(pooler(x))).
+    """Classes of whole sequences, from one row and BERT's pooler: classifier(tanh(pooler(x))).
+
+    The row is the first, and of an encoder-decoder the last of its decoder, which has read all.
     """
 
     def __init__(self, settings: TransformerSettings, classes: int, dropout: float = 0.0) -> None:
@@ -83,8 +84,10 @@ class PooledClassifier(nn.Module):
 
     def forward(self, hidden: Hidden) -> Tensor:
         """Logits [B, C]"""
-        first_BD = hidden.last_TD.index_select(0, hidden.packing.starts_B1[:-1])
-        pooled_BD = dropout(self.pooler(first_BD).tanh(), self.dropout, self.training)
+        starts_B1 = hidden.packing.starts_B1
+        rows_B = starts_B1[1:] - 1 if self.settings.has_memory else starts_B1[:-1]
+        read_BD = hidden.last_TD.index_select(0, rows_B)
+        pooled_BD = dropout(self.pooler(read_BD).tanh(), self.dropout, self.training)
         return self.classifier(pooled_BD)
 
 

@@ -70,6 +70,16 @@ class Inputs:
         """The number of positions that a model must have for these inputs."""
         return self.packing.longest if self.last_position is None else self.last_position + 1
 
+    def shifted(self, first: int) -> Self:
+        """Return the tokens one place later: `first` before each sequence, and its last token left
+        out.
+
+        So a decoder reads them that is to predict them (Vaswani et al. 2017, section 3.1).
+        """
+        tokens_T = self.ids_T.roll(1)
+        tokens_T[self.packing.starts_B1[:-1].long()] = first
+        return replace(self, tokens_T=tokens_T, segments_T=None)
+
     @classmethod
     def of(cls, batch: Arranged, tokens_T: np.ndarray | None = None) -> Self:
         """Return the inputs for a batch; `tokens_T` replaces its tokens, where some were corrupted.

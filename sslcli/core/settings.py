@@ -203,6 +203,11 @@ class TransformerSettings(Config):
         return (self.decoder_depth or self.depth) if self.has_memory else 0
 
     @property
+    def described_depth(self) -> str:
+        """The number of layers, of an encoder-decoder of both halves: "6 + 6"."""
+        return f"{self.depth} + {self.layers_of_decoder}" if self.has_memory else f"{self.depth}"
+
+    @property
     def deepest(self) -> int:
         """Layers of the stack that has most."""
         return max(self.depth, self.layers_of_decoder)

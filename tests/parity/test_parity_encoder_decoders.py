@@ -1,6 +1,7 @@
 """BART and mBART directories, read and written: equal numbers in every layer of both halves."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from sslcli.core.generation import generate_tokens
 from sslcli.core.inputs import Inputs
 from sslcli.core.presets import preset
 from sslcli.data.text.tokenizer import Tokenizer
-from sslcli.errors import ModelError
+from sslcli.errors import ModelError, UsageError
 from sslcli.models.hf_directory import read_directory, write_directory
 from sslcli.models.weights import from_seed
 from sslcli.workflows.export.parity import (
@@ -23,7 +24,6 @@ from sslcli.workflows.export.parity import (
     own_numbers,
     refuse_difference,
     sample_inputs,
-    told,
 )
 
 SIZES = {
@@ -86,6 +86,11 @@ def padded(parts):
     return tokens, (torch.arange(tokens.shape[1]) < lengths[:, None]).long()
 
 
+def told(inputs):
+    """What the decoder reads: other tokens than the encoder, and other lengths."""
+    return Inputs.pack(inputs.tokens_T.split(inputs.packing.lengths[::-1]))
+
+
 @torch.no_grad()
 def theirs(model, inputs):
     sources, targets = (
@@ -132,7 +137,7 @@ def test_what_we_write_they_read(name, tmp_path):
     (tmp_path / "ours").mkdir()
     pretrained = read_directory(tmp_path / "theirs")
     assert not write_directory(pretrained, tmp_path / "ours", tokenizer_of())
-    inputs = sample_inputs(pretrained.settings, 1)
+    inputs = sample_inputs(pretrained.settings, tokenizer_of())
     found = oracle_numbers(tmp_path / "ours", pretrained, inputs)
     assert refuse_difference(own_numbers(pretrained, inputs), found, "it") <= TOLERANCE
     assert_equal(read_directory(tmp_path / "ours"), model, inputs)
@@ -311,3 +316,55 @@ def test_attention_maps_of_both_halves_are_theirs(name, tmp_path):
             for place, (t, s) in enumerate(zip(rows, keys, strict=True)):
                 difference = ours[layer][place] - expected[place, :, :t, :s]
                 assert float(difference.abs().max()) <= TOLERANCE
+
+
+HEADS = {"sequence": "ForSequenceClassification", "spans": "ForQuestionAnswering"}
+
+
+def answering(name, kind, folder):
+    """A model of theirs with a head of the kind, every parameter random, and its tokenizer."""
+    stem, values = KINDS[name]
+    config = getattr(transformers, f"{stem}Config")(**{**SIZES, **values}, num_labels=3)
+    config._attn_implementation = "eager"
+    model = getattr(transformers, f"{stem}{HEADS[kind]}")(config)
+    generator = torch.Generator().manual_seed(13)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.empty(parameter.shape).normal_(0, 0.5, generator=generator))
+    model.save_pretrained(folder)
+    tokenizer_of().save(folder)
+    return model.eval()
+
+
+@pytest.mark.parametrize(("name", "kind"), [("bart", "sequence"), ("bart uneven", "spans")])
+def test_heads_that_answer_read_the_decoder_of_the_same_text(name, kind, tmp_path):
+    model = answering(name, kind, tmp_path / "theirs")
+    pretrained = read_directory(tmp_path / "theirs")
+    inputs = sample_inputs(pretrained.settings, pretrained.tokenizer())
+    source, seen = padded(inputs.tokens_T.split(inputs.packing.lengths))
+    with torch.no_grad():
+        found = model(input_ids=source, attention_mask=seen)
+    if kind == "sequence":
+        expected = found.logits
+    else:
+        both = torch.stack([found.start_logits, found.end_logits], dim=-1)
+        expected = both[seen.bool()]
+    ours = own_numbers(pretrained, inputs).logits
+    assert float((ours - expected).abs().max()) <= TOLERANCE * max(1, float(expected.abs().max()))
+    (tmp_path / "ours").mkdir()
+    assert not write_directory(pretrained, tmp_path / "ours", pretrained.tokenizer())
+    again = oracle_numbers(tmp_path / "ours", pretrained, inputs)
+    assert refuse_difference(own_numbers(pretrained, inputs), again, "it") <= TOLERANCE
+
+
+def test_a_class_that_theirs_reads_elsewhere_is_neither_read_nor_written(tmp_path):
+    """mBART ends a text with its language, and theirs reads the token before."""
+    answering("mbart", "sequence", tmp_path / "theirs")
+    pretrained = read_directory(tmp_path / "theirs")
+    assert pretrained.answers is None
+    assert pretrained.unread_head == "MBartForSequenceClassification"
+    answering("bart", "sequence", tmp_path / "bart")
+    answers = read_directory(tmp_path / "bart").answers
+    moved = replace(pretrained, answers=answers, head=None)
+    with pytest.raises(UsageError, match="no place for a head that answers about sequence"):
+        write_directory(moved, tmp_path / "ours", tokenizer_of())

@@ -5,7 +5,7 @@ share the token matrix; each has positions and a norm of its embeddings of its o
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from sslcli.api import (
     ConfigField,
@@ -88,6 +88,13 @@ READING = {
 }
 
 
+ANSWERS = {
+    "classification_head.dense": "sequence.pooler",
+    "classification_head.out_proj": "sequence.classifier",
+    "qa_outputs": "spans.classifier",
+}
+
+
 class Bart(Family):
     """`config.json` and tensor names of BART and mBART, read and written."""
 
@@ -132,10 +139,14 @@ class Bart(Family):
         if not has_plain_heads(decoder):
             return None
         kind = next(kind for kind, place in NORM_PLACES.items() if place == settings.norm_place)
+        # of sequences theirs reads the last </s>, which in mBART is not the last token
+        answers: Sequence[Literal["sequence", "spans"]] = (
+            ("sequence", "spans") if kind == "bart" else ("spans",)
+        )
         return {
             "model_type": kind,
             "architectures": [
-                class_name(CLASSES[kind], heads, "ForConditionalGeneration", answers=())
+                class_name(CLASSES[kind], heads, "ForConditionalGeneration", answers=answers)
             ],
             "is_encoder_decoder": True,
             **write_fields(settings, FIELDS),
@@ -153,6 +164,12 @@ class Bart(Family):
             *(key for half, ours in HALVES.items() for key in _keys_of_half(half, ours)),
             Key("lm_head.weight", ("head.weight",)),
             Key("final_logits_bias", ("head.bias",), in_row=True),
+            *(
+                Key(f"{theirs}.{part}", (f"{ours}.{part}",))
+                for theirs, ours in ANSWERS.items()
+                if not ours.startswith("sequence") or settings.norm_place == "post"
+                for part in ("weight", "bias")
+            ),
         ]
 
 

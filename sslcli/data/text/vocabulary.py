@@ -17,6 +17,7 @@ from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.hf_tokenizer import HfTokenizer
 from sslcli.data.text.roles import BEGIN, ROLES
 from sslcli.data.text.templates import Template, usual_template
+from sslcli.errors import UsageError
 
 # What the first piece of a word begins with: a space, as Metaspace and as byte-level pieces write
 # it, or a line's end.
@@ -118,10 +119,23 @@ class Vocabulary:
     def decoder_start(self) -> int | None:
         """The id that the decoder of an encoder-decoder begins with.
 
-        As its directory says, else the separator, as BART's; None where there is neither.
+        As its directory says, else the separator, as BART's, or what ends or begins a text where
+        there is none, or padding, as T5's; None where there is nothing of these.
         """
         said = self.generating.get("decoder_start_token_id")
-        return said if isinstance(said, int) and 0 <= said < self.size else self.separate
+        if isinstance(said, int) and 0 <= said < self.size:
+            return said
+        ids = (self.separate, self.end, self.begin, self.classify, self.pad)
+        return next((token for token in ids if token is not None), None)
+
+    def start_of_decoder(self) -> int:
+        """Return `decoder_start`. Raises UsageError where there is none."""
+        if self.decoder_start is None:
+            raise UsageError(
+                "the tokenizer has no token for a decoder to begin with",
+                "name one in its generation_config.json: decoder_start_token_id",
+            )
+        return self.decoder_start
 
     @property
     def special_tokens(self) -> dict[SpecialToken, int]:

@@ -60,7 +60,7 @@ def export(
     with replaced(folder) as aside:
         notes = [*model.notes, *write_directory(model, aside, tokenizer)]
         (aside / CARD).write_text(model_card(model, shown.absolute().name, notes), encoding="utf-8")
-        inputs = sample_inputs(model.settings, tokenizer.pad)
+        inputs = sample_inputs(model.settings, tokenizer)
         if check or transformers:
             expected = own_numbers(model, inputs)
             if check:

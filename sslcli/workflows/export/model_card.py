@@ -41,7 +41,7 @@ def model_card(pretrained: Pretrained, name: str, notes: Sequence[str]) -> str:
     rows: list[tuple[str, Any]] = [
         ("architecture", settings.architecture),
         ("parameters", f"{parameters(settings):,}"),
-        ("layers", settings.depth),
+        ("layers", settings.described_depth),
         ("width", settings.width),
         ("heads", settings.heads),
         ("vocabulary", f"{settings.vocabulary:,}"),

@@ -7,6 +7,7 @@ width, V vocabulary, C classes.
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from sslcli.core.inputs import Inputs
 from sslcli.core.settings import TransformerSettings
+from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import CheckError, UsageError
 from sslcli.models.finite import watched
 from sslcli.models.hf_config import ANSWERS
@@ -39,18 +41,30 @@ class Numbers:
     logits: Tensor | None
 
 
-def sample_inputs(settings: TransformerSettings, avoid: int | None) -> Inputs:
-    """Return fixed random tokens without the pad token `avoid`, which some models ignore."""
+def sample_inputs(settings: TransformerSettings, tokenizer: Tokenizer) -> Inputs:
+    """Return fixed random tokens without the pad token, which some models ignore.
+
+    Of an encoder-decoder every sequence ends with the separator, and has no other: transformers
+    looks for the last one to read the class of a text.
+    """
     lengths = [min(length, settings.longest_tokens) for length in SAMPLE_LENGTHS]
     random = np.random.Generator(np.random.Philox(SEED))
     tokens_T = torch.from_numpy(random.integers(0, settings.vocabulary, sum(lengths)))
-    if avoid is not None:
-        tokens_T[tokens_T == avoid] = (avoid + 1) % settings.vocabulary
+    avoided = {tokenizer.pad, tokenizer.separate} if settings.has_memory else {tokenizer.pad}
+    free = next(token for token in count() if token not in avoided)
+    for token in avoided - {None}:
+        tokens_T[tokens_T == token] = free
+    if settings.has_memory and tokenizer.separate is not None:
+        tokens_T[np.cumsum(lengths) - 1] = tokenizer.separate
     return Inputs.pack(tokens_T.split(lengths))
 
 
-def told(inputs: Inputs) -> Inputs:
-    """What an encoder-decoder's decoder reads beside these inputs: other tokens and lengths."""
+def told(pretrained: Pretrained, inputs: Inputs) -> Inputs:
+    """What an encoder-decoder's decoder reads: of a task the same text, else other tokens and
+    lengths.
+    """
+    if pretrained.answers is not None:
+        return inputs.shifted(pretrained.tokenizer().start_of_decoder())
     return Inputs.pack(inputs.ids_T.split(inputs.packing.lengths[::-1]))
 
 
@@ -62,7 +76,9 @@ def own_numbers(pretrained: Pretrained, inputs: Inputs) -> Numbers:
     hidden = backbone(inputs, keep=range(backbone.depth + 1))
     layers = [hidden.kept[layer] for layer in range(backbone.depth + 1)]
     if backbone.decoder is not None:
-        hidden = backbone.decode(told(inputs), hidden, keep=range(backbone.decoder.depth + 1))
+        hidden = backbone.decode(
+            told(pretrained, inputs), hidden, keep=range(backbone.decoder.depth + 1)
+        )
         layers += [hidden.kept[layer] for layer in range(backbone.decoder.depth + 1)]
     if pretrained.answers is None:
         return Numbers(layers, None if head is None else head(hidden.last_TD, backbone))
@@ -106,8 +122,10 @@ def oracle_numbers(folder: Path, pretrained: Pretrained, inputs: Inputs) -> Numb
         outputs = model(**seen, output_hidden_states=True)
         layers = [layer[visible_BP] for layer in outputs.hidden_states]
         return Numbers(layers, _logits(outputs, visible_BP))
-    told_BP, told_visible_BP = _padded(told(inputs))
+    told_BP, told_visible_BP = _padded(told(pretrained, inputs))
     of_decoder = {"decoder_input_ids": told_BP, "decoder_attention_mask": told_visible_BP.long()}
+    if pretrained.answers is not None:
+        of_decoder = {}  # they shift the text themselves
     outputs = model(**seen, **of_decoder, output_hidden_states=True)
     layers = [layer[visible_BP] for layer in outputs.encoder_hidden_states]
     layers += [layer[told_visible_BP] for layer in outputs.decoder_hidden_states]

@@ -13,7 +13,7 @@ import torch
 
 from sslcli.contracts.examples import Example
 from sslcli.contracts.learnable import Context
-from sslcli.contracts.task import Task
+from sslcli.contracts.task import ReadoutTask, Task
 from sslcli.core.arithmetic import parameters
 from sslcli.data.permuting import permuted
 from sslcli.data.rng import name_key
@@ -247,13 +247,15 @@ class Finetuning:
         settings, shape = self.settings, self.learner.backbone.settings
         training, model = settings.training, settings.model
         trained = sum(parameter.numel() for parameter in self.learner.trained_parameters().values())
+        is_read_twice = shape.has_memory and isinstance(self.learner.learnable, ReadoutTask)
+        halves = " · both halves read the text, the decoder answers" if is_read_twice else ""
         start = "" if model.start == "pretrained" else f" · {model.start}"
         labels = f" · {len(settings.labels)} answers" if settings.labels else ""
         windows = len(self.training.samples) - len(self.data.train)
         return {
             "model": (
                 f"{model.source}{start} · {parameters(shape) / 1e6:.2f} "
-                f"M parameters · {shape.depth} layers x {shape.width}"
+                f"M parameters · {shape.described_depth} layers x {shape.width}{halves}"
             ),
             "data": (
                 f"{', '.join(settings.data.train)} · {len(self.data.train):,} "

@@ -34,7 +34,7 @@ def header(
     micro = f" in parts of {training.micro_batch_size}" if training.micro_batch_size else ""
     return {
         "model": f"{shape.architecture} · {parameters(shape) / 1e6:.2f} "
-        f"M parameters · {_layers(shape)} layers x {shape.width}"
+        f"M parameters · {shape.described_depth} layers x {shape.width}"
         f" · {_read_by(shape)} · "
         + (f"from {settings.model.source}" if settings.model.source else "new"),
         "data": f"{', '.join(settings.data.train)} · {tokens:,} "
@@ -50,10 +50,6 @@ def header(
         ),
         **how_it_is_trained(settings, prepared.learner, plan, hardware, process_group),
     }
-
-
-def _layers(shape: TransformerSettings) -> str:
-    return f"{shape.depth} + {shape.layers_of_decoder}" if shape.has_memory else f"{shape.depth}"
 
 
 def _read_by(shape: TransformerSettings) -> str:

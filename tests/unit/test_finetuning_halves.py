@@ -1,0 +1,63 @@
+"""Tasks of an encoder-decoder: both halves read the text, and the decoder's states answer."""
+
+import pytest
+import torch
+
+from sslcli import registry
+from sslcli.cli.app import run
+from sslcli.core.heads import LanguageModelHead, PooledClassifier
+from sslcli.core.inputs import Hidden, Inputs
+from sslcli.core.packing import Packing
+from sslcli.core.presets import preset
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.models.hf_directory import write_directory
+from sslcli.models.weights import Pretrained, from_seed
+
+TASKS = ("sentiment", "nli", "pos", "qa")
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory, world_run):
+    """A tiny BART with random weights and a learnt tokenizer."""
+    folder = tmp_path_factory.mktemp("bart")
+    tokenizer = Tokenizer.load(world_run / "tokenizer")
+    shape = preset("bart-tiny", "encoder_decoder", tokenizer.size, width=32, feedforward_width=64)
+    backbone, head = from_seed(lambda: LanguageModelHead(shape), shape, 0)
+    weights = Pretrained(shape, folder, backbone.state_dict(), head.state_dict())
+    write_directory(weights, folder, tokenizer)
+    return folder
+
+
+def test_the_tokens_that_a_decoder_reads_are_one_place_later():
+    inputs = Inputs.pack([torch.tensor([5, 6, 7]), torch.tensor([8]), torch.tensor([9, 10])])
+    told = inputs.shifted(2)
+    assert told.tokens_T.tolist() == [2, 5, 6, 2, 2, 9]
+    assert told.packing is inputs.packing
+    assert inputs.tokens_T.tolist() == [5, 6, 7, 8, 9, 10], "the inputs stay as they are"
+
+
+def test_a_class_is_read_where_the_decoder_has_read_all():
+    rows_TD = torch.randn(6, 32)
+    hidden = Hidden(rows_TD, Packing.of([3, 1, 2]))
+    for architecture, rows in (("encoder", [0, 3, 4]), ("encoder_decoder", [2, 3, 5])):
+        head = PooledClassifier(preset("tiny", architecture, 10, width=32), 4)
+        expected = head.classifier(head.pooler(rows_TD[rows]).tanh())
+        torch.testing.assert_close(head(hidden), expected)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_both_halves_learn_a_task(name, directory, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["finetune", name, "--model", str(directory), "--name", "it", "--max-steps", "4"]
+    words += ["-s", "training.batch_size=8", "--limit", "200"]
+    code = run(words)
+    printed = capsys.readouterr()
+    assert code == 0, printed.err
+    assert "both halves read the text, the decoder answers" in printed.out + printed.err
+    assert "2 + 2 layers" in printed.out + printed.err
+
+
+def test_a_readout_task_takes_an_encoder_with_or_without_a_decoder():
+    for name in TASKS:
+        architectures = registry.attribute("tasks", name, "architectures")
+        assert architectures == {"encoder", "encoder_decoder"}
