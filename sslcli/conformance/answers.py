@@ -13,11 +13,12 @@ import numpy as np
 import torch
 
 from sslcli.conformance.bench import TaskBench
-from sslcli.conformance.learnables import EIGHT, learnt
+from sslcli.conformance.learnables import EIGHT, EXAMPLES, MOST_STEPS, learnt, train
 from sslcli.conformance.plugin_class import demand
 from sslcli.conformance.trees import copied, equal, global_generators
 from sslcli.contracts.examples import Prediction
 from sslcli.data.batches import Sample
+from sslcli.engine.learner import Learner
 from sslcli.errors import CheckError
 from sslcli.reports import Report, Score
 
@@ -237,15 +238,25 @@ def baselines(bench: TaskBench) -> None:
 
 def answers_after_learning(bench: TaskBench) -> None:
     """After training on some examples their loss has fallen clearly, and their first score has
-    risen.
+    risen, if not at once, then after more steps on them.
     """
-    learners = bench.learner(), learnt(bench)
-    before, after = (
-        _scores(bench, bench.predictions(learner, bench.examples))[0] for learner in learners
-    )
-    risen = after.value > before.value if after.higher_is_better else after.value < before.value
+    learner = learnt(bench)
+    before, after = (_first_score(bench, each) for each in (bench.learner(), learner))
+    if not _is_better(after, before):
+        train(bench, learner, bench.collate(range(EXAMPLES)), steps=MOST_STEPS)
+        after = _first_score(bench, learner)
     message = f"{after.name} went from {before.value:.4g} to {after.value:.4g} while the loss fell"
-    demand(risen, message, "answer what forward learns, and mind higher_is_better")
+    demand(
+        _is_better(after, before), message, "answer what forward learns, and mind higher_is_better"
+    )
+
+
+def _first_score(bench: TaskBench, learner: Learner) -> Score:
+    return _scores(bench, bench.predictions(learner, bench.examples))[0]
+
+
+def _is_better(score: Score, than: Score) -> bool:
+    return score.value > than.value if score.higher_is_better else score.value < than.value
 
 
 def reports(bench: TaskBench) -> None:
