@@ -208,6 +208,11 @@ class TransformerSettings(Config):
         return f"{self.depth} + {self.layers_of_decoder}" if self.has_memory else f"{self.depth}"
 
     @property
+    def described_layers(self) -> str:
+        """The same with its noun: "1 layer", "6 + 6 layers"."""
+        return f"{self.described_depth} {'layer' if self.described_depth == '1' else 'layers'}"
+
+    @property
     def deepest(self) -> int:
         """Layers of the stack that has most."""
         return max(self.depth, self.layers_of_decoder)

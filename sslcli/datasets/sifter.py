@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from sslcli.contracts.examples import Example
 from sslcli.data.records.continuing import goes_on
 from sslcli.errors import DataError, PassedOver, RecordErrors
+from sslcli.reports import amount
 
 FLAG = "--skip-bad-records"
 LEFT_OUT = "left out"  # records that cannot be used, among a report's counts
@@ -150,7 +151,7 @@ class Sifter:
                 f"{len(places):,} {verb} skipped: {reason} (the first: {next(iter(places))})"
             )
         for (file, note), places in self._noted.items():
-            count = f"{len(places):,} example{'s' * (len(places) != 1)} of {file}"
+            count = f"{amount(len(places), 'example')} of {file}"
             found.append(f"{count}: {note} (the first: {next(iter(places))})")
         return found
 
@@ -160,10 +161,7 @@ def left_out_of(count: int) -> list[str]:
     if not count:
         return []
     return [
-        (
-            f"it was fine-tuned without {count:,} "
-            f"record{'s' * (count != 1)} that could not be used ({FLAG})"
-        )
+        (f"it was fine-tuned without {amount(count, 'record')} that could not be used ({FLAG})")
     ]
 
 

@@ -25,7 +25,7 @@ from sslcli.datasets.sources import Source, documents, expand, fingerprint
 from sslcli.datasets.tokenizer_training import train_tokenizer, unfolded_bytes
 from sslcli.engine.stopping import Stopping
 from sslcli.errors import DataError, Interrupted, ModelError, Preempted, UsageError
-from sslcli.reports import Report, mebibytes
+from sslcli.reports import Report, amount, mebibytes
 from sslcli.runs.interrupting import stopping_at_once
 from sslcli.runs.references import LATEST, TRAINED, find_run
 
@@ -259,7 +259,14 @@ def _tokenize(
             if statistics.documents == len(portion):
                 say(_prediction(statistics, sources, tokenizer, data.limit))
             else:
-                say(f"{statistics.documents:,} documents, {statistics.tokens:,} tokens")
+                say(
+                    ", ".join(
+                        (
+                            amount(statistics.documents, "document"),
+                            amount(statistics.tokens, "token"),
+                        )
+                    )
+                )
         if not statistics.tokens:
             raise DataError(
                 f"there is no text in {', '.join(data.train)}",

@@ -12,6 +12,7 @@ from sslcli.datasets.cache import Say
 from sslcli.datasets.sources import Source, documents, source_bytes
 from sslcli.engine.stopping import Stopping
 from sslcli.errors import DataError, SslError, UsageError
+from sslcli.reports import amount
 from sslcli.resolving import checked
 from sslcli.runs.interrupting import in_thread
 
@@ -48,7 +49,7 @@ def train_tokenizer(
 ) -> Tokenizer:
     """Train the tokenizer of the settings on the documents. Raises DataError where it cannot be."""
     kind, trainer = settings.kind or usual_tokenizer("encoder"), piece_trainer(settings)
-    say(f"learning {settings.vocabulary:,} pieces ({kind})")
+    say(f"learning {amount(settings.vocabulary, 'piece')} ({kind})")
 
     def learn(go_on: Callable[[], None]) -> Tokenizer:
         texts = _texts_to_learn_from(sources, data, trainer.most_bytes)
@@ -60,7 +61,7 @@ def train_tokenizer(
         raise
     except Exception as error:  # the library has no class of its own for what it cannot learn
         raise DataError(
-            f"{kind} cannot learn {settings.vocabulary:,} pieces: {str(error)[:200]}",
+            f"{kind} cannot learn {amount(settings.vocabulary, 'piece')}: {str(error)[:200]}",
             "try a larger --vocabulary",
         ) from error
     if tokenizer.size - int(tokenizer.specials.sum()) < 1:

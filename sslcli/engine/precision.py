@@ -9,6 +9,7 @@ import torch
 from sslcli.engine.processes.rank import known_rank_and_size
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import UsageError
+from sslcli.reports import amount
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Hardware:
         name = (
             torch.cuda.get_device_name(self.device)
             if self.device.type == "cuda"
-            else f"{torch.get_num_threads()} threads"
+            else amount(torch.get_num_threads(), "thread")
         )
         return (
             f"{self.device} ({name}) · {'bf16' if self.autocast_type else 'fp32'} "

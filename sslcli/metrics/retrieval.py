@@ -15,7 +15,7 @@ import numpy as np
 from sslcli.errors import DataError
 from sslcli.metrics.intervals import share_interval
 from sslcli.metrics.scores import mean_score
-from sslcli.reports import Score
+from sslcli.reports import Score, amount
 
 FIRSTS = (1, 5, 10)
 _SIMILARITIES_AT_ONCE = 1 << 23  # 64 MiB
@@ -127,7 +127,7 @@ def retrieve(
     )
     if len(pairs) < 2:
         raise DataError(
-            f"retrieval among {len(pairs)} pair{'s' * (len(pairs) != 1)} says nothing",
+            f"retrieval among {amount(len(pairs), 'pair')} says nothing",
             "give two pairs at least",
         )
     if pairs_L2 is None and len(first_ND) != len(second_MD):

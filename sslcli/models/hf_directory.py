@@ -31,6 +31,7 @@ from sslcli.models.hf_tensors import (
     write_tensors,
 )
 from sslcli.models.weights import Pretrained, State, expected_shapes, part_of
+from sslcli.reports import amount
 from sslcli.resolving import problems_of
 from sslcli.settings import FinetuneSettings
 
@@ -70,7 +71,7 @@ def read_directory(folder: Path) -> Pretrained:
         raise ModelError(
             (
                 f"{folder / CONFIG} says {settings.depth} layers, "
-                f"and the weights are {len(stored)} tensors"
+                f"and the weights are {amount(len(stored), 'tensor')}"
             ),
             "one is damaged",
         )
@@ -89,7 +90,7 @@ def read_directory(folder: Path) -> Pretrained:
     unread = [name for name in read.unread if name not in zeros]
     if unread:
         shown = ", ".join(unread[:3]) + (", ..." if len(unread) > 3 else "")
-        notes.append(f"{len(unread)} tensors have no place here and are ignored: {shown}")
+        notes.append(f"{amount(len(unread), 'tensor')} have no place here and are ignored: {shown}")
     settings, tensors = _untied_where_it_differs(settings, read.tensors, notes)
     head, answers = (
         part_of(tensors, "head."),

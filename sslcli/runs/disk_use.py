@@ -31,7 +31,7 @@ from sslcli.engine.checkpoints.checkpoint_files import (
 from sslcli.errors import ModelError, RunError, UsageError
 from sslcli.folders import drop_from, read_sealed, remove
 from sslcli.reporting.saved_reports import files_of
-from sslcli.reports import Report, Table, mebibytes
+from sslcli.reports import Report, Table, amount, mebibytes
 from sslcli.runs.catalogue import FACTS_FILE, OWN_FILES, Run, read_facts
 from sslcli.runs.references import find_run
 
@@ -106,7 +106,9 @@ def space_of(runs: Sequence[Run]) -> tuple[Report, list[dict[str, Any]]]:
         for run, weight in found
     ]
     tables = [Table("", columns, rows)] if rows else []
-    return Report(tables=tables, notes=[f"{len(rows)} runs, {mebibytes(total)}"]), documents
+    return Report(
+        tables=tables, notes=[f"{amount(len(rows), 'run')}, {mebibytes(total)}"]
+    ), documents
 
 
 @dataclass(frozen=True)
@@ -188,8 +190,8 @@ def pruning(run: Run) -> Removal | None:
     if not goes and not stripped:
         return None
     parts = [
-        f"{len(checkpoints) - len(stays)} checkpoints" * (len(checkpoints) > len(stays)),
-        f"{len(milestones)} milestones" * bool(milestones),
+        f"{amount(len(checkpoints) - len(stays), 'checkpoint')}" * (len(checkpoints) > len(stays)),
+        f"{amount(len(milestones), 'milestone')}" * bool(milestones),
         f"the optimizer state of {', '.join(path.name for path in stripped)}" * bool(stripped),
     ]
     lost = ", after which it cannot be resumed" if run.resumable and stripped else ""

@@ -13,6 +13,7 @@ from typing import Literal
 
 from sslcli import registry
 from sslcli.errors import PluginError
+from sslcli.reports import amount
 from sslcli.runs.catalogue import runs_folder
 
 OLDEST_PYTHON = (3, 11)
@@ -168,7 +169,10 @@ def _plugins() -> Iterator[MachineFact]:
         kind: sum(found.kind == kind and found.status == "ok" for found in everything)
         for kind in registry.KINDS
     }
-    yield MachineFact("ok", ", ".join(f"{count} {kind}" for kind, count in counts.items() if count))
+    found = [
+        amount(count, registry.KINDS[kind][0], kind) for kind, count in counts.items() if count
+    ]
+    yield MachineFact("ok", ", ".join(found))
     for found in everything:
         if found.status in ("shadowed", "duplicate", "disabled"):
             yield MachineFact(

@@ -128,7 +128,7 @@ def test_rows_that_are_passed_over_are_counted(data):
     ]
     (sentence,) = glue().passed_over(data, "mnli", "dev_matched")
     assert sentence == (
-        "1 rows of mnli/dev_matched are passed over: they have no label that annotators agreed on"
+        "1 row of mnli/dev_matched is passed over: it has no label that annotators agreed on"
     )
     quiet = [("mnli", "train"), ("qqp", "test"), ("cola", "train"), ("rte", "dev")]
     assert [glue().passed_over(data, *place) for place in quiet] == [[]] * 4
@@ -154,7 +154,7 @@ def test_rows_without_a_label_are_left_out_and_counted(tmp_path, part, label):
         )
     assert len(read(tmp_path, part, "train")) == 2
     (sentence,) = glue().passed_over(tmp_path, part, "train")
-    assert sentence.startswith(f"1 rows of {part}/train are passed over")
+    assert sentence.startswith(f"1 row of {part}/train is passed over")
     path.write_text(f"{json.dumps({**good[0], 'label': label})}\n")
     with pytest.raises(DataError, match="record 1, field 'label'"):
         read(tmp_path, part, "dev_matched" if part == "mnli" else "dev")
@@ -170,7 +170,7 @@ def test_what_means_no_label_elsewhere_means_none_in_glue(tmp_path, mark):
     write(tmp_path / "RTE" / "dev.tsv", header, *good)
     assert len(read(tmp_path, "rte", "train")) == 2
     (sentence,) = glue().passed_over(tmp_path, "rte", "train")
-    assert sentence.startswith("1 rows of rte/train are passed over")
+    assert sentence.startswith("1 row of rte/train is passed over")
 
 
 def test_the_original_files_of_mrpc_are_split_by_the_listed_pairs(data):

@@ -8,6 +8,7 @@ import pytest
 
 from sslcli import errors
 from sslcli.errors import MOST_LETTERS, DataError, choices, did_you_mean, is_of_disk, nearest
+from sslcli.reports import amount
 
 LONG = "a" * (MOST_LETTERS + 1)
 
@@ -90,3 +91,19 @@ def test_every_error_in_the_source_has_a_hint():
     assert len(sources) > 200
     bare = {call for path in sources for call in _raised_without_hint(path)}
     assert bare - COMPLETED_ELSEWHERE == set()
+
+
+def test_a_number_stands_with_its_noun():
+    assert [amount(count, "suite") for count in (0, 1, 2, 1200)] == [
+        "0 suites",
+        "1 suite",
+        "2 suites",
+        "1,200 suites",
+    ]
+    assert amount(2, "query", "queries") == "2 queries"
+
+
+def test_nobody_else_adds_the_s_of_a_plural():
+    root = Path(errors.__file__).parent
+    for path in [*root.rglob("*.py"), *(root.parent / "plugins").rglob("*.py")]:
+        assert "{'s' * (" not in path.read_text(encoding="utf-8"), path

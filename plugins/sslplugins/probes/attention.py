@@ -20,6 +20,7 @@ from sslcli.api import (
     Table,
     TransformerSettings,
     UsageError,
+    amount,
     enclose,
     setting,
     split_sentences,
@@ -127,7 +128,7 @@ class AttentionMaps(Probe["AttentionMaps.Options"]):
         notes = [
             (
                 f"layer {layer} of {model.depth}, head {options.head} "
-                f"of {settings.heads}; {len(pieces.tokens)} tokens"
+                f"of {settings.heads}; {amount(len(pieces.tokens), 'token')}"
             )
         ]
         shown = maps

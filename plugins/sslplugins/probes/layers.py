@@ -23,6 +23,7 @@ from sslcli.api import (
     Score,
     Table,
     WordOccurrence,
+    amount,
     control_labels,
     labelled_uses,
     linear_probe,
@@ -143,7 +144,8 @@ class Layers(Probe["Layers.Options"]):
                 )
             ],
             notes=[
-                f"trained on {trained_on:,} words, tested on {score.count:,} of other texts",
+                f"trained on {amount(trained_on, 'word')}, "
+                f"tested on {score.count:,} of other texts",
                 self._reading(score, best, static[0]),
             ],
         )

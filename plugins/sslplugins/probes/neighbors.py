@@ -24,6 +24,7 @@ from sslcli.api import (
     Table,
     UsageError,
     WordOccurrence,
+    amount,
     setting,
     static_vectors,
     word_vectors,
@@ -93,7 +94,7 @@ class Neighbors(Probe["Neighbors.Options"]):
             ],
             notes=[
                 made,
-                f"among {len(candidates):,} uses of {distinct:,} words of the data",
+                f"among {amount(len(candidates), 'use')} of {distinct:,} words of the data",
                 *unknown_notes(model, uses),
                 *notes,
             ],

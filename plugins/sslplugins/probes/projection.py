@@ -23,6 +23,7 @@ from sslcli.api import (
     Score,
     UsageError,
     WordOccurrence,
+    amount,
     read_pairs,
     sense_uses,
     setting,
@@ -121,8 +122,8 @@ class Projection(Probe["Projection.Options"]):
                     alike_score(f"nearest of the same group{how}", rows_ND, points.groups)
                 )
         made = (
-            f"layer {layer} of {model.depth}; {len(points.rows)} points in "
-            f"{len(set(points.groups))} groups, {len(points.links)} links"
+            f"layer {layer} of {model.depth}; {amount(len(points.rows), 'point')} in "
+            f"{amount(len(set(points.groups)), 'group')}, {amount(len(points.links), 'link')}"
         )
         return Report(
             title=f"{options.what} of {model.name}",

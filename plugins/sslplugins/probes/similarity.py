@@ -26,6 +26,7 @@ from sslcli.api import (
     Score,
     UsageError,
     WordOccurrence,
+    amount,
     cosines,
     sense_uses,
     setting,
@@ -123,7 +124,7 @@ class Similarity(Probe["Similarity.Options"]):
         report = words_report(senses_of_words(model, uses, options.pool), layer)
         made = (
             f"layer {layer} of {model.depth}, {options.pool} of a "
-            f"word's pieces; {len(uses)} sentences of the generated data"
+            f"word's pieces; {amount(len(uses), 'sentence')} of the generated data"
         )
         title = f"words with two senses: layer {layer} of {model.depth} of {model.name}"
         left_out = (

@@ -7,6 +7,7 @@ from sslcli.cli.options import Command, Given
 from sslcli.cli.page import rendered
 from sslcli.cli.screen import Screen
 from sslcli.folders import written
+from sslcli.reports import amount
 from sslcli.runs.references import LATEST, find_run, unfinished_state
 from sslcli.workflows.report.page import page_of
 
@@ -31,5 +32,7 @@ def report_action(command: Command, given: Given, screen: Screen) -> int:
     elif screen.quiet:
         screen.line(str(path))
     else:
-        screen.line(f"{path} · {len(page.sections)} sections · {len(text.encode()) / 1e6:.2f} MB")
+        screen.line(
+            f"{path} · {amount(len(page.sections), 'section')} · {len(text.encode()) / 1e6:.2f} MB"
+        )
     return 0

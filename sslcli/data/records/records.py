@@ -13,6 +13,7 @@ from sslcli.data.records.record import LABEL_COLUMNS, TABLES, Record
 from sslcli.data.records.tables import read_rows
 from sslcli.errors import DataError, PassedOver
 from sslcli.plainfiles import STANDARD_INPUT, suffix_of
+from sslcli.reports import amount
 
 _TEXT_COLUMNS = {
     "text", "sentence", "review", "content", "premise", "hypothesis", "sentence1", "sentence2",
@@ -189,6 +190,4 @@ def _uneven(where: Where, found: int, wanted: int) -> DataError:
         )
     elif found == wanted + 1:
         hint = f"{hint}; a first column without a name, such as row names of R, needs one"
-    return DataError(
-        f"{where} has {found} column{'s' * (found != 1)} and should have {wanted}", hint
-    )
+    return DataError(f"{where} has {amount(found, 'column')} and should have {wanted}", hint)

@@ -12,6 +12,7 @@ from sslcli.data.records.record import Record
 from sslcli.data.records.records import read_records
 from sslcli.errors import DataError, UsageError
 from sslcli.plainfiles import suffix_of
+from sslcli.reports import amount
 
 TextPair = tuple[str, str]
 _HOLD_RECORDS = frozenset({"jsonl", "ndjson", "json", "csv"})
@@ -106,10 +107,7 @@ def _columns(reference: str, languages: tuple[str, str]) -> Iterator[Pair]:
             if names is values:
                 continue
         if len(values) != len(names):
-            problem = (
-                f"{where} has {len(values)} column{'s' * (len(values) != 1)} "
-                f"and should have {len(names)}"
-            )
+            problem = f"{where} has {amount(len(values), 'column')} and should have {len(names)}"
             raise DataError(
                 problem,
                 (

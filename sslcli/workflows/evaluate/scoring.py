@@ -18,7 +18,7 @@ from sslcli.reporting.saved_reports import (
     write_report,
     write_scores,
 )
-from sslcli.reports import Report
+from sslcli.reports import Report, amount
 from sslcli.workflows.evaluate.score_names import refuse_missing_scores
 from sslcli.workflows.evaluate.submission_files import official_files, share_ids
 
@@ -82,7 +82,7 @@ def scored(
         replace(score, baselines={**score.baselines, **reached[score.name]}) for score in scores
     ]
     errors = scorer.error_report(predictions, examples)
-    title = f"{answerer.name} · {len(examples):,} example{'s' * (len(examples) != 1)}"
+    title = f"{answerer.name} · {amount(len(examples), 'example')}"
     cuts = [cut_in(prediction) for prediction in predictions]
     official, said = official_files(scorer, examples, predictions)
     notes = [*errors.notes, *cut_sentences(answerer.task.records, cuts), *said]

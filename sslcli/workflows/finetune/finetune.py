@@ -40,7 +40,7 @@ from sslcli.models.initialise import learner_to_finetune
 from sslcli.models.weights import Pretrained
 from sslcli.reporting.run_plots import score_curves
 from sslcli.reporting.saved_reports import LANGUAGES
-from sslcli.reports import Report
+from sslcli.reports import Report, amount
 from sslcli.runs.catalogue import read_metrics
 from sslcli.runs.facts import title_of
 from sslcli.settings import FinetuneSettings
@@ -250,16 +250,16 @@ class Finetuning:
         is_read_twice = shape.has_memory and isinstance(self.learner.learnable, ReadoutTask)
         halves = " · both halves read the text, the decoder answers" if is_read_twice else ""
         start = "" if model.start == "pretrained" else f" · {model.start}"
-        labels = f" · {len(settings.labels)} answers" if settings.labels else ""
+        labels = f" · {amount(len(settings.labels), 'answer')}" if settings.labels else ""
         windows = len(self.training.samples) - len(self.data.train)
         return {
             "model": (
                 f"{model.source}{start} · {parameters(shape) / 1e6:.2f} "
-                f"M parameters · {shape.described_depth} layers x {shape.width}{halves}"
+                f"M parameters · {shape.described_layers} x {shape.width}{halves}"
             ),
             "data": (
-                f"{', '.join(settings.data.train)} · {len(self.data.train):,} "
-                f"examples, {len(self.data.evaluation):,} held out"
+                f"{', '.join(settings.data.train)} · "
+                f"{amount(len(self.data.train), 'example')}, {len(self.data.evaluation):,} held out"
             )
             + (
                 f", {len(self.data.test):,} to test"
@@ -270,11 +270,15 @@ class Finetuning:
                 f", {len(examples):,} of {language}"
                 for language, examples in self.data.others.items()
             )
-            + (f" · {len(self.training.samples):,} windows" if windows > 0 else "")
+            + (f" · {amount(len(self.training.samples), 'window')}" if windows > 0 else "")
             + f" · {self.lengths.mean():.0f} tokens on average",
-            "task": f"{settings.task}{labels} · trains {trained:,} parameters" + self._how(),
+            "task": f"{settings.task}{labels} · trains {amount(trained, 'parameter')}"
+            + self._how(),
             "head": self.head,
-            "batch": f"{training.batch_size:,} {training.batch_unit} · {plan.total_steps:,} steps",
+            "batch": (
+                f"{training.batch_size:,} {training.batch_unit} · "
+                f"{amount(plan.total_steps, 'step')}"
+            ),
             **how_it_is_trained(settings, self.learner, plan, hardware, process_group),
         }
 

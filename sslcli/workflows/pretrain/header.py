@@ -9,7 +9,7 @@ from sslcli.engine.plan import Plan
 from sslcli.engine.precision import Hardware
 from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.engine.schedule import warmup_steps
-from sslcli.reports import printable
+from sslcli.reports import amount, printable
 from sslcli.workflows.pretrain.prepare import Prepared
 from sslcli.workflows.training.plan import hardware_warnings, how_it_is_trained
 
@@ -34,11 +34,11 @@ def header(
     micro = f" in parts of {training.micro_batch_size}" if training.micro_batch_size else ""
     return {
         "model": f"{shape.architecture} · {parameters(shape) / 1e6:.2f} "
-        f"M parameters · {shape.described_depth} layers x {shape.width}"
+        f"M parameters · {shape.described_layers} x {shape.width}"
         f" · {_read_by(shape)} · "
         + (f"from {settings.model.source}" if settings.model.source else "new"),
         "data": f"{', '.join(settings.data.train)} · {tokens:,} "
-        f"{unit} · {len(prepared.train):,} samples of at most"
+        f"{unit} · {amount(len(prepared.train), 'sample')} of at most"
         f" {longest} · {len(prepared.evaluation):,} held out",
         **_how_languages_are_mixed(prepared),
         "objective": (
@@ -46,7 +46,8 @@ def header(
         ),
         **({"head": prepared.head} if settings.model.source else {}),
         "batch": (
-            f"{training.batch_size:,} {training.batch_unit}{micro} · {plan.total_steps:,} steps"
+            f"{training.batch_size:,} {training.batch_unit}{micro} · "
+            f"{amount(plan.total_steps, 'step')}"
         ),
         **how_it_is_trained(settings, prepared.learner, plan, hardware, process_group),
     }
@@ -89,7 +90,7 @@ def _what_learns(prepared: Prepared) -> str:
     if prepared.settings.model.train == "all":
         return ""
     trained = sum(parameter.numel() for parameter in prepared.learner.trained_parameters().values())
-    return f" · trains {trained:,} parameters, the head only"
+    return f" · trains {amount(trained, 'parameter')}, the head only"
 
 
 def warnings(prepared: Prepared, plan: Plan, hardware: Hardware) -> list[str]:
@@ -101,7 +102,7 @@ def warnings(prepared: Prepared, plan: Plan, hardware: Hardware) -> list[str]:
     found = []
     if warmup >= plan.total_steps > 1:
         found.append(
-            f"warm-up takes {warmup} steps, and the run has "
+            f"warm-up takes {amount(warmup, 'step')}, and the run has "
             f"{plan.total_steps}: the learning rate never reaches its peak"
         )
     if held_out < FEWEST_HELD_OUT_SAMPLES:

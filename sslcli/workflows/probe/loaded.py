@@ -26,6 +26,7 @@ from sslcli.errors import ArgumentError, UsageError, choices
 from sslcli.kits.word_vectors import WordOccurrence, sentence_vectors, word_vectors
 from sslcli.models.loading import load_pretrained
 from sslcli.models.weights import Pretrained
+from sslcli.reports import amount
 from sslcli.settings import FinetuneSettings, PretrainSettings
 from sslcli.workflows.probe.frozen_model import subject_of
 
@@ -52,7 +53,8 @@ class LoadedModel:
 
     def __repr__(self) -> str:
         shape = self.shape
-        return f"<{shape.architecture} of {self.frozen.name}: {shape.depth} layers x {shape.width}>"
+        size = f"{shape.described_layers} x {shape.width}"
+        return f"<{shape.architecture} of {self.frozen.name}: {size}>"
 
     @property
     def folder(self) -> Path:

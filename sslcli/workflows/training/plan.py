@@ -11,6 +11,7 @@ from sslcli.engine.precision import Hardware
 from sslcli.engine.processes.process_group import ProcessGroup
 from sslcli.engine.schedule import warmup_steps
 from sslcli.engine.settings import TrainingSettings
+from sslcli.reports import amount
 from sslcli.workflows.training.disk_space import disk_space
 
 FEWEST_STEPS_BETWEEN = 20  # two evaluations, where nothing else was said
@@ -50,7 +51,7 @@ def how_it_is_trained(
     space = disk_space(learner, optimizer, plan, settings.training.keep)
     return {
         "optimizer": f"{optimizer.name} · lr {optimizer.rate:g} {schedule.name} "
-        f"· warm-up {warmup_steps(schedule, plan.total_steps)} steps"
+        f"· warm-up {amount(warmup_steps(schedule, plan.total_steps), 'step')}"
         f" · weight decay {optimizer.weight_decay:g} · clip {optimizer.clip:g}",
         "device": hardware.describe()
         + (

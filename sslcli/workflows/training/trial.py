@@ -26,7 +26,7 @@ from sslcli.engine.precision import Hardware
 from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.engine.processes.replicas import Replica
 from sslcli.engine.schedule import rate_factor
-from sslcli.reports import Report, Table, duration
+from sslcli.reports import Report, Table, amount, duration
 from sslcli.workflows.training.disk_space import disk_space
 
 TRIAL_STEPS = 3
@@ -154,7 +154,7 @@ def prediction(job: Trainable, plan: Plan, trial: StepTrial) -> Report:
         ),
         "training time": (
             f"{duration(trial.seconds_per_step * plan.total_steps)} "
-            f"for {plan.total_steps:,} steps, without evaluation"
+            f"for {amount(plan.total_steps, 'step')}, without evaluation"
         ),
         "memory": f"{trial.peak_bytes / 2**20:,.0f} MiB at the peak",
         "disk": f"{space.describe()}; {folders}",

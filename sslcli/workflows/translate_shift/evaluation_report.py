@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from sslcli.reports import Matrix, Report, Score, Table
+from sslcli.reports import Matrix, Report, Score, Table, amount
 from sslcli.workflows.translate_shift.estimate import Estimated
 from sslcli.workflows.translate_shift.evaluation import ShiftEvaluation, Words
 from sslcli.workflows.translate_shift.readings import FIRSTS, Share, ShiftScores
@@ -61,7 +61,9 @@ def behind_notes(estimated: Estimated, settings: ShiftSettings) -> list[str]:
     lengths = ", ".join(
         f"{length:.3g} at layer {layer}" for layer, length in estimated.lengths.items()
     )
-    counts = f"{source:,} sentences of {settings.source} and {target:,} of {settings.target}"
+    counts = (
+        f"{amount(source, 'sentence')} of {settings.source} and {target:,} of {settings.target}"
+    )
     cut = cut_notes(dict(zip((settings.source, settings.target), estimated.behind, strict=True)))
     return [f"estimated on {counts}; |shift| {lengths}", *cut]
 

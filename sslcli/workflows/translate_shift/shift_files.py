@@ -29,6 +29,7 @@ from sslcli.core.transformer import Transformer
 from sslcli.data.records.translations import TextPair
 from sslcli.errors import DataError, UsageError
 from sslcli.folders import write_atomically
+from sslcli.reports import amount
 from sslcli.resolving import problems_of
 from sslcli.workflows.translate_shift.estimate import Estimated
 from sslcli.workflows.translate_shift.settings import ShiftSettings
@@ -69,7 +70,7 @@ class SavedShift:
         lengths = ", ".join(
             f"{length:.3g} at layer {layer}" for layer, length in about.lengths.items()
         )
-        counts = f"{source:,} sentences of {about.source} and {target:,} of {about.target}"
+        counts = f"{amount(source, 'sentence')} of {about.source} and {target:,} of {about.target}"
         said = [
             (
                 f"{self.path}: --shift {about.shift}, estimated "

@@ -16,6 +16,7 @@ from sslcli.api import (
     Rng,
     UsageError,
     WordOccurrence,
+    amount,
     balanced,
     locate_words,
     read_lines,
@@ -102,8 +103,9 @@ def find_uses(model: FrozenModel, word: str, sentences: str, per_sense: int, rng
     chosen = balanced(found.uses, per_sense if known else 2 * per_sense, rng)
     by_sense = sorted(chosen, key=lambda use: list(dict.fromkeys(found.senses)).index(use.sense))
     refuse_unknown(model, word, by_sense)
-    more = f" of {len(found.uses)}" if len(found.uses) > len(chosen) else ""
-    return Found(by_sense, f'{len(chosen)}{more} sentences with "{word}" ({found.source})')
+    taken = f"{len(chosen)} of " if len(found.uses) > len(chosen) else ""
+    source = f'{taken}{amount(len(found.uses), "sentence")} with "{word}" ({found.source})'
+    return Found(by_sense, source)
 
 
 def _readable(model: FrozenModel, found: Found, unread: list[WordOccurrence]) -> Found:

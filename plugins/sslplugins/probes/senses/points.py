@@ -16,6 +16,7 @@ from sslcli.api import (
     Record,
     Rng,
     WordOccurrence,
+    amount,
     languages_in,
     sentence_vectors,
     usable_texts,
@@ -76,7 +77,7 @@ def sense_points(
         [_short(use.text) for use in uses],
         groups,
         [use.language for use in uses],
-        source=f"{len(uses)} uses",
+        source=f"{amount(len(uses), 'use')}",
     )
 
 
@@ -138,7 +139,7 @@ def word_points(
         links = [(places[one], places[other]) for (one, _), (other, _) in found]
         source = (
             f"{len(found)} of {len(pairs.texts)} pairs of "
-            f"words, found in {len(sentences):,} sentences"
+            f"words, found in {amount(len(sentences), 'sentence')}"
         )
     uses = [use for own in uses_of.values() for use in own]
     vectors = word_vectors(model, uses, [layer], pool)[layer]

@@ -16,6 +16,7 @@ from sslcli.api import (
     Pair,
     Rng,
     WordOccurrence,
+    amount,
     distinct_pairs,
     sentence_vectors,
     usable,
@@ -80,7 +81,7 @@ class Sentences(Translations):
         tested = min(limit, len(chosen) // 2)
         if tested < FEWEST:
             problem = (
-                f"{2 * FEWEST} pairs of sentences that this "
+                f"{amount(2 * FEWEST, 'pair')} of sentences that this "
                 f"model can read are needed, not {len(kept)}"
             )
             raise DataError(problem, "give more; half of them are for the means")
@@ -90,14 +91,14 @@ class Sentences(Translations):
         left = len(pairs) - len(kept)
         self.notes = [
             (
-                f"sentences: {tested:,} pairs are tested, the "
+                f"sentences: {amount(tested, 'pair')} are tested, the "
                 f"means are those of {len(chosen) - tested:,} others"
             )
         ]
         self.notes += (
             [
                 (
-                    f"{left:,} pairs left out: one side comes a second "
+                    f"{amount(left, 'pair')} left out: one side comes a second "
                     "time, or is too long or empty for this model"
                 )
             ]
@@ -172,12 +173,12 @@ class Words(Translations):
         left = len(wanted) - len(known)
         self.notes = [
             (
-                f"words: {len(chosen):,} pairs are tested, each "
+                f"words: {amount(len(chosen), 'pair')} are tested, each "
                 f"word the mean of up to {uses} uses in the corpus"
             )
         ]
         self.notes += (
-            [f"{left:,} pairs of words left out: one of the two has no use in the corpus"]
+            [f"{amount(left, 'pair')} of words left out: one of the two has no use in the corpus"]
             if left
             else []
         )
@@ -202,12 +203,13 @@ def _refuse_few(wanted: int, known: int) -> None:
     """Raises DataError where the dictionary, or what of it the corpora use, is too little."""
     if wanted < FEWEST:
         raise DataError(
-            f"{FEWEST} pairs of words are needed, not {wanted}", "give a larger dictionary"
+            f"{amount(FEWEST, 'pair')} of words are needed, not {wanted}",
+            "give a larger dictionary",
         )
     if known < FEWEST:
         raise DataError(
             (
-                f"{FEWEST} pairs of words with a use in the text of both "
+                f"{amount(FEWEST, 'pair')} of words with a use in the text of both "
                 f"languages are needed, not {known} (of {wanted})"
             ),
             "give more text of both languages: --data, or another dictionary",

@@ -16,6 +16,7 @@ from sslcli.api import (
     SuitePart,
     Table,
     UsageError,
+    amount,
     setting,
 )
 from sslplugins.suites.glue.files import SIMILARITY, file_of, passed_over, split_records
@@ -74,7 +75,8 @@ class Glue(Suite["Glue.Options"]):
         short, unlabelled = passed_over(_task(part, split), folder, split)
         reasons = {"too few columns": short, "no label that annotators agreed on": unlabelled}
         return [
-            f"{count:,} rows of {part}/{split} are passed over: they have {reason}"
+            f"{amount(count, 'row')} of {part}/{split} "
+            f"{'is passed over: it has' if count == 1 else 'are passed over: they have'} {reason}"
             for reason, count in reasons.items()
             if count
         ]
@@ -168,7 +170,7 @@ def _averages(tasks: Mapping[str, float]) -> Iterator[list[str | int | float | N
             yield [
                 title,
                 "",
-                f"{len(values)} task{'s' * (len(values) != 1)}",
+                f"{amount(len(values), 'task')}",
                 statistics.fmean(values),
                 *[None] * 5,
             ]

@@ -7,7 +7,16 @@ from functools import partial
 from itertools import groupby, islice, pairwise
 from pathlib import Path
 
-from sslcli.api import DataError, Example, Parsed, Where, current_reading, read_lines, remark
+from sslcli.api import (
+    DataError,
+    Example,
+    Parsed,
+    Where,
+    amount,
+    current_reading,
+    read_lines,
+    remark,
+)
 from sslplugins.tasks.tag.conllu import COLUMNS_OF_CONLLU, conllu_column, examples_of_blocks
 from sslplugins.tasks.tag.facts import bio_of_brackets, is_beside_words
 from sslplugins.tasks.tag.layout import Layout, layout_of
@@ -19,7 +28,6 @@ from sslplugins.tasks.tag.sentences import (
     Places,
     Sentence,
     blocks_of,
-    counted,
     listed,
     wrong,
 )
@@ -212,7 +220,7 @@ def _refuse_wrong(where: Where, row: Row, layout: Layout) -> None:
         raise wrong(
             where,
             "word",
-            f"line {row.number} has {counted(len(cells), 'column')} and most lines have {width}",
+            f"line {row.number} has {amount(len(cells), 'column')} and most lines have {width}",
             _HINT,
         )
     if not cells[layout.word] or (layout.tag is not None and not cells[layout.tag]):
@@ -295,7 +303,7 @@ def _said(
         if whole
         else []
     )
-    extras += [f"{counted(rows.comments, 'line')} of no words"] if rows.comments else []
+    extras += [f"{amount(rows.comments, 'line')} of no words"] if rows.comments else []
     if layout.header:
         headers = sum(row.cells == layout.header for row in rows.all)
         is_one = headers == 1

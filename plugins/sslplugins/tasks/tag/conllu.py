@@ -5,8 +5,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from sslcli.api import DataError, Example, Parsed, UsageError, Where, current_reading, remark
-from sslplugins.tasks.tag.sentences import Block, Column, Line, Sentence, blocks_of, counted, wrong
+from sslcli.api import (
+    DataError,
+    Example,
+    Parsed,
+    UsageError,
+    Where,
+    amount,
+    current_reading,
+    remark,
+)
+from sslplugins.tasks.tag.sentences import Block, Column, Line, Sentence, blocks_of, wrong
 
 COLUMNS_OF_CONLLU = 10
 PLACES: dict[Column, int] = {"upos": 3, "xpos": 4}
@@ -133,8 +142,7 @@ def _rows(where: Where, lines: Iterable[Line]) -> tuple[_Line, ...]:
     for row in rows:
         if len(row.cells) != COLUMNS_OF_CONLLU:
             problem = (
-                f"line {row.number} has {counted(len(row.cells), 'column')}, "
-                f"not {COLUMNS_OF_CONLLU}"
+                f"line {row.number} has {amount(len(row.cells), 'column')}, not {COLUMNS_OF_CONLLU}"
             )
             raise wrong(
                 where,

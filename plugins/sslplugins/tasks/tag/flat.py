@@ -18,6 +18,7 @@ from sslcli.api import (
     Example,
     Parsed,
     Record,
+    amount,
     current_reading,
     in_usual_case,
     read_json,
@@ -77,7 +78,7 @@ def sentence_of(record: Record, column: str | None = None, names: Names | None =
     if len(tags) != len(words):
         raise record.wrong(
             tags_name,
-            f"{len(tags)} tag{'s' * (len(tags) != 1)} for {len(words)} words",
+            f"{amount(len(tags), 'tag')} for {amount(len(words), 'word')}",
             "every word needs a tag",
         )
     if chosen:

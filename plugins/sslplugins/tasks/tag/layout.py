@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from sslcli.api import DataError, current_reading
+from sslcli.api import DataError, amount, current_reading
 from sslplugins.tasks.tag.facts import WITHHELD, Column, columns_of
 from sslplugins.tasks.tag.names import (
     WORDS,
@@ -358,7 +358,7 @@ def _refuse_doubtful(
     if len(tag.kinds) > len(tag.cells) / 2:
         problem = (
             f"{reference}: column {tag.place + 1} has {len(tag.kinds):,} "
-            f"different values in {len(tag.cells):,} lines"
+            f"different values in {amount(len(tag.cells), 'line')}"
         )
         raise DataError(
             f"{problem}, too many for tags",

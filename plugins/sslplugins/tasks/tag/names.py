@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from sslcli.api import DataError, UsageError, Where
-from sslplugins.tasks.tag.sentences import counted, listed, wrong
+from sslcli.api import DataError, UsageError, Where, amount
+from sslplugins.tasks.tag.sentences import listed, wrong
 
 WORDS = frozenset(
     ("word", "words", "token", "tokens", "form", "text", "surface", "char", "character")
@@ -66,15 +66,14 @@ def asked_places(
         for known in (WORDS, TAGS)
     )
     if len(words) != 1 or len(tags) > 1:
-        found = f"{counted(len(words), 'column')} of words and {len(tags)} of tags"
+        found = f"{amount(len(words), 'column')} of words and {len(tags)} of tags"
         raise UsageError(
             f"--columns {columns} names {found}",
             "name one word and one tag, and - what is neither: --columns -,word,-,tag",
         )
     if len(names) > width or (len(names) < width and not at_least):
         problem = (
-            f"{reference} has {counted(width, 'column')}, "
-            f"and --columns {columns} names {len(names)}"
+            f"{reference} has {amount(width, 'column')}, and --columns {columns} names {len(names)}"
         )
         raise DataError(problem, "name all of them: word, tag, and - for each that is neither")
     return words[0], tags[0] if tags else None

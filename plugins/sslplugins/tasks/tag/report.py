@@ -17,6 +17,7 @@ from sslcli.api import (
     Span,
     Table,
     TagReading,
+    amount,
     class_tables,
     span_table,
     sums_score,
@@ -131,15 +132,11 @@ def report_of(examples: Sequence[Example], given: Tags, labels: Sequence[str]) -
     notes = []
     if strange:
         names = ", ".join(sorted(strange)[:8])
-        words = (
-            "1 word has" if sum(strange.values()) == 1 else f"{sum(strange.values()):,} words have"
-        )
+        count = sum(strange.values())
+        words = f"{amount(count, 'word')} {'has' if count == 1 else 'have'}"
         notes.append(f"{words} a tag that training did not know, counted as mistakes: {names}")
     if uncounted := sum(tag is None for example in examples for tag in example.gold):
-        notes.append(
-            f"not scored: {uncounted:,} word{'s' * (uncounted != 1)} "
-            "marked as not counted (-100, -1)"
-        )
+        notes.append(f"not scored: {amount(uncounted, 'word')} marked as not counted (-100, -1)")
     notes += [sentence] if (sentence := unread_tags({*labels, *flat_golds})) else []
     return Report(tables=tables, passages=_worst(examples, given), notes=notes)
 

@@ -80,11 +80,6 @@ def listed(values: Sequence[str], most: int = 5) -> str:
     return f"{shown}, ..." if len(distinct) > most else shown
 
 
-def counted(count: int, what: str) -> str:
-    """Format a count: "1 line", "2 lines"."""
-    return f"{count:,} {what}{'s' * (count != 1)}"
-
-
 def visible(word: str) -> str:
     """Quote a text, cut where it is long; invisible characters are escaped: "'\\u200b'"."""
     shown = word[:20] + "..." * (len(word) > 20)
