@@ -57,6 +57,8 @@ class Watch:
             os.path.abspath(os.fsdecode(arguments[0])),
             arguments[2] & (os.O_WRONLY | os.O_RDWR),
         )
+        if os.path.isdir(path):
+            return  # a file without a name, by which a folder is tried
         if writes and path.startswith(f"{self.folder}{os.sep}"):
             self.opened.append(os.path.relpath(path, self.folder))
 
