@@ -26,7 +26,6 @@ from sslcli.errors import ArgumentError, UsageError, choices
 from sslcli.kits.word_vectors import WordOccurrence, sentence_vectors, word_vectors
 from sslcli.models.loading import load_pretrained
 from sslcli.models.weights import Pretrained
-from sslcli.reports import amount
 from sslcli.settings import FinetuneSettings, PretrainSettings
 from sslcli.workflows.probe.frozen_model import subject_of
 
