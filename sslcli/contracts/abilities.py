@@ -77,6 +77,16 @@ class Restores(Protocol):
         """
 
 
+@runtime_checkable
+class Concludes(Protocol):
+    """A learnable that says in words what its held-out metrics show, or do not."""
+
+    def conclusions(self, loss: float, metrics: Mapping[str, float]) -> Sequence[str]:
+        """Return sentences about its mean held-out loss and its metrics; where nothing has been
+        learnt one begins with "not emerged".
+        """
+
+
 @dataclass(frozen=True)
 class Prompt:
     """A labelled record as a choice: the context, the choices, and the index of the right one.

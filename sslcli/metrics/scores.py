@@ -34,7 +34,13 @@ def mean_score(
     )
 
 
-def sums_score(name: str, statistic: Statistic, rows_NK: np.ndarray, unit: str = "") -> Score:
+def sums_score(
+    name: str,
+    statistic: Statistic,
+    rows_NK: np.ndarray,
+    unit: str = "",
+    higher_is_better: bool = True,
+) -> Score:
     """A statistic [R, K] -> [R] of sums over the examples, such as an F1 of hits, predictions and
     answers.
 
@@ -42,7 +48,8 @@ def sums_score(name: str, statistic: Statistic, rows_NK: np.ndarray, unit: str =
     """
     rows = checked_score(name, rows_NK)
     value = float(statistic(rows.sum(axis=0, keepdims=True))[0])
-    return _score(name, value, interval_of_sums(statistic, rows), len(rows), unit)
+    interval = interval_of_sums(statistic, rows)
+    return _score(name, value, interval, len(rows), unit, higher_is_better)
 
 
 def counts_score(name: str, statistic: Statistic, counts_K: np.ndarray, unit: str = "") -> Score:

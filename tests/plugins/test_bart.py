@@ -256,6 +256,16 @@ def test_evaluation_measures_the_loss_with_the_source_of_another_document():
     assert found.count == made.counts["bart"]
 
 
+def test_it_says_what_the_source_is_worth():
+    objective = bart()
+    (worth,) = objective.conclusions(1.0, {"other_source_loss": 3.5})
+    assert "saves 2.500 nats" in worth
+    for other in (1.0, 0.9, 1.009):
+        (said,) = objective.conclusions(1.0, {"other_source_loss": other})
+        assert said.startswith("not emerged")
+    assert not objective.conclusions(1.0, {})
+
+
 def test_a_corpus_of_one_document_has_no_other():
     objective = bart()
     assert not batch_of(objective, corpus_of(documents=1), rng=Rng(0, -1)).streams

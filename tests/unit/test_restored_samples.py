@@ -75,3 +75,23 @@ def test_an_objective_that_illustrates_itself_shows_that_alone(job):
 def test_nothing_is_shown_of_an_objective_without_either(job, monkeypatch):
     becomes(monkeypatch, job, ShowsNothing)
     assert not shown(job)
+
+
+def test_a_run_ends_with_what_its_parts_conclude(job, monkeypatch):
+    class Concluding(MaskedLanguageModel):
+        def conclusions(self, loss, metrics):
+            return [f"loss {loss}, accuracy {metrics['accuracy']}"]
+
+    figures = {"terms": {"mlm": 1.5}, "metrics": {"accuracy": 0.25}}
+    assert not list(job._conclusions(figures))
+    becomes(monkeypatch, job, Concluding)
+    assert list(job._conclusions(figures)) == ["loss 1.5, accuracy 0.25"]
+
+
+def test_restored_texts_have_scores_at_the_end(job, monkeypatch):
+    becomes(monkeypatch, job, RestoresAlone)
+    shown(job)
+    assert [score.name for score in job.restored.scores] == ["token error", "chrF"]
+    assert all(
+        score.count == min(16, len(job.prepared.evaluation)) for score in job.restored.scores
+    )

@@ -80,11 +80,13 @@ class Prepared:
     notes: Sequence[str]
     head: str = NEW
 
-    def shown_samples(self, rng: Rng) -> tuple[Sequence[int], Sequence[Sample]]:
+    def shown_samples(
+        self, rng: Rng, most: int = MOST_SHOWN
+    ) -> tuple[Sequence[int], Sequence[Sample]]:
         """The numbers of a few held-out samples, evenly over all of them, and the samples: what a
         run shows while it learns.
         """
-        count = min(MOST_SHOWN, len(self.evaluation))
+        count = min(most, len(self.evaluation))
         numbers = [int(number) for number in np.linspace(0, len(self.evaluation) - 1, count)]
         return numbers, [self.evaluation.sample(number, rng.sample(number)) for number in numbers]
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from sslcli.contracts.abilities import Concludes
 from sslcli.data.batches import collate
 from sslcli.data.rng import Rng
 from sslcli.datasets.cache import Say
 from sslcli.datasets.data_files import file_facts
-from sslcli.engine.composite import unit_of
+from sslcli.engine.composite import unit_of, with_ability
 from sslcli.engine.evaluator import Evaluator, Illustrate, held_out_loss
 from sslcli.engine.events import Observer
 from sslcli.engine.loader import Loader
@@ -28,7 +29,7 @@ from sslcli.workflows.generate.generate import illustrations
 from sslcli.workflows.pretrain.baselines import Floors, floors_of
 from sslcli.workflows.pretrain.header import header, warnings
 from sslcli.workflows.pretrain.prepare import Prepared, prepare
-from sslcli.workflows.pretrain.restored import restored_samples
+from sslcli.workflows.pretrain.restored import RestoredSamples, restored_samples
 from sslcli.workflows.training.plan import plan_for
 from sslcli.workflows.training.resume import Resume
 from sslcli.workflows.training.run import RunResult, run_job
@@ -96,6 +97,7 @@ class Pretraining:
             prepared.collator,
         )
         self.fingerprint, self.notes = prepared.fingerprint, prepared.notes
+        self.restored: RestoredSamples | None = None
 
     @classmethod
     def of(cls, settings: PretrainSettings, resume: Resume | None, say: Say) -> "Pretraining":
@@ -124,9 +126,10 @@ class Pretraining:
 
     def illustrate(self) -> Illustrate:
         """Return the function that makes examples at each evaluation."""
-        return (
-            illustrations(self.prepared) or restored_samples(self.prepared) or (lambda learner: ())
-        )
+        if (asked := illustrations(self.prepared)) is not None:
+            return asked
+        self.restored = restored_samples(self.prepared)
+        return self.restored or (lambda learner: ())
 
     def header(
         self, plan: Plan, hardware: Hardware, process_group: ProcessGroup
@@ -165,7 +168,23 @@ class Pretraining:
             for language, figures in parts.items()
             for score in self._scores(figures, language)
         ]
-        return Report(f"held-out data at step {last['step']}", scores=scores)
+        if self.restored is not None:
+            scores += self.restored.scores
+        notes = list(self._conclusions(last))
+        return Report(f"held-out data at step {last['step']}", scores=scores, notes=notes)
+
+    def _conclusions(self, figures: Mapping[str, Any]) -> Iterator[str]:
+        """What the parts that can say so say of their metrics over all held-out data."""
+        for name, part in with_ability(self.collator, Concludes):
+            term = name or self.settings.objective
+            if (loss := figures["terms"].get(term)) is not None:
+                before = f"{name}." if name else ""
+                metrics = {
+                    metric.removeprefix(before): value
+                    for metric, value in figures["metrics"].items()
+                    if metric.startswith(before)
+                }
+                yield from part.conclusions(loss, metrics)
 
     def _scores(self, figures: Mapping[str, Any], language: str) -> Iterator[Score]:
         """Losses and metrics of a language, or of all held-out data where none is named."""

@@ -1,50 +1,89 @@
 """A few held-out samples as the model was given them, and as it restores them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from sslcli.contracts.abilities import Restores
+from sslcli.contracts.abilities import Restoration, Restores
 from sslcli.core.inputs import to_device
 from sslcli.data.batches import collate
 from sslcli.data.rng import Rng
+from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.engine.composite import CompositeBatch, with_ability
-from sslcli.engine.evaluator import Illustrate
 from sslcli.engine.learner import Learner
-from sslcli.workflows.pretrain.prepare import Prepared
+from sslcli.metrics.restored_text import chrf, chrf_rows, token_error, token_error_rows
+from sslcli.reports import Score
+from sslcli.workflows.pretrain.prepare import MOST_SHOWN, Prepared
 
 MOST_CHARACTERS, MOST_NUMBERS = 160, 8  # of one sample, in a line
+MOST_SCORED = 16  # texts that are compared with what they should be
 
 
-def restored_samples(prepared: Prepared) -> Illustrate | None:
-    """The same samples, corrupted in the same way, at every evaluation; None where no part
-    restores.
+class RestoredSamples:
+    """The same held-out samples, corrupted in the same way, restored at every evaluation.
+
+    A few of them are shown. `scores`: of the last time, where they are texts.
     """
-    name, part = next(with_ability(prepared.collator, Restores), (None, None))
-    if part is None:
-        return None
-    rng = Rng(prepared.settings.training.seed, 0, "restoration")
-    numbers, samples = prepared.shown_samples(rng)
-    if not samples:
-        return None
-    batch = prepared.collator.collate(collate(numbers, samples), rng)
-    own = batch.parts[name] if isinstance(batch, CompositeBatch) and name is not None else batch
 
-    def illustrate(learner: Learner) -> Sequence[tuple[str, str]]:
-        restoring = dict(with_ability(learner.learnable, Restores))[name]
+    def __init__(self, prepared: Prepared, name: str | None) -> None:
+        self.name, self.tokenizer = name, prepared.tokenizer
+        self.scores: Sequence[Score] = ()
+        rng = Rng(prepared.settings.training.seed, 0, "restoration")
+        most = MOST_SHOWN if self.tokenizer is None else MOST_SCORED
+        batch = prepared.collator.collate(collate(*prepared.shown_samples(rng, most)), rng)
+        is_joined = isinstance(batch, CompositeBatch) and name is not None
+        self.batch = batch.parts[name] if is_joined else batch
+
+    def __call__(self, learner: Learner) -> Sequence[tuple[str, str]]:
+        """What each was given, and what was made of it."""
+        restoring = dict(with_ability(learner.learnable, Restores))[self.name]
         unit = f" {restoring.loss_unit}" if restoring.loss_unit else ""
-        found = restoring.restore(
-            learner.backbone, to_device(own, next(learner.backbone.parameters()).device)
-        )
+        batch = to_device(self.batch, next(learner.backbone.parameters()).device)
+        found = restoring.restore(learner.backbone, batch)
+        if self.tokenizer is not None:
+            self.scores = text_scores(found, self.tokenizer)
         return [
             (
                 _in_a_line(each.corrupted),
                 f"{_in_a_line(each.restored)} (error {each.error:.3g}{unit})",
             )
-            for each in found
+            for each in found[:: -(-len(found) // MOST_SHOWN)]
         ]
 
-    return illustrate
+
+def restored_samples(prepared: Prepared) -> RestoredSamples | None:
+    """None where no part restores, or nothing is held out."""
+    name, part = next(with_ability(prepared.collator, Restores), (None, None))
+    if part is None or not len(prepared.evaluation):
+        return None
+    return RestoredSamples(prepared, name)
+
+
+def text_scores(found: Sequence[Restoration], tokenizer: Tokenizer) -> list[Score]:
+    """Token error rate and chrF of restored texts; none where they are no texts.
+
+    The baseline is what the model was given, without its masks: whoever changes nothing has that.
+    """
+    if not all(isinstance(each.restored, str) for each in found):
+        return []
+    wanted, restored, given = (
+        [str(getattr(each, part)) for each in found] for part in ("input", "restored", "corrupted")
+    )
+    if tokenizer.mask is not None:
+        (mask,) = tokenizer.pieces([tokenizer.mask])
+        given = [" ".join(text.replace(mask, " ").split()) for text in given]
+    wanted_ids, restored_ids, given_ids = (
+        [tokens.tolist() for tokens in tokenizer.encode_batch(texts)]
+        for texts in (wanted, restored, given)
+    )
+    return [
+        replace(score, baselines={"as given": as_given.value})
+        for score, as_given in (
+            [token_error(token_error_rows(ids, wanted_ids)) for ids in (restored_ids, given_ids)],
+            [chrf(chrf_rows(texts, wanted)) for texts in (restored, given)],
+        )
+    ]
 
 
 def _in_a_line(content: str | np.ndarray) -> str:

@@ -8,11 +8,12 @@ Letters: t tokens of a text, k of the run.
 """
 
 import numpy as np
+import torch
 
-from sslcli.api import Config, Context, setting
-from sslplugins.objectives.denoising.batches import NO_TARGET, Broken
+from sslcli.api import Config, Context, Hidden, Inputs, Transformer, setting
+from sslplugins.objectives.denoising.batches import NO_TARGET, Broken, RestoringBatch
 from sslplugins.objectives.denoising.languages import LanguageCodes, Wish
-from sslplugins.objectives.denoising.restoring import AROUND, Restoring
+from sslplugins.objectives.denoising.restoring import AROUND, Restoring, host, split
 
 AT_START, AT_END = 0.2, 0.2  # of the texts; the others have their run anywhere
 MASKED, KEPT = 0.8, 0.1  # of the run, for the encoder; the rest becomes random
@@ -37,7 +38,6 @@ class Mass(Restoring["Mass.Options"]):
         )
 
     name = "mass"
-    ends_itself = False
     copies = False
     summary = "restore a run of a text, the decoder reading nothing else (MASS)"
 
@@ -85,6 +85,30 @@ class Mass(Restoring["Mass.Options"]):
         else:
             start = int(generator.integers(least, last + 1))
         return start, start + length
+
+    @torch.no_grad()
+    def written(
+        self, backbone: Transformer, memory: Hidden, batch: RestoringBatch
+    ) -> list[np.ndarray]:
+        """The likeliest token at every step of each run, whose length is known."""
+        told, positions, targets = split(
+            batch.told, host(batch.told.positions_T), host(batch.targets_S)
+        )
+        rows, device = [own[:1] for own in told], backbone.embedding.device
+        sizes = [int((own != NO_TARGET).sum()) for own in targets]
+        known_V = torch.from_numpy(self.tokenizer.known).to(device)
+        while any(len(row) <= size for row, size in zip(rows, sizes, strict=True)):
+            read = [row[: len(at)] for row, at in zip(rows, positions, strict=True)]
+            own = [at[: len(row)] for row, at in zip(read, positions, strict=True)]
+            hidden = backbone.decode(Inputs.pack(read, positions=own, device=device), memory)
+            last_BD = hidden.last_TD.index_select(0, hidden.packing.starts_B1[1:] - 1)
+            logits_BV = self.head(last_BD, backbone).float()[:, : len(known_V)]
+            chosen_B = host(logits_BV.masked_fill(~known_V, -torch.inf).argmax(dim=-1))
+            rows = [
+                np.append(row, token) if len(row) <= size else row
+                for row, token, size in zip(rows, chosen_B, sizes, strict=True)
+            ]
+        return [row[1:] for row in rows]
 
     def rejoined(self, source: np.ndarray, broken: np.ndarray, written: np.ndarray) -> np.ndarray:
         whole = source.copy()

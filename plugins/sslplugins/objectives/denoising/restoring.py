@@ -7,7 +7,7 @@ have a target, D width; t tokens of one text.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import ClassVar, TypeVar
@@ -38,16 +38,20 @@ from sslcli.api import (
     TokenTargets,
     Transformer,
     UsageError,
+    generate_tokens,
     spans_of,
 )
 from sslplugins.objectives.denoising.batches import NO_TARGET, Broken, RestoringBatch
-from sslplugins.objectives.denoising.greedy import greedy
 from sslplugins.objectives.denoising.languages import LanguageCodes
 from sslplugins.objectives.denoising.texts import another_row, sentences_between
 
+LEAST_GAIN = 0.01  # nats: less is no difference
 EVALUATION = 1.0  # the progress of all but training
 AROUND = -1  # the sentence of a special token around the text
-LEAST_WRITTEN = 16  # tokens that the decoder may write beyond twice those of its source
+MOST_WRITTEN, LEAST_WRITTEN = (
+    1.5,
+    16,
+)  # tokens of a restored text: so many times its source, and more
 
 C = TypeVar("C", bound=Config)
 
@@ -68,7 +72,6 @@ class Restoring(Objective[RestoringBatch, C]):
     """
 
     name: ClassVar[str]  # of the loss term: as the objective is registered
-    ends_itself: ClassVar[bool] = True  # the decoder ends with the token that it begins with
     codes: LanguageCodes
     copies: bool = True  # some targets may be copied from the source
     drawn_noises: Sequence[str] = ()  # which some texts get and others do not
@@ -197,12 +200,28 @@ class Restoring(Objective[RestoringBatch, C]):
         left_N = batch.told.ids_T.numpy()[rows_N]
         return TokenTargets(batch.targets_S.numpy()[rows_N], left_N, np.full_like(left_N, -1))
 
+    def conclusions(self, loss: float, metrics: Mapping[str, float]) -> Sequence[str]:
+        """What the source is worth: how much more the targets cost with that of another
+        document.
+        """
+        if (other := metrics.get("other_source_loss")) is None:
+            return []
+        if other - loss < LEAST_GAIN:
+            return [
+                f"not emerged: with the source of another document the loss is {other:.3f} nats, "
+                f"with its own {loss:.3f}: the decoder does not use what it is to restore"
+            ]
+        return [
+            f"the source saves {other - loss:.3f} nats a target: with that of another document the "
+            f"loss is {other:.3f}"
+        ]
+
     def show(self, batch: RestoringBatch) -> Report:
         touched_S = np.zeros(len(batch.targets_S), dtype=bool)
         touched_S[batch.touched_N.numpy()] = True
         targets_S, passages = batch.targets_S.numpy(), []
-        of_source = zip(*_split(batch.inputs, batch.broken_T.numpy()), strict=True)
-        of_decoder = zip(*_split(batch.told, targets_S, touched_S), strict=True)
+        of_source = zip(*split(batch.inputs, batch.broken_T.numpy()), strict=True)
+        of_decoder = zip(*split(batch.told, targets_S, touched_S), strict=True)
         pairs = zip(of_source, of_decoder, strict=True)
         for number, ((source, broken), (told, targets, touched)) in enumerate(pairs, start=1):
             rows = np.flatnonzero(targets != NO_TARGET)
@@ -217,7 +236,7 @@ class Restoring(Objective[RestoringBatch, C]):
                 ),
             ]
         count = len(batch.texts.packing)
-        lasts = _host(batch.texts.ids_T)[np.cumsum(batch.texts.packing.lengths) - 1].tolist()
+        lasts = host(batch.texts.ids_T)[np.cumsum(batch.texts.packing.lengths) - 1].tolist()
         notes = [
             f"{100 * batch.hidden / max(batch.size, 1):.1f} % of the texts' tokens are hidden; "
             f"{len(batch.touched_N):,} of {batch.counts[self.name]:,} targets are touched",
@@ -239,15 +258,15 @@ class Restoring(Objective[RestoringBatch, C]):
             hidden_SD = backbone.decode(batch.told, memory).last_TD
         touched_S = torch.zeros_like(batch.targets_S, dtype=torch.bool)
         touched_S[batch.touched_N] = True
-        of_source = zip(*_split(batch.inputs, _host(batch.broken_T)), strict=True)
-        of_decoder = zip(*_split(batch.told, _host(batch.targets_S)), strict=True)
+        of_source = zip(*split(batch.inputs, host(batch.broken_T)), strict=True)
+        of_decoder = zip(*split(batch.told, host(batch.targets_S)), strict=True)
         rests = zip(
             of_source,
             of_decoder,
             hidden_SD.split(batch.told.packing.lengths),
             touched_S.split(batch.told.packing.lengths),
-            _split(batch.texts)[0],
-            self._written(backbone, memory, batch),
+            split(batch.texts)[0],
+            self.written(backbone, memory, batch),
             strict=True,
         )
         return [
@@ -264,27 +283,22 @@ class Restoring(Objective[RestoringBatch, C]):
         """The whole text, of its source and of what the decoder wrote."""
         return written
 
-    def _written(
+    def written(
         self, backbone: Transformer, memory: Hidden, batch: RestoringBatch
     ) -> list[np.ndarray]:
         """What the decoder writes behind the first token that it reads; it ends with that token."""
-        longest = self.context.architecture.longest_tokens
-        told, positions = _split(batch.told, _host(batch.told.positions_T))
-        targets = _split(batch.told, _host(batch.targets_S))[1]
-        if self.ends_itself:
-            most = [min(2 * length + LEAST_WRITTEN, longest) for length in memory.packing.lengths]
-        else:
-            most = [int((own != NO_TARGET).sum()) for own in targets]
-        return greedy(
+        first_B = batch.told.ids_T[batch.told.packing.starts_B1[:-1]]
+        most = MOST_WRITTEN * max(memory.packing.lengths) + LEAST_WRITTEN
+        written = generate_tokens(
             backbone,
             self.head,
-            memory,
-            [int(own[0]) for own in told],
-            most_B=most,
-            stops_B=[{int(own[0])} if self.ends_itself else set() for own in told],
-            known=self.tokenizer.known,
-            position_B=[int(own[0]) for own in positions],
+            first_B[:, None].unbind(),
+            new_tokens=min(int(most), self.context.architecture.longest_tokens - 1),
+            stops={*first_B.tolist()},
+            known_V=torch.from_numpy(self.tokenizer.known),
+            memory=memory,
         )
+        return [host(tokens) for tokens in written]
 
     @torch.no_grad()
     def _error(
@@ -310,14 +324,14 @@ def rotated(targets: np.ndarray) -> np.ndarray:
     return np.concatenate([targets[-1:], targets[:-1]])
 
 
-def _host(tensor: Tensor) -> np.ndarray:
+def host(tensor: Tensor) -> np.ndarray:
     return tensor.cpu().numpy()
 
 
-def _split(inputs: Inputs, *more_T: np.ndarray) -> list[list[np.ndarray]]:
+def split(inputs: Inputs, *more_T: np.ndarray) -> list[list[np.ndarray]]:
     """The tokens of every sequence, and the parts of arrays of one number for each token."""
     cuts = np.cumsum(inputs.packing.lengths)[:-1]
-    return [np.split(each, cuts) for each in (_host(inputs.ids_T), *more_T)]
+    return [np.split(each, cuts) for each in (host(inputs.ids_T), *more_T)]
 
 
 def _packed(told: Sequence[np.ndarray], positions: Sequence[np.ndarray | None]) -> Inputs:
