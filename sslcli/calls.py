@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 from sslcli import registry
 from sslcli.called import CalledLine, line_of_call, several, text_argument
-from sslcli.cli import judging
+from sslcli.cli import line_checks
 from sslcli.cli.app import help_line
-from sslcli.cli.judging import hardware_of, settings_flags
+from sslcli.cli.line_values import HARDWARE, hardware_of, minimums_of, settings_flags
 from sslcli.cli.options import layers_of
 from sslcli.deferred import Deferred
 from sslcli.engine.events import Event
@@ -129,7 +129,7 @@ def pretrain(
     line = line_of_call("pretrain", (), flags, settings)
     _refuse_no_function(events)
     with _called(line):
-        judging.check_pretrain_line(line.command, line.given)
+        line_checks.check_pretrain_line(line.command, line.given)
         layers = layers_of(line.given, settings_flags(line.command, PretrainSettings))
         resolved = _resolve.resolve_pretraining(layers, _training.resumed(line.given, "pretrain"))
         _refuse_to_start_others(resolved.settings, line)
@@ -161,7 +161,7 @@ def finetune(
     line = line_of_call("finetune", () if task is None else (("task", task),), flags, settings)
     _refuse_no_function(events)
     with _called(line):
-        judging.check_finetune_line(line.command, line.given)
+        line_checks.check_finetune_line(line.command, line.given)
         layers = _finetuning.layers(line.command, line.given)
         watch = _watch(_observer(events, progress))
         if _suites.is_named(line.given):
@@ -192,9 +192,9 @@ def evaluate(model: Any = None, *, task: str | None = None, **flags: Any) -> Rep
     """
     line = _answering("evaluate", model, task, flags)
     with _called(line):
-        judging.check_evaluate_line(line.command, line.given)
+        line_checks.check_evaluate_line(line.command, line.given)
         found = _evaluating.evaluated(line.command, line.given, _noted)
-        _evaluate.refuse_below(found.report.scores, judging.minimums_of(line.given.get("min", ())))
+        _evaluate.refuse_below(found.report.scores, minimums_of(line.given.get("min", ())))
     return found.report
 
 
@@ -220,7 +220,7 @@ def predict(
         raise UsageError("a text and --data are two things to answer", "give one of them")
     line = _answering("predict", model, task, flags)
     with _called(line):
-        judging.check_predict_line(line.command, line.given)
+        line_checks.check_predict_line(line.command, line.given)
     if "out" in line.given:
         hint = "write them where you want them"
         raise ArgumentError("predict() gives the answers back; it has no 'out'", hint)
@@ -241,7 +241,7 @@ def probe(name: str, word: str | None = None, **flags: Any) -> Report:
     positional = [("probe", name), *([("typed", word)] if word is not None else [])]
     line = line_of_call("probe", positional, flags)
     with _called(line):
-        judging.check_probe_line(line.command, line.given)
+        line_checks.check_probe_line(line.command, line.given)
         found = _probing.probed(line.command, line.given, _noted, writes=False)
     return found.report
 
@@ -254,9 +254,9 @@ def load(model: Any = LATEST, **hardware: Any) -> "LoadedModel":
     everywhere.
     """
     asked = {"model": LATEST if model is None else model, **hardware}
-    line = line_of_call("probe", [], asked, only=("model", *judging.HARDWARE), called="load")
+    line = line_of_call("probe", [], asked, only=("model", *HARDWARE), called="load")
     reference = line.given["model"]
-    judging.refuse_absent_model(reference)
+    line_checks.refuse_absent_model(reference)
     with _called(line):
         settings = hardware_of(line.given)
     reference, notes = decided(reference, LOOKED_INTO)

@@ -253,7 +253,8 @@ def _refuse_misplaced(words: Sequence[str]) -> None:
 
 def _add_full(app: typer.Typer, name: str, words: list[str]) -> list[str]:
     from sslcli.cli.mistyped import refuse_single_dashes
-    from sslcli.cli.options import GLOBALS, CommandGroup, add_group, add_to, spellings, with_values
+    from sslcli.cli.options import GLOBALS, CommandGroup, spellings, with_values
+    from sslcli.cli.typer_commands import add_group, add_to
 
     built = built_command(name, words[words.index(name) + 1 :])
     below = built.commands if isinstance(built, CommandGroup) else [built]

@@ -1,4 +1,4 @@
-"""Flags and commands as plain data, and their conversion to a Typer application.
+"""Flags and commands as plain data.
 
 A settings model says which of its fields are flags (`setting(default, description, "--lr")`); all
 fields of a plugin's Options are flags. A flag that is not on the line overrides no file. Values
@@ -6,18 +6,15 @@ stay texts until the settings check them, so that "10k" and "2h" mean the same o
 file, and every mistake is found at once.
 """
 
-import inspect
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
-import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from sslcli.cli.completing import candidates
 from sslcli.config import Count, CountOrAll, Seconds, flags_of, leaves
 from sslcli.layers import Layer, dotted_layer
 from sslcli.runfiles import parse_assignments, read_layer
@@ -232,101 +229,6 @@ def with_values(words: Sequence[str], flags: Iterable[Flag]) -> list[str]:
     return filled
 
 
-def add_to(app: typer.Typer, command: Command, finish: Callable[[Command, Given], int]) -> None:
-    """Add a Typer command; `finish` is called with the values of the line."""
-    app.command(
-        command.name,
-        help=_escaped(f"{command.summary}."),
-        epilog=_examples(command.examples),
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )(_function(command, finish))
-
-
-def add_group(
-    app: typer.Typer, group: CommandGroup, finish: Callable[[Command, Given], int]
-) -> None:
-    """Add a Typer group; the word alone runs the default command, with its flags only."""
-    default = next(command for command in group.commands if command.name == group.default)
-    plain = replace(default, flags=[flag for flag in default.flags if flag.names])
-    inner = typer.Typer(rich_markup_mode="rich", add_completion=False)
-    function = _function(plain, finish, unless_subcommand=True)
-    examples = [example for command in group.commands for example in command.examples[:1]]
-    settings = {"help_option_names": ["-h", "--help"]}
-    summary = _escaped(f"{group.summary}.")
-    inner.callback(
-        invoke_without_command=True,
-        help=summary,
-        epilog=_examples(examples),
-        context_settings=settings,
-    )(function)
-    for command in group.commands:
-        add_to(inner, command, finish)
-        if command.name == "list":
-            inner.command("ls", hidden=True, context_settings=settings)(_function(command, finish))
-    app.add_typer(inner, name=group.name)
-
-
-def _function(
-    command: Command, finish: Callable[[Command, Given], int], unless_subcommand: bool = False
-) -> Callable[..., int]:
-    """Build a function whose signature Typer reads: one parameter per flag."""
-    flags = [*command.flags, *GLOBALS]
-
-    def function(**values: Any) -> int:
-        context = values.pop("context", None)
-        if context is not None and context.invoked_subcommand is not None:
-            return 0
-        said = {flag: values[f"value{number}"] for number, flag in enumerate(flags)}
-        given = {
-            flag.key: ",".join(value) if flag.numbers else value
-            for flag, value in said.items()
-            if value is not None
-        }
-        return finish(command, given)
-
-    only = inspect.Parameter.KEYWORD_ONLY
-    parameters = [
-        inspect.Parameter(f"value{number}", only, **_parameter(flag))
-        for number, flag in enumerate(flags)
-    ]
-    if unless_subcommand:
-        parameters.append(inspect.Parameter("context", only, annotation=typer.Context))
-    made: Any = function
-    made.__signature__ = inspect.Signature(parameters)
-    made.__annotations__ = {}
-    made.__name__ = command.name
-    return made
-
-
-def _parameter(flag: Flag) -> dict[str, Any]:
-    kind = "texts" if flag.numbers else flag.kind  # a list that is said in several parts adds up
-    annotation = {"text": str | None, "texts": list[str] | None, "truth": bool | None}[kind]
-    default = f" [default: {flag.default}]" if flag.default else ""
-    metavar, described = _shown(flag)
-    words = _escaped(described + default)
-    common: dict[str, Any] = {"help": words, "show_default": False, "rich_help_panel": flag.panel}
-    if flag.kind != "truth":
-        common["autocompletion"] = lambda incomplete: candidates(flag.key, flag.metavar, incomplete)
-    if flag.names:
-        option = typer.Option(None, *flag.names, metavar=metavar, **common)
-        return {"annotation": annotation, "default": option}
-    common["rich_help_panel"] = None if flag.panel == "Options" else flag.panel
-    return {
-        "annotation": annotation,
-        "default": typer.Argument(... if flag.required else None, metavar=flag.metavar, **common),
-    }
-
-
-def _shown(flag: Flag) -> tuple[str, str]:
-    """Return metavar and description; many choices go into the description, where they wrap."""
-    if flag.kind == "truth":
-        return "", flag.help
-    if "|" not in flag.metavar or len(flag.metavar) <= MOST_METAVAR:
-        return flag.metavar, flag.help
-    *most, last = flag.metavar.split("|")
-    return "NAME", f"{', '.join(most)} or {last}: {flag.help}"
-
-
 def _flag(key: str, field: FieldInfo, names: Sequence[str], panel: str) -> Flag:
     kind = _kind(field) or "text"
     default = None if field.is_required() else field.get_default(call_default_factory=True)
@@ -406,18 +308,3 @@ def _with_no(flag: str, field: FieldInfo) -> str:
 
 def _spellings(name: str) -> list[str]:
     return name.split("/")
-
-
-def _escaped(text: str) -> str:
-    """Escape square brackets, which are markup in Typer's help."""
-    return text.replace("[", "\\[")
-
-
-def _examples(examples: Sequence[str]) -> str | None:
-    return (
-        "\n\n".join(
-            _escaped(line) for line in ("Examples:", *(f"  {example}" for example in examples))
-        )
-        if examples
-        else None
-    )

@@ -17,11 +17,24 @@ from sslcli.data.rng import Rng
 
 @dataclass(frozen=True)
 class Artifact:
-    """A generated text with its score, if there is one, and further columns."""
+    """A generated text with its score, if there is one, and further columns.
+
+    Artifacts of one request with equal `details` are candidates for the same place.
+    """
 
     text: str
     score: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class ReadsText(Protocol):
+    """A request that has a text, which a bare word on the command line gives."""
+
+    @property
+    def text(self) -> str:
+        """The text."""
+        ...
 
 
 @runtime_checkable

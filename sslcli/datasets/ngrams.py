@@ -22,7 +22,7 @@ _PORTION_TOKENS = 1 << 21
 
 
 @dataclass(frozen=True, slots=True)
-class Floor:
+class NgramBaseline:
     """Mean cross-entropy in nats and share of correct targets of one baseline."""
 
     name: str
@@ -156,13 +156,13 @@ def _portions(
         yield portion()
 
 
-def floors(
+def ngram_baselines(
     counts: NeighbourCounts,
     tokens_N: np.ndarray,
     left_N: np.ndarray,
     right_N: np.ndarray,
     predictable_V: np.ndarray,
-) -> tuple[Sequence[Floor], Mapping[str, str]]:
+) -> tuple[Sequence[NgramBaseline], Mapping[str, str]]:
     """Return the baselines of targets and their visible neighbours (-1: none), and why others are
     absent.
 
@@ -176,8 +176,8 @@ def floors(
     prior_V = weight_V / weight_V.sum()
     after_left = Conditional(counts.codes_P, counts.counts_P, prior_V)
     found = [
-        _floor("unigram", prior_V[tokens_N], tokens_N == prior_V.argmax()),
-        _floor(
+        _baseline("unigram", prior_V[tokens_N], tokens_N == prior_V.argmax()),
+        _baseline(
             "bigram",
             after_left.probability(left_N, tokens_N),
             tokens_N == after_left.best()[left_N],
@@ -199,8 +199,8 @@ def floors(
     ], {}
 
 
-def _floor(name: str, probability_N: np.ndarray, correct_N: np.ndarray) -> Floor:
-    return Floor(name, float(-np.log(probability_N).mean()), float(correct_N.mean()))
+def _baseline(name: str, probability_N: np.ndarray, correct_N: np.ndarray) -> NgramBaseline:
+    return NgramBaseline(name, float(-np.log(probability_N).mean()), float(correct_N.mean()))
 
 
 def _two_sided(
@@ -209,7 +209,7 @@ def _two_sided(
     tokens_N: np.ndarray,
     left_N: np.ndarray,
     right_N: np.ndarray,
-) -> Floor:
+) -> NgramBaseline:
     prior_V = after_left.prior_V
     inverse_V = np.divide(1.0, prior_V, out=np.zeros_like(prior_V), where=prior_V > 0)
     chunk = max(1, _CHUNK_NUMBERS // len(prior_V))
@@ -220,4 +220,4 @@ def _two_sided(
         chance_CV = after_left.rows(left_N[part]) * before_right.rows(right_N[part]) * inverse_V
         probabilities.append(chance_CV[np.arange(len(tokens_C)), tokens_C] / chance_CV.sum(axis=1))
         correct.append(chance_CV.argmax(axis=1) == tokens_C)
-    return _floor("two-sided bigram", np.concatenate(probabilities), np.concatenate(correct))
+    return _baseline("two-sided bigram", np.concatenate(probabilities), np.concatenate(correct))

@@ -24,13 +24,13 @@ DOTS = {"marker": "o", "markersize": 3}
 def loss_curve(
     lines: Sequence[Mapping[str, Any]],
     term: str,
-    floors: Mapping[str, float],
+    baselines: Mapping[str, float],
     title: str,
     path: Path,
 ) -> None:
     """Plot training and held-out loss over steps as PNG at `path`, with a .csv beside it.
 
-    `floors`: baselines, name -> cross entropy in nats per target of `term`, plotted as horizontal
+    `baselines`: name -> cross entropy in nats per target of `term`, plotted as horizontal
     lines, so that a plateau explains itself. Without any, the whole loss is plotted.
     """
     wanted = [
@@ -38,7 +38,7 @@ def loss_curve(
     ]
     curves = {
         split: [
-            (line["step"], line["terms"].get(term, line["loss"]) if floors else line["loss"])
+            (line["step"], line["terms"].get(term, line["loss"]) if baselines else line["loss"])
             for line in wanted
             if line["split"] == split
         ]
@@ -47,18 +47,20 @@ def loss_curve(
     train, held_out = curves["train"], curves["eval"]
     figure = matplotlib_figure.Figure(figsize=(9, 4.5), layout="constrained")
     axes = figure.add_subplot()
-    own, dotted, *others = colors(2 + len(floors))
+    own, dotted, *others = colors(2 + len(baselines))
     if train:
         axes.plot(*zip(*train, strict=True), color=own, linewidth=1, label="training")
     if held_out:
         last = f"held-out, last {held_out[-1][1]:.4g}"
         axes.plot(*zip(*held_out, strict=True), color=dotted, label=last, **DOTS)
-    looks = zip(others, cycle((":", "--", "-.")), floors.items(), strict=False)
-    for color, style, (name, floor) in looks:
+    styles = zip(others, cycle((":", "--", "-.")), baselines.items(), strict=False)
+    for color, style, (name, value) in styles:
         line = {"color": color, "linestyle": style, "linewidth": 1}
-        axes.axhline(floor, label=f"{name} baseline {floor:.2f}", **line)
+        axes.axhline(value, label=f"{name} baseline {value:.2f}", **line)
     axes.set(
-        xlabel="step", ylabel=f"loss of {term} (nats per target)" if floors else "loss", title=title
+        xlabel="step",
+        ylabel=f"loss of {term} (nats per target)" if baselines else "loss",
+        title=title,
     )
     axes.set_ylim(bottom=0)
     _finish(axes)
@@ -90,8 +92,8 @@ def score_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], title: str, pa
         train, held_out = (
             [line for line in kept if line["split"] == split] for split in ("train", "eval")
         )
-        looks = {"color": paler(color), "linewidth": 1}, {"color": color, **DOTS}
-        splits = zip((train, held_out), ("training", "held-out"), looks, strict=True)
+        styles = {"color": paler(color), "linewidth": 1}, {"color": color, **DOTS}
+        splits = zip((train, held_out), ("training", "held-out"), styles, strict=True)
         for split, what, look in splits:
             losses = [(line["step"], line["loss"]) for line in split]
             if losses:

@@ -121,7 +121,10 @@ def evaluated_scores(run: Run, line: Mapping[str, Any]) -> list[Score]:
 
 
 def _scores_in(run: Run, figures: Mapping[str, Any], language: str) -> Iterator[Score]:
-    losses, accuracies = _floors(run, "losses", language), _floors(run, "accuracies", language)
+    losses, accuracies = (
+        _baselines(run, "losses", language),
+        _baselines(run, "accuracies", language),
+    )
     counts, terms = (
         figures[key] if isinstance(figures.get(key), dict) else {} for key in ("counts", "terms")
     )
@@ -164,9 +167,9 @@ def curves_of(run: Run, lines: Sequence[Mapping[str, Any]]) -> list[Plot]:
     if not losses:
         return []
     ends = [min(curve.xs[0] for curve in losses), max(curve.xs[-1] for curve in losses)]
-    floors = [
+    baselines = [
         Curve(f"{name} baseline", ends, [value, value])
-        for name, value in _floors(run, "losses").items()
+        for name, value in _baselines(run, "losses").items()
     ]
     names = list(dict.fromkeys(name for line in splits["eval"] for name in metrics_of(line)))
     drawn = [
@@ -176,7 +179,7 @@ def curves_of(run: Run, lines: Sequence[Mapping[str, Any]]) -> list[Plot]:
     loss = _held_out("loss", splits["eval"], _loss)
     # of one language it stands in the first plot already
     apart = [loss] if len(loss.curves) > 1 else []
-    plots = [Plot("loss", "step", "loss", [*losses, *floors]), *apart, *drawn]
+    plots = [Plot("loss", "step", "loss", [*losses, *baselines]), *apart, *drawn]
     data = [*filter(None, [settings_of(run).get("data.train", "")])]
     return [replace(plot, title=title_of(run.folder, plot.title, data)) for plot in plots]
 
@@ -237,14 +240,14 @@ def differing_settings(run: Run) -> Table | None:
     return Table("Settings that differ from the defaults", ("setting", "here", "default"), rows)
 
 
-def _floors(run: Run, kind: str, language: str = "") -> dict[str, float]:
+def _baselines(run: Run, kind: str, language: str = "") -> dict[str, float]:
     """ "losses" or "accuracies" of what counting alone reaches: in a language, or in all of the
     data.
     """
-    floors = run.facts.get("baselines")
-    if language and isinstance(floors, dict):
-        floors = by_language(floors).get(language)
-    known = floors.get(kind) if isinstance(floors, dict) else None
+    baselines = run.facts.get("baselines")
+    if language and isinstance(baselines, dict):
+        baselines = by_language(baselines).get(language)
+    known = baselines.get(kind) if isinstance(baselines, dict) else None
     return (
         {str(name): value for name, value in known.items() if isinstance(value, int | float)}
         if isinstance(known, dict)

@@ -251,7 +251,7 @@ def test_help_may_be_asked_for_as_a_command(ssl, line):
 def test_a_list_that_is_said_in_parts_adds_up(ssl, monkeypatch, words):
     seen = []
     monkeypatch.setattr(
-        "sslcli.cli.judging.check_translate_shift_line",
+        "sslcli.cli.line_checks.check_translate_shift_line",
         lambda command, given: seen.append(given["alpha"]),
     )
     monkeypatch.setattr(

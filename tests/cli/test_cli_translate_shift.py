@@ -106,7 +106,7 @@ def test_a_model_that_cannot_read_words_is_told_what_to_do(ssl, monkeypatch, sub
     monkeypatch.setattr(translate_shift, "load_frozen_model", lambda *_: subject)
     monkeypatch.setattr(translate_shift, "locate_weights", lambda reference: None)
     monkeypatch.setattr(translate_shift, "refuse_unwritable_files", lambda *_: None)
-    monkeypatch.setattr("sslcli.cli.judging.refuse_absent_model", lambda reference: None)
+    monkeypatch.setattr("sslcli.cli.line_checks.refuse_absent_model", lambda reference: None)
     monkeypatch.setattr(
         "sslcli.cli.actions.shifting.chosen_model", lambda reference, *_: (reference, None)
     )

@@ -9,7 +9,7 @@ import pytest
 import torch
 from probe_subjects import Known, parallel, tiny
 from sense_subjects import Generated
-from sslplugins.probes.embryology.looks import translations
+from sslplugins.probes.embryology.measurements import translations
 from sslplugins.probes.embryology.report import Measured, commonest, reached_at, report_of
 
 from sslcli import registry

@@ -1,4 +1,4 @@
-"""The floors against counting in dictionaries, and against a source whose entropy is known."""
+"""The n-gram baselines against counting in dictionaries, and against a source whose entropy is known."""
 
 import math
 from collections import Counter
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sslcli.datasets import ngrams as module
-from sslcli.datasets.ngrams import count_neighbours, floors, summed_counts
+from sslcli.datasets.ngrams import count_neighbours, ngram_baselines, summed_counts
 
 VOCABULARY = 7
 
@@ -51,21 +51,21 @@ def data():
     return sequences, tokens, left, right, possible
 
 
-def test_floors_agree_with_dictionaries(data, monkeypatch):
+def test_ngram_baselines_agree_with_dictionaries(data, monkeypatch):
     sequences, tokens, left, right, possible = data
     monkeypatch.setattr(module, "_CHUNK_NUMBERS", 3 * VOCABULARY)
     monkeypatch.setattr(module, "_PORTION_TOKENS", 20)
     counts = count_neighbours((np.asarray(s, dtype=np.int64) for s in sequences), VOCABULARY, 10**6)
-    found, left_out = floors(counts, tokens, left, right, possible)
+    found, left_out = ngram_baselines(counts, tokens, left, right, possible)
     contexts = {
         "unigram": (None, None),
         "bigram": ("left", None),
         "two-sided bigram": ("left", "right"),
     }
-    assert [floor.name for floor in found] == list(contexts)
+    assert [baseline.name for baseline in found] == list(contexts)
     assert left_out == {}
-    for floor in found:
-        sides = contexts[floor.name]
+    for baseline in found:
+        sides = contexts[baseline.name]
         whole = [
             distribution_slowly(sequences, a if sides[0] else -1, b if sides[1] else -1, possible)
             for a, b in zip(left.tolist(), right.tolist(), strict=True)
@@ -75,8 +75,8 @@ def test_floors_agree_with_dictionaries(data, monkeypatch):
             max(chances, key=chances.get) == t
             for chances, t in zip(whole, tokens.tolist(), strict=True)
         ]
-        assert floor.cross_entropy == pytest.approx(np.mean(nats), rel=1e-12)
-        assert floor.accuracy == pytest.approx(np.mean(right_ones))
+        assert baseline.cross_entropy == pytest.approx(np.mean(nats), rel=1e-12)
+        assert baseline.accuracy == pytest.approx(np.mean(right_ones))
 
 
 def test_counting_stops_at_most_tokens():
@@ -87,18 +87,18 @@ def test_counting_stops_at_most_tokens():
 
 def test_no_pairs_at_all():
     counts = count_neighbours([np.asarray([1]), np.asarray([2])], VOCABULARY, 10)
-    found, _ = floors(
+    found, _ = ngram_baselines(
         counts,
         np.asarray([1, 2]),
         np.asarray([3, -1]),
         np.asarray([-1, 4]),
         np.ones(VOCABULARY, dtype=bool),
     )
-    assert len({round(floor.cross_entropy, 12) for floor in found}) == 1
+    assert len({round(baseline.cross_entropy, 12) for baseline in found}) == 1
 
 
 def test_a_markov_source_costs_its_entropy():
-    """Tokens follow a cycle with probability 0.9: the bigram floor is the conditional entropy, the
+    """Tokens follow a cycle with probability 0.9: the bigram baseline is the conditional entropy, the
     two-sided one lower.
     """
     random = np.random.default_rng(1)
@@ -106,7 +106,7 @@ def test_a_markov_source_costs_its_entropy():
     tokens = np.cumsum(steps) % VOCABULARY
     counts = count_neighbours([tokens[:40_000]], VOCABULARY, 10**6)
     held_out = tokens[40_000:]
-    found, _ = floors(
+    found, _ = ngram_baselines(
         counts, held_out[1:-1], held_out[:-2], held_out[2:], np.ones(VOCABULARY, dtype=bool)
     )
     unigram, bigram, two_sided = found
@@ -124,27 +124,29 @@ def test_what_was_left_out_is_said(monkeypatch):
     counts = count_neighbours([np.asarray([1, 2, 3])], VOCABULARY, 10)
     every = np.ones(VOCABULARY, dtype=bool)
     one, two, none = np.asarray([2]), np.asarray([3]), np.asarray([-1])
-    assert "right neighbour" in floors(counts, one, one, none, every)[1]["two-sided bigram"]
-    assert floors(counts, one[:0], one[:0], one[:0], every) == (
+    assert (
+        "right neighbour" in ngram_baselines(counts, one, one, none, every)[1]["two-sided bigram"]
+    )
+    assert ngram_baselines(counts, one[:0], one[:0], one[:0], every) == (
         (),
         {"unigram": "there are no targets"},
     )
     monkeypatch.setattr(module, "LARGEST_TWO_SIDED_VOCABULARY", 6)
-    assert "larger than 6" in floors(counts, one, one, two, every)[1]["two-sided bigram"]
+    assert "larger than 6" in ngram_baselines(counts, one, one, two, every)[1]["two-sided bigram"]
 
 
 def test_many_targets_are_thinned_out(data, monkeypatch):
     sequences, tokens, left, right, possible = data
     counts = count_neighbours((np.asarray(s, dtype=np.int64) for s in sequences), VOCABULARY, 10**6)
     monkeypatch.setattr(module, "MOST_TWO_SIDED_NUMBERS", 10 * VOCABULARY)
-    thinned = floors(counts, tokens, left, right, possible)[0][2]
+    thinned = ngram_baselines(counts, tokens, left, right, possible)[0][2]
     monkeypatch.undo()
-    assert thinned == floors(counts, tokens[::4], left[::4], right[::4], possible)[0][2]
+    assert thinned == ngram_baselines(counts, tokens[::4], left[::4], right[::4], possible)[0][2]
 
 
 def test_an_impossible_target_is_admitted():
     counts = count_neighbours([np.asarray([0, 1, 2])], VOCABULARY, 10)
-    found, _ = floors(
+    found, _ = ngram_baselines(
         counts,
         np.asarray([0]),
         np.asarray([-1]),

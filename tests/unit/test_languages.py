@@ -31,7 +31,7 @@ from sslcli.runs.run_tables import compare, show
 from sslcli.settings import PretrainSettings
 from sslcli.workflows.export.model_card import model_card
 from sslcli.workflows.pretrain import baselines
-from sslcli.workflows.pretrain.baselines import floors_of
+from sslcli.workflows.pretrain.baselines import baselines_of
 from sslcli.workflows.pretrain.header import warnings
 from sslcli.workflows.pretrain.prepare import prepare
 from sslcli.workflows.pretrain.pretrain import dry_run_pretrain, pretrain
@@ -253,7 +253,7 @@ def test_the_report_gives_each_language_beside_its_own_floors(corpora, tmp_path)
     scores, last, floors = (
         {score.name: score for score in report.scores},
         evaluations(tmp_path)[-1],
-        floors_of(prepare(settings)),
+        baselines_of(prepare(settings)),
     )
     for language in ("en", "zh"):
         loss, accuracy = scores[f"held-out loss {language}"], scores[f"accuracy {language}"]
@@ -301,7 +301,7 @@ def test_the_floors_of_a_language_know_that_language_alone(corpora):
     """
     prepared = prepare(settings_for(corpora))
     floors, specials, rng = (
-        floors_of(prepared),
+        baselines_of(prepared),
         prepared.tokenizer.specials,
         Rng(prepared.settings.training.seed, EVALUATION),
     )
@@ -339,10 +339,10 @@ def test_floors_read_a_sample_once_where_all_are_counted(most, times, corpora, m
 
     monkeypatch.setattr(baselines, "MOST_TOKENS_COUNTED", most)
     monkeypatch.setattr(SampleSource, "sample", counting)
-    floors = floors_of(prepared)
+    floors = baselines_of(prepared)
     assert {asked[number] for number in range(len(prepared.train))} == times
     nameless = replace(prepared, train=replace(prepared.train, languages={}))
-    assert floors.whole == floors_of(nameless).whole
+    assert floors.whole == baselines_of(nameless).whole
     assert floors.whole.losses.keys() >= {"unigram", "bigram"}
 
 

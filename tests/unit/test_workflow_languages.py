@@ -17,7 +17,12 @@ from sslcli.runs.catalogue import read_metrics
 from sslcli.settings import LabelledSettings
 from sslcli.workflows.finetune.check import check_data
 from sslcli.workflows.finetune.finetune import finetune
-from sslcli.workflows.finetune.languages import across, in_language_data, transferred, with_bound
+from sslcli.workflows.finetune.languages import (
+    across,
+    in_language_data,
+    transferred,
+    with_in_language,
+)
 from sslcli.workflows.finetune.study import Ended, summary
 from sslcli.workflows.finetune.variants import Variant, variant_settings, variants
 from sslcli.workflows.training.run import RunResult
@@ -312,7 +317,8 @@ def test_scores_of_languages_come_first_and_keep_their_names():
     found = across(own, ["a.json"], {"zh": Report(scores=[Score("f1", 0.2), Score("exact", 0.1)])})
     assert [score.name for score in found.scores] == ["f1", "f1 in zh", "exact"]
     assert (
-        with_bound(found.scores[0], {"zh": [Report(scores=[Score("f1", 0.4)])]}) == found.scores[0]
+        with_in_language(found.scores[0], {"zh": [Report(scores=[Score("f1", 0.4)])]})
+        == found.scores[0]
     )
 
 

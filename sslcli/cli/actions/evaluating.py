@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sslcli.asides import output_folder
 from sslcli.cli.actions.choosing import chosen_model
-from sslcli.cli.judging import answer_settings, minimums_of
+from sslcli.cli.line_values import answer_settings, minimums_of
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
 from sslcli.datasets.cache import Say

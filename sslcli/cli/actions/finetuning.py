@@ -12,7 +12,7 @@ from sslcli.cli.actions.training import (
     say_recipe,
     show_prediction,
 )
-from sslcli.cli.judging import seed_count, settings_flags, starts_of
+from sslcli.cli.line_values import seed_count, settings_flags, starts_of
 from sslcli.cli.options import AUTO, Command, Given, layers_of
 from sslcli.cli.progress import watching
 from sslcli.cli.screen import Screen

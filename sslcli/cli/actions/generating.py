@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from sslcli.cli.actions.choosing import chosen_model
-from sslcli.cli.judging import request_of, seed_of
+from sslcli.cli.line_values import request_of, seed_of
 from sslcli.cli.naming import REQUEST, text_at
 from sslcli.cli.options import Command, Given, spellings
 from sslcli.cli.screen import Screen

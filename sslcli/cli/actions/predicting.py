@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sslcli.asides import output_file
 from sslcli.cli.actions.evaluating import model_of
-from sslcli.cli.judging import answer_settings
+from sslcli.cli.line_values import answer_settings
 from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
 from sslcli.contracts.examples import Example, Prediction

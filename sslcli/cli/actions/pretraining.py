@@ -1,7 +1,7 @@
 """`ssl pretrain`: resolve the settings, train, report."""
 
 from sslcli.cli.actions.training import conclude, launched, resumed, say_recipe, show_prediction
-from sslcli.cli.judging import settings_flags
+from sslcli.cli.line_values import settings_flags
 from sslcli.cli.options import Command, Given, layers_of
 from sslcli.cli.progress import watching
 from sslcli.cli.screen import Screen

@@ -9,7 +9,7 @@ from typing import Any
 from sslcli import registry
 from sslcli.asides import output_folder
 from sslcli.cli.actions.choosing import chosen_model
-from sslcli.cli.judging import hardware_of, seed_of, stack_of
+from sslcli.cli.line_values import hardware_of, seed_of, stack_of
 from sslcli.cli.options import Command, Given, spellings
 from sslcli.cli.screen import Screen
 from sslcli.core.settings import StackName

@@ -7,7 +7,7 @@ from sslcli.asides import output_file, output_folder
 from sslcli.cli.actions.choosing import chosen_model
 from sslcli.cli.actions.probing import show_report
 from sslcli.cli.commands.translate_shift import shift_settings_flags, usual_shift
-from sslcli.cli.judging import hardware_of, languages_of_load, seed_of
+from sslcli.cli.line_values import hardware_of, languages_of_load, seed_of
 from sslcli.cli.options import Command, Given, layers_of, spellings
 from sslcli.cli.screen import Screen
 from sslcli.resolving import naming_sources, resolve

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sslcli import registry
 from sslcli.cli.actions.training import resumed, show_prediction
-from sslcli.cli.judging import seed_count, starts_of
+from sslcli.cli.line_values import seed_count, starts_of
 from sslcli.cli.options import AUTO, Given
 from sslcli.cli.progress import watching
 from sslcli.cli.screen import Screen

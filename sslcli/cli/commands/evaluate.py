@@ -103,5 +103,5 @@ def evaluate_command(words: Sequence[str]) -> Command:
             "ssl evaluate qa --data dev.json",
             "ssl evaluate sentiment --model runs/first --data test.jsonl --min accuracy=0.8",
         ),
-        check="sslcli.cli.judging:check_evaluate_line",
+        check="sslcli.cli.line_checks:check_evaluate_line",
     )

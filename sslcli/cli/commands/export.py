@@ -17,7 +17,7 @@ def export_command(words: Sequence[str]) -> Command:
             "ssl export runs/first --to hf my-model --overwrite",
             "ssl export @latest:qa my-adapter --adapter",
         ),
-        check="sslcli.cli.judging:check_export_line",
+        check="sslcli.cli.line_checks:check_export_line",
     )
 
 

@@ -117,5 +117,5 @@ def finetune_command(words: Sequence[str]) -> Command:
             ),
             "ssl finetune glue --data glue_data --seeds 5 --name glue",
         ),
-        check="sslcli.cli.judging:check_finetune_line",
+        check="sslcli.cli.line_checks:check_finetune_line",
     )

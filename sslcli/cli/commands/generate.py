@@ -47,5 +47,5 @@ def generate_command(words: Sequence[str]) -> Command:
             'ssl generate "julia lives in [MASK]." --model @latest:mlm',
             'ssl generate "Once upon a time" --model @latest:clm --new-tokens 60 --temperature 0.7',
         ),
-        check="sslcli.cli.judging:check_generate_line",
+        check="sslcli.cli.line_checks:check_generate_line",
     )

@@ -48,5 +48,5 @@ def predict_command(words: Sequence[str]) -> Command:
             'ssl predict qa "Who wrote it?" "It was written by Ann."',
             "ssl predict nli --data pairs.jsonl --out answers.jsonl",
         ),
-        check="sslcli.cli.judging:check_predict_line",
+        check="sslcli.cli.line_checks:check_predict_line",
     )

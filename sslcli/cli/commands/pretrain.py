@@ -69,5 +69,5 @@ def pretrain_command(words: Sequence[str]) -> Command:
             "ssl pretrain --objective mlm --mask-rate 0.3 --dry-run",
             "ssl pretrain --resume @latest",
         ),
-        check="sslcli.cli.judging:check_pretrain_line",
+        check="sslcli.cli.line_checks:check_pretrain_line",
     )

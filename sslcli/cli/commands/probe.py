@@ -87,5 +87,5 @@ def probe_command(words: Sequence[str]) -> Command:
             "ssl probe layers --task pos --data en.conllu --model models/bert",
             "ssl probe embryology runs/world",
         ),
-        check="sslcli.cli.judging:check_probe_line",
+        check="sslcli.cli.line_checks:check_probe_line",
     )

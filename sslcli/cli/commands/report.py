@@ -22,5 +22,5 @@ def report_command(words: Sequence[str]) -> Command:
         ),
         "sslcli.cli.actions.reporting:report_action",
         ("ssl report", "ssl report @latest:mlm --out world.html"),
-        check="sslcli.cli.judging:check_report_line",
+        check="sslcli.cli.line_checks:check_report_line",
     )

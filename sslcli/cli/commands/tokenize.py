@@ -45,5 +45,5 @@ def tokenize_command(words: Sequence[str]) -> Command:
             "ssl tokenize --data zh=news.jsonl.zst --tokenizer unigram --out shards-zh",
             'ssl tokenize --tokenizer-from shards/tokenizer --show "self-supervised learning"',
         ),
-        check="sslcli.cli.judging:check_tokenize_line",
+        check="sslcli.cli.line_checks:check_tokenize_line",
     )

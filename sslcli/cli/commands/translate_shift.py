@@ -79,7 +79,7 @@ def translate_shift_command(words: Sequence[str]) -> Command:
                 "words.tsv --model models/bert --shift procrustes"
             ),
         ),
-        check="sslcli.cli.judging:check_translate_shift_line",
+        check="sslcli.cli.line_checks:check_translate_shift_line",
     )
 
 

@@ -11,7 +11,7 @@ from sslcli.reports import Report, Score, in_language
 from sslcli.runs.facts import IN_LANGUAGE
 from sslcli.settings import LabelledSettings
 
-SCRATCH = "random"  # the start whose scores are the lower bound
+SCRATCH = "random"  # the start whose scores are the lower baseline
 NO_BOUND = "none"
 
 
@@ -72,9 +72,9 @@ def across(own: Report, train: Sequence[str], others: Mapping[str, Report]) -> R
     return replace(own, scores=[*scores, *rest], notes=[*own.notes, chosen])
 
 
-def with_bound(score: Score, bounds: Mapping[str, Sequence[Report]]) -> Score:
+def with_in_language(score: Score, in_languages: Mapping[str, Sequence[Report]]) -> Score:
     """Add to a score the median of the runs trained in its language, if there are any."""
-    for language, reports in bounds.items():
+    for language, reports in in_languages.items():
         reached = [report.scores[0] for report in reports]
         if score.name == in_language(reached[0], language).name:
             return replace(
@@ -95,15 +95,15 @@ def transferred(scores: Iterable[Score], language: str, least: Mapping[str, floa
     score = next(score for score in scores if score.name.endswith(f" in {language}"))
     better = 1 if score.higher_is_better else -1  # times a figure: the greater the better
     reached = f"zero-shot {score.name.removesuffix(f' in {language}')} is {score.value:.4g}"
-    bound = score.baselines.get(IN_LANGUAGE)
-    floors = {floor: value for floor, value in score.baselines.items() if floor != IN_LANGUAGE}
-    if not floors:
+    trained = score.baselines.get(IN_LANGUAGE)
+    others = {name: value for name, value in score.baselines.items() if name != IN_LANGUAGE}
+    if not others:
         return f"{language}: {reached}, and there is nothing to hold it against"
-    best, floor = max(floors.items(), key=lambda each: better * each[1])
-    if better * least[score.name] <= better * floor:
-        return f"{language}: not emerged; {reached}, and {best} reaches {floor:.4g}"
-    start, lower = (SCRATCH, floors[SCRATCH]) if SCRATCH in floors else (best, floor)
-    if bound is None:
+    best, value = max(others.items(), key=lambda each: better * each[1])
+    if better * least[score.name] <= better * value:
+        return f"{language}: not emerged; {reached}, and {best} reaches {value:.4g}"
+    start, lower = (SCRATCH, others[SCRATCH]) if SCRATCH in others else (best, value)
+    if trained is None:
         gap = (
             f"{abs(score.value - lower):.4g} {'above' if score.value > lower else 'below'} {start}"
         )
@@ -111,10 +111,10 @@ def transferred(scores: Iterable[Score], language: str, least: Mapping[str, floa
             f"{language}: {reached}, {gap}; --in-language "
             f"{language}=FILE would say how far training in it comes"
         )
-    if better * bound <= better * lower:
+    if better * trained <= better * lower:
         return f"{language}: {reached}; training in {language} itself is no better than {start}"
-    way = (score.value - lower) / (bound - lower)
+    way = (score.value - lower) / (trained - lower)
     return (
         f"{language} is at {way:.0%} of the way from {start} "
-        f"({lower:.4g}) to training in it ({bound:.4g}): {reached}"
+        f"({lower:.4g}) to training in it ({trained:.4g}): {reached}"
     )

@@ -32,8 +32,8 @@ class StudyRequest:
     """What is asked for beyond the settings of one run.
 
     `starts`: where to begin, the first is the one that counts; empty where nothing is said.
-    `seeds`: how many. `in_language`: data of upper bounds ("zh=FILE"). `goes_on`: with the runs
-    that are there; `one`: it is one run by its name that is to go on.
+    `seeds`: how many. `in_language`: data of in-language baselines ("zh=FILE"). `goes_on`: with the
+    runs that are there; `one`: it is one run by its name that is to go on.
     """
 
     starts: Sequence[Start] = ()
@@ -45,15 +45,15 @@ class StudyRequest:
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """`settings` hold for all runs alike; `base` is the folder of the first. `bounds`: by language
-    the data of its upper bound.
+    """`settings` hold for all runs alike; `base` is the folder of the first. `in_language`:
+    by language the data of its in-language baseline.
     """
 
     settings: FinetuneSettings
     base: Path
     starts: Sequence[Start]
     seeds: Sequence[int]
-    bounds: Mapping[str, LabelledSettings] = field(default_factory=dict)
+    in_language: Mapping[str, LabelledSettings] = field(default_factory=dict)
     goes_on: bool = False
 
     @property
@@ -74,20 +74,20 @@ class StudyResult:
 def plan_study(
     run: ResolvedRun[FinetuneSettings], asked: StudyRequest
 ) -> tuple[StudyPlan | None, str]:
-    """The study that is asked for, None where that is one run; and a sentence about bounds that are
-    not made.
+    """The study that is asked for, None where that is one run; and a sentence about baselines
+    that are not made.
 
     Raises UsageError where several runs cannot be made like that.
     """
     settings, first = run.settings, run.settings.training.seed
     starts, seeds = asked.starts or ["pretrained"], range(first, first + asked.seeds)
-    bounds = in_language_data(settings.data, asked.in_language)
+    in_language = in_language_data(settings.data, asked.in_language)
     processes = rank_and_size()[1]
     in_several = settings.hardware.gpus is not None or processes > 1
     across = _names_languages(run)
     if across and not in_several:
         starts = asked.starts or [*starts, SCRATCH]
-        return _plan(settings, asked, starts, seeds, bounds), ""
+        return _plan(settings, asked, starts, seeds, in_language), ""
     if len(starts) * len(seeds) > 1:
         if in_several:
             raise UsageError(
@@ -97,9 +97,9 @@ def plan_study(
         return _plan(settings, asked, starts, seeds, {}), ""
     # Of the processes that --gpus started, the one that started them has said it.
     is_started = settings.hardware.gpus is not None and processes > 1
-    if across and (bounds or not asked.starts) and not is_started:
+    if across and (in_language or not asked.starts) and not is_started:
         what = "none from scratch or from training in the language"
-        return None, f"bounds     {what}: several processes make one run; one makes them all"
+        return None, f"baselines  {what}: several processes make one run; one makes them all"
     return None, ""
 
 
@@ -111,11 +111,13 @@ def run_study(plan: StudyPlan, watch: Watch, *, overwrite: bool = False) -> Stud
     """
     most_seconds = plan.settings.training.max_time
     deadline = None if most_seconds is None else time.monotonic() + most_seconds
-    wanted = list(variants(plan.base, plan.starts, plan.seeds, list(plan.bounds)))
+    wanted = list(variants(plan.base, plan.starts, plan.seeds, list(plan.in_language)))
     if not plan.goes_on:
         for each in wanted:  # now, and not when the runs before it are done
             refuse_occupied(each.folder, overwrite)
-    every = {each: variant_settings(each, plan.settings, wanted, plan.bounds) for each in wanted}
+    every = {
+        each: variant_settings(each, plan.settings, wanted, plan.in_language) for each in wanted
+    }
 
     def trained(variant: Variant) -> RunResult:
         stopper = Stopper(None if deadline is None else deadline - time.monotonic())
@@ -139,16 +141,16 @@ def _plan(
     asked: StudyRequest,
     starts: Sequence[Start],
     seeds: Sequence[int],
-    bounds: Mapping[str, LabelledSettings],
+    in_language: Mapping[str, LabelledSettings],
 ) -> StudyPlan:
     run = settings.run
     base = Path(run.folder) if run.folder else runs_folder() / (run.name or new_name(settings.task))
-    plan = StudyPlan(settings, base, starts, seeds, bounds, asked.goes_on)
+    plan = StudyPlan(settings, base, starts, seeds, in_language, asked.goes_on)
     if asked.one:
         hint = f"give {plan.named} --resume"
         raise UsageError("several runs go on together, and not from one of them", hint)
     settings = _from_one_model(settings, base if asked.goes_on else None)
-    return StudyPlan(settings, base, starts, seeds, bounds, asked.goes_on)
+    return StudyPlan(settings, base, starts, seeds, in_language, asked.goes_on)
 
 
 def _names_languages(run: ResolvedRun[FinetuneSettings]) -> bool:

@@ -15,7 +15,7 @@ from sslcli.reporting.run_plots import score_curves
 from sslcli.reporting.saved_reports import STUDY, write_report
 from sslcli.reports import Report, Score, Table
 from sslcli.runs.catalogue import read_metrics
-from sslcli.workflows.finetune.languages import transferred, with_bound
+from sslcli.workflows.finetune.languages import transferred, with_in_language
 from sslcli.workflows.finetune.variants import Variant
 from sslcli.workflows.training.run import RunResult
 
@@ -60,22 +60,22 @@ def summary(
     """
     first = ended[0]
     by_start: dict[str, list[Report]] = {}
-    bounds: dict[str, list[Report]] = {}
+    by_language: dict[str, list[Report]] = {}
     for each in ended:
         alike = (
-            bounds.setdefault(each.variant.language, [])
+            by_language.setdefault(each.variant.language, [])
             if each.variant.language
             else by_start.setdefault(each.variant.start, [])
         )
         alike.append(each.result.report)
     others = {start: reports for start, reports in by_start.items() if start != first.variant.start}
     scores = [
-        with_bound(_beside(score, by_start[first.variant.start], others), bounds)
+        with_in_language(_beside(score, by_start[first.variant.start], others), by_language)
         for score in first.result.report.scores
     ]
     several = any(len(reports) > 1 for reports in by_start.values())
-    in_languages = {f"trained in {language}": reports for language, reports in bounds.items()}
-    tables = [_spread({**by_start, **in_languages})] if several else []
+    trained_in = {f"trained in {language}": reports for language, reports in by_language.items()}
+    tables = [_spread({**by_start, **trained_in})] if several else []
     if plot and len(by_start) > 1:
         same_seed = [
             each

@@ -22,7 +22,7 @@ class Variant:
 
 
 def variants(
-    folder: Path, starts: Sequence[Start], seeds: Sequence[int], bounds: Sequence[str] = ()
+    folder: Path, starts: Sequence[Start], seeds: Sequence[int], in_language: Sequence[str] = ()
 ) -> Iterator[Variant]:
     """Return all starts with all seeds, then the in-language baseline of each language.
 
@@ -31,7 +31,7 @@ def variants(
     for seed in seeds:
         for start, language in [
             *((start, "") for start in starts),
-            *((starts[0], language) for language in bounds),
+            *((starts[0], language) for language in in_language),
         ]:
             differing = (
                 start if start != starts[0] else "",
@@ -50,13 +50,15 @@ def variant_settings(
     variant: Variant,
     settings: FinetuneSettings,
     study: Sequence[Variant] = (),
-    bounds: Mapping[str, LabelledSettings] | None = None,
+    in_language: Mapping[str, LabelledSettings] | None = None,
 ) -> FinetuneSettings:
-    """`bounds`: by language the data of its upper bound."""
+    """`in_language`: by language the data of its in-language baseline."""
     names = tuple(each.folder.name for each in study)
     return settings.model_copy(
         update={
-            "data": bounds[variant.language] if bounds and variant.language else settings.data,
+            "data": in_language[variant.language]
+            if in_language and variant.language
+            else settings.data,
             "model": settings.model.model_copy(update={"start": variant.start}),
             "training": settings.training.model_copy(update={"seed": variant.seed}),
             "run": settings.run.model_copy(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from sslcli.contracts.abilities import Artifact, Generates, Illustrates
+from sslcli.contracts.abilities import Artifact, Generates, Illustrates, ReadsText
 from sslcli.data.rng import Rng
 from sslcli.datasets.cache import Say, quiet
 from sslcli.datasets.unknown_words import unknown_in, unknown_sentences
@@ -49,7 +49,8 @@ def generate(
     yield from generator.generate(learner.backbone, complete, Rng(seed, 0))
     tokenizer = pretrained.tokenizer()
     remarks = tokenizer.remarks()  # which count texts: before the prompt is read once more
-    unknown = unknown_sentences(unknown_in(tokenizer, str(request.get("text", ""))))
+    text = complete.text if isinstance(complete, ReadsText) else ""
+    unknown = unknown_sentences(unknown_in(tokenizer, text))
     for note in (*tokenizer.notes, *remarks, *unknown):
         say(f"note: {note}")
 
@@ -77,9 +78,9 @@ def illustrations(prepared: Prepared) -> Illustrate | None:
 
 
 def _in_one_line(artifacts: Iterator[Artifact]) -> str:
-    """ "apple .41  orange .12" for the best candidates of a blank, the text for anything else."""
+    """ "apple .41  orange .12" for the best candidates of a place, the text for anything else."""
     lines = []
-    for _, group in groupby(artifacts, key=lambda artifact: artifact.details.get("blank")):
+    for _, group in groupby(artifacts, key=lambda artifact: artifact.details):
         best = list(group)[:CANDIDATES]
         lines.append(
             "  ".join(

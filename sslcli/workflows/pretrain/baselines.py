@@ -13,7 +13,7 @@ from sslcli.contracts.objective import PredictsTokens, TokenTargets
 from sslcli.data.permuting import permuted
 from sslcli.data.rng import Rng, name_key
 from sslcli.data.text.tokenizer import Tokenizer
-from sslcli.datasets.ngrams import NeighbourCounts, count_neighbours, floors, summed_counts
+from sslcli.datasets.ngrams import NeighbourCounts, count_neighbours, ngram_baselines, summed_counts
 from sslcli.engine.composite import CompositeBatch, joined, with_ability
 from sslcli.engine.loader import Loader
 from sslcli.workflows.pretrain.prepare import Prepared
@@ -37,7 +37,7 @@ class NgramScores:
 
 
 @dataclass(frozen=True)
-class Floors:
+class PretrainingBaselines:
     """N-gram baselines on all held-out targets, and by language with counts of that language.
 
     `term` and `accuracy_metric` are the learnable's loss and accuracy to compare with them. Empty
@@ -63,13 +63,13 @@ class Floors:
         }
 
 
-def floors_of(prepared: Prepared) -> Floors:
+def baselines_of(prepared: Prepared) -> PretrainingBaselines:
     """Unigram, bigram and, for small vocabularies, two-sided bigram, counted on training tokens, on
     held-out targets.
     """
     found = next(with_ability(prepared.collator, PredictsTokens), None)
     if found is None:
-        return Floors()
+        return PretrainingBaselines()
     name, part = found
     loaders = prepared.evaluation_loaders()
     counted = {
@@ -78,7 +78,7 @@ def floors_of(prepared: Prepared) -> Floors:
         if len(loaders) > 1 and language in prepared.train.languages
     }
     whole = _targets(part, name, prepared.evaluation_loader())
-    return Floors(
+    return PretrainingBaselines(
         term=name or prepared.settings.objective,
         accuracy_metric="accuracy" if name is None else joined(name, "accuracy"),
         whole=_reached(prepared, whole, _counts_of_all(prepared, counted, len(loaders))),
@@ -124,10 +124,12 @@ def _reached(
         np.concatenate([getattr(t, kind) for t in targets])[::every]
         for kind in ("tokens_N", "left_N", "right_N")
     )
-    reached, left_out = floors(counts, tokens_N, left_N, right_N, ~_tokenizer(prepared).specials)
+    reached, left_out = ngram_baselines(
+        counts, tokens_N, left_N, right_N, ~_tokenizer(prepared).specials
+    )
     return NgramScores(
-        losses={floor.name: floor.cross_entropy for floor in reached},
-        accuracies={floor.name: floor.accuracy for floor in reached},
+        losses={each.name: each.cross_entropy for each in reached},
+        accuracies={each.name: each.accuracy for each in reached},
         notes=[
             *(
                 [f"the baselines are computed on every {every}th of {total:,} held-out targets"]

@@ -26,7 +26,7 @@ from sslcli.runs.catalogue import read_metrics
 from sslcli.runs.facts import title_of
 from sslcli.settings import PretrainSettings
 from sslcli.workflows.generate.generate import illustrations
-from sslcli.workflows.pretrain.baselines import Floors, floors_of
+from sslcli.workflows.pretrain.baselines import PretrainingBaselines, baselines_of
 from sslcli.workflows.pretrain.header import header, warnings
 from sslcli.workflows.pretrain.prepare import Prepared, prepare
 from sslcli.workflows.pretrain.restored import RestoredSamples, restored_samples
@@ -110,9 +110,9 @@ class Pretraining:
         return self.prepared.train.lengths
 
     @cached_property
-    def floors(self) -> Floors:
+    def baselines(self) -> PretrainingBaselines:
         """Counted when they are first shown: by rank 0 alone."""
-        return floors_of(self.prepared)
+        return baselines_of(self.prepared)
 
     def loader(
         self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool
@@ -139,7 +139,7 @@ class Pretraining:
 
     def warnings(self, plan: Plan, hardware: Hardware) -> Sequence[str]:
         """Return warnings about the plan, the data and the baselines."""
-        return [*warnings(self.prepared, plan, hardware), *self.floors.whole.notes]
+        return [*warnings(self.prepared, plan, hardware), *self.baselines.whole.notes]
 
     def files(self) -> Mapping[str, Mapping[str, Any]]:
         """Return facts about the data files, so that a resume sees changes."""
@@ -148,7 +148,7 @@ class Pretraining:
     def facts(self) -> Mapping[str, Any]:
         """Return the n-gram baselines and the unit of the loss for run.json."""
         return {
-            "baselines": self.floors.facts(),
+            "baselines": self.baselines.facts(),
             **({} if self.collator.loss_unit == "nats" else {"loss_unit": self.collator.loss_unit}),
         }
 
@@ -156,9 +156,9 @@ class Pretraining:
         """Plot the loss curve, and return the last evaluation, each metric beside its baselines."""
         lines = read_metrics(folder)
         if self.settings.run.plot:
-            title, floors = title_of(folder, self.name, self.settings.data.train), self.floors
+            title, found = title_of(folder, self.name, self.settings.data.train), self.baselines
             path = folder / "plots" / "loss.png"
-            loss_curve(lines, floors.term, floors.whole.losses, title, path)
+            loss_curve(lines, found.term, found.whole.losses, title, path)
         last = next((line for line in reversed(lines) if line["split"] == "eval"), None)
         if last is None:
             return Report(notes=["nothing was evaluated"])
@@ -191,12 +191,12 @@ class Pretraining:
         counts, terms, reached = (
             figures.get("counts", {}),
             figures["terms"],
-            self.floors.of(language),
+            self.baselines.of(language),
         )
         suffix = f" {printable(language)}" if language else ""
         for term, value in terms.items():
             name = f"held-out loss of {term}" if len(terms) > 1 else "held-out loss"
-            baselines = reached.losses if term == self.floors.term else {}
+            baselines = reached.losses if term == self.baselines.term else {}
             unit = unit_of(self.collator, term)
             yield Score(
                 name + suffix,
@@ -207,7 +207,7 @@ class Pretraining:
                 baselines=baselines,
             )
         for name, value in figures["metrics"].items():
-            baselines = reached.accuracies if name == self.floors.accuracy_metric else {}
+            baselines = reached.accuracies if name == self.baselines.accuracy_metric else {}
             yield Score(
                 name + suffix,
                 value,

@@ -26,7 +26,7 @@ from sslcli.api import (
     setting,
     words_told,
 )
-from sslplugins.probes.embryology.looks import (
+from sslplugins.probes.embryology.measurements import (
     labels_of_texts,
     labels_of_words,
     senses,
@@ -60,10 +60,14 @@ class Embryology(Probe["Embryology.Options"]):
         options = self.options
         train, test = model.probe_data.annotated(options.task)
         uses = self._words(model, test, rng)
-        looks = [labels_of_words(model, options.task, (train, test), options.examples, rng)]
+        measurements = [labels_of_words(model, options.task, (train, test), options.examples, rng)]
         if options.downstream not in (None, "", "none"):
-            looks.append(labels_of_texts(model, options.downstream, options.examples, rng))
-        looks += [look for look in (senses(model, rng), translations(model)) if look is not None]
+            measurements.append(labels_of_texts(model, options.downstream, options.examples, rng))
+        measurements += [
+            measurement
+            for measurement in (senses(model, rng), translations(model))
+            if measurement is not None
+        ]
         measured = []
         for stage in model.stages():
             words = locate_words(stage.tokenizer, uses)
@@ -72,14 +76,20 @@ class Embryology(Probe["Embryology.Options"]):
                 words_told(stage, words, hidden=False),
             )
             measured.append(
-                Measured(stage.step or 0, *predicted, [look.measure(stage) for look in looks])
+                Measured(
+                    stage.step or 0,
+                    *predicted,
+                    [measurement.measure(stage) for measurement in measurements],
+                )
             )
         if len(measured) < FEWEST_STAGES:
             raise UsageError(
                 f"{model.name} has {len(measured)} milestones",
                 "pretraining keeps them at steps 0, 1, 2, 4, ...: train for longer",
             )
-        return report_of(measured, looks, [use.sense for use in uses], commonest(uses, train))
+        return report_of(
+            measured, measurements, [use.sense for use in uses], commonest(uses, train)
+        )
 
     def _words(
         self, model: FrozenModel, texts: Sequence[Annotated], rng: Rng

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sslcli.api import Annotated, Curve, Plot, Report, Score, Table, WordOccurrence, mean_score
-from sslplugins.probes.embryology.looks import Look
+from sslplugins.probes.embryology.measurements import Measurement
 
 REACHED = 0.9  # of the rise (Chiang et al. 2020 rescale by the last value, and begin near 0)
 FALLEN = 0.8  # of the highest value: from there on it is said that a curve peaked
@@ -22,7 +22,7 @@ class Measured:
     """Results at one step.
 
     `hidden_N`, `plain_N`: whether each word was predicted when masked, and when visible. `values`:
-    the score of each look.
+    the score of each measurement.
     """
 
     step: int
@@ -51,7 +51,7 @@ def commonest(uses: Sequence[WordOccurrence], train: Sequence[Annotated]) -> Map
 
 def report_of(
     measured: Sequence[Measured],
-    looks: Sequence[Look],
+    measurements: Sequence[Measurement],
     kinds_N: Sequence[str],
     by_majority: Mapping[str, float],
 ) -> Report:
@@ -70,8 +70,8 @@ def report_of(
     }
     hidden, plain = curves.values()
     others = [
-        Curve(look.name, steps, [each.values[place] for each in measured])
-        for place, look in enumerate(looks)
+        Curve(measurement.name, steps, [each.values[place] for each in measured])
+        for place, measurement in enumerate(measurements)
     ]
     plots = [
         Plot(name, "step", "accuracy", found, logarithmic=True) for name, found in curves.items()
@@ -85,11 +85,16 @@ def report_of(
         ),
         mean_score("visible words reconstructed", last.plain_N),
         *(
-            Score(curve.title, curve.ys[-1], count=look.count, baselines=dict([look.baseline]))
-            for curve, look in zip(others, looks, strict=True)
+            Score(
+                curve.title,
+                curve.ys[-1],
+                count=measurement.count,
+                baselines=dict([measurement.baseline]),
+            )
+            for curve, measurement in zip(others, measurements, strict=True)
         ),
     ]
-    tables = [_by_kind(hidden, plain, kinds, by_majority), _of_looks(others)]
+    tables = [_by_kind(hidden, plain, kinds, by_majority), _of_measurements(others)]
     return Report(
         f"what is learned when, up to step {steps[-1]:,}",
         scores,
@@ -153,7 +158,7 @@ def reached_at(curve: Curve) -> float | None:
     )
 
 
-def _of_looks(curves: Sequence[Curve]) -> Table:
+def _of_measurements(curves: Sequence[Curve]) -> Table:
     rows = []
     for curve in curves:
         peak = int(np.argmax(curve.ys))

@@ -34,7 +34,7 @@ FEWEST_PAIRS = 4
 
 
 @dataclass(frozen=True)
-class Look:
+class Measurement:
     """A measurement with its baseline.
 
     `baseline`: name and value of the baseline, which a model that has learned nothing reaches.
@@ -46,7 +46,9 @@ class Look:
     count: int
 
 
-def labels_of_words(model: FrozenModel, name: str, texts: Texts, most: int, rng: Rng) -> Look:
+def labels_of_words(
+    model: FrozenModel, name: str, texts: Texts, most: int, rng: Rng
+) -> Measurement:
     """Measure the accuracy of a linear probe on word labels at the last layer.
 
     See the probe `layers`. `texts`: to train on, and to test with.
@@ -60,10 +62,10 @@ def labels_of_words(model: FrozenModel, name: str, texts: Texts, most: int, rng:
         )
         return linear_probe(first, labels[0], second, labels[1]).value
 
-    return Look(f"{name}, linear", measure, ("majority", majority(*labels)), len(asked))
+    return Measurement(f"{name}, linear", measure, ("majority", majority(*labels)), len(asked))
 
 
-def labels_of_texts(model: FrozenModel, task: str, most: int, rng: Rng) -> Look:
+def labels_of_texts(model: FrozenModel, task: str, most: int, rng: Rng) -> Measurement:
     """Measure a linear probe's accuracy on text labels, from mean-pooled last hidden states."""
     known, asked = (
         rng.some(task, _labelled_texts(model, part), most)
@@ -82,10 +84,10 @@ def labels_of_texts(model: FrozenModel, task: str, most: int, rng: Rng) -> Look:
         )
         return linear_probe(first, labels[0], second, labels[1]).value
 
-    return Look(f"{task}, frozen", measure, ("majority", majority(*labels)), len(asked))
+    return Measurement(f"{task}, frozen", measure, ("majority", majority(*labels)), len(asked))
 
 
-def senses(model: FrozenModel, rng: Rng) -> Look | None:
+def senses(model: FrozenModel, rng: Rng) -> Measurement | None:
     """Measure the sense separation of two-sense words at the last layer.
 
     Returns None where the data does not know the senses.
@@ -103,13 +105,15 @@ def senses(model: FrozenModel, rng: Rng) -> Look | None:
         return float(np.mean([by_layer[stage.depth] for by_layer in gaps.values()]))
 
     return (
-        Look(f"sense gap of {len(set(words))} words", measure, ("input embedding", 0.0), len(uses))
+        Measurement(
+            f"sense gap of {len(set(words))} words", measure, ("input embedding", 0.0), len(uses)
+        )
         if uses
         else None
     )
 
 
-def translations(model: FrozenModel) -> Look | None:
+def translations(model: FrozenModel) -> Measurement | None:
     """Measure the retrieval of parallel sentences at the last layer, each language centred.
 
     Returns None where the data knows no translation.
@@ -142,7 +146,7 @@ def translations(model: FrozenModel) -> Look | None:
             .value
         )
 
-    return Look(
+    return Measurement(
         "translations found", measure, ("chance", 1 / (len(pairs) - half)), len(pairs) - half
     )
 
