@@ -159,7 +159,7 @@ def test_every_milestone_is_said_before_it_is_loaded(tmp_path, monkeypatch):
     )
     monkeypatch.setattr(frozen_model, "_subject", lambda *given, **how: None)
     with heard_by(events.append):
-        stages = frozen_model._stages(tmp_path, None, None, TOKENIZER)
+        stages = frozen_model._stages(tmp_path, None, None, TOKENIZER, None)
         assert len(list(stages)) == 4
     assert events[0] == "load"  # the last, of which no more than its step is known
     assert events[1:] == [
