@@ -56,15 +56,21 @@ class LanguageModelHead(nn.Module):
         """Return all logits [N, V]; meant for few rows."""
         return linear(self.transform(hidden_ND), self._matrix(backbone), self.bias)
 
-    def loss(self, hidden_ND: Tensor, targets_N: Tensor, backbone: Transformer) -> TokenLoss:
+    def loss(
+        self,
+        hidden_ND: Tensor,
+        targets_N: Tensor,
+        backbone: Transformer,
+        smoothing: float = 0.0,
+    ) -> TokenLoss:
         """Return the summed loss of the targets (int64) in nats, with gradients, and the correct
-        ones.
+        ones. `smoothing`: see `linear_cross_entropy`.
         """
         if pays(hidden_ND.device):
             hidden_ND = with_spare_rows(hidden_ND)
         matrix_VE, later = self._matrix(backbone), backbone.later if self.weight is None else None
         rows_NE = self.transform(hidden_ND)
-        return linear_cross_entropy(rows_NE, matrix_VE, self.bias, targets_N, later)
+        return linear_cross_entropy(rows_NE, matrix_VE, self.bias, targets_N, later, smoothing)
 
     def _matrix(self, backbone: Transformer) -> Tensor:
         return backbone.token_matrix if self.weight is None else self.weight

@@ -39,10 +39,14 @@ def differentiable_once(backward: F) -> F:
 class TokenLoss:
     """Sums over the targets: negative log-likelihood in nats, and the number of correct
     predictions.
+
+    `smoothed_sum`: the loss with label smoothing. It has the gradients then, and `nll_sum` has
+    none; without smoothing they are one.
     """
 
     nll_sum: Tensor
     correct: Tensor
+    smoothed_sum: Tensor
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ def linear_cross_entropy(
     bias_V: Tensor | None,
     targets_N: Tensor,
     later: list[LaterProduct] | None = None,
+    smoothing: float = 0.0,
 ) -> TokenLoss:
     """Cross-entropy of the logits hidden @ weight.T + bias.
 
@@ -89,12 +94,15 @@ def linear_cross_entropy(
     With `later`, a list to which the owner of the weight adds, the backward pass may put the
     weight's gradient there and return none: the factors of the gradient take less memory than the
     gradient until it is needed.
+
+    `smoothing` gives so much of each target's probability to all tokens alike (Szegedy et al. 2016,
+    section 7), as torch's cross_entropy with label_smoothing does.
     """
     with_gradients = torch.is_grad_enabled()
-    nll_sum, correct = _LinearCrossEntropy.apply(
-        hidden_NE, weight_VE, bias_V, targets_N, with_gradients, later
+    smoothed_sum, correct, nll_sum = _LinearCrossEntropy.apply(
+        hidden_NE, weight_VE, bias_V, targets_N, with_gradients, later, smoothing
     )
-    return TokenLoss(nll_sum, correct)
+    return TokenLoss(nll_sum if smoothing else smoothed_sum, correct, smoothed_sum)
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -107,7 +115,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
         targets_N: Tensor,
         with_gradients: bool,
         later: list[LaterProduct] | None,
-    ) -> tuple[Tensor, Tensor]:
+        smoothing: float,
+    ) -> tuple[Tensor, Tensor, Tensor]:
         device, context.later = hidden_NE.device, None
         inputs = (hidden_NE, weight_VE, bias_V)
         needed = [with_gradients and each for each in context.needs_input_grad[:3]]
@@ -118,7 +127,9 @@ class _LinearCrossEntropy(torch.autograd.Function):
         # The largest by far: the first chunk's product makes it, so that nothing is filled with
         # zeros before.
         weight_gradient_VE: Tensor | None = None
-        nll_sum = torch.zeros((), dtype=torch.float32, device=device)
+        smoothed_sum, nll_sum = (
+            torch.zeros((), dtype=torch.float32, device=device) for _ in range(2)
+        )
         correct = torch.zeros((), dtype=torch.int64, device=device)
         product_type = (
             torch.get_autocast_dtype(device.type)
@@ -128,10 +139,11 @@ class _LinearCrossEntropy(torch.autograd.Function):
         hidden, weight = hidden_NE.to(product_type), weight_VE.to(product_type)
         with torch.autocast(device.type, enabled=False):
             for chunk in _slices(len(hidden_NE), CHUNK_BYTES, len(weight_VE)):
-                nll, hits, error_CV = _chunk_loss(
-                    hidden[chunk], weight, bias_V, targets_N[chunk], bias_gradient_V
+                nll, excess, hits, error_CV = _chunk_loss(
+                    hidden[chunk], weight, bias_V, targets_N[chunk], bias_gradient_V, smoothing
                 )
                 nll_sum += nll
+                smoothed_sum += nll + excess if smoothing else nll
                 correct += hits
                 if hidden_gradient_NE is not None:
                     hidden_gradient_NE[chunk] = error_CV @ weight
@@ -147,13 +159,13 @@ class _LinearCrossEntropy(torch.autograd.Function):
             None if g is None or x is None else g.to(x.dtype)
             for g, x in zip(gradients, inputs, strict=True)
         ]
-        context.mark_non_differentiable(correct)
-        return nll_sum, correct
+        context.mark_non_differentiable(correct, nll_sum)
+        return smoothed_sum, correct, nll_sum
 
     @staticmethod
     @differentiable_once
     def backward(ctx: Any, *output_gradients: Tensor) -> tuple[Tensor | None, ...]:
-        nll_gradient, _ = output_gradients
+        nll_gradient = output_gradients[0]
         # In place, and given away: a copy of the largest gradient there is would cost more than the
         # multiplication.
         gradients, ctx.gradients = ctx.gradients, None
@@ -162,7 +174,13 @@ class _LinearCrossEntropy(torch.autograd.Function):
             later.append(LaterProduct(error_CV, hidden_CE, nll_gradient))
             # Of a pass that does not reach the weight, nothing may be left to the next one.
             torch.autograd.Variable._execution_engine.queue_callback(later.clear)
-        return *(None if g is None else g.mul_(nll_gradient) for g in gradients), None, None, None
+        return (
+            *(None if g is None else g.mul_(nll_gradient) for g in gradients),
+            None,
+            None,
+            None,
+            None,
+        )
 
 
 def _gradient_sum(of: Tensor | None, is_needed: bool) -> Tensor | None:
@@ -195,9 +213,10 @@ def _chunk_loss(
     bias_V: Tensor | None,
     targets_C: Tensor,
     bias_gradient_V: Tensor | None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Summed loss, correct ones, and the gradient of the loss by the logits: probability minus
-    truth.
+    smoothing: float,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Summed loss, what smoothing adds to it, correct ones, and the gradient of the loss by the
+    logits: probability minus truth.
 
     The logits lose their place to that gradient, block by block; its sum over the rows is added to
     `bias_gradient_V`.
@@ -206,9 +225,9 @@ def _chunk_loss(
     product_CV[len(targets_C) :] = 0  # a spare row has no gradient
     logits_CV = product_CV[: len(targets_C)]
     added_V = None if bias_V is None else bias_V.to(torch.float32)
-    nll_sum, correct = (
+    nll_sum, excess, correct = (
         torch.zeros((), dtype=kind, device=targets_C.device)
-        for kind in (torch.float32, torch.int64)
+        for kind in (torch.float32, torch.float32, torch.int64)
     )
     block_bytes = CPU_BLOCK_BYTES if hidden_CE.device.type == "cpu" else CHUNK_BYTES
     for block in _slices(len(targets_C), block_bytes, len(weight_VE)):
@@ -222,11 +241,15 @@ def _chunk_loss(
         # The largest probability is exp(largest - normalizer), and far from underflow, as that of
         # the target may not be.
         nll_sum += (largest_R - error_RV.amax(dim=1).log() - wanted_R).sum()
-        error_RV.scatter_add_(1, targets_R1, error_RV.new_full((1, 1), -1.0).expand_as(targets_R1))
+        if smoothing:
+            excess += smoothing * (wanted_R - logits_RV.mean(dim=1)).sum()
+            error_RV -= smoothing / len(weight_VE)
+        truth = error_RV.new_full((1, 1), smoothing - 1.0)
+        error_RV.scatter_add_(1, targets_R1, truth.expand_as(targets_R1))
         if bias_gradient_V is not None:
             bias_gradient_V += error_RV.sum(dim=0)
         logits_CV[block] = error_RV
-    return nll_sum, correct, product_CV
+    return nll_sum, excess, correct, product_CV
 
 
 def _logits(hidden_CE: Tensor, weight_VE: Tensor) -> Tensor:

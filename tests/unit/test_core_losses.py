@@ -213,3 +213,29 @@ def test_no_block_of_a_weight_is_a_few_rows(features, rest):
 
 def test_a_weight_smaller_than_a_block_is_one():
     assert losses._weight_blocks(11, 6) == [slice(0, 11)]
+
+
+@pytest.mark.parametrize("with_bias", [True, False])
+@pytest.mark.parametrize("chunk_bytes", [1, 1 << 27])
+def test_label_smoothing_is_that_of_torch(monkeypatch, with_bias, chunk_bytes):
+    monkeypatch.setattr(losses, "CHUNK_BYTES", chunk_bytes)
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(9, 6), (13, 6), (13,)][: 2 + with_bias]
+    inputs = [torch.randn(shape, generator=generator, requires_grad=True) for shape in shapes]
+    targets_N = torch.randint(13, (9,), generator=generator)
+    bias = inputs[2] if with_bias else None
+    found = linear_cross_entropy(*inputs[:2], bias, targets_N, smoothing=0.1)
+    found.smoothed_sum.backward()
+    gradients = [each.grad.clone() for each in inputs]
+    for each in inputs:
+        each.grad = None
+    logits_NV = torch.nn.functional.linear(*inputs)
+    given = {"reduction": "sum", "label_smoothing": 0.1}
+    expected = torch.nn.functional.cross_entropy(logits_NV, targets_N, **given)
+    expected.backward()
+    torch.testing.assert_close(found.smoothed_sum, expected)
+    for gradient, each in zip(gradients, inputs, strict=True):
+        torch.testing.assert_close(gradient, each.grad)
+    plain = torch.nn.functional.cross_entropy(logits_NV, targets_N, reduction="sum")
+    torch.testing.assert_close(found.nll_sum, plain)
+    assert not found.nll_sum.requires_grad
