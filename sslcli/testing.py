@@ -9,8 +9,8 @@ def test_conformance(check):
     check_one(MyObjective, check)
 
 Of a task the checks are TASK_CHECKS, of a probe PROBE_CHECKS, of a shift SHIFT_CHECKS. A task is
-tried on generated records of its kind ("texts", "pairs", "words", "questions", "sequences"); a task
-of another kind gives `examples`, eight or more, each with a gold answer.
+tried on generated records of its kind ("texts", "pairs", "words", "questions", "sequences",
+"parallel"); a task of another kind gives `examples`, eight or more, each with a gold answer.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -5,7 +5,7 @@ A check is a function of a TaskBench; it raises CheckError where something does 
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -95,11 +95,14 @@ def unlabelled_answers(bench: TaskBench) -> None:
     for number, (with_gold, without) in enumerate(
         zip(bench.encoded(bench.examples), bare, strict=True)
     ):
-        tokens = [[_read(sample) for sample in each.samples] for each in (with_gold, without)]
+        tokens = [
+            [_read(sample, bench.cls.label_streams) for sample in each.samples]
+            for each in (with_gold, without)
+        ]
         demand(
             equal(*tokens),
             f"the label of example {number} is seen in its tokens",
-            "put it into fields or per_token",
+            "put it into fields, per_token or one of label_streams",
         )
     learner, batch = (
         bench.learner(),
@@ -130,9 +133,10 @@ def unlabelled_answers(bench: TaskBench) -> None:
     demand_alike(with_gold, without, "the prediction depends on the label")
 
 
-def _read(sample: Sample) -> list[np.ndarray]:
-    """Return the inputs of a sample, stream by stream."""
-    return [sample.values, *(part for stream in sample.streams.values() for part in _read(stream))]
+def _read(sample: Sample, label_streams: Collection[str]) -> list[np.ndarray]:
+    """Return the inputs of a sample, stream by stream; the loss alone reads `label_streams`."""
+    read = [stream for name, stream in sample.streams.items() if name not in label_streams]
+    return [sample.values, *(part for stream in read for part in _read(stream, ()))]
 
 
 def merging(bench: TaskBench) -> None:

@@ -84,6 +84,13 @@ def _symbols(number: int, sentence: str) -> Values:
     return {"sequence": sequence, "label": "weak" if number % 2 else "strong"}
 
 
+def _parallel(number: int, sentence: str) -> Values:
+    """Make a pair of a sentence and one about the same, without its frequent words."""
+    _, subject, verb, *_, place, _ = sentence.split()
+    return {"source": sentence, "target": f"{subject} {verb} {place}"}
+
+
 KINDS: Mapping[str, Callable[[int, str], Values]] = {
     "texts": _text, "pairs": _pair, "words": _words, "questions": _question, "sequences": _symbols,
+    "parallel": _parallel,
 }  # fmt: skip

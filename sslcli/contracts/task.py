@@ -47,6 +47,10 @@ class Task(Learnable[V, TO]):
     records: ClassVar[str]
     # what compares predictions with labels; of a task without one the abstract class
     scorer: ClassVar[type[Scorer]] = Scorer
+    # whether its only head is the LanguageModelHead at `head`, which an encoder-decoder has already
+    writes: ClassVar[bool] = False
+    # streams of its samples that hold the label: the loss alone reads them
+    label_streams: ClassVar[frozenset[str]] = frozenset()
     # whether training and scores pass over examples without a label, aloud
     leaves_out_unlabelled: ClassVar[bool] = False
 
@@ -92,6 +96,20 @@ class Task(Learnable[V, TO]):
         return Parsed(
             partial(cls.parse, options), cls.chosen(options, read_records(reference), reference)
         )
+
+    @classmethod
+    def together(cls, references: Sequence[str]) -> Sequence[str | tuple[str, ...]]:
+        """Group the references that are read as one, such as two files line by line.
+
+        Each by itself where the task reads none together. Raises UsageError for references that do
+        not go together.
+        """
+        return references
+
+    @classmethod
+    def read_together(cls, options: TO, references: tuple[str, ...]) -> Iterator[Example]:
+        """Yield the examples of references that `together` made one. Raises DataError."""
+        raise NotImplementedError(f"{cls.__name__} reads no files together")
 
     @classmethod
     def chosen(cls, options: TO, records: Iterator[Record], reference: str) -> Iterator[Record]:

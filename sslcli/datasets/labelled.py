@@ -179,31 +179,33 @@ def examples_of(
     """
     sifter = Sifter(data.skip_bad_records) if sifter is None else sifter
     found: list[Example] = []
-    for reference in references:
+    for reference in task.together(references):
         before, known = len(found), len(sifter.sentences())
         examples = sifter.usable(read_examples(task, options, reference, split, data, sifter))
         found += islice(examples, None if data.limit is None else data.limit - len(found))
         if len(found) == before and (data.limit is None or before < data.limit):
+            named = reference if isinstance(reference, str) else " with ".join(reference)
             if said := "; ".join(sifter.sentences()[known:]):
                 raise DataError(
-                    f"{reference} holds no example that can be used: {said}",
+                    f"{named} holds no example that can be used: {said}",
                     "give a file with others",
                 )
             hint = "check that it is the right file: ssl finetune TASK --check --data FILE"
-            raise DataError(f"{reference} holds no example", hint)
+            raise DataError(f"{named} holds no example", hint)
     return list(sifter.distinct(found))
 
 
 def read_examples(
     task: type[Task],
     options: Config,
-    reference: str,
+    reference: str | tuple[str, ...],
     split: Split,
     data: LabelledSettings,
     sifter: Sifter | None = None,
     labels: Labels = "needed",
 ) -> ReadInContext[Example]:
-    """Read a file, a generated source ("demo:world") or a suite ("glue:cola/train:glue_data").
+    """Read a file, a generated source ("demo:world") or a suite ("glue:cola/train:glue_data"); or
+    several references that are one (`Task.together`).
 
     Any of them may name a language. Reading continues behind a record that cannot be used, if the
     reader can. Remarks of readers are added to those of `sifter`.
@@ -215,8 +217,14 @@ def read_examples(
 
 
 def _examples(
-    task: type[Task], options: Config, reference: str, split: Split, data: LabelledSettings
+    task: type[Task],
+    options: Config,
+    reference: str | tuple[str, ...],
+    split: Split,
+    data: LabelledSettings,
 ) -> Iterator[Example]:
+    if isinstance(reference, tuple):
+        return task.read_together(options, reference)
     path = split_language(reference)[1]
     scheme, colon, _ = path.partition(":")
     if colon and scheme in registry.names("suites"):

@@ -313,11 +313,9 @@ def _task_entry(pretrained: Pretrained) -> dict[str, Any]:
     run does.
     """
     trained = pretrained.trained
-    if (
-        trained is None
-        or pretrained.answers is None
-        or not isinstance(trained.settings, FinetuneSettings)
-    ):
+    if trained is None or not isinstance(trained.settings, FinetuneSettings):
+        return {}
+    if pretrained.answers is None and pretrained.head is None:
         return {}
     return {OWN_ENTRY: {"task": trained.settings.task, "options": trained.settings.options}}
 

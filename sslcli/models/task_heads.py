@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from sslcli.contracts.task import Task
-from sslcli.core.heads import PooledClassifier
+from sslcli.core.heads import LanguageModelHead, PooledClassifier
 from sslcli.datasets.tasks import task_class
 from sslcli.models.answer_heads import PLACES, AnswerHead
 from sslcli.models.weights import KEPT, NEW, Pretrained, Trained, shapes_of
@@ -104,12 +104,19 @@ def named_as_in(
 
 
 def load_head(task: Task, pretrained: Pretrained) -> str:
-    """Copy a trained head of the same task and labels, else the pooler if both have one; return
-    which.
+    """Copy a trained head of the same task and labels, that of a language model, else the pooler if
+    both have one; return which.
     """
     trained, answers = pretrained.trained, pretrained.answers
     if trained is not None and _is_same(task, trained):
         task.load_state_dict(dict(trained.learnable))
+        return KEPT
+    if task.writes:
+        if pretrained.head is None:
+            return f"{NEW}: the model has no language-model head"
+        head = task.get_submodule("head")
+        assert isinstance(head, LanguageModelHead), "a task that writes has such a head"
+        head.load_state_dict(dict(pretrained.head))
         return KEPT
     found, reason = _match_of(task, pretrained)
     if found is not None and answers is not None:

@@ -145,7 +145,7 @@ def _wrong_records(task: type[Task], settings: FinetuneSettings) -> Iterator[Dat
         ("test", data.test),
     )
     for split, references in sets:
-        for reference in references:
+        for reference in task.together(references):
             try:
                 examples = read_examples(task, options, reference, split, data)
             except DataError as error:
@@ -179,7 +179,10 @@ def _rows(sets: Sequence[EncodedSet]) -> list[list[str | int]]:
         ["tokens, median", *(int(np.median(lengths)) for lengths in whole)],
         ["tokens, 95 %", *(int(np.percentile(lengths, 95)) for lengths in whole)],
         ["tokens, most", *(int(lengths.max()) for lengths in whole)],
-        ["longest sequence given to the model", *(int(s.lengths.max(initial=0)) for s in sets)],
+        [
+            "longest sequence given to the model",
+            *(max(map(len, s.samples), default=0) for s in sets),
+        ],
         [
             "examples that lose something",
             *(sum(bool(each.lost) for each in s.encoded) for s in sets),

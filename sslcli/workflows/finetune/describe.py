@@ -158,7 +158,9 @@ def _fields_read(
     example's place.
     """
     found: dict[Where, str] = {}
-    for reference in data.train:
+    for reference in task.together(data.train):
+        if isinstance(reference, tuple):  # files line by line have no fields
+            continue
         if is_read_once(split_language(reference)[1]) or wanted <= found.keys():
             continue
         examples = read_examples(task, options, reference, "train", data)

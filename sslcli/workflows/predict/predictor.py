@@ -35,7 +35,7 @@ from sslcli.models.answer_heads import AnswerHead
 from sslcli.models.finite import watched
 from sslcli.models.fitting import refuse_missing_tokens
 from sslcli.models.loading import load_pretrained
-from sslcli.models.task_heads import named_as_in
+from sslcli.models.task_heads import load_head, named_as_in
 from sslcli.models.weights import Pretrained, State, shapes_of
 from sslcli.progress import working
 from sslcli.settings import FinetuneSettings, LabelledSettings
@@ -61,8 +61,8 @@ class EncodedSet:
 
     @property
     def lengths(self) -> np.ndarray:
-        """int64 [n]"""
-        return np.asarray([len(sample) for sample in self.samples], dtype=np.int64)
+        """int64 [n]: tokens of every sample, in all its streams."""
+        return np.asarray([sample.size for sample in self.samples], dtype=np.int64)
 
     def sample(self, number: int, rng: SampleRng) -> Sample:
         """Return sample `number`; nothing in it is random."""
@@ -180,14 +180,10 @@ class Answerer:
                     f"use ssl evaluate {settings.task}",
                 )
             known, labels, data = settings.options, settings.labels, settings.data
-        elif (
-            answers is not None
-        ):  # a directory of another tool: what it does not say of the task is as we would have it
-            known, labels, data = (
-                _said_by_directory(pretrained, task, answers),
-                answers.labels,
-                None,
-            )
+        elif answers is not None or _writes(pretrained, task):
+            # a directory of another tool: what it does not say of the task is as we would have it
+            known, data = _said_by_directory(pretrained, task, answers), None
+            labels = () if answers is None else answers.labels
         else:
             raise _unanswerable(reference, name, pretrained)
         before, options = task_options(name, known), task_options(name, {**known, **(asked or {})})
@@ -198,6 +194,8 @@ class Answerer:
             _load(learnable, trained.learnable, pretrained)
         elif answers is not None:
             answers.load_into(learnable)
+        else:
+            load_head(learnable, pretrained)
         backbone = Transformer(pretrained.settings)
         backbone.load_state_dict(dict(pretrained.backbone))
         answerer = cls(name, options, labels, Learner(backbone, learnable), hardware, data)
@@ -285,8 +283,14 @@ class Answerer:
         return answer(Replica(self.learner), loader, data, self.hardware)[1]
 
 
+def _writes(pretrained: Pretrained, task: type[Task]) -> bool:
+    """Whether the task writes texts with the head that a directory's model has."""
+    fits = pretrained.settings.architecture in task.architectures
+    return task.writes and fits and pretrained.trained is None and pretrained.head is not None
+
+
 def _said_by_directory(
-    pretrained: Pretrained, task: type[Task], answers: AnswerHead
+    pretrained: Pretrained, task: type[Task], answers: AnswerHead | None
 ) -> Mapping[str, Any]:
     """The options that a model directory tells: all of them where we wrote it, else what its head's
     numbers mean.
@@ -303,9 +307,8 @@ def _said_by_directory(
                 f"{problem}: {error.problems[0]}", "it is of another version; export it again"
             ) from error
         return options
-    return (
-        {"kind": answers.problem} if answers.problem and "kind" in task.Options.model_fields else {}
-    )
+    problem = None if answers is None else answers.problem
+    return {"kind": problem} if problem and "kind" in task.Options.model_fields else {}
 
 
 def _by_default(options: Config, asked: Mapping[str, Any]) -> str:
