@@ -49,6 +49,7 @@ from sslcli.data.rng import Rng, SampleRng
 from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.sentences import split_sentences
 from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.datasets.locate import split_language
 from sslcli.engine.processes.gather import gather
 from sslcli.errors import (
     ConfigError,
@@ -77,12 +78,16 @@ from sslcli.kits.word_vectors import (
     usable_texts,
     word_vectors,
 )
+from sslcli.metrics.bleu import bleu, bleu_rows, bleu_signature, bleu_tokenizer
+from sslcli.metrics.chrf import CHRF_SIGNATURE, chrf, chrf_rows, sentence_chrf
 from sslcli.metrics.classes import binary_scores, class_scores, class_tables
 from sslcli.metrics.correlations import correlation_notes, correlation_scores, pearson, spearman
 from sslcli.metrics.linear import LinearProbe, control_labels, linear_probe, majority
 from sslcli.metrics.mlqa import mlqa_exact, mlqa_f1, mlqa_rule, mlqa_scores
 from sslcli.metrics.multilabel import multilabel_scores
+from sslcli.metrics.ngrams import script_words
 from sslcli.metrics.retrieval import Ranks, Retrieval, centred, retrieve
+from sslcli.metrics.rouge import ROUGE_SIGNATURE, rouge_f1
 from sslcli.metrics.scores import mean_score, statistic_score, sums_score
 from sslcli.metrics.separation import Separation, cosines, sense_gap, sense_gaps, separation
 from sslcli.metrics.span_scores import span_scores, span_table
@@ -128,6 +133,8 @@ from sslcli.reports import (
 
 __all__ = [
     "ARRANGEMENTS",
+    "CHRF_SIGNATURE",
+    "ROUGE_SIGNATURE",
     "SQUAD_V1",
     "SQUAD_V2",
     "Annotated",
@@ -241,8 +248,14 @@ __all__ = [
     "balanced",
     "best_threshold",
     "binary_scores",
+    "bleu",
+    "bleu_rows",
+    "bleu_signature",
+    "bleu_tokenizer",
     "centred",
     "choices",
+    "chrf",
+    "chrf_rows",
     "class_name",
     "class_scores",
     "class_tables",
@@ -289,9 +302,12 @@ __all__ = [
     "remark",
     "retrieve",
     "rotary_base",
+    "rouge_f1",
+    "script_words",
     "sense_gap",
     "sense_gaps",
     "sense_uses",
+    "sentence_chrf",
     "sentence_vectors",
     "separation",
     "setting",
@@ -300,6 +316,7 @@ __all__ = [
     "spans_of",
     "spans_of_tags",
     "spearman",
+    "split_language",
     "split_sentences",
     "squad_exact",
     "squad_f1",

@@ -1,0 +1,343 @@
+"""Any text to any text by an encoder-decoder: translation, summaries, answers to questions.
+
+The decoder is trained as in Sutskever et al. 2014: it reads the target moved one to the right,
+behind its start token, and predicts the target as the tokenizer encloses it. The language-model
+head of the pretrained model is kept (Lewis et al. 2020, "BART", section 4).
+
+Letters: B samples, T tokens of all sources end to end, S of all targets, N of those that have a
+loss, D width.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sslcli.api import (
+    Batch,
+    Context,
+    Count,
+    DataError,
+    Encoded,
+    Example,
+    Hidden,
+    Inputs,
+    LanguageModelHead,
+    Loss,
+    ModelBatch,
+    Parsed,
+    Prediction,
+    Ratio,
+    Record,
+    Rng,
+    Sample,
+    Task,
+    Tokenizer,
+    Transformer,
+    UsageError,
+    current_reading,
+    generate_tokens,
+    setting,
+    split_language,
+)
+from sslplugins.tasks.rewrite.pairs_of_texts import (
+    FLAGS,
+    PAIRS,
+    Columns,
+    columns_of,
+    flattened,
+    source_column,
+    targets_of,
+)
+from sslplugins.tasks.rewrite.parallel_files import (
+    SOURCE,
+    TARGET,
+    read_aligned,
+    read_pairs_of,
+    together,
+)
+from sslplugins.tasks.rewrite.scorer import RewriteScorer, first_of
+
+_PORTION = 1_000  # examples that are cut into tokens together
+MOST_TARGET_TOKENS = 256  # where nobody says it: one long target must not slow every evaluation
+
+
+@dataclass(frozen=True)
+class RewriteBatch(ModelBatch):
+    """`inputs` are the sources, `decoder_inputs` the targets moved one to the right.
+
+    `rows_N`: rows of the decoder that have a target, `targets_N`: which; none of examples without
+    one.
+    """
+
+    rows_N: Tensor
+    targets_N: Tensor
+
+
+class Rewrite(Task[RewriteBatch, "Rewrite.Options"]):
+    """A new text for every text, from pairs of source and target."""
+
+    class Options(Task.Options):
+        source_field: str = setting(
+            "", "column of the source, where it has none of the usual names", "--source-field"
+        )
+        target_field: str = setting(
+            "", "column of the target, where it has none of the usual names", "--target-field"
+        )
+        target_tokens: Count | None = setting(
+            None,
+            "most tokens of a target, special ones included, in training and when it is written;"
+            f" those of the longest in training, {MOST_TARGET_TOKENS} at most, when not given",
+            "--max-length",
+            gt=1,
+        )
+        label_smoothing: float = setting(
+            0.1,
+            "share of a target's probability that all tokens get alike in training; 0: none",
+            "--label-smoothing",
+            trains=True,
+            ge=0,
+            lt=1,
+        )
+
+    summary = "a new text for every text: translation, summaries, answers (encoder-decoders)"
+    architectures = frozenset({"encoder_decoder"})
+    special_tokens = frozenset({"sep"})
+    records = "parallel"
+    writes = True
+    label_streams = frozenset({"target"})
+    scorer = RewriteScorer
+
+    def __init__(self, options: Options, context: Context) -> None:
+        super().__init__(options, context)
+        if context.tokenizer is None:
+            raise UsageError(
+                "this task reads text, and the model has no tokenizer",
+                "use a model that was pretrained on text",
+            )
+        self.tokenizer = context.tokenizer
+        self.single = self.tokenizer.template.single
+        self.separator = context.special_token("sep")
+        if self.sequence_tokens <= self.single.room:
+            raise UsageError(
+                f"sequences of {self.sequence_tokens} tokens leave no room beside "
+                f"{self.single.room} special ones",
+                "use a larger --seq-len",
+            )
+        self.head = LanguageModelHead(context.architecture)
+
+    @property
+    def target_tokens(self) -> int:
+        """The most tokens of a target, special ones included; never more than positions."""
+        longest = self.context.architecture.longest_tokens
+        return min(self.options.target_tokens or MOST_TARGET_TOKENS, longest)
+
+    @property
+    def start(self) -> int:
+        """What the decoder begins with: as the tokenizer's directory says, else the last token of
+        an enclosed target, as the objectives that restore texts have it.
+        """
+        said = self.tokenizer.generating.get("decoder_start_token_id")
+        closing = self.single.tokens[-1]
+        return said if isinstance(said, int) else (closing or (self.separator,))[-1]
+
+    @classmethod
+    def positional_fields(cls, options: Options) -> tuple[str, ...]:
+        return (options.source_field or SOURCE,)
+
+    @classmethod
+    def asked_columns(cls, options: Options) -> Columns:
+        """Return the columns that the options name."""
+        return Columns(options.source_field, options.target_field)
+
+    @classmethod
+    def parse(cls, options: Options, record: Record) -> Example:
+        record, asked = flattened(record), cls.asked_columns(options)
+        names = list(record.values)
+        found = columns_of(names, asked, record.where.file)
+        source = source_column(names, asked) if found is None else found.source
+        if source is None:
+            there = ", ".join(f"'{name}'"[:40] for name in names[:8])
+            usual = ", ".join(" and ".join(pair) for pair in (PAIRS[0], *PAIRS[4:8:3]))
+            raise DataError(
+                f"{record.where}: which columns are source and target is not known: it has {there}",
+                f"name them with {FLAGS}; usual ones are {usual}; of a table without a header,"
+                " --columns names them",
+            )
+        text = record.text(source).strip()
+        is_read = found is not None and current_reading().labels != "unread"
+        target = targets_of(record, found.target) if found is not None and is_read else None
+        return Example(record.id, record.where, text, target, record.language)
+
+    @classmethod
+    def chosen(
+        cls, options: Options, records: Iterator[Record], reference: str
+    ) -> Iterator[Record]:
+        """Yield all records; the columns of the first one are those of all that have them."""
+        asked, found = cls.asked_columns(options), None
+        for record in records:
+            if not record.is_readable:
+                yield record
+                continue
+            record = flattened(record)
+            if found is None:
+                found = columns_of(list(record.values), asked, reference)
+            if found is None or not {found.source, found.target} <= record.values.keys():
+                yield record
+                continue
+            own = (found.source, found.target)
+            rest = {
+                name: value
+                for name, value in record.values.items()
+                if name in ("id", "idx", "language")
+            }
+            names = own if asked.source or asked.target else (SOURCE, TARGET)
+            texts = {name: record.values[each] for name, each in zip(names, own, strict=True)}
+            yield Record(record.where, {**rest, **texts})
+
+    @classmethod
+    def read(cls, options: Options, reference: str) -> Iterator[Example]:
+        records = read_pairs_of(reference, cls.asked_columns(options))
+        return Parsed(partial(cls.parse, options), cls.chosen(options, records, reference))
+
+    @classmethod
+    def together(cls, references: Sequence[str]) -> Sequence[str | tuple[str, ...]]:
+        return together(references, split_language)
+
+    @classmethod
+    def read_together(cls, options: Options, references: tuple[str, ...]) -> Iterator[Example]:
+        plain = options.model_copy(update={"source_field": "", "target_field": ""})
+        paths = [split_language(reference) for reference in references]
+        if options.source_field == paths[1][0] or options.target_field == paths[0][0]:
+            paths.reverse()
+        return read_aligned(paths, partial(cls.parse, plain))
+
+    @classmethod
+    def resolve_options(
+        cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer
+    ) -> Options:
+        """Take the length of the longest training target as the longest that is written."""
+        if options.target_tokens is not None:
+            return options
+        targets = [first_of(example.gold) for example in examples if example.gold is not None]
+        if not targets:
+            raise DataError(
+                "no training example has a target", f"say which column holds it: {FLAGS}"
+            )
+        longest = max(map(len, tokenizer.encode_batch(targets)))
+        most = min(longest + tokenizer.template.single.room, MOST_TARGET_TOKENS)
+        return options.model_copy(update={"target_tokens": max(most, 2)})
+
+    @classmethod
+    def key(cls, example: Example) -> str:
+        """The source, however it is spaced."""
+        return " ".join(example.data.split())
+
+    @classmethod
+    def described(cls, example: Example) -> Mapping[str, str]:
+        """Return the source, its target, and further references."""
+        if example.gold is None:
+            return {"source": example.data, "target": "it has none"}
+        if isinstance(example.gold, str):
+            return {"source": example.data, "target": example.gold}
+        first, *others = example.gold
+        return {"source": example.data, "target": first, "also right": "; ".join(others)}
+
+    def encode(self, examples: Sequence[Example], training: bool) -> Iterator[Encoded]:
+        for start in range(0, len(examples), _PORTION):
+            portion = examples[start : start + _PORTION]
+            sources = self.tokenizer.encode_batch([example.data for example in portion])
+            targets = self.tokenizer.encode_batch(
+                ["" if example.gold is None else first_of(example.gold) for example in portion]
+            )
+            for example, source, target in zip(portion, sources, targets, strict=True):
+                yield self._encoded(example, source, target)
+
+    def _encoded(self, example: Example, source: np.ndarray, target: np.ndarray) -> Encoded:
+        room = self.single.room
+        most_source, most_target = self.sequence_tokens - room, max(self.target_tokens - room, 0)
+        tokens, segments = self.single.build(source[:most_source])
+        written = self.single.around(target[:most_target])
+        if not len(written):  # a template without special tokens, and no target
+            written = np.asarray([self.separator], dtype=np.int64)
+        lost = [
+            f"{len(own) - most:,} of {len(own):,} tokens of its {name} are cut off ({flag})"
+            for name, own, most, flag in (
+                ("source", source, most_source, "--seq-len"),
+                ("target", target, most_target, "--max-length"),
+            )
+            if len(own) > most
+        ]
+        sample = Sample(
+            tokens,
+            segments=segments,
+            fields={"labelled": int(example.gold is not None)},
+            streams={"target": Sample(written)},
+        )
+        cut = {"source": self.sequence_tokens} if len(source) > most_source else {}
+        return Encoded([sample], len(source) + room, " and ".join(lost), cut=cut)
+
+    def collate(self, batch: Batch, rng: Rng) -> RewriteBatch:
+        target = batch["target"]
+        told_S = np.roll(target.ids, 1)
+        told_S[target.starts[:-1]] = self.start
+        rows_N = np.flatnonzero(np.repeat(batch.fields["labelled"] > 0, target.lengths))
+        return RewriteBatch(
+            Inputs.of(batch),
+            {"target": len(rows_N)},
+            decoder_inputs=Inputs.of(target, told_S),
+            rows_N=torch.from_numpy(rows_N),
+            targets_N=torch.from_numpy(target.ids[rows_N]),
+        )
+
+    def forward(self, backbone: Transformer, batch: RewriteBatch) -> Loss:
+        return self._loss(backbone, batch, backbone.encode(batch.inputs))
+
+    def _loss(self, backbone: Transformer, batch: RewriteBatch, memory: Hidden) -> Loss:
+        """Cross-entropy of the targets, with label smoothing in training alone."""
+        assert batch.decoder_inputs is not None, "collate gives what the decoder reads"
+        hidden = backbone.decode(batch.decoder_inputs, memory)
+        smoothing = self.options.label_smoothing if self.training else 0.0
+        rows_ND = hidden.last_TD.index_select(0, batch.rows_N)
+        loss = self.head.loss(rows_ND, batch.targets_N, backbone, smoothing)
+        count = batch.counts["target"]
+        return Loss(
+            {"target": loss.smoothed_sum},
+            {
+                "token accuracy": Ratio(loss.correct, count),
+                "perplexity": Ratio(loss.nll_sum.detach(), count, exponential=True),
+            },
+        )
+
+    def predict(self, backbone: Transformer, batch: RewriteBatch) -> Sequence[str]:
+        return self._written(backbone, backbone.encode(batch.inputs))
+
+    def examine(self, backbone: Transformer, batch: RewriteBatch) -> tuple[Loss, Sequence[str]]:
+        memory = backbone.encode(batch.inputs)
+        return self._loss(backbone, batch, memory), self._written(backbone, memory)
+
+    def _written(self, backbone: Transformer, memory: Hidden) -> list[str]:
+        """What the decoder writes behind each memory: the likeliest token at every step."""
+        forced = self.tokenizer.generating.get("forced_bos_token_id")
+        begun = [self.start, *([forced] if isinstance(forced, int) else [])]
+        written = generate_tokens(
+            backbone,
+            self.head,
+            [torch.tensor(begun)] * len(memory.packing),
+            new_tokens=max(self.target_tokens - len(begun), 1),
+            stops=self.tokenizer.stops or {self.separator},
+            known_V=torch.from_numpy(self.tokenizer.known),
+            memory=memory,
+        )
+        return [self._text(tokens.cpu().numpy()) for tokens in written]
+
+    def _text(self, tokens: np.ndarray) -> str:
+        return self.tokenizer.decode(tokens[~self.tokenizer.specials[tokens]]).strip()
+
+    def merge(self, example: Example, encoded: Encoded, parts: Sequence[Any]) -> Prediction:
+        (text,) = parts
+        return Prediction(text, details={"source": example.data})
