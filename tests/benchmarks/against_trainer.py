@@ -36,7 +36,11 @@ from peers import Peer, peer_batches, peer_model, train_peer
 from sslcli.engine.precision import Hardware
 
 CHECKED_STEPS, LARGEST_DIFFERENCE = 20, 1e-4
-REHEARSED = ("mlm-128-small", "clm-256")  # of one shape, the others would be the same again
+REHEARSED = (
+    "mlm-128-small",
+    "clm-256",
+    "bart-128",
+)  # of one shape, the others would be the same again
 PAIRS = (  # ours against what it is held to
     ("ours fp32", "trainer fp32"),
     ("ours fp32", "trainer fp32 grouped"),

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import (
+    BartConfig,
+    BartForConditionalGeneration,
     BertConfig,
     BertForMaskedLM,
     GPT2Config,
@@ -22,9 +24,9 @@ from transformers import (
 )
 from transformers.trainer_callback import PrinterCallback
 from transformers.utils import logging as transformers_logging
-from workloads import RATE, SEED, Logged, Moment, Ours, Timed, Workload, timed
+from workloads import BEGIN, END, PAD, RATE, SEED, Logged, Moment, Ours, Timed, Workload, timed
 
-IGNORED, PAD = -100, 0
+IGNORED = -100
 
 transformers_logging.set_verbosity_error()
 transformers_logging.disable_progress_bar()
@@ -83,6 +85,18 @@ def peer_model(workload: Workload) -> torch.nn.Module:
                 resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, bos_token_id=0, eos_token_id=0,
             )
         )  # fmt: skip
+    if workload.has_memory:
+        return BartForConditionalGeneration(
+            BartConfig(
+                vocab_size=workload.vocabulary, d_model=workload.width,
+                encoder_layers=workload.depth, decoder_layers=workload.depth,
+                encoder_attention_heads=workload.heads, decoder_attention_heads=workload.heads,
+                encoder_ffn_dim=4 * workload.width, decoder_ffn_dim=4 * workload.width,
+                max_position_embeddings=positions, dropout=0.0, pad_token_id=PAD,
+                bos_token_id=BEGIN, eos_token_id=END, decoder_start_token_id=END,
+                forced_eos_token_id=END,
+            )
+        )  # fmt: skip
     return BertForMaskedLM(
         BertConfig(
             vocab_size=workload.vocabulary,
@@ -99,13 +113,22 @@ def peer_model(workload: Workload) -> torch.nn.Module:
 
 
 def peer_batches(ours: Ours, count: int, peer: Peer) -> list[dict[str, Tensor]]:
-    """The sequences of our first `count` batches with our masks, padded to the longest of each
-    batch.
+    """The sequences of our first `count` batches with our masks, or broken as ours, padded to the
+    longest of each batch.
     """
-    rows: list[tuple[Tensor, Tensor]] = []
+    rows: list[tuple[Tensor, ...]] = []
     sizes: list[int] = []
     for _, work in zip(range(count), ours.loader().steps(0), strict=False):
         (batch,) = work.batches
+        if ours.workload.has_memory:
+            told = batch.decoder_inputs
+            pairs = (batch.inputs.ids_T.split(batch.inputs.packing.lengths),)
+            pairs += tuple(
+                each_S.split(told.packing.lengths) for each_S in (batch.targets_S, told.ids_T)
+            )
+            rows += zip(*pairs, strict=True)
+            sizes.append(len(told.packing))
+            continue
         tokens_T, labels_T = batch.inputs.tokens_T, torch.full_like(batch.inputs.tokens_T, IGNORED)
         if ours.workload.causal:
             labels_T = tokens_T.clone()  # the peer shifts them itself,
@@ -149,9 +172,12 @@ def train_peer(
     return timed(watch.logged, began)
 
 
-def _padded(rows: Sequence[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
-    tokens, labels = zip(*rows, strict=True)
+def _padded(rows: Sequence[tuple[Tensor, ...]]) -> dict[str, Tensor]:
+    """Tokens and labels, and what a decoder reads where there is one."""
+    tokens, labels, *told = zip(*rows, strict=True)
+    padded = [pad_sequence(each, batch_first=True, padding_value=PAD) for each in told]
     return {
+        **dict(zip(["decoder_input_ids"], padded, strict=False)),
         "input_ids": pad_sequence(tokens, batch_first=True, padding_value=PAD),
         "attention_mask": pad_sequence([torch.ones_like(row) for row in tokens], batch_first=True),
         "labels": pad_sequence(labels, batch_first=True, padding_value=IGNORED),

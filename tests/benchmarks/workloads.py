@@ -19,7 +19,7 @@ import torch
 from sslcli import registry
 from sslcli.contracts.learnable import Context
 from sslcli.core.initialize import initialize
-from sslcli.core.presets import BERT, GPT2
+from sslcli.core.presets import BART, BERT, GPT2
 from sslcli.core.settings import TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Sample
@@ -39,17 +39,18 @@ from sslcli.engine.stopping import Stopper
 from sslcli.engine.trainer import Trainer
 from sslcli.models.loading import load_pretrained
 
-MASK, SPECIALS = 4, 5
+PAD, BEGIN, END, MASK, SPECIALS = 0, 2, 3, 4, 5
 RATE, SEED = 1e-4, 0
 SETTLING_STEPS = 3  # of every round, not timed
+SENTENCE, OUTSIDE = 16, -1  # tokens of a sentence, and the number of none
 POOL_BATCHES = 64  # as many batches of different sequences there are
 MEDIAN_FILL, SPREAD, SHORTEST = 0.42, 0.6, 8  # lognormal lengths: their mean is .47 of the longest
 
 
 @dataclass(frozen=True)
 class Workload:
-    """`longest` in tokens; `batch` in sequences. Causal models read full rows, masked ones rows of
-    mixed lengths.
+    """`longest` in tokens; `batch` in sequences. Causal models read full rows, others rows of mixed
+    lengths.
     """
 
     objective: str
@@ -65,9 +66,14 @@ class Workload:
         return self.objective == "clm"
 
     @property
+    def has_memory(self) -> bool:
+        return self.objective == "bart"
+
+    @property
     def settings(self) -> TransformerSettings:
+        family = GPT2 if self.causal else BART if self.has_memory else BERT
         return TransformerSettings(
-            **{**(GPT2 if self.causal else BERT), "dropout": 0.0},
+            **{**family, "dropout": 0.0},
             vocabulary=self.vocabulary, depth=self.depth, width=self.width, heads=self.heads,
             feedforward_width=4 * self.width, longest_tokens=max(512, self.longest),
         )  # fmt: skip
@@ -78,6 +84,7 @@ WORKLOADS = {
     "mlm-128": Workload("mlm", 128, 32, 30_522),
     "mlm-512": Workload("mlm", 512, 8, 30_522),
     "clm-256": Workload("clm", 256, 4, 50_257),
+    "bart-128": Workload("bart", 128, 16, 50_265),
 }
 TINY = {"depth": 2, "width": 64, "heads": 2, "vocabulary": 500, "longest": 32, "batch": 4}
 
@@ -127,7 +134,9 @@ class Words:
 
     def __init__(self, vocabulary: int) -> None:
         self.size, self.mask = vocabulary, MASK
-        self.classify = self.separate = self.pad = self.unknown = self.begin = self.end = None
+        self.classify, self.separate, self.pad = BEGIN, END, PAD
+        self.unknown = self.begin = self.end = None
+        self.special_tokens = {"mask": MASK, "cls": BEGIN, "sep": END, "pad": PAD}
         self.specials = np.arange(vocabulary) < SPECIALS
         self.continues = np.zeros(vocabulary, dtype=bool)
         self.known = np.ones(vocabulary, dtype=bool)
@@ -140,7 +149,11 @@ def sequences(workload: Workload) -> list[np.ndarray]:
     if not workload.causal:
         drawn = random.lognormal(math.log(MEDIAN_FILL * workload.longest), SPREAD, count)
         lengths = np.clip(drawn, min(SHORTEST, workload.longest), workload.longest).astype(int)
-    return [random.integers(SPECIALS, workload.vocabulary, length) for length in lengths]
+    found = [random.integers(SPECIALS, workload.vocabulary, length) for length in lengths]
+    if workload.has_memory:
+        for tokens in found:
+            tokens[[0, -1]] = BEGIN, END
+    return found
 
 
 @dataclass
@@ -171,13 +184,18 @@ class Ours:
             learnable.head.load_state_dict(head.state_dict())
         self.learner = Learner(backbone, learnable).to(self.hardware.device)
         if self.hardware.compile:
-            for block in backbone.blocks:
-                block.compile(dynamic=True)
+            for stack in backbone.stacks:
+                for block in stack.blocks:
+                    block.compile(dynamic=True)
         self.samples = sequences(self.workload)
 
     def sample(self, number: int, rng: SampleRng) -> Sample:
-        tokens = self.samples[number]
-        return Sample(tokens, fields={"bytes": float(len(tokens))})
+        tokens, per_token = self.samples[number], {}
+        if self.workload.has_memory:  # its sentences have SENTENCE tokens each
+            sentence_t = np.arange(len(tokens)) // SENTENCE
+            sentence_t[[0, -1]] = OUTSIDE
+            per_token = {"sentence": sentence_t}
+        return Sample(tokens, fields={"bytes": float(len(tokens))}, per_token=per_token)
 
     def loader(self) -> Loader:
         lengths = np.asarray([len(tokens) for tokens in self.samples])

@@ -38,7 +38,8 @@ class Broken:
 
 @dataclass(frozen=True)
 class RestoringBatch(ModelBatch):
-    """`inputs` are the sources, `told` what the decoder reads, `targets_S` what it is to predict.
+    """`inputs` are the sources, `decoder_inputs` what the decoder reads, `targets_S` what it is to
+    predict.
 
     `touched_N` and `copied_N`: the rows of `told` of either kind of target. `broken_T` marks the
     tokens of the sources that are no copies; `texts` are the clean ones, end to end. `hidden` of
@@ -46,7 +47,6 @@ class RestoringBatch(ModelBatch):
     `other`: each sample with the source of another document, in evaluation alone.
     """
 
-    told: Inputs
     targets_S: Tensor
     touched_N: Tensor
     copied_N: Tensor
@@ -56,3 +56,9 @@ class RestoringBatch(ModelBatch):
     size: int
     noises: Mapping[str, int]
     other: Inputs | None = None
+
+    @property
+    def told(self) -> Inputs:
+        """The decoder's inputs."""
+        assert self.decoder_inputs is not None, "a decoder is told what to continue"
+        return self.decoder_inputs

@@ -129,7 +129,6 @@ class Restoring(Objective[RestoringBatch, C]):
         return RestoringBatch(
             Inputs.pack([part.source for part in parts]),
             {self.name: int(predicted_S.sum())},
-            told,
             torch.from_numpy(targets_S),
             torch.from_numpy(np.flatnonzero(predicted_S & touched_S)),
             torch.from_numpy(np.flatnonzero(predicted_S & ~touched_S)),
@@ -139,6 +138,7 @@ class Restoring(Objective[RestoringBatch, C]):
             sum(part.size for part in parts),
             {name: sum(name in part.noises for part in parts) for name in self.drawn_noises},
             other,
+            decoder_inputs=told,
         )
 
     def _all_broken(self, batch: Batch, rng: Rng) -> list[Broken]:
