@@ -29,7 +29,7 @@ def chrf_rows(texts: Sequence[str], references: Sequence[Sequence[str]]) -> np.n
     return np.asarray(rows, dtype=np.float64).reshape(-1, 3 * ORDER)
 
 
-def chrf(rows: np.ndarray, name: str = "chrf") -> Score:
+def chrf(rows: np.ndarray, name: str = "chrF") -> Score:
     """Corpus chrF2 in percent. Raises DataError without a sentence."""
     return sums_score(name, _chrf, rows, "%")
 

@@ -7,13 +7,8 @@ import pytest
 
 from sslcli.api import Restoration
 from sslcli.errors import DataError
-from sslcli.metrics.restored_text import (
-    chrf,
-    chrf_rows,
-    edit_distance,
-    token_error,
-    token_error_rows,
-)
+from sslcli.metrics.chrf import chrf, chrf_rows
+from sslcli.metrics.restored_text import edit_distance, token_error, token_error_rows
 from sslcli.testing import tiny_tokenizer
 from sslcli.workflows.pretrain.restored import text_scores
 
@@ -89,7 +84,7 @@ def test_chrf_against_its_definition(alphabet):
     for _ in range(60):
         count = DICE.randint(1, 5)
         texts, references = some_texts(alphabet, count), some_texts(alphabet, count)
-        found = chrf(chrf_rows(texts, references)).value
+        found = chrf(chrf_rows(texts, [[each] for each in references])).value
         assert found == pytest.approx(slow_chrf(texts, references), abs=1e-9)
 
 
@@ -116,7 +111,7 @@ def test_chrf_against_its_definition(alphabet):
     ],
 )
 def test_chrf_as_sacrebleu_gives_it(text, reference, value):
-    assert chrf(chrf_rows([text], [reference])).value == pytest.approx(value, abs=1e-9)
+    assert chrf(chrf_rows([text], [[reference]])).value == pytest.approx(value, abs=1e-9)
 
 
 def test_chrf_against_sacrebleu():
@@ -124,7 +119,9 @@ def test_chrf_against_sacrebleu():
     for _ in range(100):
         texts, references = some_texts("abc de", 4), some_texts("abc de", 4)
         expected = metrics.CHRF().corpus_score(texts, [references]).score
-        assert chrf(chrf_rows(texts, references)).value == pytest.approx(expected, abs=1e-9)
+        assert chrf(chrf_rows(texts, [[each] for each in references])).value == pytest.approx(
+            expected, abs=1e-9
+        )
 
 
 def test_restored_texts_are_scored_beside_what_was_given():

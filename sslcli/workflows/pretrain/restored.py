@@ -12,7 +12,8 @@ from sslcli.data.rng import Rng
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.engine.composite import CompositeBatch, with_ability
 from sslcli.engine.learner import Learner
-from sslcli.metrics.restored_text import chrf, chrf_rows, token_error, token_error_rows
+from sslcli.metrics.chrf import chrf, chrf_rows
+from sslcli.metrics.restored_text import token_error, token_error_rows
 from sslcli.reports import Score
 from sslcli.workflows.pretrain.prepare import MOST_SHOWN, Prepared
 
@@ -81,7 +82,7 @@ def text_scores(found: Sequence[Restoration], tokenizer: Tokenizer) -> list[Scor
         replace(score, baselines={"as given": as_given.value})
         for score, as_given in (
             [token_error(token_error_rows(ids, wanted_ids)) for ids in (restored_ids, given_ids)],
-            [chrf(chrf_rows(texts, wanted)) for texts in (restored, given)],
+            [chrf(chrf_rows(texts, [[each] for each in wanted])) for texts in (restored, given)],
         )
     ]
 

@@ -325,6 +325,7 @@ def rotated(targets: np.ndarray) -> np.ndarray:
 
 
 def host(tensor: Tensor) -> np.ndarray:
+    """Return a tensor as an array on the host."""
     return tensor.cpu().numpy()
 
 

@@ -31,7 +31,7 @@ ROUGE = ("rouge-1", "rouge-2", "rouge-l")
 class RewriteScorer(Scorer):
     """chrF, BLEU, ROUGE and exact match."""
 
-    score_names = ("chrf", "bleu", *ROUGE, "exact match")
+    score_names = ("chrF", "bleu", *ROUGE, "exact match")
 
     def score(
         self, predictions: Sequence[Prediction], examples: Sequence[Example]
@@ -72,7 +72,7 @@ class RewriteScorer(Scorer):
         worst = sorted(range(len(examples)), key=lambda place: reached[place])[:_WORST]
         empty = sum(not prediction.value for prediction in predictions)
         notes = [
-            f"chrf is chrF2|{CHRF_SIGNATURE}, bleu is BLEU|{bleu_signature(references)}",
+            f"chrF is chrF2|{CHRF_SIGNATURE}, bleu is BLEU|{bleu_signature(references)}",
             f"rouge is {ROUGE_SIGNATURE}; exact match is without case and blanks",
             *([f"{empty:,} of {len(examples):,} answers are empty"] if empty else []),
         ]
