@@ -11,7 +11,7 @@ import pytest
 
 from sslcli.cli.app import run
 from sslcli.engine.trainer import Trainer
-from sslcli.workflows.finetune import finetune
+from sslcli.workflows.finetune import finetune, foundation
 from sslcli.workflows.predict.predictor import Answerer
 
 WORLD = ["-s", "data.reader_options.sentences=300", "--limit", "90"]
@@ -112,7 +112,7 @@ def test_a_score_that_is_mistyped_is_refused_before_anything_is_read(ssl, monkey
 
     monkeypatch.setattr(Answerer, "load", fail)
     monkeypatch.setattr(finetune, "labelled_data", fail)
-    monkeypatch.setattr(finetune, "load_pretrained", fail)
+    monkeypatch.setattr(foundation, "load_pretrained", fail)
     for words in (("--min", "accurcy=1"), ("--min", "f1=0", "--min", "exact-mach=60")):
         ended = ssl("evaluate", "sentiment", "--model", "moods", *words)
         name = words[-1].partition("=")[0]
