@@ -4,7 +4,7 @@ families.
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +30,12 @@ from sslcli.models.hf_tensors import (
     refuse_filled,
     write_tensors,
 )
+from sslcli.models.token_ids import GENERATING_IDS, token_ids
 from sslcli.models.weights import Pretrained, State, expected_shapes, part_of
 from sslcli.reports import amount
 from sslcli.resolving import problems_of
 from sslcli.settings import FinetuneSettings
 
-_GENERATING = (
-    "pad_token_id",
-    "bos_token_id",
-    "eos_token_id",
-    "decoder_start_token_id",
-    "forced_bos_token_id",
-    "forced_eos_token_id",
-)
 MATRIX, SHIFT = "head.weight", "head.bias"
 OWN_ENTRY = "sslcli"  # of a config.json; other programs pass over it
 _ANSWERING = re.compile(r"For(\w*Classification|\w*Answering|MultipleChoice)$")
@@ -218,50 +211,15 @@ def _zeros(
     }
 
 
-def token_ids(settings: TransformerSettings, tokenizer: Tokenizer) -> dict[str, Any]:
-    """The special tokens that a config.json names.
-
-    A decoder without a token of its own to begin with begins with the token that ends a text.
-    """
-    decodes = settings.causal
-    begin = tokenizer.end if tokenizer.begin is None else tokenizer.begin
-    return {
-        "pad_token_id": tokenizer.pad,
-        "bos_token_id": begin if decodes else tokenizer.classify,
-        "eos_token_id": _one_or_several(tokenizer.stops) if decodes else tokenizer.separate,
-        "cls_token_id": tokenizer.classify,
-        "sep_token_id": tokenizer.separate,
-        **(_ids_of_decoder(tokenizer) if settings.has_memory else {}),
-    }
-
-
-def _ids_of_decoder(tokenizer: Tokenizer) -> dict[str, Any]:
-    """What an encoder-decoder's decoder begins and ends with; a model of ours with the separator.
-
-    Named in any case: transformers has ids of BART's own vocabulary where they are not.
-    """
-    said = tokenizer.generating
-    ids = {
-        "decoder_start_token_id": tokenizer.decoder_start,
-        "forced_eos_token_id": said.get("forced_eos_token_id", tokenizer.separate),
-    }
-    forced = said.get("forced_bos_token_id")
-    return ids if forced is None else {**ids, "forced_bos_token_id": forced}
-
-
 def _write_generation(
     path: Path, ids: Mapping[str, Any], settings: TransformerSettings, tokenizer: Tokenizer
 ) -> None:
     """generation_config.json, where the model's directory had one or the model needs it."""
     said = dict(tokenizer.generating)
     if settings.has_memory:
-        said = {name: ids[name] for name in _GENERATING if ids.get(name) is not None} | said
+        said = {name: ids[name] for name in GENERATING_IDS if ids.get(name) is not None} | said
     if said:
         path.write_text(f"{json.dumps(said, indent=2)}\n", encoding="utf-8")
-
-
-def _one_or_several(tokens: Collection[int]) -> int | list[int] | None:
-    return sorted(tokens) if len(tokens) > 1 else next(iter(tokens), None)
 
 
 def _reader_of(config: Mapping[str, Any], folder: Path) -> Family:

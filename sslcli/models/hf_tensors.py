@@ -3,11 +3,11 @@ names. Nothing is executed.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,6 +17,7 @@ from torch import Tensor
 from sslcli import plainfiles
 from sslcli.core.settings import MODEL_CONFIG
 from sslcli.errors import ModelError, RunError
+from sslcli.models.tensor_names import NamesInFile, Stored, TensorKey, expanded, folder_of
 
 CONFIG, SINGLE, INDEX = MODEL_CONFIG, "model.safetensors", "model.safetensors.index.json"
 # others are quantised: their numbers mean nothing by themselves
@@ -25,44 +26,6 @@ PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5", "*.msgpack", "*.
 ARCHIVES = ("*.zip", "*.7z", "*.tar", "*.tar.*", "*.tgz")
 # What libraries once wrote beside the weights, and can be computed from the settings.
 _BUFFERS = re.compile(r"(^|\.)(position_ids|masked_bias|rotary_emb\.inv_freq|h\.\d+\.attn\.bias)$")
-_OLD_NAMES = ((".weight", ".gamma"), (".bias", ".beta"))  # of norms, before 2019
-
-
-class TensorKey(Protocol):
-    """One tensor of a Hugging Face file and our tensors in it, concatenated along dimension 0."""
-
-    @property
-    def theirs(self) -> str:
-        """Name of the tensor in the file."""
-
-    @property
-    def ours(self) -> tuple[str, ...]:
-        """Names of our tensors in it."""
-
-    @property
-    def transposed(self) -> bool:
-        """Whether the file holds the transpose."""
-
-    @property
-    def in_row(self) -> bool:
-        """Whether the file holds a vector as a matrix of one row."""
-
-    @property
-    def is_copy(self) -> bool:
-        """Whether another key names the same, which a file must hold here too."""
-
-    @property
-    def written(self) -> bool:
-        """Whether files of ours have it; it is read in any case."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """File, name and header of a stored tensor."""
-
-    path: Path
-    shape: tuple[int, ...]
-    dtype: str
 
 
 @dataclass(frozen=True)
@@ -123,7 +86,7 @@ def read_tensors(
     ours are alternatives, the first found is read. Raises ModelError naming file and tensor where
     one is missing, has another shape, holds what is no number, or is no copy though it should be.
     """
-    names = _Names(stored, keys)
+    names = NamesInFile(stored, keys)
     chosen: dict[str, tuple[TensorKey, str]] = {}
     theirs = {}
     for key in expanded(keys, depth):
@@ -162,7 +125,7 @@ def read_tensors(
 def _refuse_false_copies(
     files: Mapping[Path, Any],
     stored: Mapping[str, Stored],
-    names: "_Names",
+    names: "NamesInFile",
     keys: Iterable[TensorKey],
     tensors: Mapping[str, Tensor],
 ) -> None:
@@ -234,72 +197,6 @@ def write_tensors(
             "check the free space and the permissions of the disk",
         ) from error
     return tuple(name for name in tensors if name not in placed)
-
-
-def expanded(keys: Sequence[TensorKey], depth: int) -> Iterator[TensorKey]:
-    """Yield each key, and one per layer where it contains {i}."""
-    for key in keys:
-        for layer in range(depth if "{i}" in key.theirs else 1):
-            yield _Named(
-                key.theirs.replace("{i}", str(layer)),
-                tuple(n.replace("{i}", str(layer)) for n in key.ours),
-                key.transposed,
-                key.in_row,
-                key.is_copy,
-                key.written,
-            )
-
-
-@dataclass(frozen=True)
-class _Named:
-    theirs: str
-    ours: tuple[str, ...]
-    transposed: bool
-    in_row: bool
-    is_copy: bool
-    written: bool
-
-
-class _Names:
-    """Names of a family's keys as a file has them: with the family's own prefix ("bert."), a longer
-    one that ends so, or none.
-
-    The first key must be one of the backbone; where its name is found says what the prefix is.
-    """
-
-    def __init__(self, stored: Mapping[str, Stored], keys: Sequence[TensorKey]) -> None:
-        self.stored = stored
-        first = keys[0].theirs
-        self.family, _, rest = first.partition(".")
-        prefixes = [
-            name.removesuffix(rest) for name in stored if name == rest or name.endswith(f".{rest}")
-        ]
-        if not prefixes:
-            raise ModelError(
-                f"{_where(stored)} has no tensor '{first}'",
-                "the weights are of another kind of model than config.json says, or damaged",
-            )
-        if len(prefixes) > 1:
-            raise ModelError(
-                f"{_where(stored)} holds {len(prefixes)} models: {', '.join(sorted(prefixes))}",
-                "give each its own directory",
-            )
-        self.inner = prefixes[0]
-        if self.inner and not f".{self.inner}".endswith(f".{self.family}."):
-            raise ModelError(
-                (
-                    f"{_where(stored)} has its tensors under "
-                    f"'{self.inner.rstrip('.')}', and not under '{self.family}' or bare"
-                ),
-                "the weights are of another kind of model than config.json says",
-            )
-        self.outer = self.inner.removesuffix(f"{self.family}.")
-
-    def find(self, theirs: str) -> str | None:
-        rest = theirs.removeprefix(f"{self.family}.")
-        name = f"{self.outer if rest == theirs else self.inner}{rest}"
-        old = [name.removesuffix(new) + before for new, before in _OLD_NAMES if name.endswith(new)]
-        return next((each for each in (name, *old) if each in self.stored), None)
 
 
 def _open(path: Path) -> Any:
@@ -385,18 +282,7 @@ def _refuse_gaps(
     for name in shapes:
         if name not in chosen and name not in spare and name.partition(".")[0] in parts:
             hint = "the directory is not whole, or config.json is of another model"
-            raise ModelError(f"{_where(stored)} has no tensor '{theirs.get(name, name)}'", hint)
-
-
-def _where(stored: Mapping[str, Stored]) -> str:
-    paths = sorted({entry.path for entry in stored.values()})
-    return (
-        str(paths[0])
-        if len(paths) == 1
-        else f"{paths[0].parent} ({len(paths)} files)"
-        if paths
-        else "the weight file"
-    )
+            raise ModelError(f"{folder_of(stored)} has no tensor '{theirs.get(name, name)}'", hint)
 
 
 def _weight_files(folder: Path) -> list[Path]:

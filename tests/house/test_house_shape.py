@@ -7,9 +7,10 @@ import pytest
 from house_files import PACKAGES, ROOT, name_of, sources, trees
 from measures import MOST_FILES, House, clashes, folders, silent, wide
 
-# As many letters as 400 lines, and 60 of a function, had at 140 columns.
-MOST_LINES, MOST_LINES_OF_FUNCTION = 540, 88
-OURS = ("sslcli", "plugins", "tests", "examples")
+# Of a file and of a function, by folder; tables of cases in the tests may be longer.
+MOST_LINES = {"sslcli": 400, "plugins": 400, "tests": 540, "examples": 540}
+MOST_LINES_OF_FUNCTION = {"sslcli": 64, "plugins": 64, "tests": 88, "examples": 88}
+OURS = tuple(MOST_LINES)
 
 
 def test_no_file_is_too_long():
@@ -17,7 +18,11 @@ def test_no_file_is_too_long():
         name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in sources(*OURS)
     }
     assert len(lengths) > 50
-    assert not {name: length for name, length in lengths.items() if length > MOST_LINES}
+    assert not {
+        name: length
+        for name, length in lengths.items()
+        if length > MOST_LINES[name.partition("/")[0]]
+    }
 
 
 def test_no_function_is_too_long():
@@ -26,7 +31,8 @@ def test_no_function_is_too_long():
         for path, tree in trees(*OURS)
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and node.end_lineno - node.lineno + 1 > MOST_LINES_OF_FUNCTION
+        and node.end_lineno - node.lineno + 1
+        > MOST_LINES_OF_FUNCTION[name_of(path).partition("/")[0]]
     ]
     assert not long
 

@@ -23,8 +23,8 @@ from sslcli.models.answer_heads import AnswerHead
 from sslcli.models.hf_config import AnswerKind
 from sslcli.models.hf_directory import read_directory, writer_of
 from sslcli.models.hf_tensors import CONFIG as MODEL_CONFIG
-from sslcli.models.hf_tensors import expanded
 from sslcli.models.loading import load_pretrained
+from sslcli.models.tensor_names import expanded
 from sslcli.models.weights import Pretrained, State, shapes_of
 from sslcli.reports import Report, Table
 from sslcli.settings import FinetuneSettings
