@@ -30,11 +30,7 @@ class Hardware:
         """Tell whether bf16 runs on a CPU without it, where torch computes it far slower than
         float32.
         """
-        return (
-            self.autocast_type is not None
-            and self.device.type == "cpu"
-            and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
-        )
+        return self.autocast_type is not None and emulates_bf16(self.device)
 
     def describe(self) -> str:
         """Return device, precision and compilation as a line."""
@@ -47,6 +43,16 @@ class Hardware:
             f"{self.device} ({name}) · {'bf16' if self.autocast_type else 'fp32'} "
             f"· compile {'on' if self.compile else 'off'}"
         )
+
+
+def emulates_bf16(device: torch.device) -> bool:
+    """Tell whether bf16 has to be computed in float32 there: a CPU that cannot multiply it."""
+    if device.type != "cpu":
+        return False
+    # asked first, because a torch without oneDNN has no such operator
+    return not (
+        torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    )
 
 
 def choose_hardware(settings: HardwareSettings) -> Hardware:
