@@ -4,6 +4,7 @@ training.
 
 import pytest
 from sslplugins.readers.demo import DemoReader
+from sslplugins.readers.world.generated import World
 
 from sslcli.contracts.reader import GivesRecords
 from sslcli.errors import DataError
@@ -76,3 +77,24 @@ def test_it_says_what_it_has_not():
     assert "parallel" in caught.value.hint
     with pytest.raises(DataError, match="demo:moon"):
         list(DemoReader(DemoReader.Options()).records("demo:moon", "texts", "train"))
+
+
+@pytest.mark.parametrize("kind", ASKED)
+def test_the_training_part_is_told_once_for_both_splits(kind, monkeypatch):
+    """And what a caller does to its records is not in those of the next one."""
+    told, contents = [], World.contents
+
+    def counting(world, purpose, sentences):
+        told.append(purpose)
+        return contents(world, purpose, sentences)
+
+    monkeypatch.setattr(World, "contents", counting)
+    fresh = {"sentences": 300, "seed": 7}
+    first = records(kind, **fresh)
+    expected = asked(kind, first)
+    for record in first:
+        record.values.clear()
+    test = asked(kind, records(kind, "test", **fresh))
+    assert asked(kind, records(kind, **fresh)) == expected
+    assert sorted(told) == ["en test", "en train", "zh test", "zh train"]
+    assert set(test).isdisjoint(expected)

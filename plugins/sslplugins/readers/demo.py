@@ -180,13 +180,14 @@ class DemoReader(Reader["DemoReader.Options"]):
                 f"{REFERENCE} has no {kind}", f"it has {', '.join(kinds)}; give a file to --data"
             )
         records = (known if kind in KNOWN else labelled)(
-            self._world(), kind, self._languages, self.options.sentences, split
+            self._world, kind, self._languages, self.options.sentences, split
         )
         for number, values in enumerate(records, start=1):
             yield Record(Where(f"{reference} ({split})", number), values)
 
+    @property
     def _world(self) -> World:
-        return World(self.options.seed, self.options.order, self.options.anchors)
+        return _world(self.options.seed, self.options.order, self.options.anchors)
 
     def content_key(self, reference: str) -> str:
         """Return the options with a hash of the code and word lists that generate the world.
@@ -241,13 +242,19 @@ def _code() -> str:
     return digest.hexdigest()
 
 
+@lru_cache(maxsize=1)
+def _world(seed: int, order: Order, anchors: float) -> World:
+    """The same object for the same world, which is what its training records are kept by."""
+    return World(seed, order, anchors)
+
+
 _Generated = tuple[str, tuple[str, ...]]  # the language of a paragraph, and its sentences
 
 
 def _generated(
     seed: int, order: Order, anchors: float, languages: tuple[str, ...], sentences: int, part: Part
 ) -> Iterator[_Generated]:
-    world = World(seed, order, anchors)
+    world = _world(seed, order, anchors)
     streams = [world.paragraphs(language, sentences, part) for language in languages]
     for turn in zip_longest(*streams):
         for paragraph in turn:

@@ -1,7 +1,7 @@
 """Reproducible random numbers: a stream per purpose, and Zipf's law for word frequencies."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import TypeVar
 
@@ -20,26 +20,21 @@ def zipf_bounds(count: int) -> tuple[float, ...]:
     return tuple(value / total for value in accumulate(weights))
 
 
-_BOUNDS = tuple(zipf_bounds(count) if count else () for count in range(64))
+# without the last, which rounding may leave below 1
+_BOUNDS = tuple(zipf_bounds(count)[:-1] if count else () for count in range(64))
 
 
 class Chance:
     """A stream of uniform numbers that depends on (seed, purpose) alone.
 
-    Streams of different purposes are independent.
+    Streams of different purposes are independent. `uniform` gives the next number in [0, 1).
     """
 
     def __init__(self, seed: int, purpose: str) -> None:
-        self._generator = np.random.Generator(
+        generator = np.random.Generator(
             np.random.Philox(np.random.SeedSequence((seed, *purpose.encode())))
         )
-        self._block: list[float] = []
-
-    def uniform(self) -> float:
-        """Return a uniform number in [0, 1)."""
-        if not self._block:
-            self._block = self._generator.random(_BLOCK).tolist()
-        return self._block.pop()
+        self.uniform: Callable[[], float] = _stream(generator).__next__
 
     def below(self, probability: float) -> bool:
         """Return true with this probability."""
@@ -51,8 +46,7 @@ class Chance:
 
     def by_rank(self, items: Sequence[Item]) -> Item:
         """Sample one of fewer than 64 items by Zipf's law, the first the most likely."""
-        count = len(items)
-        return items[min(bisect_right(_BOUNDS[count], self.uniform()), count - 1)]
+        return items[bisect_right(_BOUNDS[len(items)], self.uniform())]
 
     def choice(self, items: Sequence[Item]) -> Item:
         """Sample one of the items, all equally likely."""
@@ -62,3 +56,8 @@ class Chance:
         """Return the items in a random order, all orders equally likely."""
         keyed = sorted((self.uniform(), place) for place in range(len(items)))
         return [items[place] for _, place in keyed]
+
+
+def _stream(generator: np.random.Generator) -> Iterator[float]:
+    while True:
+        yield from reversed(generator.random(_BLOCK).tolist())

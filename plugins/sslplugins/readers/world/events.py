@@ -89,16 +89,13 @@ class Teller:
         An owner is the one that the sentence names, else that of the facts.
         """
         values: dict[str, Concept] = {}
+        uniform, by_rank, facts = self._chance.uniform, self._chance.by_rank, self._facts
         for slot, owner_type in phrase.of.items():
-            if slot in phrase.optional and not self._chance.below(optional):
+            if slot in phrase.optional and not uniform() < optional:
                 continue
             owner = (
-                values.get(owner_type)
-                or known.get(owner_type)
-                or self._facts.one(subject, owner_type)
+                values.get(owner_type) or known.get(owner_type) or facts.one(subject, owner_type)
             )
-            noisy = self._chance.below(NOISE)
-            values[slot] = self._chance.by_rank(
-                self._lexicon.types[slot] if noisy else self._facts.of(owner, slot)
-            )
+            noisy = uniform() < NOISE
+            values[slot] = by_rank(self._lexicon.types[slot] if noisy else facts.of(owner, slot))
         return values

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sslplugins.readers.world.chance import Chance
-from sslplugins.readers.world.events import Event, Said
+from sslplugins.readers.world.events import Event, Said, mentioned
 from sslplugins.readers.world.generated import Paragraph, Part, World
 from sslplugins.readers.world.lexicon import polarity
 from sslplugins.readers.world.rendering import Renderer, starts, text_of
@@ -90,14 +90,19 @@ def _mains(paragraph: Paragraph, renderer: Renderer) -> Iterator[tuple[Said, int
 
 
 def reviews(world: World, language: str, sentences: int, part: Part = "test") -> Iterator[Review]:
-    """Yield the sentences, of `sentences` in all, that are positive (a sweet fruit) or negative."""
-    for paragraph in world.paragraphs(language, sentences, part):
-        for sentence in paragraph.sentences:
-            signs = {
-                polarity(word.concept) for word in sentence.words if word.concept is not None
-            } - {0}
-            if len(signs) == 1:
-                yield Review(language, sentence.text, "positive" if signs == {1} else "negative")
+    """Yield the sentences, of `sentences` in all, that are positive (a sweet fruit) or negative.
+
+    Only sentences that may be one are rendered.
+    """
+    renderer = Renderer(world.lexicon, language)
+    judged = {concept: sign for concept in world.lexicon.concepts() if (sign := polarity(concept))}
+    for event in world.events(language, sentences, part):
+        if judged.keys().isdisjoint(mentioned(event)):
+            continue
+        words = renderer.words(event)
+        signs = {judged[word.concept] for word in words if word.concept in judged}
+        if len(signs) == 1:
+            yield Review(language, text_of(words), "positive" if signs == {1} else "negative")
 
 
 def inferences(

@@ -1,5 +1,6 @@
 """The generated world: paragraphs about one person or thing each, and the facts behind them."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -65,7 +66,8 @@ class World:
         self.facts = Facts(self.lexicon, seed)
         self.kinds = load_grammar(order)
         weights = [kind.share / (sum(kind.sentences) / 2) for kind in self.kinds]
-        self._bounds = [sum(weights[: place + 1]) / sum(weights) for place in range(len(weights))]
+        # of all kinds but the last
+        self._bounds = [sum(weights[:place]) / sum(weights) for place in range(1, len(weights))]
 
     def paragraphs(
         self, language: str, sentences: int, part: Part = "train"
@@ -90,12 +92,7 @@ class World:
         chance = Chance(self.seed, f"paragraphs {purpose}")
         teller = Teller(self.lexicon, self.facts, chance)
         while sentences > 0:
-            uniform = chance.uniform()
-            kind = next(
-                kind
-                for kind, end in zip(self.kinds, self._bounds, strict=True)
-                if uniform < end or kind is self.kinds[-1]
-            )
+            kind = self.kinds[bisect_right(self._bounds, chance.uniform())]
             subject = chance.by_rank(self.lexicon.types[kind.name])
             events = [
                 teller.event(subject, kind.subject, phrases) for phrases in _plan(kind, chance)

@@ -1,11 +1,13 @@
 """Labelled records of the world, without repeated inputs, and none of the test in training."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice, zip_longest
 from typing import Any
 
 from sslplugins.readers.world.exercises import inferences, questions, reviews
 from sslplugins.readers.world.generated import Part, World
+from sslplugins.readers.world.replayed import Replayed
 from sslplugins.readers.world.truth import tagged
 
 # records: minutes of fine-tuning on two cores
@@ -21,13 +23,25 @@ def labelled(
     Each record has its language and, by kind: texts: text, label; pairs: premise, hypothesis,
     label; words: tokens, tags, text; questions: id, context, question, answers.
     """
-    seen = set()
-    if part == "test":
-        seen = {
-            _asked(values, kind) for values in labelled(world, kind, languages, sentences, "train")
-        }
+    if part == "train":
+        yield from map(dict, _training(world, kind, tuple(languages), sentences))
+        return
+    seen = {_asked(values, kind) for values in _training(world, kind, tuple(languages), sentences)}
     yield from islice(
         _unseen(_in_turn(world, kind, languages, sentences, part), kind, seen), MOST[part]
+    )
+
+
+@lru_cache(maxsize=1)
+def _training(
+    world: World, kind: str, languages: tuple[str, ...], sentences: int
+) -> Iterable[Values]:
+    """The training records, which are generated once: the test records are read after them."""
+    return Replayed(
+        lambda: islice(
+            _unseen(_in_turn(world, kind, languages, sentences, "train"), kind, set()),
+            MOST["train"],
+        )
     )
 
 

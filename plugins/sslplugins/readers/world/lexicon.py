@@ -122,7 +122,11 @@ def _concepts(type: str, words: str) -> tuple[Concept, ...]:
 
 def polarity(concept: Concept) -> int:
     """Return +1 for a positive word, -1 for a negative one, 0 for all others."""
+    return _polarities().get(concept.english, 0)
+
+
+@cache
+def _polarities() -> Mapping[str, int]:
     entries = read_yaml("lexicon.yaml")
-    return (concept.english in entries["positive"].split()) - (
-        concept.english in entries["negative"].split()
-    )
+    signs = {"positive": 1, "negative": -1}
+    return {word: sign for name, sign in signs.items() for word in entries[name].split()}

@@ -39,45 +39,64 @@ class Renderer:
             for english, (chinese, tag) in lexicon.function_words.items()
         }
         self._content = {
-            concept: Word(concept.word(language), lexicon.tags[concept.type], concept)
-            for concept in lexicon.concepts()
+            type: [
+                Word(concept.word(language), lexicon.tags[type], concept) for concept in concepts
+            ]
+            for type, concepts in lexicon.types.items()
         }
         self._an = Word(in_language(language, "an", ""), "DET")
 
     def words(self, event: Event) -> tuple[Word, ...]:
         """Return the sentence with its full stop; a question is followed by its answer."""
-        return tuple(placed.word for placed in self.placed(event))
+        words = [word for word, _ in self._phrase(event.subject)]
+        for clause, said in enumerate(event.clauses):
+            if clause:
+                words.append(COMMA)
+            words += [word for word, _ in self._phrase(said, event.asked)]
+        words += self._ending(event)
+        return tuple(self._with_an(words) if self._like_english else words)
 
     def placed(self, event: Event) -> list[Placed]:
         """Return the same words, each with its clause and slot."""
-        words = list(self._phrase(event.subject, SUBJECT))
+        places = [(SUBJECT, slot) for _, slot in self._phrase(event.subject)]
         for clause, said in enumerate(event.clauses):
             if clause:
-                words.append(Placed(COMMA, clause))
-            words += self._phrase(said, clause, asked=event.asked)
-        if event.asked:
-            words += [Placed(QUESTION, 0), Placed(self._content[event.clauses[0].main], 0)]
-        words.append(Placed(STOP, len(event.clauses) - 1))
-        return list(self._with_an(words)) if self._like_english else words
+                places.append((clause, None))
+            places += [(clause, slot) for _, slot in self._phrase(said, event.asked)]
+        places += [(len(event.clauses) - 1, None)] * len(self._ending(event))
+        return [
+            Placed(word, clause, slot)
+            for word, (clause, slot) in zip(self.words(event), places, strict=True)
+        ]
 
-    def _phrase(self, said: Said, clause: int, *, asked: bool = False) -> Iterator[Placed]:
+    def _phrase(self, said: Said, asked: bool = False) -> Iterator[tuple[Word, str | None]]:
+        """The words of a phrase, each with the slot that it fills."""
         values, phrase = said.values, said.phrase
         for part in phrase.english if self._like_english else phrase.chinese:
+            slot = part.slot
             if part.optional is not None and part.optional not in values:
                 continue
-            if part.slot is None:
-                yield Placed(self._functions[part.word], clause)
-            elif asked and part.slot == phrase.main:
-                yield Placed(self._functions["what"], clause)
+            if slot is None:
+                yield self._functions[part.word], None
+            elif asked and slot == phrase.main:
+                yield self._functions["what"], None
             else:
-                yield Placed(self._content[values[part.slot]], clause, part.slot)
+                yield self._named(values[slot]), slot
 
-    def _with_an(self, words: Sequence[Placed]) -> Iterator[Placed]:
-        a = self._functions["a"]
-        for placed, after in zip(words, [*words[1:], words[-1]], strict=True):
-            named = after.word.concept
-            before_vowel = named is not None and named.english[0] in "aeiou"
-            yield Placed(self._an, placed.clause) if placed.word is a and before_vowel else placed
+    def _ending(self, event: Event) -> list[Word]:
+        return [QUESTION, self._named(event.clauses[0].main), STOP] if event.asked else [STOP]
+
+    def _named(self, concept: Concept) -> Word:
+        return self._content[concept.type][concept.rank]
+
+    def _with_an(self, words: Sequence[Word]) -> list[Word]:
+        a, said = self._functions["a"], list(words)
+        for place, word in enumerate(words):
+            if word is a:
+                named = words[place + 1].concept
+                if named is not None and named.english[0] in "aeiou":
+                    said[place] = self._an
+        return said
 
 
 def starts(words: Sequence[Word], at: int = 0) -> list[int]:
@@ -95,7 +114,7 @@ def starts(words: Sequence[Word], at: int = 0) -> list[int]:
 
 def text_of(words: Sequence[Word]) -> str:
     """Join words by spaces, none before punctuation."""
-    return "".join(
-        word.text if not place or word.text in PUNCTUATION else f" {word.text}"
-        for place, word in enumerate(words)
-    )
+    text = " ".join([word.text for word in words])
+    for mark in PUNCTUATION:
+        text = text.replace(f" {mark}", mark)
+    return text
