@@ -25,6 +25,7 @@ from sslcli.contracts.suite import Suite, SuitePart
 from sslcli.contracts.task import Annotates, Describes, ReadoutTask, Task
 from sslcli.contracts.tokenizer import PieceTrainer
 from sslcli.core.attention_maps import attention_maps
+from sslcli.core.beams import Beam, BeamRules, EarlyStopping, beam_search
 from sslcli.core.generation import generate_tokens
 from sslcli.core.heads import LanguageModelHead, PooledClassifier, RowClassifier
 from sslcli.core.inputs import Edit, Hidden, Inputs
@@ -144,6 +145,8 @@ __all__ = [
     "Architecture",
     "Artifact",
     "Batch",
+    "Beam",
+    "BeamRules",
     "Computed",
     "Config",
     "ConfigError",
@@ -156,6 +159,7 @@ __all__ = [
     "DataError",
     "Describes",
     "Document",
+    "EarlyStopping",
     "Edit",
     "Encoded",
     "Example",
@@ -246,6 +250,7 @@ __all__ = [
     "answer_scores",
     "attention_maps",
     "balanced",
+    "beam_search",
     "best_threshold",
     "binary_scores",
     "bleu",

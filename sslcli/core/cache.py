@@ -59,6 +59,15 @@ class Cache:
         self._keys[layer][self._sequences_T, self._rows_T] = k_TGK
         self._values[layer][self._sequences_T, self._rows_T] = v_TGK
 
+    def reorder(self, sequences_B: Tensor) -> None:
+        """Let each sequence go on from what `sequences_B` [B] of them have; all are of one length.
+
+        What belongs to the memory stays: only sequences of one memory change places.
+        """
+        assert len({*self._lengths}) == 1, "beams grow together"
+        for kept in (*self._keys.values(), *self._values.values()):
+            kept[:, : self.longest] = kept[sequences_B, : self.longest]
+
     def read(self, layer: int) -> tuple[Tensor, Tensor]:
         """Keys and values [B, S, G, K] of the longest sequence's S rows; `filled_B` of them are
         real.

@@ -29,6 +29,7 @@ def generate_tokens(
     top_k: int | None = None,
     top_p: float = 1.0,
     stops: Collection[int] = (),
+    least_tokens: int = 0,
     known_V: Tensor | None = None,
     memory: Hidden | None = None,
 ) -> list[Tensor]:
@@ -36,12 +37,12 @@ def generate_tokens(
 
     An encoder-decoder needs a `memory`, what `encode` gives for as many sequences as there are
     prompts; these are what its decoder has read so far. The first of `stops` and what follows it
-    are cut off. The choice is a pure function of weights, prompts and `uniforms_SB` (float in
-    [0, 1), one per step and prompt); without them, or at temperature 0, it is the most likely
-    token. Dropout is off meanwhile. `known_V`: bool, the ids that have a token; only these are
-    chosen, never the spare rows of an embedding that is padded to a multiple of 64, say. Raises
-    UsageError for invalid settings, DataError for invalid prompts, RunError if the model's logits
-    are not finite.
+    are cut off; none comes before there are `least_tokens`, the prompt among them. The choice is a
+    pure function of weights, prompts and `uniforms_SB` (float in [0, 1), one per step and prompt);
+    without them, or at temperature 0, it is the most likely token. Dropout is off meanwhile.
+    `known_V`: bool, the ids that have a token; only these are chosen, never the spare rows of an
+    embedding that is padded to a multiple of 64, say. Raises UsageError for invalid settings,
+    DataError for invalid prompts, RunError if the model's logits are not finite.
     """
     _check(backbone, prompts, new_tokens, temperature, top_k, top_p, memory)
     if not prompts or new_tokens == 0:
@@ -53,7 +54,7 @@ def generate_tokens(
     chosen: list[Tensor] = []
     ends = torch.tensor(sorted(stops), dtype=torch.int64, device=device)
     ended_B = torch.zeros(len(prompts), dtype=torch.bool, device=device)
-    with _evaluating(backbone, head):
+    with evaluating(backbone, head):
         for step in range(new_tokens):
             hidden = (
                 backbone(inputs, cache=cache)
@@ -62,7 +63,11 @@ def generate_tokens(
             )
             last_BD = hidden.last_TD.index_select(0, hidden.packing.starts_B1[1:] - 1)
             logits_BV = only_known(head(last_BD, backbone).to(torch.float32), known_V)
-            _refuse_no_numbers(logits_BV)
+            refuse_no_numbers(logits_BV)
+            if least_tokens:
+                logits_BV[:, ends] += torch.where(lengths_B + step < least_tokens, -torch.inf, 0.0)[
+                    :, None
+                ]
             if uniforms_SB is None or temperature == 0:
                 tokens_B = logits_BV.argmax(dim=-1)
             else:
@@ -132,7 +137,8 @@ def only_known(logits_NV: Tensor, known_V: Tensor | None) -> Tensor:
     )
 
 
-def _refuse_no_numbers(logits_BV: Tensor) -> None:
+def refuse_no_numbers(logits_BV: Tensor) -> None:
+    """Raise RunError where a row of logits has no finite number."""
     if not logits_BV.amax(dim=-1).isfinite().all():
         raise RunError(
             "the model's scores of the next token are no finite numbers",
@@ -196,7 +202,7 @@ def _before(tokens_S: Tensor, stops: Tensor) -> Tensor:
 
 
 @contextmanager
-def _evaluating(*modules: nn.Module) -> Generator[None]:
+def evaluating(*modules: nn.Module) -> Generator[None]:
     """Dropout off; each module's own mode is restored after."""
     modes = [module.training for module in modules]
     for module in modules:

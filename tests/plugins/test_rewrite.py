@@ -284,3 +284,19 @@ def test_nothing_is_written_beyond_the_longest_target():
     assert len(made.task.tokenizer.encode(text)) <= 5
     assert batch.counts == {"target": 0}
     assert np.isfinite(made.task(made.backbone, batch).sums["target"].item())
+
+
+def batch_of(made, *texts):
+    examples = [Rewrite.parse(made.task.options, record(source=text)) for text in texts]
+    samples = [sample for each in made.task.encode(examples, False) for sample in each.samples]
+    return made.task.collate(collate(range(len(samples)), samples), Rng(0, 0))
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_what_is_written_is_as_long_as_is_said(beams):
+    texts = ("the cat sees the dog", "the bird", "mouse follows")
+    made = bench(target_tokens=9, least_tokens=7, beams=beams)
+    written = made.task.predict(made.backbone, batch_of(made, *texts))
+    assert len(written) == len(texts)
+    # the start token and the end are among them, and special tokens are no text
+    assert all(0 < len(made.task.tokenizer.encode(text)) <= 8 for text in written)

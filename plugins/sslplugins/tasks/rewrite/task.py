@@ -19,9 +19,11 @@ from torch import Tensor
 
 from sslcli.api import (
     Batch,
+    BeamRules,
     Context,
     Count,
     DataError,
+    EarlyStopping,
     Encoded,
     Example,
     Hidden,
@@ -39,6 +41,7 @@ from sslcli.api import (
     Tokenizer,
     Transformer,
     UsageError,
+    beam_search,
     current_reading,
     generate_tokens,
     setting,
@@ -95,6 +98,28 @@ class Rewrite(Task[RewriteBatch, "Rewrite.Options"]):
             "--max-length",
             gt=1,
         )
+        least_tokens: Count = setting(
+            0, "least tokens of what is written, special ones included", "--min-length"
+        )
+        beams: Count = setting(
+            1,
+            "texts that are followed at once, of which the most likely is written; 1: the most"
+            " likely token at every step",
+            "--beams",
+            gt=0,
+        )
+        length_penalty: float = setting(
+            1.0,
+            "with several beams, the power of its length that a text's log-probability is divided"
+            " by; above 0 favours longer ones",
+            "--length-penalty",
+        )
+        early_stopping: EarlyStopping = setting(
+            "no",
+            "with several beams, yes: end when as many texts have ended; no: when none is likely to"
+            " be better; never: when none can",
+            "--early-stopping",
+        )
         label_smoothing: float = setting(
             0.1,
             "share of a target's probability that all tokens get alike in training; 0: none",
@@ -141,9 +166,8 @@ class Rewrite(Task[RewriteBatch, "Rewrite.Options"]):
         """What the decoder begins with: as the tokenizer's directory says, else the last token of
         an enclosed target, as the objectives that restore texts have it.
         """
-        said = self.tokenizer.generating.get("decoder_start_token_id")
-        closing = self.single.tokens[-1]
-        return said if isinstance(said, int) else (closing or (self.separator,))[-1]
+        said = self._said("decoder_start_token_id")
+        return (self.single.tokens[-1] or (self.separator,))[-1] if said is None else said
 
     @classmethod
     def positional_fields(cls, options: Options) -> tuple[str, ...]:
@@ -321,21 +345,48 @@ class Rewrite(Task[RewriteBatch, "Rewrite.Options"]):
         return self._loss(backbone, batch, memory), self._written(backbone, memory)
 
     def _written(self, backbone: Transformer, memory: Hidden) -> list[str]:
-        """What the decoder writes behind each memory: the likeliest token at every step."""
-        forced = self.tokenizer.generating.get("forced_bos_token_id")
-        begun = [self.start, *([forced] if isinstance(forced, int) else [])]
-        written = generate_tokens(
-            backbone,
-            self.head,
-            [torch.tensor(begun)] * len(memory.packing),
-            new_tokens=max(self.target_tokens - len(begun), 1),
-            stops=self.tokenizer.stops or {self.separator},
-            known_V=torch.from_numpy(self.tokenizer.known),
-            memory=memory,
+        """What the decoder writes behind each memory: its most likely text, as far as it is
+        searched.
+        """
+        options, forced = self.options, self._said("forced_bos_token_id")
+        stops = self.tokenizer.stops or {self.separator}
+        begun = [self.start, *([] if forced is None or options.beams > 1 else [forced])]
+        prompts = [torch.tensor(begun)] * len(memory.packing)
+        most, least = max(self.target_tokens - len(begun), 1), options.least_tokens
+        known_V = torch.from_numpy(self.tokenizer.known)
+        if options.beams == 1:
+            written = generate_tokens(
+                backbone,
+                self.head,
+                prompts,
+                new_tokens=most,
+                stops=stops,
+                least_tokens=least,
+                known_V=known_V,
+                memory=memory,
+            )
+            return [self._text(tokens) for tokens in written]
+        rules = BeamRules(
+            options.beams,
+            most,
+            options.length_penalty,
+            options.early_stopping,
+            least,
+            forced,
+            self._said("forced_eos_token_id"),
         )
-        return [self._text(tokens.cpu().numpy()) for tokens in written]
+        found = beam_search(
+            backbone, self.head, prompts, rules, stops=stops, known_V=known_V, memory=memory
+        )
+        return [self._text(own[0].tokens) for own in found]
 
-    def _text(self, tokens: np.ndarray) -> str:
+    def _said(self, name: str) -> int | None:
+        """A token that the tokenizer's directory names for generation."""
+        said = self.tokenizer.generating.get(name)
+        return said if isinstance(said, int) else None
+
+    def _text(self, tokens_S: Tensor) -> str:
+        tokens = tokens_S.cpu().numpy()
         return self.tokenizer.decode(tokens[~self.tokenizer.specials[tokens]]).strip()
 
     def merge(self, example: Example, encoded: Encoded, parts: Sequence[Any]) -> Prediction:
