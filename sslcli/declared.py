@@ -18,7 +18,7 @@ from pydantic import WrapValidator, create_model
 
 from sslcli import config
 from sslcli.config import Config
-from sslcli.module_files import module_file, parsed
+from sslcli.module_files import file_state, looked_up, module_file, parsed
 
 PLAIN_TYPES: Mapping[str, Any] = {
     "int": int,
@@ -50,6 +50,10 @@ class Outside(NotPlain):
     """Raised for a package that declares nothing of ours, and takes long to read."""
 
 
+# Settings by name and classes, with the state of the files of modules that say what they are.
+_MODELS: dict[tuple[Any, ...], tuple[Mapping[str, Any], type[Config]]] = {}
+
+
 @dataclass(frozen=True)
 class Declared:
     """A class, not imported. `bases`: module and name of all that it descends from, nearest
@@ -71,8 +75,17 @@ class Declared:
         return _value(module, node)
 
     def model(self, name: str) -> type[Config]:
-        """The settings that a class attribute or an inner class is. Raises NotPlain."""
-        return _model(*_class(*self._member(name)))
+        """The settings that a class attribute or an inner class is. Raises NotPlain.
+
+        They are made once, and anew where a file has changed that says what they are.
+        """
+        key = (name, *(node for _, node in self.bases))
+        states, model = _MODELS.get(key, ({}, None))
+        if model is None or any(file_state(module) != states[module] for module in states):
+            with looked_up() as modules:
+                model = _model(*_class(*self._member(name)))
+            _MODELS[key] = {module: file_state(module) for module in modules}, model
+        return model
 
     def converts(self, name: str) -> bool:
         """Tell whether validators of these settings may accept what their types refuse. Raises

@@ -2,22 +2,48 @@
 
 import ast
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
+
+_LOOKED_UP: list[set[str]] = []
 
 
 def module_file(module: str) -> Path | None:
     """The source file of a module, found along the import path without importing a parent
     package.
     """
+    for modules in _LOOKED_UP:
+        modules.add(module)
     known = _files(tuple(sys.path), tuple(sys.meta_path))
     if module not in known or not known[module].is_file():
         known.pop(module, None)
         if (path := _looked_up(module)) is not None:
             known[module] = path
     return known.get(module)
+
+
+@contextmanager
+def looked_up() -> Generator[set[str]]:
+    """Give the modules whose files are looked up inside."""
+    modules: set[str] = set()
+    _LOOKED_UP.append(modules)
+    try:
+        yield modules
+    finally:
+        _LOOKED_UP.pop()
+
+
+def file_state(module: str) -> tuple[Path, int, int] | None:
+    """What changes with the file of a module; None where there is none."""
+    path = module_file(module)
+    try:
+        status = path.stat() if path is not None else None
+    except OSError:
+        status = None
+    return (path, status.st_mtime_ns, status.st_size) if path and status else None
 
 
 @lru_cache(maxsize=1)

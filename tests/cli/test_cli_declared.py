@@ -73,6 +73,28 @@ def test_descent_read_from_source_is_that_of_the_class(kind, name):
     assert [base for module, base in read if module.startswith("ssl")] == ours
 
 
+def test_options_are_read_anew_where_a_file_has_changed_that_says_what_they_are(install):
+    source = "from sslcli.api import Readout\nfrom usual_rates import Options, RATE\n\n\n"
+    source += "class Plugin(Readout):\n    class Options(Options):\n        share: float = RATE\n"
+    site = install("ssl-rated", {"sslcli.objectives": ["rated = ssl_rated:Plugin"]}, source)
+    given = "from sslcli.api import Config\n\n\nclass Options(Config):\n    loud: bool = False\n"
+
+    def options():
+        return registry.declaration("objectives", "rated").model("Options")
+
+    (site / "usual_rates.py").write_text(f"{given}\n\nRATE = 0.5\n")
+    first = options()
+    assert first is options()
+    assert first.model_fields["share"].default == 0.5
+    (site / "usual_rates.py").write_text(f"{given}    quiet: bool = True\n\n\nRATE = 0.75\n")
+    fields = options().model_fields
+    assert {name: field.default for name, field in fields.items()} == {
+        "loud": False,
+        "quiet": True,
+        "share": 0.75,
+    }
+
+
 def test_options_that_are_not_plain_are_imported(install):
     install("ssl-dynamic", {"sslcli.objectives": ["dynamic = ssl_dynamic:Plugin"]}, DYNAMIC)
     assert registry.plugin_settings("objectives", "dynamic").model_fields["share"].default == 0.25
