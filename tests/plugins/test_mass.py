@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from test_bart import batch_of as bart_batch_of
+from test_bart import coded, in_languages
 
 from sslcli import registry
 from sslcli.api import Rng
@@ -123,6 +125,19 @@ def test_a_sample_is_broken_alike_whatever_batch_it_is_in():
     rows = [*of_samples(objective.collate(batch_of(objective, [9] * 3), TRAINING))]
     for many, few in zip(together[:3], rows, strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(many, few, strict=True))
+
+
+def test_a_language_code_is_never_in_the_run():
+    context, ids = coded()
+    objective = Mass(Mass.Options(), context)
+    batch = bart_batch_of(objective, in_languages("en", "zh"))
+    made = objective.collate(batch, TRAINING)
+    for clean, (source, _, positions, _) in zip(
+        np.split(batch.tokens, batch.starts[1:-1]), of_samples(made), strict=True
+    ):
+        assert source[-1] == clean[-1] in ids[:2]
+        assert positions[-1] + 1 < len(clean) - 1
+    assert objective.show(made).notes[-1].endswith("(en_XX, zh_CN)")
 
 
 def test_the_loss_is_of_the_run_alone():

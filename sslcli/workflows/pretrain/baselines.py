@@ -160,7 +160,7 @@ def _targets(part: PredictsTokens, name: str | None, loader: Loader) -> list[Tok
 def _training_tokens(prepared: Prepared, among: np.ndarray | None) -> Iterator[np.ndarray]:
     """Samples from all over the data; enough of them, for counting."""
     rng, size = (
-        Rng(prepared.settings.training.seed, 0),
+        Rng(prepared.settings.training.seed, 0, progress=0.0),  # as in training
         len(prepared.train if among is None else among),
     )
     for start in range(0, size, PORTION_SAMPLES):

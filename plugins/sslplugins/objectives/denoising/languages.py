@@ -48,11 +48,12 @@ class LanguageCodes:
                 found.setdefault(match[1] or match[2], token)
         return found
 
-    def remarks(self, lasts: Collection[int]) -> list[str]:
-        """The rule, where the last tokens of some texts are codes."""
-        used = self.tokenizer.pieces(sorted({*lasts} & {*self.codes.values()}))
-        named = f"texts end with their language code ({', '.join(used)})"
-        return [f"{named}, and the decoder begins with it"] if used else []
+    def remarks(self, last_B: Collection[int], first_B: Collection[int]) -> list[str]:
+        """The rule, where the last tokens of texts are codes: what the decoder reads first."""
+        codes = {*self.codes.values()}
+        used = self.tokenizer.pieces(sorted(codes.intersection(last_B)))
+        begins = ", and the decoder begins with it" if codes.issuperset(first_B) else ""
+        return [f"texts end with their language code ({', '.join(used)}){begins}"] if used else []
 
     def tokenizer_of(self, corpus: Corpus, document: int | None = None) -> Tokenizer:
         """Return the tokenizer that encloses the texts of a document, or of any of the corpus.

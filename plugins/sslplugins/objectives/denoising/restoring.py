@@ -236,12 +236,13 @@ class Restoring(Objective[RestoringBatch, C]):
                 ),
             ]
         count = len(batch.texts.packing)
-        lasts = host(batch.texts.ids_T)[np.cumsum(batch.texts.packing.lengths) - 1].tolist()
+        last_B = [int(text[-1]) for text in split(batch.texts)[0]]
+        first_B = [int(told[0]) for told in split(batch.told)[0]]
         notes = [
             f"{100 * batch.hidden / max(batch.size, 1):.1f} % of the texts' tokens are hidden; "
             f"{len(batch.touched_N):,} of {batch.counts[self.name]:,} targets are touched",
             *(f"{name}: {texts} of {count} texts" for name, texts in batch.noises.items()),
-            *self.codes.remarks(lasts),
+            *self.codes.remarks(last_B, first_B),
         ]
         return Report("what was broken, and what restores it", passages=passages, notes=notes)
 
