@@ -164,6 +164,15 @@ def test_of_several_noises_that_hide_each_text_gets_one_with_its_own_share():
         assert (len(source), masked) in {(26, 5), (26 - 15, 0)}  # ceil(.2 * 24), ceil(.6 * 24)
 
 
+def test_only_texts_of_several_sentences_are_permuted():
+    words = iter(np.random.default_rng(2).choice(WORDS, (30, 6)))
+    corpus = corpus_in_memory(
+        [[next(words) for _ in range(sentences)] for sentences in (1, 4) * 6], sequence_tokens=64
+    )
+    made = bart().collate(batch_of(bart(), corpus), TRAINING)
+    assert made.noises == {"permute": 6}
+
+
 def test_rotation_is_drawn_for_its_share_of_the_texts():
     objective = bart(noise="rotate=0.25")
     batch = batch_of(objective, corpus_of(documents=80))

@@ -80,9 +80,10 @@ class Noising(Restoring[N]):
             self.tokenizer, context.special_token("sep"), options.language_codes
         )
         self.hiding = [name for name in HIDING if name in self.shares]
-        self.drawn_noises = [
+        self.some_get = [
             *(self.hiding if len(self.hiding) > 1 else ()),
             *(["rotate"] if self.shares.get("rotate", 1.0) < 1 else ()),
+            *(["permute"] if "permute" in self.shares else ()),
         ]
 
     def arrange(self, corpus: Corpus) -> Iterator[Rows]:
@@ -150,7 +151,10 @@ class Noising(Restoring[N]):
         """
         names = list(self.shares)
         if "permute" in names:
-            text = noise.permute_sentences(text, sentence_t, self.shares["permute"], generator)
+            clean = text
+            text = noise.permute_sentences(clean, sentence_t, self.shares["permute"], generator)
+            if text is clean:
+                names.remove("permute")
         if self.hiding:
             hides = self.hiding[int(generator.integers(len(self.hiding)))]
             names = [name for name in names if name == hides or name not in self.hiding]

@@ -43,7 +43,7 @@ class RestoringBatch(ModelBatch):
 
     `touched_N` and `copied_N`: the rows of `told` of either kind of target. `broken_T` marks the
     tokens of the sources that are no copies; `texts` are the clean ones, end to end. `hidden` of
-    the texts' `size` tokens stand in no source; `noises`: how many texts got each that is drawn.
+    the texts' `size` tokens stand in no source; `noises`: how many texts got each that not all get.
     `other`: each sample with the source of another document, in evaluation alone.
     """
 

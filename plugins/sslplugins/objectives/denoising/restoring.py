@@ -48,10 +48,8 @@ from sslplugins.objectives.denoising.texts import another_row, sentences_between
 LEAST_GAIN = 0.01  # nats: less is no difference
 EVALUATION = 1.0  # the progress of all but training
 AROUND = -1  # the sentence of a special token around the text
-MOST_WRITTEN, LEAST_WRITTEN = (
-    1.5,
-    16,
-)  # tokens of a restored text: so many times its source, and more
+# tokens of a restored text at most: so many times its source, and some more
+MOST_WRITTEN, MORE_WRITTEN = 1.5, 16
 
 C = TypeVar("C", bound=Config)
 
@@ -64,8 +62,8 @@ class Restoring(Objective[RestoringBatch, C]):
     there behind the token that they stood behind in the clean text; all others are `touched`, which
     are the hidden ones, the first one behind every gap or inserted mask, and the first one behind
     every jump, as at the beginning of a moved sentence. `hidden_share` is the share of the text's
-    own tokens that the source does not hold. Where a noise is drawn for some of the texts alone,
-    its share of them is a metric too.
+    own tokens that the source does not hold. Where some of the texts alone get a noise, for it is
+    drawn or they have one sentence, their share is a metric too.
 
     In evaluation `other_source_loss` is the loss with the source of another document: where it is
     no higher than the true one, the decoder does not use what it is given to restore.
@@ -74,7 +72,7 @@ class Restoring(Objective[RestoringBatch, C]):
     name: ClassVar[str]  # of the loss term: as the objective is registered
     codes: LanguageCodes
     copies: bool = True  # some targets may be copied from the source
-    drawn_noises: Sequence[str] = ()  # which some texts get and others do not
+    some_get: Sequence[str] = ()  # noises that some texts get and others do not
     architectures = frozenset({"encoder_decoder"})
     special_tokens = frozenset({"mask", "sep"})
 
@@ -136,7 +134,7 @@ class Restoring(Objective[RestoringBatch, C]):
             Inputs.of(batch),
             sum(part.hidden for part in parts),
             sum(part.size for part in parts),
-            {name: sum(name in part.noises for part in parts) for name in self.drawn_noises},
+            {name: sum(name in part.noises for part in parts) for name in self.some_get},
             other,
             decoder_inputs=told,
         )
@@ -289,7 +287,7 @@ class Restoring(Objective[RestoringBatch, C]):
     ) -> list[np.ndarray]:
         """What the decoder writes behind the first token that it reads; it ends with that token."""
         first_B = batch.told.ids_T[batch.told.packing.starts_B1[:-1]]
-        most = MOST_WRITTEN * max(memory.packing.lengths) + LEAST_WRITTEN
+        most = MOST_WRITTEN * max(memory.packing.lengths) + MORE_WRITTEN
         written = generate_tokens(
             backbone,
             self.head,
