@@ -106,9 +106,10 @@ def alone(installed, text_corpus, tmp_path_factory, module_cache):
 
 @pytest.fixture(scope="module")
 def two(alone, text_corpus, tmp_path_factory):
-    """(folder, answers) of all that two processes do here, in one start of them."""
-    folder, jobs = tmp_path_factory.mktemp("two"), {}
+    """(folder, answers) of all that two processes do here, in a start of them for each kind."""
+    folder, answers = tmp_path_factory.mktemp("two"), {}
     for parallel in KINDS:
+        jobs = {}
         for name in [*RIVALS, *BUILT_IN]:
             key = f"{name}-{parallel}"
             jobs[key] = training(name, text_corpus, folder / key, parallel)
@@ -118,7 +119,8 @@ def two(alone, text_corpus, tmp_path_factory):
         jobs[f"mlm+two-views-{parallel}"] = training(
             "mlm+two-views", text_corpus, folder / f"mlm+two-views-{parallel}", parallel
         )
-    return folder, together(2, jobs, folder)
+        answers |= together(2, jobs, folder)
+    return folder, answers
 
 
 @pytest.mark.parametrize("parallel", KINDS)

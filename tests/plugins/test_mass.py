@@ -157,7 +157,7 @@ def test_positions_count():
     learner, batch = bench.learner(), bench.collate(range(4), progress=0.0)
     moved = replace(batch.told, positions_T=batch.told.positions_T + 1)
     first, second = (
-        learner(each).sums["mass"].item() for each in (batch, replace(batch, told=moved))
+        learner(each).sums["mass"].item() for each in (batch, replace(batch, decoder_inputs=moved))
     )
     assert first != second
 
