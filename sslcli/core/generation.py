@@ -6,6 +6,7 @@ Letters: B sequences, T rows of all of them end to end, V vocabulary, S steps, D
 import sys
 from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
+from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,14 @@ from sslcli.core.heads import LanguageModelHead
 from sslcli.core.inputs import Hidden, Inputs
 from sslcli.core.transformer import Transformer
 from sslcli.errors import DataError, RunError, UsageError
+
+
+class Choice(TypedDict):
+    """How `choose` chooses."""
+
+    temperature: float
+    top_k: int | None
+    top_p: float
 
 
 @torch.no_grad()
@@ -64,20 +73,12 @@ def generate_tokens(
             last_BD = hidden.last_TD.index_select(0, hidden.packing.starts_B1[1:] - 1)
             logits_BV = only_known(head(last_BD, backbone).to(torch.float32), known_V)
             refuse_no_numbers(logits_BV)
-            if least_tokens:
-                logits_BV[:, ends] += torch.where(lengths_B + step < least_tokens, -torch.inf, 0.0)[
-                    :, None
-                ]
+            _put_off(logits_BV, ends, lengths_B + step < least_tokens)
             if uniforms_SB is None or temperature == 0:
                 tokens_B = logits_BV.argmax(dim=-1)
             else:
-                tokens_B = choose(
-                    logits_BV,
-                    uniforms_SB[step].to(device),
-                    temperature=temperature,
-                    top_k=top_k,
-                    top_p=top_p,
-                )
+                how: Choice = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+                tokens_B = choose(logits_BV, uniforms_SB[step].to(device), **how)
             chosen.append(tokens_B)
             if stops:
                 ended_B |= torch.isin(tokens_B, ends)
@@ -122,6 +123,12 @@ def choose(
     # rounding must not carry a draw beyond what was kept
     last_B = (probabilities_BV > 0).sum(dim=-1) - 1
     return tokens_BV.gather(1, torch.minimum(passed_B, last_B)[:, None]).squeeze(1).to(device)
+
+
+def _put_off(logits_BV: Tensor, ends: Tensor, too_early_B: Tensor) -> None:
+    """Set to -inf the logits of the ends where it is too early for one."""
+    if len(ends):
+        logits_BV[:, ends] = logits_BV[:, ends].masked_fill(too_early_B[:, None], -torch.inf)
 
 
 def only_known(logits_NV: Tensor, known_V: Tensor | None) -> Tensor:
