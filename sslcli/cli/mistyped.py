@@ -112,11 +112,10 @@ FOREIGN_OBJECTIVES = {
     "albert": "mlm+sop",
     "next-sentence": "nsp",
     "sentence-order": "sop",
+    **dict.fromkeys(("mbart", "denoising", "seq2seq"), "bart"),
+    **dict.fromkeys(("t5", "span-corruption"), "denoise --noise spans"),
     **dict.fromkeys(
         (
-            "t5",
-            "bart",
-            "mbart",
             "electra",
             "xlnet",
             "simcse",
@@ -135,9 +134,6 @@ FOREIGN_OBJECTIVES = {
         (
             "autoencoder",
             "contrastive",
-            "denoising",
-            "span-corruption",
-            "seq2seq",
             "rtd",
             "jepa",
             "wav2vec",
@@ -151,6 +147,7 @@ FOREIGN_TASKS = {
     **dict.fromkeys(("mnli", "xnli", "snli", "entailment"), "nli"),
     **dict.fromkeys(("text-classification", "sequence-classification"), "classify"),
     **dict.fromkeys(("sst", "sst2", "imdb"), "sentiment"),
+    **dict.fromkeys(("summarization", "translation", "text2text", "seq2seq"), "rewrite"),
 }
 TASKS_OF_FILES = {"json": "qa", "conllu": "pos", "conll": "tag", "fasta": "dna", "fa": "dna"}
 FIRST_PROBE = "similarity"

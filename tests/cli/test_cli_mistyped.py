@@ -40,7 +40,9 @@ MISTYPED = [
     ("pretrain --objective albert", "--objective mlm+sop"),
     ("pretrain --objective roberta+nsp", "--objective mlm+nsp"),
     ("pretrain --objective mml", "did you mean 'mlm'"),
-    ("pretrain --objective t5", "what t5 learns is not there; there are clm, mlm, nsp"),
+    ("pretrain --objective t5", "use --objective denoise --noise spans"),
+    ("pretrain --objective mbart", "use --objective bart"),
+    ("finetune summarization", "ssl finetune rewrite"),
     ("pretrain -s objective=vae", "what vae learns is not there"),
     ("pretrain -objective mlm", "use --objective"),
     ("pretrain -objective=mlm", "use --objective"),
@@ -262,7 +264,7 @@ def test_a_list_that_is_said_in_parts_adds_up(ssl, monkeypatch, words):
 
 
 COMPLETIONS = [
-    ("ssl pretrain --objective m", ["mlm"]),
+    ("ssl pretrain --objective ml", ["mlm"]),
     ("ssl pretrain --objective mlm+", ["mlm+nsp", "mlm+sop"]),
     ("ssl pretrain --mask", ["--mask-rate", "--mask-share"]),
     ("ssl pretrain --objective clm --mask", []),

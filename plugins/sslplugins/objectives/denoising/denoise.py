@@ -32,7 +32,14 @@ class Denoise(Noising["Denoise.Options"]):
     """
 
     class Options(NoiseOptions):
-        names: ClassVar[tuple[str, ...]] = (*NoiseOptions.names, "spans")
+        names: ClassVar[tuple[str, ...]] = (
+            "mask",
+            "delete",
+            "infill",
+            "permute",
+            "rotate",
+            "spans",
+        )
 
         noise: str = setting(
             "infill",
