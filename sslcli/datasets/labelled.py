@@ -72,7 +72,7 @@ def labelled_data(
     """Raises DataError for whatever cannot be used, naming file and record. `sifter`: of a command
     without --skip-bad-records.
     """
-    elsewhere, sifter = other_languages(data), sifter or Sifter(data.skip_bad_records)
+    elsewhere, sifter = other_languages(data, task), sifter or Sifter(data.skip_bad_records)
 
     def read(references: Sequence[str], split: Split) -> list[Example]:
         return examples_of(task, options, references, split, data, sifter)
@@ -118,17 +118,18 @@ def labelled_data(
     )
 
 
-def other_languages(data: LabelledSettings) -> Mapping[str, Sequence[str]]:
+def other_languages(data: LabelledSettings, task: type[Task] = Task) -> Mapping[str, Sequence[str]]:
     """Languages of --eval-data and --test-data that --data has not, and the references to score
-    each with: those of --test-data first.
+    each with: those of --test-data first. What `task` reads together is of no single language.
 
     Raises UsageError where what is trained on has all languages of a source.
     """
-    own = tagged(data.train)
+    own, evaluation, test = (
+        tagged(each for each in task.together(references) if isinstance(each, str))
+        for references in (data.train, data.evaluation, data.test)
+    )
     found = {
-        language: each
-        for language, each in {**tagged(data.evaluation), **tagged(data.test)}.items()
-        if language not in own
+        language: each for language, each in {**evaluation, **test}.items() if language not in own
     }
     for reference in data.train if found else ():
         if (

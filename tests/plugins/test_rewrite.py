@@ -11,7 +11,7 @@ from sslcli import registry
 from sslcli.data.batches import collate
 from sslcli.data.records.read_context import Reading, reading_with
 from sslcli.data.rng import Rng
-from sslcli.datasets.labelled import examples_of, labelled_data
+from sslcli.datasets.labelled import examples_of, labelled_data, other_languages
 from sslcli.datasets.sifter import Sifter
 from sslcli.errors import DataError, UsageError
 from sslcli.models.fitting import refuse_other_architecture
@@ -165,6 +165,17 @@ def test_files_of_unequal_length_are_refused(tmp_path):
     references = pair(tmp_path, "one\ntwo\n", "一\n")
     with pytest.raises(DataError, match=r"has 2 lines and .* has 1"):
         labelled_data(Rewrite, Rewrite.Options(), LabelledSettings(train=references))
+
+
+def test_two_files_are_of_no_other_language(tmp_path):
+    references = pair(tmp_path, "one\ntwo\n", "一\n二\n")
+    path = lines(tmp_path / "a.jsonl", {"source": "a", "target": "b"})
+    data = LabelledSettings(train=(str(path),), evaluation=references)
+    assert other_languages(data, Rewrite) == {}
+    assert other_languages(data).keys() == {"en", "zh"}
+    found = labelled_data(Rewrite, Rewrite.Options(), data)
+    assert [each.gold for each in found.evaluation] == ["一", "二"]
+    assert found.others == {}
 
 
 def test_one_file_of_lines_alone_is_refused(tmp_path):

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from sslcli.contracts.task import Task
 from sslcli.datasets.labelled import is_generated, other_languages, tagged
 from sslcli.datasets.locate import split_language
 from sslcli.errors import UsageError
@@ -16,7 +17,7 @@ NO_BOUND = "none"
 
 
 def in_language_data(
-    data: LabelledSettings, given: Sequence[str]
+    data: LabelledSettings, given: Sequence[str], task: type[Task] = Task
 ) -> Mapping[str, LabelledSettings]:
     """Return, by language with training data, the data of an in-language baseline run.
 
@@ -26,7 +27,7 @@ def in_language_data(
     """
     if list(given) == [NO_BOUND]:
         return {}
-    others, known = other_languages(data), tagged(given)
+    others, known = other_languages(data, task), tagged(given)
     for reference in given:
         language = split_language(reference)[0]
         if language not in others:

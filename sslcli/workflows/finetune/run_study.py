@@ -81,7 +81,7 @@ def plan_study(
     """
     settings, first = run.settings, run.settings.training.seed
     starts, seeds = asked.starts or ["pretrained"], range(first, first + asked.seeds)
-    in_language = in_language_data(settings.data, asked.in_language)
+    in_language = in_language_data(settings.data, asked.in_language, task_class(settings.task))
     processes = rank_and_size()[1]
     in_several = settings.hardware.gpus is not None or processes > 1
     across = _names_languages(run)
@@ -131,7 +131,8 @@ def run_study(plan: StudyPlan, watch: Watch, *, overwrite: bool = False) -> Stud
     if ended[-1].result.outcome.reason != "done":
         return StudyResult(ended, None)
     title = title_of(plan.base, plan.settings.task, plan.settings.data.train)
-    languages = list(other_languages(plan.settings.data))
+    task = task_class(plan.settings.task)
+    languages = list(other_languages(plan.settings.data, task))
     folder, plot = ended[0].result.folder, plan.settings.run.plot
     return StudyResult(ended, summary(ended, title, folder, plot, languages))
 
@@ -159,7 +160,7 @@ def _names_languages(run: ResolvedRun[FinetuneSettings]) -> bool:
     """
     said = {run.sources.get(key, "") for key in ("data.evaluation", "data.test")}
     is_said = run.resume is None or any(source.startswith("--") for source in said)
-    return is_said and bool(other_languages(run.settings.data))
+    return is_said and bool(other_languages(run.settings.data, task_class(run.settings.task)))
 
 
 def _from_one_model(settings: FinetuneSettings, begun: Path | None) -> FinetuneSettings:
