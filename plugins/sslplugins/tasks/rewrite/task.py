@@ -8,9 +8,8 @@ Letters: B samples, T tokens of all sources end to end, S of all targets, N of t
 loss, D width.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,10 +30,8 @@ from sslcli.api import (
     LanguageModelHead,
     Loss,
     ModelBatch,
-    Parsed,
     Prediction,
     Ratio,
-    Record,
     Rng,
     Sample,
     Task,
@@ -42,27 +39,11 @@ from sslcli.api import (
     Transformer,
     UsageError,
     beam_search,
-    current_reading,
     generate_tokens,
     setting,
-    split_language,
 )
-from sslplugins.tasks.rewrite.pairs_of_texts import (
-    FLAGS,
-    PAIRS,
-    Columns,
-    columns_of,
-    flattened,
-    source_column,
-    targets_of,
-)
-from sslplugins.tasks.rewrite.parallel_files import (
-    SOURCE,
-    TARGET,
-    read_aligned,
-    read_pairs_of,
-    together,
-)
+from sslplugins.tasks.rewrite.pairs_of_texts import FLAGS
+from sslplugins.tasks.rewrite.reading import PairOptions, ReadsPairs
 from sslplugins.tasks.rewrite.scorer import RewriteScorer, first_of
 
 _PORTION = 1_000  # examples that are cut into tokens together
@@ -81,16 +62,10 @@ class RewriteBatch(ModelBatch):
     targets_N: Tensor
 
 
-class Rewrite(Task[RewriteBatch, "Rewrite.Options"]):
+class Rewrite(ReadsPairs["Rewrite.Options"], Task[RewriteBatch, "Rewrite.Options"]):
     """A new text for every text, from pairs of source and target."""
 
-    class Options(Task.Options):
-        source_field: str = setting(
-            "", "column of the source, where it has none of the usual names", "--source-field"
-        )
-        target_field: str = setting(
-            "", "column of the target, where it has none of the usual names", "--target-field"
-        )
+    class Options(PairOptions):
         target_tokens: Count | None = setting(
             None,
             "most tokens of a target, special ones included, in training and when it is written;"
@@ -132,7 +107,6 @@ class Rewrite(Task[RewriteBatch, "Rewrite.Options"]):
     summary = "a new text for every text: translation, summaries, answers (encoder-decoders)"
     architectures = frozenset({"encoder_decoder"})
     special_tokens = frozenset({"sep"})
-    records = "parallel"
     writes = True
     label_streams = frozenset({"target"})
     scorer = RewriteScorer
@@ -170,77 +144,6 @@ class Rewrite(Task[RewriteBatch, "Rewrite.Options"]):
         return (self.single.tokens[-1] or (self.separator,))[-1] if said is None else said
 
     @classmethod
-    def positional_fields(cls, options: Options) -> tuple[str, ...]:
-        return (options.source_field or SOURCE,)
-
-    @classmethod
-    def asked_columns(cls, options: Options) -> Columns:
-        """Return the columns that the options name."""
-        return Columns(options.source_field, options.target_field)
-
-    @classmethod
-    def parse(cls, options: Options, record: Record) -> Example:
-        record, asked = flattened(record), cls.asked_columns(options)
-        names = list(record.values)
-        found = columns_of(names, asked, record.where.file)
-        source = source_column(names, asked) if found is None else found.source
-        if source is None:
-            there = ", ".join(f"'{name}'"[:40] for name in names[:8])
-            usual = ", ".join(" and ".join(pair) for pair in (PAIRS[0], *PAIRS[4:8:3]))
-            raise DataError(
-                f"{record.where}: which columns are source and target is not known: it has {there}",
-                f"name them with {FLAGS}; usual ones are {usual}; of a table without a header,"
-                " --columns names them",
-            )
-        text = record.text(source).strip()
-        is_read = found is not None and current_reading().labels != "unread"
-        target = targets_of(record, found.target) if found is not None and is_read else None
-        return Example(record.id, record.where, text, target, record.language)
-
-    @classmethod
-    def chosen(
-        cls, options: Options, records: Iterator[Record], reference: str
-    ) -> Iterator[Record]:
-        """Yield all records; the columns of the first one are those of all that have them."""
-        asked, found = cls.asked_columns(options), None
-        for record in records:
-            if not record.is_readable:
-                yield record
-                continue
-            record = flattened(record)
-            if found is None:
-                found = columns_of(list(record.values), asked, reference)
-            if found is None or not {found.source, found.target} <= record.values.keys():
-                yield record
-                continue
-            own = (found.source, found.target)
-            rest = {
-                name: value
-                for name, value in record.values.items()
-                if name in ("id", "idx", "language")
-            }
-            names = own if asked.source or asked.target else (SOURCE, TARGET)
-            texts = {name: record.values[each] for name, each in zip(names, own, strict=True)}
-            yield Record(record.where, {**rest, **texts})
-
-    @classmethod
-    def read(cls, options: Options, reference: str) -> Iterator[Example]:
-        records = read_pairs_of(reference, cls.asked_columns(options))
-        return Parsed(partial(cls.parse, options), cls.chosen(options, records, reference))
-
-    @classmethod
-    def together(cls, references: Sequence[str]) -> Sequence[str | tuple[str, ...]]:
-        return together(references, split_language)
-
-    @classmethod
-    def read_together(cls, options: Options, references: tuple[str, ...]) -> Iterator[Example]:
-        plain = options.model_copy(update={"source_field": "", "target_field": ""})
-        paths = [split_language(reference) for reference in references]
-        if options.source_field == paths[1][0] or options.target_field == paths[0][0]:
-            paths.reverse()
-        return read_aligned(paths, partial(cls.parse, plain))
-
-    @classmethod
     def resolve_options(
         cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer
     ) -> Options:
@@ -255,21 +158,6 @@ class Rewrite(Task[RewriteBatch, "Rewrite.Options"]):
         longest = max(map(len, tokenizer.encode_batch(targets)))
         most = min(longest + tokenizer.template.single.room, MOST_TARGET_TOKENS)
         return options.model_copy(update={"target_tokens": max(most, 2)})
-
-    @classmethod
-    def key(cls, example: Example) -> str:
-        """The source, however it is spaced."""
-        return " ".join(example.data.split())
-
-    @classmethod
-    def described(cls, example: Example) -> Mapping[str, str]:
-        """Return the source, its target, and further references."""
-        if example.gold is None:
-            return {"source": example.data, "target": "it has none"}
-        if isinstance(example.gold, str):
-            return {"source": example.data, "target": example.gold}
-        first, *others = example.gold
-        return {"source": example.data, "target": first, "also right": "; ".join(others)}
 
     def encode(self, examples: Sequence[Example], training: bool) -> Iterator[Encoded]:
         for start in range(0, len(examples), _PORTION):
