@@ -1,6 +1,7 @@
 """The task of any text to any text: its files, its samples, its loss, its baselines."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from sslcli.datasets.labelled import examples_of, labelled_data, other_languages
 from sslcli.datasets.sifter import Sifter
 from sslcli.errors import DataError, UsageError
 from sslcli.models.fitting import refuse_other_architecture
+from sslcli.models.token_ids import token_ids
 from sslcli.settings import LabelledSettings
 from sslcli.testing import tiny_records, tiny_tokenizer
 
@@ -117,6 +119,22 @@ def test_without_a_target_there_is_no_label():
     assert Rewrite.parse(Rewrite.Options(), record(whatever="a")).data == "a"
 
 
+@pytest.mark.parametrize("name", ["target", "Summary", "highlights"])
+def test_a_lone_target_is_no_source(name):
+    with pytest.raises(DataError, match="which columns are source and target is not known"):
+        Rewrite.parse(Rewrite.Options(), record(**{name: "a"}))
+
+
+def test_a_least_length_beyond_the_most_is_refused():
+    with pytest.raises(ValueError, match="at least 50 tokens"):
+        Rewrite.Options(least_tokens=50, target_tokens=10)
+
+
+def test_targets_longer_than_the_positions_are_refused():
+    with pytest.raises(UsageError, match="longer than the 64 positions"):
+        bench(target_tokens=100_000)
+
+
 def test_two_columns_with_a_tab_and_without_a_header(tmp_path):
     path = tmp_path / "a.tsv"
     path.write_text('the dog\t"狗\ncat\t猫\n', encoding="utf-8")
@@ -217,6 +235,20 @@ def test_the_directory_says_what_the_decoder_begins_with(monkeypatch):
     assert made.task.start == tiny_tokenizer().separate
     monkeypatch.setattr(made.task.tokenizer, "generating", {"decoder_start_token_id": 7})
     assert made.task.start == 7
+    monkeypatch.setattr(made.task.tokenizer, "generating", {"decoder_start_token_id": -1})
+    assert made.task.start == tiny_tokenizer().separate
+
+
+def test_an_export_names_what_the_decoder_was_trained_to_begin_with(monkeypatch):
+    """A text that ends with its language has the decoder begin with it, as mBART's."""
+    made = bench()
+    tokenizer = made.task.tokenizer
+    single = tokenizer.template.single
+    enclosed = replace(single, tokens=((), (tokenizer.separate, 9)), types=((), (0, 0)))
+    monkeypatch.setattr(tokenizer, "template", replace(tokenizer.template, single=enclosed))
+    assert made.task.start == 9
+    ids = token_ids(made.task.context.architecture, tokenizer)
+    assert ids["decoder_start_token_id"] == 9
 
 
 def test_smoothing_is_of_training_alone():

@@ -138,7 +138,13 @@ def test_a_trainer_says_what_its_tokenizers_have(kind, encoder_tokens, text_corp
 
 
 @pytest.mark.parametrize(
-    ("task", "token"), [(name, token) for kind, name, token in DECLARED if kind == "tasks"]
+    ("task", "token"),
+    [
+        (name, token)
+        for kind, name, token in DECLARED
+        # the run is an encoder; other models are refused before their tokenizers are
+        if kind == "tasks" and "encoder" in registry.attribute("tasks", name, "architectures")
+    ],
 )
 def test_a_task_is_refused_before_its_data_is_read(task, token, world_run, tmp_path, monkeypatch):
     monkeypatch.setattr(Pretrained, "tokenizer", lambda self: tiny_tokenizer_without(token))

@@ -119,13 +119,15 @@ class Vocabulary:
     def decoder_start(self) -> int | None:
         """The id that the decoder of an encoder-decoder begins with.
 
-        As its directory says, else the separator, as BART's, or what ends or begins a text where
-        there is none, or padding, as T5's; None where there is nothing of these.
+        As its directory says, else the last token of an enclosed text, which is the separator in
+        BART and the language's code in mBART; where texts are not enclosed the separator, or what
+        ends or begins a text, or padding, as T5's. None where there is nothing of these.
         """
         said = self.generating.get("decoder_start_token_id")
         if isinstance(said, int) and 0 <= said < self.size:
             return said
-        ids = (self.separate, self.end, self.begin, self.classify, self.pad)
+        *_, last = (None, *self.template.single.tokens[-1])
+        ids = (last, self.separate, self.end, self.begin, self.classify, self.pad)
         return next((token for token in ids if token is not None), None)
 
     def start_of_decoder(self) -> int:

@@ -102,14 +102,17 @@ def _of_languages(languages: Sequence[str], asked: Columns, where: str) -> list[
 
 
 def source_column(names: Sequence[str], asked: Columns) -> str | None:
-    """The column of the source of a record without a target."""
+    """The column of the source of a record without a target; one that is called as targets are is
+    none.
+    """
     if asked.source:
         return asked.source
     by_case = {name.strip().casefold(): name for name in names}
     usual = next((by_case[source] for source, _ in PAIRS if source in by_case), None)
     if usual is not None or len(names) != 1:
         return usual
-    return names[0]
+    is_target = names[0].strip().casefold() in {target for _, target in PAIRS}
+    return None if is_target else names[0]
 
 
 def _named(columns: Columns) -> str:

@@ -10,10 +10,11 @@ loss, D width.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
+from pydantic import model_validator
 from torch import Tensor
 
 from sslcli.api import (
@@ -104,6 +105,15 @@ class Rewrite(ReadsPairs["Rewrite.Options"], Task[RewriteBatch, "Rewrite.Options
             lt=1,
         )
 
+        @model_validator(mode="after")
+        def _least_and_most(self) -> Self:
+            if self.target_tokens is not None and self.least_tokens > self.target_tokens:
+                raise ValueError(
+                    f"at least {self.least_tokens} tokens (--min-length) are more than the "
+                    f"{self.target_tokens} at most (--max-length)"
+                )
+            return self
+
     summary = "a new text for every text: translation, summaries, answers (encoder-decoders)"
     architectures = frozenset({"encoder_decoder"})
     special_tokens = frozenset({"sep"})
@@ -128,6 +138,13 @@ class Rewrite(ReadsPairs["Rewrite.Options"], Task[RewriteBatch, "Rewrite.Options
                 "use a larger --seq-len",
             )
         self.head = LanguageModelHead(context.architecture)
+        longest = context.architecture.longest_tokens
+        if options.target_tokens is not None and options.target_tokens > longest:
+            raise UsageError(
+                f"targets of {options.target_tokens} tokens are longer than the {longest} positions"
+                " of the model",
+                f"use --max-length {longest} or less",
+            )
 
     @property
     def target_tokens(self) -> int:
@@ -137,11 +154,8 @@ class Rewrite(ReadsPairs["Rewrite.Options"], Task[RewriteBatch, "Rewrite.Options
 
     @property
     def start(self) -> int:
-        """What the decoder begins with: as the tokenizer's directory says, else the last token of
-        an enclosed target, as the objectives that restore texts have it.
-        """
-        said = self._said("decoder_start_token_id")
-        return (self.single.tokens[-1] or (self.separator,))[-1] if said is None else said
+        """What the decoder begins with, which an export names too."""
+        return self.tokenizer.start_of_decoder()
 
     @classmethod
     def resolve_options(
