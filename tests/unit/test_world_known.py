@@ -152,3 +152,26 @@ def test_a_reader_can_be_asked_for_some_of_its_languages():
     with pytest.raises(DataError, match="no language 'de'") as caught:
         reader().only("en", "de")
     assert "fake" in caught.value.hint
+
+
+def test_summaries_are_the_sentence_that_matters_at_any_place():
+    given = {"pairs": "summaries", "sentences": 3_000}
+    for language, pattern in (("en", r"lives in (?!the )"), ("zh", "居住 在")):
+        told = reader(**given, language=language).records("demo:world", "parallel", "train")
+        rows = [record.values for record in told]
+        assert len(rows) > 100
+        places = set()
+        for row in rows:
+            assert row["language"] == language
+            before, _, behind = row["document"].partition(row["summary"])
+            assert re.search(pattern, row["summary"])
+            assert language == "zh" or not re.search(pattern, before + behind)
+            places.add(before.count("."))
+        assert {0, 1, 2, 3} <= places
+    both = reader(**given).records("demo:world", "parallel", "test")
+    assert {record.values["language"] for record in both} == {"en", "zh"}
+    train, test = (
+        {r.values["document"] for r in reader(**given).records("demo:world", "parallel", split)}
+        for split in ("train", "test")
+    )
+    assert len(train & test) < len(test) / 50

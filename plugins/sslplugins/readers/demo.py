@@ -34,6 +34,7 @@ from sslplugins.readers.world.known import KNOWN, known
 from sslplugins.readers.world.labelled import KINDS, labelled
 from sslplugins.readers.world.lexicon import LANGUAGES
 from sslplugins.readers.world.replayed import Replayed
+from sslplugins.readers.world.summaries import summaries
 
 REFERENCE = "demo:world"
 _SPOKEN: Mapping[str, tuple[str, ...]] = {
@@ -132,6 +133,11 @@ class DemoReader(Reader["DemoReader.Options"]):
         part: Literal["train", "test"] = setting(
             "train", "test: other paragraphs about the same facts"
         )
+        pairs: Literal["translations", "summaries"] = setting(
+            "translations",
+            "of sources and targets: sentences in two languages, or documents and the sentence of"
+            " each that tells where somebody lives",
+        )
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
@@ -179,9 +185,13 @@ class DemoReader(Reader["DemoReader.Options"]):
             raise DataError(
                 f"{REFERENCE} has no {kind}", f"it has {', '.join(kinds)}; give a file to --data"
             )
-        records = (known if kind in KNOWN else labelled)(
-            self._world, kind, self._languages, self.options.sentences, split
-        )
+        options, languages = self.options, self._languages
+        if kind == "parallel" and options.pairs == "summaries":
+            records = summaries(self._world, languages, options.sentences, split)
+        else:
+            records = (known if kind in KNOWN else labelled)(
+                self._world, kind, languages, options.sentences, split
+            )
         for number, values in enumerate(records, start=1):
             yield Record(Where(f"{reference} ({split})", number), values)
 
