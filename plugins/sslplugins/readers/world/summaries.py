@@ -11,7 +11,7 @@ from sslplugins.readers.world.labelled import MOST
 from sslplugins.readers.world.rendering import Renderer, text_of
 
 KEY = "home"  # the clause that a document is about: who lives where
-FEWEST, MOST_OTHERS = 3, 5  # sentences of other subjects
+FEWEST, MOST_OTHERS = 2, 4  # sentences of other subjects
 _READ_FOR_ONE = 20  # sentences for a document: not every paragraph tells of a home
 
 
