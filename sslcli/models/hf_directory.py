@@ -83,7 +83,7 @@ def read_directory(folder: Path) -> Pretrained:
     unread = [name for name in read.unread if name not in zeros]
     if unread:
         shown = ", ".join(unread[:3]) + (", ..." if len(unread) > 3 else "")
-        notes.append(f"{amount(len(unread), 'tensor')} have no place here and are ignored: {shown}")
+        notes.append(f"{amount(len(unread), 'tensor')} without a place here, ignored: {shown}")
     settings, tensors = _untied_where_it_differs(settings, read.tensors, notes)
     head, answers = (
         part_of(tensors, "head."),

@@ -114,7 +114,9 @@ def read_tensors(
             )
         _refuse_false_copies(files, stored, names, expanded(keys, depth), tensors)
     used = {name for _, name in chosen.values()} | {
-        name for key in expanded(keys, depth) if (name := names.find(key.theirs))
+        name
+        for key in expanded(keys, depth)
+        if _has_place(key, shapes) and (name := names.find(key.theirs))
     }
     return Read(
         tensors,
@@ -122,10 +124,15 @@ def read_tensors(
     )
 
 
+def _has_place(key: TensorKey, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """False for a layer that one half of a model has and the other has not."""
+    return any(name in shapes or not name.startswith("backbone.") for name in key.ours)
+
+
 def _refuse_false_copies(
     files: Mapping[Path, Any],
     stored: Mapping[str, Stored],
-    names: "NamesInFile",
+    names: NamesInFile,
     keys: Iterable[TensorKey],
     tensors: Mapping[str, Tensor],
 ) -> None:

@@ -206,6 +206,26 @@ def test_dropped_layers_are_announced(tmp_path):
     assert "encoder_layerdrop 0.1 is ignored" in " ".join(read_directory(tmp_path).notes)
 
 
+@pytest.mark.parametrize("half", ["encoder", "decoder"])
+def test_layers_that_one_half_alone_does_not_have_are_announced(half, tmp_path):
+    """The other half is deeper, so the family has names for them."""
+    saved("bart", tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), f"{half}_layers": 1}))
+    (note,) = read_directory(tmp_path).notes
+    assert f"ignored: model.{half}.layers.1." in note
+
+
+def test_a_damaged_file_about_generation_is_refused(tmp_path):
+    """It says what the decoder begins with."""
+    saved("bart", tmp_path)
+    tokenizer_of().save(tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text('{"eos_token": "</s>"}')
+    (tmp_path / "generation_config.json").write_text('{"decoder_start_')
+    with pytest.raises(ModelError, match=r"generation_config\.json cannot be read"):
+        read_directory(tmp_path).tokenizer()
+
+
 def test_what_a_directory_says_of_generation_is_kept(tmp_path):
     """The start of the decoder, what is forced, and the codes of its languages."""
     saved("bart", tmp_path / "theirs")

@@ -68,13 +68,13 @@ class HfFiles:
     @classmethod
     def beside(cls, folder: Path) -> "HfFiles":
         """Raises ModelError for a file that is there and cannot be read."""
-        names = (TOKENIZER_CONFIG, TOKENS_MAP, ADDED, CONFIG)
+        names = (TOKENIZER_CONFIG, TOKENS_MAP, ADDED, CONFIG, GENERATION)
         found = [_read(folder / name, plainfiles.read_whole_json, {}) for name in names]
         chat = _read(folder / CHAT, plainfiles.read_whole_text, "")
-        config, tokens_map, added, model = (
+        config, tokens_map, added, model, generation = (
             each if isinstance(each, dict) else {} for each in found
         )
-        return cls(config, tokens_map, added, model, chat, _generation(folder / GENERATION))
+        return cls(config, tokens_map, added, model, chat, generation)
 
     @property
     def generating(self) -> Json:
@@ -334,14 +334,3 @@ def _read(path: Path, read: Callable[[Path], Any], nothing: Any) -> Any:
     except (OSError, ValueError) as error:
         problem = f"{path} cannot be read: {plainfiles.reason(error)}"
         raise ModelError(problem, "mend it, or take it away to do without") from error
-
-
-def _generation(path: Path) -> Json:
-    """What a generation_config.json says; nothing where it is damaged, because it decides no
-    tokens.
-    """
-    try:
-        content = plainfiles.read_whole_json(path)
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
