@@ -102,7 +102,7 @@ class Declared:
             for line in node.body
             for mark in getattr(line, "decorator_list", ())
         ]
-        return not all(ast.unparse(mark) in HARMLESS for mark in marks)
+        return not all(ast.unparse(mark) in HARMLESS or _only_refuses(mark) for mark in marks)
 
     def _member(self, name: str) -> Place:
         for _, node in self.bases:
@@ -123,6 +123,13 @@ class Declared:
                 return module, value
             break
         raise NotPlain(name)
+
+
+def _only_refuses(mark: ast.AST) -> bool:
+    """Whether this is a validator of a field that runs after its type was checked."""
+    if not isinstance(mark, ast.Call) or ast.unparse(mark.func) != "field_validator":
+        return False
+    return all(ast.unparse(each) == "mode='after'" for each in mark.keywords)
 
 
 def declared(value: str) -> Declared:
@@ -253,6 +260,8 @@ def _model(module: str, node: ast.ClassDef) -> type[Config]:
     fields: dict[str, Any] = {}
     for line in node.body:
         if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
+            if ast.unparse(line.annotation).startswith("ClassVar["):
+                continue  # no option
             fields[line.target.id] = (
                 _type(module, line.annotation),
                 ... if line.value is None else _field(module, line.value),
