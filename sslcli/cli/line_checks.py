@@ -31,6 +31,7 @@ from sslcli.models.line_checks import (
     problems_in,
     refuse_absent_files,
     refuse_absent_model,
+    refuse_no_data,
     refuse_one_gpu_for_several,
     refuse_pretraining,
     refuse_unknown,
@@ -118,6 +119,7 @@ def check_finetune_line(command: Command, given: Given) -> None:
             "make one run at a time",
         )
     refuse_absent_model(settings.model.source)
+    refuse_no_data(settings.data.train)
     if kind == "tasks":
         for references in (settings.data.train, settings.data.evaluation, settings.data.test):
             refuse_absent_labelled(references)

@@ -29,6 +29,7 @@ def learner_to_finetune(
     Weights that are not loaded follow from the seed alone, each network's from its own generator.
 
     A `pretrained` without a backbone is of a run that goes on, whose checkpoint has all weights.
+    Raises UsageError where nothing would learn.
     """
     head = NEW
     backbone, task = from_seed(build, shape, seed)
@@ -41,9 +42,13 @@ def learner_to_finetune(
     if start.freeze:
         backbone.requires_grad_(False)
     add_adapters(backbone, adapters, generator_for(seed, "adapters"))
-    return Learner(
-        backbone, task, rates(start, shape)
-    ), head if pretrained.backbone else "the checkpoint's"
+    learner = Learner(backbone, task, rates(start, shape))
+    if not any(each.requires_grad for each in learner.parameters()):
+        raise UsageError(
+            "with --freeze nothing would learn: the head of this model is the embedding matrix",
+            "leave out --freeze, or train adapters: --lora-rank 8",
+        )
+    return learner, head if pretrained.backbone else "the checkpoint's"
 
 
 def rates(start: StartSettings, shape: TransformerSettings) -> Sequence[Group]:

@@ -137,8 +137,15 @@ def refuse_pretraining(settings: PretrainSettings) -> None:
     refuse_untrained_backbone(settings)
     refuse_one_gpu_for_several(settings.hardware)
     refuse_absent_model(settings.model.source)
+    refuse_no_data(settings.data.train)
     for references in (settings.data.train, settings.data.evaluation):
         refuse_unusable_data(references, settings.data.reader)
+
+
+def refuse_no_data(references: Sequence[str]) -> None:
+    """Raises UsageError where an empty list of data stands in the place of the default."""
+    if not references:
+        raise UsageError("there is no data to train on", "give --data, or leave it out")
 
 
 def refuse_unusable_data(references: Sequence[str], reader: str | None) -> None:

@@ -61,3 +61,13 @@ def test_a_readout_task_takes_an_encoder_with_or_without_a_decoder():
     for name in TASKS:
         architectures = registry.attribute("tasks", name, "architectures")
         assert architectures == {"encoder", "encoder_decoder"}
+
+
+def test_what_would_learn_nothing_is_refused(directory, tmp_path, capsys, monkeypatch):
+    """The head of a task that writes is the embedding matrix, and frozen with the backbone."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pairs.tsv").write_text("source\ttarget\n" + "a cat\ta dog\nall\tcats\n" * 8)
+    words = ["finetune", "rewrite", "--model", str(directory), "--data", "pairs.tsv", "--freeze"]
+    assert run([*words, "--dry-run"]) == 2
+    assert "with --freeze nothing would learn" in capsys.readouterr().err
+    assert run([*words, "--lora-rank", "2", "--max-steps", "1", "--name", "adapted"]) == 0
