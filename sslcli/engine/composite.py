@@ -155,9 +155,10 @@ class Composite(Objective[CompositeBatch]):
         ]
         joined_fields: dict[str, Any] = {
             kind: [entry for report in reports.values() for entry in getattr(report, kind)]
-            for kind in ("scores", "tables", "curves", "plots", "matrices", "scatters", "notes")
+            for kind in ("scores", "tables", "curves", "plots", "matrices", "scatters")
         }
-        return Report("+".join(self.parts), passages=passages, **joined_fields)
+        notes = [f"{name}: {note}" for name, report in reports.items() for note in report.notes]
+        return Report("+".join(self.parts), passages=passages, notes=notes, **joined_fields)
 
     def overrides(self, method: str) -> bool:
         """Tell whether any part overrides a method of the contract."""

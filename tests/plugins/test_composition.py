@@ -210,9 +210,12 @@ def test_all_that_parts_show_is_in_what_the_whole_shows():
         [part.show(model_batch.parts[name]) for name, part in composite.objectives.items()],
     )
     for field in fields(Report):
-        if field.name not in ("title", "passages", "counts"):
+        if field.name not in ("title", "passages", "counts", "notes"):
             assert list(getattr(shown, field.name)) == [
                 each for part in parts for each in getattr(part, field.name)
             ], field.name
     assert shown.matrices == [picture]
+    assert shown.notes == [
+        f"{name}: {note}" for name, part in zip(classes, parts, strict=True) for note in part.notes
+    ]
     assert len(shown.passages) == sum(len(part.passages) for part in parts) > 0

@@ -64,7 +64,10 @@ def test_attention_of_a_decoder_is_to_itself_and_to_the_encoder(decoder):
     own = attention_maps(decoder.backbone, told, [2], memory=memory)[2][0]
     across = attention_maps(decoder.backbone, told, [2], memory=memory, to_memory=True)[2][0]
     by_title = {matrix.title: matrix for matrix in report.matrices}
-    for title, expected in (("layer 2 head 3", own), ("to the encoder, layer 2 head 3", across)):
+    for title, expected in (
+        ("layer 2 head 3", own),
+        ("attention to the encoder, layer 2 head 3", across),
+    ):
         matrix = by_title[title]
         np.testing.assert_allclose(matrix.values, expected[2].numpy(), atol=1e-6)
         assert len(matrix.rows) == len(tokens) + 1

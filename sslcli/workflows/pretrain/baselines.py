@@ -132,7 +132,7 @@ def _reached(
         accuracies={each.name: each.accuracy for each in reached},
         notes=[
             *(
-                [f"the baselines are computed on every {every}th of {total:,} held-out targets"]
+                [f"the baselines are computed on one in {every} of {total:,} held-out targets"]
                 if every > 1
                 else []
             ),

@@ -140,7 +140,7 @@ def prediction(job: Trainable, plan: Plan, trial: StepTrial) -> Report:
     """Predict the whole run from the trial, and its disk use from checkpoints and milestones."""
     shape, training = job.learner.backbone.settings, job.settings.training
     space = disk_space(job.learner, job.settings.optimizer, plan, training.keep)
-    folders = f"{space.checkpoints} checkpoints, {space.milestones} milestones"
+    folders = f"{amount(space.checkpoints, 'checkpoint')}, {amount(space.milestones, 'milestone')}"
     rows: Mapping[str, str] = {
         "parameters": (
             f"{parameters(shape):,} of the backbone, "
