@@ -24,7 +24,7 @@ from sslcli import registry
 from sslcli.called import CalledLine, line_of_call, several, text_argument
 from sslcli.cli import line_checks
 from sslcli.cli.app import help_line
-from sslcli.cli.line_values import HARDWARE, hardware_of, minimums_of, settings_flags
+from sslcli.cli.line_values import HARDWARE, hardware_of, minimums_of, settings_flags, stack_of
 from sslcli.cli.options import layers_of
 from sslcli.deferred import Deferred
 from sslcli.engine.events import Event
@@ -246,23 +246,23 @@ def probe(name: str, word: str | None = None, **flags: Any) -> Report:
     return found.report
 
 
-def load(model: Any = LATEST, **hardware: Any) -> "LoadedModel":
+def load(model: Any = LATEST, **more: Any) -> "LoadedModel":
     """A trained model to work with: `hidden("a text", layer=-1)`, `tokens`, `tokenizer`,
     `settings`, `backbone`.
 
-    `model`: a run, a checkpoint ("RUN:step-2000"), or a model directory. `device`, `precision`: as
-    everywhere.
+    `model`: a run, a checkpoint ("RUN:step-2000"), or a model directory. `stack`: the half of an
+    encoder-decoder, its encoder where not given. `device`, `precision`: as everywhere.
     """
-    asked = {"model": LATEST if model is None else model, **hardware}
-    line = line_of_call("probe", [], asked, only=("model", *HARDWARE), called="load")
+    asked = {"model": LATEST if model is None else model, **more}
+    line = line_of_call("probe", [], asked, only=("model", "stack", *HARDWARE), called="load")
     reference = line.given["model"]
     line_checks.refuse_absent_model(reference)
     with _called(line):
-        settings = hardware_of(line.given)
+        settings, stack = hardware_of(line.given), stack_of(line.given)
     reference, notes = decided(reference, LOOKED_INTO)
     for note in notes:
         _noted(f"{NOTE}{note}")
-    return _loaded.LoadedModel.of(reference, settings)
+    return _loaded.LoadedModel.of(reference, settings, stack)
 
 
 def _answering(name: str, model: Any, task: str | None, flags: Mapping[str, Any]) -> CalledLine:

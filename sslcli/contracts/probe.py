@@ -205,8 +205,10 @@ class FrozenModel:
             return {layer: map_HTT for layer, (map_HTT,) in found.items()}
         with torch.no_grad():
             memory = self.backbone.encode(inputs)
-        told = self._told(inputs)
-        found = attention_maps(self.backbone, told, layers, memory=memory, to_memory=to_memory)
+        decoder_inputs = self._decoder_inputs(inputs)
+        found = attention_maps(
+            self.backbone, decoder_inputs, layers, memory=memory, to_memory=to_memory
+        )
         return {layer: map_HTS for layer, (map_HTS,) in found.items()}
 
     def _read(
@@ -215,16 +217,16 @@ class FrozenModel:
         """Hidden states, a row for each of the inputs'."""
         if not self.reads_memory:
             return self.backbone(inputs, keep=layers, edit=edit)
-        told = self._told(inputs)
+        decoder_inputs = self._decoder_inputs(inputs)
         memory = self.backbone.encode(inputs)
-        hidden = self.backbone.decode(told, memory, keep=layers, edit=edit)
-        is_text_T = torch.ones(told.packing.total, dtype=torch.bool)
-        is_text_T[np.cumsum((0, *told.packing.lengths[:-1]))] = False
+        hidden = self.backbone.decode(decoder_inputs, memory, keep=layers, edit=edit)
+        is_text_T = torch.ones(decoder_inputs.packing.total, dtype=torch.bool)
+        is_text_T[np.cumsum((0, *decoder_inputs.packing.lengths[:-1]))] = False
         is_text_T = is_text_T.to(hidden.last_TD.device)
         kept = {layer: rows_TD[is_text_T] for layer, rows_TD in hidden.kept.items()}
         return Hidden(hidden.last_TD[is_text_T], inputs.packing, kept)
 
-    def _told(self, inputs: Inputs) -> Inputs:
+    def _decoder_inputs(self, inputs: Inputs) -> Inputs:
         """What the decoder reads: its start token, then the text."""
         start = inputs.ids_T.new_tensor([self.tokenizer.start_of_decoder()])
         parts = inputs.ids_T.split(inputs.packing.lengths)

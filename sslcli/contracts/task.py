@@ -234,8 +234,8 @@ class ReadoutTask(Task[V, TO]):
         if not self.context.architecture.has_memory:
             return backbone(batch.inputs)
         assert self.context.tokenizer is not None, "what reads both halves reads text"
-        told = batch.inputs.shifted(self.context.tokenizer.start_of_decoder())
-        return backbone.decode(told, backbone.encode(batch.inputs))
+        decoder_inputs = batch.inputs.shifted(self.context.tokenizer.start_of_decoder())
+        return backbone.decode(decoder_inputs, backbone.encode(batch.inputs))
 
     @final
     def examine(self, backbone: Transformer, batch: V) -> tuple[Loss, Sequence[Any]]:

@@ -11,6 +11,7 @@ from sslplugins.probes.attention import AttentionMaps
 from sslcli.api import Inputs, Rng, attention_maps
 from sslcli.cli.app import run
 from sslcli.core.transformer import Transformer
+from sslcli.errors import UsageError
 from sslcli.models.hf_directory import write_directory
 from sslcli.models.weights import Pretrained
 
@@ -115,6 +116,19 @@ def test_the_encoder_alone_is_what_the_whole_model_encodes(directory):
     found = load(str(directory)).hidden(TEXTS[1])
     np.testing.assert_allclose(found, expected.numpy(), atol=1e-6)
     assert isinstance(load(str(directory)).backbone, Transformer)
+
+
+def test_the_decoder_is_loaded_where_it_is_asked_for(directory, decoder, world_run):
+    from sslcli import load
+
+    tokens = tokens_of(decoder, TEXTS[1])
+    (batch,) = decoder.hidden([tokens], [3])
+    model = load(str(directory), stack="decoder")
+    np.testing.assert_allclose(
+        model.hidden(TEXTS[1]), batch.hidden.kept[3][1:-1].numpy(), atol=1e-6
+    )
+    with pytest.raises(UsageError, match="has no halves"):
+        load(world_run, stack="decoder")
 
 
 def test_a_half_that_is_not_there_is_refused(directory, world_run, capsys):

@@ -59,7 +59,7 @@ def sample_inputs(settings: TransformerSettings, tokenizer: Tokenizer) -> Inputs
     return Inputs.pack(tokens_T.split(lengths))
 
 
-def told(pretrained: Pretrained, inputs: Inputs) -> Inputs:
+def decoder_inputs(pretrained: Pretrained, inputs: Inputs) -> Inputs:
     """What an encoder-decoder's decoder reads: of a task the same text, else other tokens and
     lengths.
     """
@@ -77,7 +77,7 @@ def own_numbers(pretrained: Pretrained, inputs: Inputs) -> Numbers:
     layers = [hidden.kept[layer] for layer in range(backbone.depth + 1)]
     if backbone.decoder is not None:
         hidden = backbone.decode(
-            told(pretrained, inputs), hidden, keep=range(backbone.decoder.depth + 1)
+            decoder_inputs(pretrained, inputs), hidden, keep=range(backbone.decoder.depth + 1)
         )
         layers += [hidden.kept[layer] for layer in range(backbone.decoder.depth + 1)]
     if pretrained.answers is None:
@@ -122,14 +122,17 @@ def oracle_numbers(folder: Path, pretrained: Pretrained, inputs: Inputs) -> Numb
         outputs = model(**seen, output_hidden_states=True)
         layers = [layer[visible_BP] for layer in outputs.hidden_states]
         return Numbers(layers, _logits(outputs, visible_BP))
-    told_BP, told_visible_BP = _padded(told(pretrained, inputs))
-    of_decoder = {"decoder_input_ids": told_BP, "decoder_attention_mask": told_visible_BP.long()}
+    decoder_BP, decoder_visible_BP = _padded(decoder_inputs(pretrained, inputs))
+    of_decoder = {
+        "decoder_input_ids": decoder_BP,
+        "decoder_attention_mask": decoder_visible_BP.long(),
+    }
     if pretrained.answers is not None:
         of_decoder = {}  # they shift the text themselves
     outputs = model(**seen, **of_decoder, output_hidden_states=True)
     layers = [layer[visible_BP] for layer in outputs.encoder_hidden_states]
-    layers += [layer[told_visible_BP] for layer in outputs.decoder_hidden_states]
-    return Numbers(layers, _logits(outputs, told_visible_BP))
+    layers += [layer[decoder_visible_BP] for layer in outputs.decoder_hidden_states]
+    return Numbers(layers, _logits(outputs, decoder_visible_BP))
 
 
 def loader_of(pretrained: Pretrained) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 
 from sslcli.contracts.learnable import Learnable
 from sslcli.contracts.probe import FrozenModel
-from sslcli.core.settings import TransformerSettings
+from sslcli.core.settings import StackName, TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.arrangements import enclose
 from sslcli.data.text.tokenizer import Tokenizer
@@ -41,14 +41,17 @@ class LoadedModel:
     frozen: FrozenModel
 
     @classmethod
-    def of(cls, reference: str, hardware: HardwareSettings) -> "LoadedModel":
-        """Load a model.
+    def of(
+        cls, reference: str, hardware: HardwareSettings, stack: StackName | None = None
+    ) -> "LoadedModel":
+        """Load a model; `stack`: the half of an encoder-decoder, its encoder where not given.
 
-        Raises UsageError if the reference leads nowhere, ModelError if the model is damaged or
-        reads no text.
+        Raises UsageError if the reference leads nowhere or the model has no halves, ModelError if
+        it is damaged or reads no text.
         """
         pretrained = load_pretrained(reference)
-        return cls(pretrained, subject_of(pretrained, (), choose_hardware(hardware)))
+        frozen = subject_of(pretrained, (), choose_hardware(hardware), stack=stack)
+        return cls(pretrained, frozen)
 
     def __repr__(self) -> str:
         shape = self.shape
@@ -72,13 +75,15 @@ class LoadedModel:
 
     @property
     def backbone(self) -> Transformer:
-        """The torch module, without its head."""
+        """The torch module, without its head; of an encoder-decoder its encoder, or both halves
+        where the decoder is asked for.
+        """
         return self.frozen.backbone
 
     @property
     def learnable(self) -> Learnable | None:
-        """The torch module of the objective, with its head; None where there is none, or it is a
-        task's.
+        """The torch module of the objective, with its head; None where there is none, it is a
+        task's, or the encoder of an encoder-decoder is looked into.
         """
         return self.frozen.learnable
 

@@ -73,7 +73,7 @@ def try_steps(job: Trainable, hardware: Hardware) -> StepTrial:
     )
     followers, seconds, tokens, targets = learner.followers(), [], [], []
     packings: list[Packing] = []
-    told: list[Packing] = []
+    decoder_packings: list[Packing] = []
     for step, work in enumerate(
         islice(
             job.loader(settings.training.micro_batch_size, ALONE, False).steps(0), TRIAL_STEPS + 1
@@ -93,31 +93,36 @@ def try_steps(job: Trainable, hardware: Hardware) -> StepTrial:
         targets.append(max(work.counts.values()))
         packings += [batch.inputs.packing for batch in work.batches]
         decoded = [batch.decoder_inputs for batch in work.batches]
-        told += [inputs.packing for inputs in decoded if inputs is not None]
+        decoder_packings += [inputs.packing for inputs in decoded if inputs is not None]
     has_head = any(isinstance(module, LanguageModelHead) for module in learner.learnable.modules())
-    flops = step_flops(learner.backbone.settings, packings, told, sum(targets) if has_head else 0)
+    flops = step_flops(
+        learner.backbone.settings, packings, decoder_packings, sum(targets) if has_head else 0
+    )
     return StepTrial(
         sum(seconds[1:]) / TRIAL_STEPS,
         sum(tokens) / (TRIAL_STEPS + 1),
         flops / (TRIAL_STEPS + 1),
-        bool(told),
+        bool(decoder_packings),
         peak_memory_bytes(hardware),
     )
 
 
 def step_flops(
-    shape: TransformerSettings, read: Sequence[Packing], told: Sequence[Packing], targets: int
+    shape: TransformerSettings,
+    read: Sequence[Packing],
+    decoder_packings: Sequence[Packing],
+    targets: int,
 ) -> float:
     """Count the operations of training over these packings.
 
-    `told` are what a decoder reads, one for each of `read` or none at all.
+    `decoder_packings` are what a decoder reads, one for each of `read` or none at all.
     """
     lengths = np.concatenate([packing.lengths for packing in read]).astype(float)
     attended = attended_tokens(lengths)
-    if not told:
+    if not decoder_packings:
         share = min(1.0, targets / lengths.sum())
         return lengths.sum() * flops_per_token(shape, attended, share)
-    decoded = np.concatenate([packing.lengths for packing in told]).astype(float)
+    decoded = np.concatenate([packing.lengths for packing in decoder_packings]).astype(float)
     of_decoder = decoder_flops_per_token(
         shape,
         attended_tokens(decoded),
