@@ -102,6 +102,14 @@ def test_a_tokenizer_that_is_given_is_judged_before_data_is_read(
     assert "bpe" not in caught.value.hint
 
 
+def test_the_hint_for_a_model_is_another_model_since_its_tokenizer_stays():
+    classes = {"mlm": registry.load("objectives", "mlm")}
+    hint = preparing.hint_for_tokens(classes, of_model=True)
+    assert hint.startswith("choose another --model")
+    assert "--tokenizer" not in hint
+    assert "--tokenizer" in preparing.hint_for_tokens(classes, of_model=False)
+
+
 @pytest.mark.parametrize(("name", "token"), OBJECTIVES)
 def test_one_that_is_to_be_learnt_is_judged_before_data_is_read(
     name, token, text_corpus, module_cache, monkeypatch

@@ -18,6 +18,7 @@ from sslcli.datasets.locate import is_shards
 from sslcli.datasets.tokenizer_training import piece_trainer
 from sslcli.errors import UsageError
 from sslcli.models.fitting import (
+    OTHER_MODEL,
     refuse_missing_tokens,
     refuse_other_architecture,
     refuse_tokens_not_among,
@@ -29,13 +30,15 @@ FLOAT_BYTES = 4
 
 
 def refuse_known_tokenizer(
-    classes: Mapping[str, type[Objective]], data: DataSettings, tokenizer: TokenizerSettings
+    classes: Mapping[str, type[Objective]],
+    data: DataSettings,
+    tokenizer: TokenizerSettings,
+    hint: str,
 ) -> None:
     """Raises UsageError where a tokenizer that is given, or one that is to be learnt, lacks a
     special token: before data is read.
     """
     source, kind = tokenizer.source, tokenizer.kind
-    hint = hint_for_tokens(classes)
     if any(is_shards(reference) for reference in data.train):
         return  # which have a tokenizer of their own
     if source:
@@ -44,10 +47,16 @@ def refuse_known_tokenizer(
         refuse_tokens_not_among(classes, there, f"the tokenizer '{kind}'", hint)
 
 
-def hint_for_tokens(classes: Mapping[str, type[Objective]]) -> str:
-    """Which tokenizers have the special tokens that these objectives need; empty for none."""
+def hint_for_tokens(classes: Mapping[str, type[Objective]], *, of_model: bool) -> str:
+    """Which tokenizers have the special tokens that these objectives need; empty for none.
+
+    `of_model`: a model is trained further, which keeps its tokenizer.
+    """
     wanted = frozenset[SpecialToken]().union(*(cls.special_tokens for cls in classes.values()))
-    return f"{tokenizers_with(wanted)}, or choose another --objective" if wanted else ""
+    if not wanted:
+        return ""
+    others = f"{OTHER_MODEL}, one whose tokenizer has it" if of_model else tokenizers_with(wanted)
+    return f"{others}, or choose another --objective"
 
 
 def refuse_model_misfit(

@@ -173,10 +173,11 @@ def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say =
     named = with_tokenizer_of_run(settings.tokenizer, say)
     wanted = _tokenizer_settings(named, classes, pretrained)
     learnt = None if resume is None else resume.tokenizer
+    hint = hint_for_tokens(classes, of_model=pretrained is not None)
     if modality == "text" and learnt is None:
-        refuse_known_tokenizer(classes, settings.data, wanted)
+        refuse_known_tokenizer(classes, settings.data, wanted, hint)
     shards = shards_for(settings.data, wanted, cache_folder(), learnt, say)
-    refuse_missing_tokens(classes, shards.tokenizer, hint_for_tokens(classes))
+    refuse_missing_tokens(classes, shards.tokenizer, hint)
     corpus = Corpus.open(shards.folder, settings.data.sequence_tokens, settings.data.unit)
     shape = (
         pretrained.settings
