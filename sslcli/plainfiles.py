@@ -46,6 +46,8 @@ def no_such_file(path: str) -> DataError:
     folder, name = os.path.split(path)
     above = folder or "."
     if os.path.islink(path):
+        if _is_loop(path):
+            return DataError(f"{path} cannot be opened: it is a link to itself", "mend the link")
         hint = f"it is a link to {os.readlink(path)}, which is not there"
     elif glob.has_magic(path):
         hint = "a pattern is not read here: name each file"
@@ -57,6 +59,15 @@ def no_such_file(path: str) -> DataError:
         begins = "" if os.path.isabs(path) else f", which begins in {os.getcwd()}"
         hint = f"check the path{begins}"
     return DataError(f"there is no file or folder {path}", hint)
+
+
+def _is_loop(path: str) -> bool:
+    """Tell whether links lead back to where they began."""
+    try:
+        os.stat(path)
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 def refuse_other_kinds(path: Path) -> os.stat_result:

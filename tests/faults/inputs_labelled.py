@@ -171,7 +171,7 @@ def _fault_of_refusal(case: Case, code: int, said: str, told: str) -> str:
     ]
     hint = [line for line in told.splitlines() if line.startswith("hint:  ")]
     lines = [line for line in told.splitlines() if not _is_progress(line)]
-    if code != case.code or len(error) != 1 or len(hint) != 1 - case.is_of_flag:
+    if code != case.code or len(error) != 1 or len(hint) != 1:
         return f"exit code {code}, {len(error)} sentences, {len(hint)} hints: {said}{told}"
     listed = lines[1 : len(lines) - len(hint)]
     if lines != [f"error: {error[0]}", *listed, *hint] or len(listed) != (

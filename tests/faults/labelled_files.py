@@ -33,7 +33,6 @@ class Case:
     way: str = "check"
     names_file: bool = True
     wrong: int = 1  # records, all of which --check names
-    is_of_flag: bool = False  # a sentence about a value on the line needs no hint
 
 
 def in_lines(records: Sequence[Any]) -> str:

@@ -175,7 +175,6 @@ def _reference_cases(texts: bytes) -> Iterator[Case]:
         ("NUL",),
         nul,
         names_file=False,
-        is_of_flag=True,
     )
     chinese = in_lines([{**pair, "language": "zh"} for pair in PAIRS]).encode()
     yield Case(
@@ -276,7 +275,6 @@ def terminal_cases() -> Iterator[Case]:
         broken,
         ("half a character",),
         names_file=False,
-        is_of_flag=True,
     )
     unicode_ids = in_lines(
         [{**record, "id": f"名 {record['id']} \u0301"} for record in TEXTS]
