@@ -1,5 +1,4 @@
-"""Runs trainings one after the other as one rank of several: `several.py JOBS.json`, under
-torchrun.
+"""Runs trainings one after the other as one rank of several.
 
 Every job is {"settings", "resume", "stop_at", "record", "own", "double"}: `stop_at` [rank, step]
 asks that rank alone to stop when it comes to that step; `record` is a file to which each rank adds
@@ -8,13 +7,14 @@ the samples that it takes, one line a step; `own` is {rank: other data for that 
 """
 
 import json
-import sys
+import os
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
 import torch
+from forked import SERVER, speak_into
 from safetensors.torch import save_file
 from torch import distributed
 
@@ -30,7 +30,11 @@ from sslcli.workflows.pretrain.pretrain import pretrain
 from sslcli.workflows.training.resolve import continued_finetuning
 from sslcli.workflows.training.resume import Resume, continued_settings
 
-RANK = rank_and_size()[0]
+PATIENCE_SECONDS = 300
+
+
+def rank():
+    return rank_and_size()[0]
 
 
 class StopAtStep(Stopper):
@@ -55,7 +59,7 @@ def recording(path):
     def _work(self, selection, progress, made=Loader._work):
         work = made(self, selection, progress)
         if self.epoch is None:
-            with Path(f"{path}.{RANK}").open("a") as file:
+            with Path(f"{path}.{rank()}").open("a") as file:
                 file.write(json.dumps([work.position, list(work.samples)]) + "\n")
         return work
 
@@ -78,7 +82,7 @@ def double(folder):
             for name, value in found.items()
         }
         number = next(steps)
-        if RANK == 0:
+        if rank() == 0:
             save_file(whole, Path(folder) / f"{number}.safetensors")
         return step(self, factor, norm)
 
@@ -99,14 +103,16 @@ def run(job):
 
 def run_plainly(job):
     stopper = (
-        StopAtStep(job["stop_at"][1]) if job.get("stop_at") and job["stop_at"][0] == RANK else None
+        StopAtStep(job["stop_at"][1])
+        if job.get("stop_at") and job["stop_at"][0] == rank()
+        else None
     )
     original = Loader._work
     if job.get("record"):
         Loader._work = recording(job["record"])
     settings = job["settings"]
-    if str(RANK) in job.get("own", {}):
-        settings = {**settings, "data": {**settings["data"], "train": [job["own"][str(RANK)]]}}
+    if str(rank()) in job.get("own", {}):
+        settings = {**settings, "data": {**settings["data"], "train": [job["own"][str(rank())]]}}
     try:
         resume = Resume(Path(job["resume"])) if job.get("resume") else None
         train, kind, go_on = PRETRAIN if "task" not in settings else FINETUNE
@@ -121,13 +127,37 @@ def run_plainly(job):
         Loader._work = original
 
 
-def main():
-    jobs = Path(sys.argv[1])
-    distributed.init_process_group("gloo", timeout=timedelta(seconds=120))
+def take_part(own, size, jobs, said):
+    """One rank of `size`, whose answers are written beside the jobs."""
+    speak_into(said)
+    names = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
+    os.environ.update(zip(names, map(str, (own, own, size, size)), strict=True))
+    torch.set_num_threads(1)
+    meeting, patience = f"file://{jobs}.meeting", timedelta(seconds=120)
+    distributed.init_process_group("gloo", meeting, patience, rank=own, world_size=size)
     answers = [run(job) for job in json.loads(jobs.read_text())]
-    Path(f"{jobs}.{RANK}").write_text(json.dumps(answers))
+    Path(f"{jobs}.{own}").write_text(json.dumps(answers))
     distributed.destroy_process_group()
 
 
-if __name__ == "__main__":
-    main()
+def together(processes, jobs, folder):
+    """{name: what each rank answered}, of all jobs in one start of so many processes."""
+    file = folder / f"jobs-{processes}.json"
+    file.write_text(json.dumps(list(jobs.values())))
+    said = [folder / f"said-{processes}.{number}" for number in range(processes)]
+    ranks = [
+        SERVER.Process(target=take_part, args=(number, processes, file, said[number]))
+        for number in range(processes)
+    ]
+    for each in ranks:
+        each.start()
+    try:
+        for each in ranks:
+            each.join(PATIENCE_SECONDS)
+        codes = [each.exitcode for each in ranks]
+        assert codes == [0] * processes, "\n".join(each.read_text()[-4000:] for each in said)
+    finally:
+        for each in ranks:
+            each.kill()
+    answers = [json.loads(Path(f"{file}.{number}").read_text()) for number in range(processes)]
+    return dict(zip(jobs, zip(*answers, strict=True), strict=True))

@@ -8,7 +8,6 @@ makes a pass that their training does not.
 """
 
 import math
-import os
 import sys
 from dataclasses import replace
 from itertools import count
@@ -17,14 +16,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from several import run
+from several import run, together
 from test_several_processes import (
     PARTS,
     assert_equal_tensors,
     logged,
     settings_for,
     tensors,
-    together,
 )
 
 from sslcli import registry
@@ -49,7 +47,7 @@ CLOSE = 1e-6  # relative: everything is computed in float64, but FSDP adds gradi
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """The rivals as a distribution, for this process and those that it starts."""
+    """The rivals as a distribution, for this process and those that are forked for it."""
     site = tmp_path_factory.mktemp("site")
     metadata = site / "rivals-1.0.dist-info"
     metadata.mkdir()
@@ -66,10 +64,6 @@ def installed(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for folder in (site, PLUGINS):
             patch.syspath_prepend(str(folder))
-        patch.setenv(
-            "PYTHONPATH",
-            os.pathsep.join([str(site), str(PLUGINS), os.environ.get("PYTHONPATH", "")]),
-        )
         yield
     for module in modules:
         sys.modules.pop(module, None)

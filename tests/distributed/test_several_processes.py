@@ -4,15 +4,13 @@ goes on where another stopped.
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from generated_texts import generated_paragraphs
 from safetensors.torch import load_file
-from several import run
+from several import run, together
 
 from sslcli.engine.checkpoints.tensor_files import load_tensors
 from sslcli.workflows.export.export import export
@@ -42,35 +40,6 @@ def settings_for(objective, corpus, folder, parallel="ddp", **training):
         "hardware": {"device": "cpu", "parallel": parallel},
         "run": {"folder": str(folder), "plot": False},
     }
-
-
-def together(processes, jobs, folder):
-    """{name: what each rank answered}, of all jobs in one start of so many processes."""
-    file = folder / f"jobs-{processes}.json"
-    file.write_text(json.dumps(list(jobs.values())))
-    words = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        f"--nproc-per-node={processes}",
-    ]
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "TORCH_CPP_LOG_LEVEL": "ERROR",
-    }
-    done = subprocess.run(
-        [*words, str(Path(__file__).with_name("several.py")), str(file)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=environment,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    ranks = [json.loads(Path(f"{file}.{rank}").read_text()) for rank in range(processes)]
-    return dict(zip(jobs, zip(*ranks, strict=True), strict=True))
 
 
 def logged(folder):

@@ -9,7 +9,6 @@ what it says, and its run folder.
 import hashlib
 import io
 import json
-import multiprocessing
 import os
 import shutil
 import sys
@@ -22,6 +21,10 @@ from typing import Any
 
 import torch
 
+sys.path.append(str(Path(__file__).parents[1]))  # where these files are run as scripts
+
+from forked import SERVER, speak_into
+
 from sslcli.cli.app import run as ssl
 from sslcli.errors import ModelError
 from sslcli.folders import read_sealed
@@ -30,28 +33,6 @@ SAVE_EVERY, STEPS = 5, 60
 PATIENCE_SECONDS = 120
 CLOCKS = ("seconds", "tokens_per_second")
 SHAPE = {"depth": 1, "width": 16, "heads": 2, "feedforward_width": 32, "dropout": 0.1}
-_ACTIONS = [
-    f"sslcli.cli.actions.{name}"
-    for name in (
-        "pretraining",
-        "finetuning",
-        "predicting",
-        "evaluating",
-        "probing",
-        "exporting",
-        "tokenizing",
-    )
-]
-_PRELOADED = (
-    *_ACTIONS,
-    "sslcli.cli.progress",
-    "sslplugins.objectives.mlm",
-    "sslplugins.readers.txt",
-)
-# torch imports the first one with an optimizer, for a second
-_BY_TRAINING = ("torch._dynamo", "sslcli.cli.commands.pretrain")
-_SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload([*_PRELOADED, "sslplugins.tokenizers.wordpiece", *_BY_TRAINING])
 
 
 @dataclass(frozen=True)
@@ -161,7 +142,7 @@ class Bench:
         self._count += 1
         said_in = self.folder / f"said-{os.getpid()}-{self._count:05d}.txt"
         said_in.touch()  # a child may be killed before it writes a word
-        process = _SERVER.Process(
+        process = SERVER.Process(
             target=_child,
             args=(list(words), {**self.environment, **environment}, str(said_in), fault),
         )
@@ -218,9 +199,7 @@ def _child(
     words: list[str], environment: dict[str, str], said_in: str, fault: Callable[[], None] | None
 ) -> None:
     os.environ.update(environment)
-    handle = os.open(said_in, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    os.dup2(handle, 1)
-    os.dup2(handle, 2)
+    speak_into(said_in)
     torch.set_num_threads(1)
     if fault is not None:
         fault()
