@@ -8,9 +8,11 @@ the samples that it takes, one line a step; `own` is {rank: other data for that 
 
 import json
 import os
+import time
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from itertools import count
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import torch
@@ -151,9 +153,12 @@ def together(processes, jobs, folder):
     ]
     for each in ranks:
         each.start()
+    deadline = time.monotonic() + PATIENCE_SECONDS
     try:
-        for each in ranks:
-            each.join(PATIENCE_SECONDS)
+        while any(each.exitcode is None for each in ranks) and time.monotonic() < deadline:
+            wait([each.sentinel for each in ranks if each.exitcode is None], timeout=1)
+            if any(each.exitcode for each in ranks):
+                break  # the others would wait for it
         codes = [each.exitcode for each in ranks]
         assert codes == [0] * processes, "\n".join(each.read_text()[-4000:] for each in said)
     finally:
