@@ -35,6 +35,7 @@ from sslcli.errors import (
 )
 from sslcli.progress import heard_by
 from sslcli.reports import printable
+from sslcli.runs.interrupting import is_thread_left
 
 CHECK_DISK = "check the path, its permissions and the disk"
 COMMANDS = {
@@ -101,6 +102,11 @@ def main() -> NoReturn:
             signal.signal(number, _stop_before_the_start)
     code = run(words)
     gc.freeze()  # nothing is looked through once more at the exit
+    if is_thread_left():
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 

@@ -13,6 +13,7 @@ from sslcli.engine.stopping import Stopping
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 PATIENCE_SECONDS = 1.0
+IN_LIBRARY = "in a library"  # the name of a thread
 Made = TypeVar("Made")
 
 
@@ -44,6 +45,14 @@ def stopping_at_once() -> Generator[None]:
             signal.signal(number, before[number])
 
 
+def is_thread_left() -> bool:
+    """Whether a thread of `in_thread` still runs, which nobody waits for any more.
+
+    Python takes down the threads that are left when it ends, and native code may abort at that.
+    """
+    return any(thread.name == IN_LIBRARY for thread in threading.enumerate())
+
+
 def in_thread(work: Callable[[Callable[[], None]], Made]) -> Made:
     """Return what `work` returns or raises, called in a thread while this one waits for signals.
 
@@ -65,7 +74,7 @@ def in_thread(work: Callable[[Callable[[], None]], Made]) -> Made:
         except BaseException as error:
             failed.append(error)
 
-    thread = threading.Thread(target=run, daemon=True)
+    thread = threading.Thread(target=run, name=IN_LIBRARY, daemon=True)
     thread.start()
     try:
         thread.join()
