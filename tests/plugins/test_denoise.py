@@ -154,3 +154,17 @@ def test_noises_that_cannot_be(noise, said):
     with pytest.raises(ConfigError) as caught:
         objective_options({"denoise": Denoise}, {"denoise": {"noise": noise}})
     assert said in caught.value.problems[0]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"noise": "spans", "random_share": 0.5},
+        {"noise": "spans", "whole_words": True},
+        {"noise": "delete", "span_mean": 9.0},
+        {"noise": "rotate", "random_share": 0.5},
+    ],
+)
+def test_options_about_no_noise_that_is_asked_for_are_refused(options):
+    with pytest.raises(ValueError, match="changes nothing without"):
+        registry.load("objectives", "denoise").Options(**options)

@@ -47,7 +47,7 @@ class RestoredSamples:
         return [
             (
                 _in_a_line(each.corrupted),
-                f"{_in_a_line(each.restored)} (error {each.error:.3g}{unit})",
+                f"{_in_a_line(each.restored) or '(nothing)'} (error {each.error:.3g}{unit})",
             )
             for each in found[:: -(-len(found) // MOST_SHOWN)]
         ]

@@ -9,10 +9,10 @@ Letters: t tokens of a text.
 
 from collections.abc import Iterator
 from functools import partial
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 import numpy as np
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from sslcli.api import Config, Context, Corpus, DataError, Rows, setting
 from sslplugins.objectives.denoising import noise
@@ -56,12 +56,30 @@ class NoiseOptions(Config):
         parsed_noises(given, cls.names)
         return given
 
+    @model_validator(mode="after")
+    def _nothing_without_effect(self) -> Self:
+        """Of what is set, each must be about a noise that is asked for."""
+        fields = type(self).model_fields
+        for name, noises in ABOUT.items():
+            if getattr(self, name) != fields[name].default and not noises & self.shares.keys():
+                flag = f"--{name.replace('_', '-')}"
+                raise ValueError(
+                    f"{flag} changes nothing without {' or '.join(sorted(noises))} in --noise"
+                )
+        return self
+
     @property
     def shares(self) -> dict[str, float]:
         """The share of each noise that is asked for."""
         return parsed_noises(self.noise, self.names)
 
 
+# the noises that an option is about
+ABOUT = {
+    "span_mean": frozenset({"infill", "spans"}),
+    "random_share": frozenset({"mask", "infill"}),
+    "whole_words": frozenset({"mask", "delete", "infill"}),
+}
 N = TypeVar("N", bound=NoiseOptions)
 
 
