@@ -62,7 +62,7 @@ def test_the_decoder_reads_the_clean_text_one_behind_its_last_token(noise):
     objective = bart(noise=noise)
     batch = batch_of(objective, corpus_of())
     made = objective.collate(batch, TRAINING)
-    (told,), (targets,) = parts(made.told), parts(replace(made.told, tokens_T=made.targets_S))
+    (told,), (targets,) = parts(made.decoder), parts(replace(made.decoder, tokens_T=made.targets_S))
     for clean, read, predicted in zip(
         np.split(batch.tokens, batch.starts[1:-1]), told, targets, strict=True
     ):
@@ -71,7 +71,7 @@ def test_the_decoder_reads_the_clean_text_one_behind_its_last_token(noise):
     assert made.counts == {"bart": len(batch.tokens)}
     rows = np.concatenate([made.touched_N, made.copied_N])
     assert sorted(rows.tolist()) == list(range(len(batch.tokens)))
-    places = parts(made.told, made.told.positions_T)[1]
+    places = parts(made.decoder, made.decoder.positions_T)[1]
     assert all(own.tolist() == list(range(len(own))) for own in places)
 
 
@@ -226,7 +226,7 @@ def test_the_loss_is_one_sum_and_its_parts_are_of_disjoint_targets():
     bench = Bench.of(Bart, None, "encoder_decoder")
     learner, batch = bench.learner(), bench.collate(range(8), progress=0.0)
     loss = learner(batch)
-    hidden = learner.backbone.decode(batch.told, learner.backbone.encode(batch.inputs)).last_TD
+    hidden = learner.backbone.decode(batch.decoder, learner.backbone.encode(batch.inputs)).last_TD
     logits = learner.learnable.head(hidden, learner.backbone)
     nll = torch.nn.functional.cross_entropy(logits, batch.targets_S, reduction="none")
     assert loss.sums["bart"].item() == pytest.approx(nll.sum().item(), rel=1e-5)
@@ -297,7 +297,7 @@ def test_baselines_see_what_the_decoder_reads():
     made = bench.collate(range(4))
     found = bench.collator().targets(made)
     assert found.tokens_N.tolist() == made.targets_S.tolist()
-    assert found.left_N.tolist() == made.told.ids_T.tolist()
+    assert found.left_N.tolist() == made.decoder.ids_T.tolist()
     assert set(found.right_N.tolist()) == {-1}
 
 
@@ -433,8 +433,8 @@ def test_a_text_ends_with_its_language_and_the_decoder_begins_with_it(names, cod
     for number, (source, told, target) in enumerate(
         zip(
             parts(made.inputs)[0],
-            parts(made.told)[0],
-            parts(replace(made.told, tokens_T=made.targets_S))[0],
+            parts(made.decoder)[0],
+            parts(replace(made.decoder, tokens_T=made.targets_S))[0],
             strict=True,
         )
     ):

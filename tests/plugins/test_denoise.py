@@ -85,8 +85,8 @@ def test_source_and_target_are_the_text_and_sentinels_stand_for_the_spans(sentin
     for clean, source, told, target in zip(
         np.split(batch.tokens, batch.starts[1:-1]),
         parts(made.inputs)[0],
-        parts(made.told)[0],
-        parts(replace(made.told, tokens_T=made.targets_S))[0],
+        parts(made.decoder)[0],
+        parts(replace(made.decoder, tokens_T=made.targets_S))[0],
         strict=True,
     ):
         found = source[np.isin(source, marks)]

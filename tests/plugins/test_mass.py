@@ -38,12 +38,12 @@ def batch_of(objective, sizes, rng=TRAINING):
 
 def of_samples(made):
     """(source, told, its positions, targets) of each."""
-    told = np.cumsum(made.told.packing.lengths)[:-1]
+    told = np.cumsum(made.decoder.packing.lengths)[:-1]
     return zip(
         np.split(made.inputs.ids_T.numpy(), np.cumsum(made.inputs.packing.lengths)[:-1]),
         *(
             np.split(each.numpy(), told)
-            for each in (made.told.ids_T, made.told.positions_T, made.targets_S)
+            for each in (made.decoder.ids_T, made.decoder.positions_T, made.targets_S)
         ),
         strict=True,
     )
@@ -67,7 +67,7 @@ def test_the_decoder_reads_the_token_before_each_target_at_its_own_position(shar
         assert source[0] == TOKENIZER.classify
         assert told[0] == source[positions[0]]  # the neighbour of the run is visible
     assert made.counts == {"mass": sum(len(targets) for *_, targets in of_samples(made))}
-    assert made.told.last_position == int(made.told.positions_T.max())
+    assert made.decoder.last_position == int(made.decoder.positions_T.max())
 
 
 def test_a_fifth_of_the_runs_begins_a_fifth_ends_the_text_and_others_are_anywhere():
@@ -143,7 +143,7 @@ def test_a_language_code_is_never_in_the_run():
 def test_the_loss_is_of_the_run_alone():
     bench = Bench.of(Mass, None, "encoder_decoder")
     learner, batch = bench.learner(), bench.collate(range(6), progress=0.0)
-    hidden = learner.backbone.decode(batch.told, learner.backbone.encode(batch.inputs)).last_TD
+    hidden = learner.backbone.decode(batch.decoder, learner.backbone.encode(batch.inputs)).last_TD
     logits = learner.learnable.head(hidden, learner.backbone)
     expected = torch.nn.functional.cross_entropy(logits, batch.targets_S, reduction="sum")
     loss = learner(batch)
@@ -155,7 +155,7 @@ def test_positions_count():
     """The same run elsewhere in the text is another input to the decoder."""
     bench = Bench.of(Mass, None, "encoder_decoder")
     learner, batch = bench.learner(), bench.collate(range(4), progress=0.0)
-    moved = replace(batch.told, positions_T=batch.told.positions_T + 1)
+    moved = replace(batch.decoder, positions_T=batch.decoder.positions_T + 1)
     first, second = (
         learner(each).sums["mass"].item() for each in (batch, replace(batch, decoder_inputs=moved))
     )

@@ -144,7 +144,7 @@ class Noising(Restoring[N]):
         return Broken(
             source=source,
             broken_s=origins == noise.NOWHERE,
-            told=rotated(tokens_t),
+            decoder_input=rotated(tokens_t),
             targets=tokens_t,
             touched_r=~noise.copied(origins, len(tokens_t)),
             hidden=len(clean) - int((text.origins != noise.NOWHERE).sum()),

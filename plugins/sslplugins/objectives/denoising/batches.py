@@ -19,15 +19,15 @@ NO_TARGET = -1
 class Broken:
     """One text as encoder and decoder get it.
 
-    `source` [s], and `broken_s`: which of its tokens are no copies. `told` [r], what the decoder
-    reads, at `positions` (counted from 0 where None); `targets` [r], what it is to predict at each,
-    or NO_TARGET; `touched_r`: whether that cannot be copied from the source token by token.
-    `hidden` of the text's `size` tokens do not stand in the source. `noises`: which it got.
+    `source` [s], and `broken_s`: which of its tokens are no copies. `decoder_input` [r], what the
+    decoder reads, at `positions` (counted from 0 where None); `targets` [r], what it is to predict
+    at each, or NO_TARGET; `touched_r`: whether that cannot be copied from the source token by
+    token. `hidden` of the text's `size` tokens do not stand in the source. `noises`: which it got.
     """
 
     source: np.ndarray
     broken_s: np.ndarray
-    told: np.ndarray
+    decoder_input: np.ndarray
     targets: np.ndarray
     touched_r: np.ndarray
     hidden: int
@@ -41,7 +41,7 @@ class RestoringBatch(ModelBatch):
     """`inputs` are the sources, `decoder_inputs` what the decoder reads, `targets_S` what it is to
     predict.
 
-    `touched_N` and `copied_N`: the rows of `told` of either kind of target. `broken_T` marks the
+    `touched_N` and `copied_N`: the decoder's rows of either kind of target. `broken_T` marks the
     tokens of the sources that are no copies; `texts` are the clean ones, end to end. `hidden` of
     the texts' `size` tokens stand in no source; `noises`: how many texts got each that not all get.
     `other`: each sample with the source of another document, in evaluation alone.
@@ -58,7 +58,7 @@ class RestoringBatch(ModelBatch):
     other: Inputs | None = None
 
     @property
-    def told(self) -> Inputs:
+    def decoder(self) -> Inputs:
         """The decoder's inputs."""
-        assert self.decoder_inputs is not None, "a decoder is told what to continue"
+        assert self.decoder_inputs is not None, "a decoder is decoder_input what to continue"
         return self.decoder_inputs

@@ -93,7 +93,7 @@ class Denoise(Noising["Denoise.Options"]):
         return Broken(
             source=source[kept_t],
             broken_s=broken_t[kept_t],
-            told=rotated(targets),
+            decoder_input=rotated(targets),
             targets=targets,
             touched_r=np.ones(len(targets), dtype=bool),
             hidden=int(hidden_t.sum()),
@@ -107,8 +107,8 @@ class Denoise(Noising["Denoise.Options"]):
         begins = np.flatnonzero(np.isin(written, self.sentinels or [self.mask]))
         spans = [part[1:] for part in np.split(written, begins)[1:]]
         parts = np.split(source, np.flatnonzero(broken))
-        told = [*spans[: len(parts) - 1], *[part[:1] for part in parts[1 + len(spans) :]]]
-        joined = [(span, part[1:]) for span, part in zip(told, parts[1:], strict=True)]
+        decoder_input = [*spans[: len(parts) - 1], *[part[:1] for part in parts[1 + len(spans) :]]]
+        joined = [(span, part[1:]) for span, part in zip(decoder_input, parts[1:], strict=True)]
         return np.concatenate([parts[0], *(piece for pair in joined for piece in pair)])
 
 

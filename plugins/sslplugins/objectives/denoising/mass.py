@@ -65,7 +65,7 @@ class Mass(Restoring["Mass.Options"]):
         return Broken(
             source=source,
             broken_s=broken_s,
-            told=tokens_t[run - 1],
+            decoder_input=tokens_t[run - 1],
             targets=tokens_t[run],
             touched_r=np.ones(len(run), dtype=bool),
             hidden=int((own & (masked_k | strange_k)).sum()),
@@ -91,10 +91,10 @@ class Mass(Restoring["Mass.Options"]):
         self, backbone: Transformer, memory: Hidden, batch: RestoringBatch
     ) -> list[np.ndarray]:
         """The likeliest token at every step of each run, whose length is known."""
-        told, positions, targets = split(
-            batch.told, host(batch.told.positions_T), host(batch.targets_S)
+        decoder_input, positions, targets = split(
+            batch.decoder, host(batch.decoder.positions_T), host(batch.targets_S)
         )
-        rows, device = [own[:1] for own in told], backbone.embedding.device
+        rows, device = [own[:1] for own in decoder_input], backbone.embedding.device
         sizes = [int((own != NO_TARGET).sum()) for own in targets]
         known_V = torch.from_numpy(self.tokenizer.known).to(device)
         while any(len(row) <= size for row, size in zip(rows, sizes, strict=True)):
@@ -121,7 +121,7 @@ def _nothing_to_predict(tokens_t: np.ndarray, size: int) -> Broken:
     return Broken(
         source=tokens_t,
         broken_s=np.zeros(len(tokens_t), dtype=bool),
-        told=tokens_t[:1],
+        decoder_input=tokens_t[:1],
         targets=np.full(1, NO_TARGET),
         touched_r=np.zeros(1, dtype=bool),
         hidden=0,

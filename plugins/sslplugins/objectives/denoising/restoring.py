@@ -114,7 +114,9 @@ class Restoring(Objective[RestoringBatch, C]):
 
     def collate(self, batch: Batch, rng: Rng) -> RestoringBatch:
         parts = self._all_broken(batch, rng)
-        told = _packed([part.told for part in parts], [part.positions for part in parts])
+        decoder_input = _packed(
+            [part.decoder_input for part in parts], [part.positions for part in parts]
+        )
         targets_S, touched_S = (
             np.concatenate([getattr(part, name) for part in parts])
             for name in ("targets", "touched_r")
@@ -136,7 +138,7 @@ class Restoring(Objective[RestoringBatch, C]):
             sum(part.size for part in parts),
             {name: sum(name in part.noises for part in parts) for name in self.some_get},
             other,
-            decoder_inputs=told,
+            decoder_inputs=decoder_input,
         )
 
     def _all_broken(self, batch: Batch, rng: Rng) -> list[Broken]:
@@ -162,7 +164,7 @@ class Restoring(Objective[RestoringBatch, C]):
 
     def forward(self, backbone: Transformer, batch: RestoringBatch) -> Loss:
         """Return the cross-entropy of the targets, summed, in nats."""
-        hidden_SD = backbone.decode(batch.told, backbone.encode(batch.inputs)).last_TD
+        hidden_SD = backbone.decode(batch.decoder, backbone.encode(batch.inputs)).last_TD
         kinds = {"touched": batch.touched_N, "copied": batch.copied_N}
         losses = {
             kind: self.head.loss(hidden_SD[rows_N], batch.targets_S[rows_N], backbone)
@@ -187,7 +189,7 @@ class Restoring(Objective[RestoringBatch, C]):
         self, backbone: Transformer, batch: RestoringBatch, other: Inputs
     ) -> Ratio:
         """The mean loss of the same targets with the sources of other documents."""
-        hidden_SD = backbone.decode(batch.told, backbone.encode(other)).last_TD
+        hidden_SD = backbone.decode(batch.decoder, backbone.encode(other)).last_TD
         rows_N = torch.cat([batch.touched_N, batch.copied_N])
         loss = self.head.loss(hidden_SD[rows_N], batch.targets_S[rows_N], backbone)
         return Ratio(loss.nll_sum, len(rows_N))
@@ -195,7 +197,7 @@ class Restoring(Objective[RestoringBatch, C]):
     def targets(self, batch: RestoringBatch) -> TokenTargets:
         """Return the targets, with the token that the decoder reads there as left neighbour."""
         rows_N = torch.cat([batch.touched_N, batch.copied_N]).sort().values.numpy()
-        left_N = batch.told.ids_T.numpy()[rows_N]
+        left_N = batch.decoder.ids_T.numpy()[rows_N]
         return TokenTargets(batch.targets_S.numpy()[rows_N], left_N, np.full_like(left_N, -1))
 
     def conclusions(self, loss: float, metrics: Mapping[str, float]) -> Sequence[str]:
@@ -219,15 +221,18 @@ class Restoring(Objective[RestoringBatch, C]):
         touched_S[batch.touched_N.numpy()] = True
         targets_S, passages = batch.targets_S.numpy(), []
         of_source = zip(*split(batch.inputs, batch.broken_T.numpy()), strict=True)
-        of_decoder = zip(*split(batch.told, targets_S, touched_S), strict=True)
+        of_decoder = zip(*split(batch.decoder, targets_S, touched_S), strict=True)
         pairs = zip(of_source, of_decoder, strict=True)
-        for number, ((source, broken), (told, targets, touched)) in enumerate(pairs, start=1):
+        for number, ((source, broken), (decoder_input, targets, touched)) in enumerate(
+            pairs, start=1
+        ):
             rows = np.flatnonzero(targets != NO_TARGET)
-            told_roles = dict.fromkeys(np.flatnonzero(targets == NO_TARGET).tolist(), "plain")
+            decoder_roles = dict.fromkeys(np.flatnonzero(targets == NO_TARGET).tolist(), "plain")
             passages += [
                 self._passage(f"sample {number}, source", source, broken, "corrupted"),
                 Passage(
-                    f"sample {number}, decoder reads", spans_of(told, self.tokenizer, told_roles)
+                    f"sample {number}, decoder reads",
+                    spans_of(decoder_input, self.tokenizer, decoder_roles),
                 ),
                 self._passage(
                     f"sample {number}, is to predict", targets[rows], touched[rows], "target"
@@ -235,7 +240,7 @@ class Restoring(Objective[RestoringBatch, C]):
             ]
         count = len(batch.texts.packing)
         last_B = [int(text[-1]) for text in split(batch.texts)[0]]
-        first_B = [int(told[0]) for told in split(batch.told)[0]]
+        first_B = [int(decoder_input[0]) for decoder_input in split(batch.decoder)[0]]
         notes = [
             f"{100 * batch.hidden / max(batch.size, 1):.1f} % of the texts' tokens are hidden; "
             f"{len(batch.touched_N):,} of {batch.counts[self.name]:,} targets are touched",
@@ -254,16 +259,16 @@ class Restoring(Objective[RestoringBatch, C]):
         """
         with torch.no_grad():
             memory = backbone.encode(batch.inputs)
-            hidden_SD = backbone.decode(batch.told, memory).last_TD
+            hidden_SD = backbone.decode(batch.decoder, memory).last_TD
         touched_S = torch.zeros_like(batch.targets_S, dtype=torch.bool)
         touched_S[batch.touched_N] = True
         of_source = zip(*split(batch.inputs, host(batch.broken_T)), strict=True)
-        of_decoder = zip(*split(batch.told, host(batch.targets_S)), strict=True)
+        of_decoder = zip(*split(batch.decoder, host(batch.targets_S)), strict=True)
         rests = zip(
             of_source,
             of_decoder,
-            hidden_SD.split(batch.told.packing.lengths),
-            touched_S.split(batch.told.packing.lengths),
+            hidden_SD.split(batch.decoder.packing.lengths),
+            touched_S.split(batch.decoder.packing.lengths),
             split(batch.texts)[0],
             self.written(backbone, memory, batch),
             strict=True,
@@ -286,7 +291,7 @@ class Restoring(Objective[RestoringBatch, C]):
         self, backbone: Transformer, memory: Hidden, batch: RestoringBatch
     ) -> list[np.ndarray]:
         """What the decoder writes behind the first token that it reads; it ends with that token."""
-        first_B = batch.told.ids_T[batch.told.packing.starts_B1[:-1]]
+        first_B = batch.decoder.ids_T[batch.decoder.packing.starts_B1[:-1]]
         most = MOST_WRITTEN * max(memory.packing.lengths) + MORE_WRITTEN
         written = generate_tokens(
             backbone,
@@ -304,8 +309,8 @@ class Restoring(Objective[RestoringBatch, C]):
         self, hidden_RD: Tensor, targets_R: Tensor, touched_R: Tensor, backbone: Transformer
     ) -> float:
         targets_R = targets_R.to(hidden_RD.device)
-        told_R = targets_R != NO_TARGET
-        rows_N = torch.nonzero(touched_R & told_R if touched_R.any() else told_R)[:, 0]
+        has_target_R = targets_R != NO_TARGET
+        rows_N = torch.nonzero(touched_R & has_target_R if touched_R.any() else has_target_R)[:, 0]
         if not len(rows_N):
             return 0.0
         loss = self.head.loss(hidden_RD[rows_N], targets_R[rows_N], backbone)
@@ -334,6 +339,6 @@ def split(inputs: Inputs, *more_T: np.ndarray) -> list[list[np.ndarray]]:
     return [np.split(each, cuts) for each in (host(inputs.ids_T), *more_T)]
 
 
-def _packed(told: Sequence[np.ndarray], positions: Sequence[np.ndarray | None]) -> Inputs:
+def _packed(decoder_input: Sequence[np.ndarray], positions: Sequence[np.ndarray | None]) -> Inputs:
     own = [each for each in positions if each is not None]
-    return Inputs.pack(told, positions=own if own else None)
+    return Inputs.pack(decoder_input, positions=own if own else None)
