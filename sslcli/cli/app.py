@@ -46,7 +46,7 @@ COMMANDS = {
     "predict": "Let a fine-tuned model answer",
     "probe": "Look into a frozen model: words, languages, layers, milestones",
     "translate-shift": "Move words into another language, and see what the model then reads",
-    "generate": "Fill the blanks of an encoder, or continue a text with a decoder",
+    "generate": "Fill the blanks of a text, continue it, or write it anew",
     "report": "Write all that is known of a run as one HTML page",
     "export": "Write a model directory that other tools load",
     "runs": "List, show, compare and remove runs",

@@ -107,8 +107,9 @@ class FrozenModel:
     `name`: for captions. `step`: of training, None if unknown. `learnable`: what it was trained
     with, None for a model without a head. `stages`: the same model at each milestone, earliest
     first. `lengths`: counts the texts that were left out for their length. Of an encoder-decoder
-    the encoder is a model of its own; its decoder is one with `reads_memory`: it reads what the
-    encoder makes of the same text, as in BART's fine-tuning (Lewis et al. 2020, section 3).
+    the encoder is a model of its own, with `is_half`; its decoder is one with `reads_memory`: it
+    reads what the encoder makes of the same text, as in BART's fine-tuning (Lewis et al. 2020,
+    section 3).
     """
 
     name: str
@@ -120,6 +121,7 @@ class FrozenModel:
     stages: Callable[[], Iterator["FrozenModel"]] = lambda: iter(())
     lengths: Lengths = field(default_factory=Lengths, compare=False, repr=False)
     reads_memory: bool = False
+    is_half: bool = False
 
     @cached_property
     def settings(self) -> TransformerSettings:

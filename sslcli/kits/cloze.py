@@ -27,7 +27,9 @@ def words_told(model: FrozenModel, words: Located, hidden: bool) -> np.ndarray:
     if head is None or mask is None:
         raise UsageError(
             f"{model.name} has no head that fills blanks",
-            "give it one: ssl pretrain --objective mlm --model MODEL --train head",
+            "choose a model of mlm"
+            if model.is_half
+            else "give it one: ssl pretrain --objective mlm --model MODEL --train head",
         )
     sequences, asked = _one_hidden_each(words, mask) if hidden else _as_they_are(words)
     known_V = torch.from_numpy(model.tokenizer.known)

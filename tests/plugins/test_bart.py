@@ -11,10 +11,13 @@ import torch
 from pydantic import ValidationError
 
 from sslcli import registry
-from sslcli.api import Context, DataError, Restores, Rng, UsageError
+from sslcli.api import Context, DataError, Inputs, Restores, Rng, UsageError
 from sslcli.conformance.tiny import corpus_in_memory
+from sslcli.core.initialize import initialize
+from sslcli.core.transformer import Transformer
 from sslcli.data.batches import collate
 from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.engine.learner import Learner
 from sslcli.errors import ConfigError
 from sslcli.models.objectives import objective_options
 from sslcli.testing import Bench, tiny_context, tiny_tokenizer
@@ -466,3 +469,43 @@ def test_languages_without_a_code_are_refused_before_anything_is_trained():
             next(bart(context, language_codes=wish).arrange(in_languages(*names)))
     with pytest.raises(UsageError, match="has no language codes"):
         bart(language_codes="yes")
+
+
+def greedily(objective, backbone, tokens, most):
+    """The likeliest token at every step, all that was written read anew each time."""
+    memory, written = backbone.encode(Inputs.pack([tokens])), [int(tokens[-1])]
+    unknown = ~torch.from_numpy(TOKENIZER.known)
+    while len(written) <= most:
+        hidden = backbone.decode(Inputs.pack([np.asarray(written)]), memory)
+        logits = objective.head(hidden.last_TD[-1:], backbone)[0]
+        token = int(logits.masked_fill(unknown, -torch.inf).argmax())
+        if token == int(tokens[-1]):
+            break
+        written.append(token)
+    return written[1:]
+
+
+@torch.no_grad()
+def test_a_text_with_gaps_is_written_anew():
+    objective = bart()
+    learner = Learner(Transformer(CONTEXT.architecture), objective).eval()
+    for module in (learner.backbone, objective):
+        initialize(module, torch.Generator().manual_seed(5), 0.3)
+    text = f"{TOKENIZER.decode([7, 8])} [MASK] {TOKENIZER.decode([9])}"
+    own = TOKENIZER.pieces([TOKENIZER.mask])[0]
+    (tokens,) = TOKENIZER.encode_with_blanks([text.replace("[MASK]", own)])
+    tokens = np.asarray([TOKENIZER.classify, *tokens, TOKENIZER.separate])
+    assert TOKENIZER.mask in tokens
+    request = objective.Request(text=text)
+    (found,) = objective.generate(learner.backbone, request, TRAINING)
+    written = greedily(objective, learner.backbone, tokens, objective.longest_written(len(tokens)))
+    assert found.text == objective._words(np.asarray(written, dtype=np.int64))
+    several = list(
+        objective.generate(learner.backbone, objective.Request(text=text, beams=3), TRAINING)
+    )
+    assert len(several) == 3
+    assert [each.score for each in several] == sorted(
+        (each.score for each in several), reverse=True
+    )
+    with pytest.raises(DataError, match="has no token"):
+        list(objective.generate(learner.backbone, objective.Request(text=" "), TRAINING))

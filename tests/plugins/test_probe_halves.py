@@ -138,3 +138,11 @@ def test_a_half_that_is_not_there_is_refused(directory, world_run, capsys):
     code, printed = asked(capsys, "attention", "a", "--model", world_run, "--stack", "decoder")
     assert code == 2
     assert "has no halves" in printed
+
+
+def test_a_half_has_no_head_to_read_words_with(directory, capsys):
+    code = run(["translate-shift", "she eats", "--model", str(directory)])
+    printed = capsys.readouterr()
+    assert code == 2
+    assert "its encoder has no head" in printed.err
+    assert "choose an encoder: --model @latest:mlm" in printed.err

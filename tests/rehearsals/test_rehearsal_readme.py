@@ -122,6 +122,8 @@ def _write_stand_ins(folder):
         "books/one.txt": prose.encode(),
         "a.en": "\n".join(ENGLISH).encode(),
         "a.zh": "\n".join(CHINESE).encode(),
+        "train.en": "\n".join(ENGLISH).encode(),
+        "train.zh": "\n".join(CHINESE).encode(),
         "wiki/one.jsonl.zst": zstd.compress(records.encode()),
         "news.txt.gz": gzip.compress(_documents(f"{sentence}。" for sentence in CHINESE).encode()),
     }

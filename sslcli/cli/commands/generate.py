@@ -38,8 +38,8 @@ def generate_command(words: Sequence[str]) -> Command:
     return Command(
         "generate",
         (
-            "Fill the blanks of an encoder, or continue a text with a "
-            "decoder; with --model, --help lists the model's own flags too"
+            "Fill the blanks of a text, continue it, or write it anew, as the model was trained; "
+            "with --model, --help lists the model's own flags too"
         ),
         flags,
         "sslcli.cli.actions.generating:generate_action",

@@ -98,6 +98,7 @@ def _subject(
         probe_data,
         stages,
         reads_memory=backbone.settings.has_memory,
+        is_half=has_halves,
     )
 
 

@@ -333,8 +333,10 @@ def _subject(aim: Aim) -> FrozenModel:
     model = load_frozen_model(
         aim.reference, aim.data, choose_hardware(aim.hardware or HardwareSettings()), aim.reader
     )
+    hint = "choose an encoder: --model @latest:mlm"
+    if model.is_half:
+        raise UsageError(f"{model.name} has no head, which alone reads a word out of it", hint)
     if model.settings.architecture not in ARCHITECTURES:
-        hint = "choose an encoder: --model @latest:mlm"
         raise UsageError(
             f"{model.name} is a decoder, which reads what follows a word and not the word itself",
             hint,

@@ -12,14 +12,30 @@ from functools import partial
 from typing import ClassVar, Self, TypeVar
 
 import numpy as np
+import torch
 from pydantic import field_validator, model_validator
 
-from sslcli.api import Config, Context, Corpus, DataError, Rows, setting
+from sslcli.api import (
+    Artifact,
+    BeamRules,
+    Config,
+    Context,
+    Corpus,
+    DataError,
+    Inputs,
+    Rng,
+    Rows,
+    Transformer,
+    beam_search,
+    enclose,
+    generate_tokens,
+    setting,
+)
 from sslplugins.objectives.denoising import noise
 from sslplugins.objectives.denoising.batches import Broken
 from sslplugins.objectives.denoising.languages import LanguageCodes, Wish
 from sslplugins.objectives.denoising.noises import HIDING, parsed_noises
-from sslplugins.objectives.denoising.restoring import AROUND, Restoring, rotated
+from sslplugins.objectives.denoising.restoring import AROUND, Restoring, host, rotated
 
 
 class NoiseOptions(Config):
@@ -196,11 +212,57 @@ class Noising(Restoring[N]):
         return noise.insert(text, max(0, min(inserted, room - len(text))), generator, fill)
 
 
+class WriteAnew(Config):
+    """A request to write a text with gaps, or with disordered sentences, as a whole one."""
+
+    text: str = setting(..., "text with [MASK] where something of any length is missing")
+    beams: int = setting(
+        1,
+        "texts that are followed at once, and given, the most likely first; 1: the likeliest token"
+        " at every step",
+        gt=0,
+        le=64,
+    )
+
+
 class Bart(Noising["Bart.Options"]):
     """Restores a text from any mix of BART's noises."""
 
     class Options(NoiseOptions):
         pass
 
+    Request = WriteAnew
+    reads_head = True
     name = "bart"
     summary = "restore a text with gaps, whose sentences are out of order (BART)"
+
+    def generate(self, backbone: Transformer, request: WriteAnew, rng: Rng) -> Iterator[Artifact]:
+        """Yield the whole text as the decoder writes it, with several beams each with its score.
+
+        A score is the sum of the tokens' log-probabilities over their number. Raises DataError for
+        a text of more tokens than the model has positions.
+        """
+        tokens_t = self._request_tokens(request.text)
+        with torch.no_grad():
+            memory = backbone.encode(Inputs.pack([tokens_t], device=backbone.embedding.device))
+        prompts, stops = [torch.from_numpy(tokens_t[-1:])], {int(tokens_t[-1])}
+        most = min(
+            self.longest_written(len(tokens_t)), self.context.architecture.longest_tokens - 1
+        )
+        known_V = torch.from_numpy(self.tokenizer.known)
+        given = {"stops": stops, "known_V": known_V, "memory": memory}
+        if request.beams == 1:
+            (tokens,) = generate_tokens(backbone, self.head, prompts, new_tokens=most, **given)
+            yield Artifact(self._words(host(tokens)))
+            return
+        rules = BeamRules(request.beams, most)
+        (found,) = beam_search(backbone, self.head, prompts, rules, **given)
+        for each in found:
+            yield Artifact(self._words(host(each.tokens)), each.score)
+
+    def _request_tokens(self, text: str) -> np.ndarray:
+        own = self.tokenizer.pieces(np.asarray([self.mask]))[0]
+        (tokens_t,) = self.tokenizer.encode_with_blanks([text.replace("[MASK]", own)])
+        if not len(tokens_t):
+            raise DataError("the text has no token", "give a text with words in it")
+        return enclose(tokens_t, self.tokenizer)

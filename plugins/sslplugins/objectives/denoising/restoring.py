@@ -283,6 +283,10 @@ class Restoring(Objective[RestoringBatch, C]):
             for (source, broken), (_, targets), hidden_RD, touched_R, text, written in rests
         ]
 
+    def longest_written(self, tokens: int) -> int:
+        """The most tokens that are written for a source of so many."""
+        return int(MOST_WRITTEN * tokens + MORE_WRITTEN)
+
     def rejoined(self, source: np.ndarray, broken: np.ndarray, written: np.ndarray) -> np.ndarray:
         """The whole text, of its source and of what the decoder wrote."""
         return written
@@ -292,12 +296,12 @@ class Restoring(Objective[RestoringBatch, C]):
     ) -> list[np.ndarray]:
         """What the decoder writes behind the first token that it reads; it ends with that token."""
         first_B = batch.decoder.ids_T[batch.decoder.packing.starts_B1[:-1]]
-        most = MOST_WRITTEN * max(memory.packing.lengths) + MORE_WRITTEN
+        most = self.longest_written(max(memory.packing.lengths))
         written = generate_tokens(
             backbone,
             self.head,
             first_B[:, None].unbind(),
-            new_tokens=min(int(most), self.context.architecture.longest_tokens - 1),
+            new_tokens=min(most, self.context.architecture.longest_tokens - 1),
             stops={*first_B.tolist()},
             known_V=torch.from_numpy(self.tokenizer.known),
             memory=memory,
