@@ -20,6 +20,11 @@ sys.dont_write_bytecode = False
 LONGEST = ("rehearsals", "distributed", "faults", "cli")
 
 
+def pytest_xdist_auto_num_workers(config):
+    """One worker more than cores: many tests wait for processes that they have started."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else None
+
+
 def pytest_collection_modifyitems(items):
     folders = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: folders.get(item.path.parent.name, len(LONGEST)))
