@@ -107,6 +107,7 @@ from sslcli.metrics.squad import (
 from sslcli.metrics.squad2 import best_threshold, squad_v2_scores
 from sslcli.metrics.tag_schemes import TagReading, tag_reading, unread_tags
 from sslcli.models.hf_config import (
+    ACTIVATIONS_OF_CONFIGS,
     ConfigField,
     ConfigReader,
     class_name,
@@ -133,6 +134,7 @@ from sslcli.reports import (
 )
 
 __all__ = [
+    "ACTIVATIONS_OF_CONFIGS",
     "ARRANGEMENTS",
     "CHRF_SIGNATURE",
     "ROUGE_SIGNATURE",

@@ -18,6 +18,15 @@ ANSWERS: Mapping[AnswerKind, str] = {
     "tokens": "ForTokenClassification",
     "spans": "ForQuestionAnswering",
 }
+# Names of activations in a config.json -> ours; where several mean the same, the first is written.
+ACTIVATIONS_OF_CONFIGS: Mapping[str, str] = {
+    "gelu": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "relu": "relu",
+    "silu": "silu",
+    "swish": "silu",
+}
 T = TypeVar("T")
 
 

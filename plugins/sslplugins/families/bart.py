@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from sslcli.api import (
+    ACTIVATIONS_OF_CONFIGS,
     ConfigField,
     ConfigReader,
     Family,
@@ -20,14 +21,6 @@ from sslcli.api import (
     write_fields,
 )
 
-ACTIVATIONS = {
-    "gelu": "gelu",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "relu": "relu",
-    "silu": "silu",
-    "swish": "silu",
-}
 CLASSES = {"bart": "Bart", "mbart": "MBart"}
 # what the computation of each kind is, whatever else its config says
 NORM_PLACES: Mapping[str, Any] = {"bart": "post", "mbart": "pre"}
@@ -54,7 +47,7 @@ FIELDS = (
     ConfigField("depth", "encoder_layers"),
     ConfigField("heads", "encoder_attention_heads"),
     ConfigField("feedforward_width", "encoder_ffn_dim"),
-    ConfigField("activation", "activation_function", "gelu", ACTIVATIONS),
+    ConfigField("activation", "activation_function", "gelu", ACTIVATIONS_OF_CONFIGS),
     ConfigField("longest_tokens", "max_position_embeddings", 1024),
     ConfigField("tied", "tie_word_embeddings", True, YES_OR_NO),
     ConfigField("scale_embeddings", "scale_embedding", False, YES_OR_NO),

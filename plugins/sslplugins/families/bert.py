@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sslcli.api import (
+    ACTIVATIONS_OF_CONFIGS,
     ConfigField,
     ConfigReader,
     Family,
@@ -20,14 +21,6 @@ from sslcli.api import (
     write_fields,
 )
 
-ACTIVATIONS = {
-    "gelu": "gelu",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "relu": "relu",
-    "silu": "silu",
-    "swish": "silu",
-}
 SHAPE: Mapping[str, Any] = {
     "architecture": "encoder",
     "feedforward": "plain",
@@ -46,7 +39,7 @@ FIELDS = (
     ConfigField("depth", "num_hidden_layers"),
     ConfigField("heads", "num_attention_heads"),
     ConfigField("feedforward_width", "intermediate_size"),
-    ConfigField("activation", "hidden_act", "gelu", ACTIVATIONS),
+    ConfigField("activation", "hidden_act", "gelu", ACTIVATIONS_OF_CONFIGS),
     ConfigField("norm_epsilon", "layer_norm_eps", 1e-12),
     ConfigField("longest_tokens", "max_position_embeddings"),
     ConfigField("segments", "type_vocab_size", 2),

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sslcli.api import (
+    ACTIVATIONS_OF_CONFIGS,
     ConfigField,
     ConfigReader,
     Family,
@@ -19,14 +20,6 @@ from sslcli.api import (
     write_fields,
 )
 
-ACTIVATIONS = {
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "gelu": "gelu",
-    "relu": "relu",
-    "silu": "silu",
-    "swish": "silu",
-}
 SHAPE: Mapping[str, Any] = {
     "architecture": "decoder",
     "feedforward": "plain",
@@ -46,7 +39,7 @@ FIELDS = (
     ConfigField("width", "n_embd"),
     ConfigField("depth", "n_layer"),
     ConfigField("heads", "n_head"),
-    ConfigField("activation", "activation_function", "gelu_new", ACTIVATIONS),
+    ConfigField("activation", "activation_function", "gelu_new", ACTIVATIONS_OF_CONFIGS),
     ConfigField("norm_epsilon", "layer_norm_epsilon", 1e-5),
     ConfigField("longest_tokens", "n_positions", 1024),
     ConfigField("tied", "tie_word_embeddings", True, {True: True, False: False}),

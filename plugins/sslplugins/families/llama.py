@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sslcli.api import (
+    ACTIVATIONS_OF_CONFIGS,
     ConfigField,
     ConfigReader,
     Family,
@@ -22,14 +23,7 @@ from sslcli.api import (
     write_fields,
 )
 
-ACTIVATIONS = {
-    "silu": "silu",
-    "swish": "silu",
-    "gelu": "gelu",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "gelu_new": "gelu_tanh",
-    "relu": "relu",
-}
+ACTIVATIONS = {"gelu_pytorch_tanh": "gelu_tanh", **ACTIVATIONS_OF_CONFIGS}  # which is written
 CLASSES = {"llama": "Llama", "mistral": "Mistral", "qwen2": "Qwen2"}
 MISTRAL_WINDOW = 4096  # where its config is silent; null means that there is none
 SHAPE: Mapping[str, Any] = {

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sslcli.api import (
+    ACTIVATIONS_OF_CONFIGS,
     ConfigField,
     ConfigReader,
     Family,
@@ -25,13 +26,6 @@ from sslcli.api import (
     write_fields,
 )
 
-ACTIVATIONS = {
-    "gelu": "gelu",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "relu": "relu",
-    "silu": "silu",
-}
 FULL, WINDOWED = "full_attention", "sliding_attention"
 SHAPE: Mapping[str, Any] = {
     "architecture": "encoder",
@@ -51,7 +45,7 @@ FIELDS = (
     ConfigField("depth", "num_hidden_layers"),
     ConfigField("heads", "num_attention_heads"),
     ConfigField("feedforward_width", "intermediate_size"),
-    ConfigField("activation", "hidden_activation", "gelu", ACTIVATIONS),
+    ConfigField("activation", "hidden_activation", "gelu", ACTIVATIONS_OF_CONFIGS),
     ConfigField("norm_epsilon", "norm_eps", 1e-5),
     ConfigField("longest_tokens", "max_position_embeddings"),
     ConfigField("tied", "tie_word_embeddings", True, {True: True, False: False}),
