@@ -234,9 +234,9 @@ def test_the_built_in_objective_reads_the_head_of_a_directory(tmp_path, monkeypa
     monkeypatch.syspath_prepend(str(tmp_path))
     found = head_readers()
     assert found[-1] == "aaa"
-    assert {*found} == {"aaa", "mlm", "clm"}
+    assert {*found} == {"aaa", "mlm", "clm", "bart"}
     monkeypatch.setenv("SSLCLI_PLUGINS", "")
-    assert {*head_readers()} == {"mlm", "clm"}
+    assert {*head_readers()} == {"mlm", "clm", "bart"}
 
 
 def test_an_objective_takes_the_heads_of_another(home):
