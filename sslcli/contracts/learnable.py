@@ -30,6 +30,15 @@ class Context:
     tokenizer: Tokenizer | None = None
     labels: Sequence[str] | None = None
 
+    def needed_tokenizer(self) -> Tokenizer:
+        """Return the tokenizer, for a task that reads text. Raises UsageError if there is none."""
+        if self.tokenizer is None:
+            raise UsageError(
+                "this task reads text, and the model has no tokenizer",
+                "use a model that was pretrained on text",
+            )
+        return self.tokenizer
+
     def special_token(self, name: SpecialToken) -> int:
         """Return the id of a special token that the learnable declares.
 

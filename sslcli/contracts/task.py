@@ -72,6 +72,15 @@ class Task(Learnable[V, TO]):
             )
         return wanted
 
+    def refuse_no_room(self, specials: int) -> None:
+        """Raise UsageError where a sequence has no room beside so many special tokens."""
+        if self.sequence_tokens <= specials:
+            raise UsageError(
+                f"sequences of {self.sequence_tokens} tokens leave no room beside "
+                f"{specials} special ones",
+                "use a larger --seq-len",
+            )
+
     @classmethod
     def positional_fields(cls, options: TO) -> tuple[str, ...]:
         """Return the columns of a record that is typed on the command line, or between tabs."""

@@ -32,7 +32,7 @@ from sslcli.data.records.labels import weights_of
 from sslcli.data.rng import Rng
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.data.text.truncation import kept_tokens
-from sslcli.errors import DataError, UsageError, choices, did_you_mean
+from sslcli.errors import DataError, choices, did_you_mean
 from sslcli.kits.answer_kind import AnswerKind, Part
 from sslcli.kits.answer_kinds import answer_kind, kind_of_labels
 from sslcli.kits.label_reading import LabelOptions, ReadsLabels
@@ -145,23 +145,13 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
 
     def __init__(self, options: SO, context: Context) -> None:
         super().__init__(options, context)
-        if context.tokenizer is None:
-            raise UsageError(
-                "this task reads text, and the model has no tokenizer",
-                "use a model that was pretrained on text",
-            )
-        self.tokenizer = context.tokenizer
+        self.tokenizer = context.needed_tokenizer()
         self.names = tuple(context.labels or ())
         self.kind = answer_kind(options, self.names)
         self.loss_unit = self.kind.loss_unit
         template = self.tokenizer.template
         self.specials = {1: template.single.room, 2: template.pair.room}  # beside so many texts
-        if self.sequence_tokens <= max(self.specials.values()):
-            problem = (
-                f"sequences of {self.sequence_tokens} tokens leave no "
-                f"room beside {max(self.specials.values())} special ones"
-            )
-            raise UsageError(problem, "use a larger --seq-len")
+        self.refuse_no_room(max(self.specials.values()))
         self.classifier = PooledClassifier(
             context.architecture, self.kind.outputs, context.architecture.dropout
         )

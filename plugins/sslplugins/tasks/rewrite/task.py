@@ -123,20 +123,10 @@ class Rewrite(ReadsPairs["Rewrite.Options"], Task[RewriteBatch, "Rewrite.Options
 
     def __init__(self, options: Options, context: Context) -> None:
         super().__init__(options, context)
-        if context.tokenizer is None:
-            raise UsageError(
-                "this task reads text, and the model has no tokenizer",
-                "use a model that was pretrained on text",
-            )
-        self.tokenizer = context.tokenizer
+        self.tokenizer = context.needed_tokenizer()
         self.single = self.tokenizer.template.single
         self.separator = context.special_token("sep")
-        if self.sequence_tokens <= self.single.room:
-            raise UsageError(
-                f"sequences of {self.sequence_tokens} tokens leave no room beside "
-                f"{self.single.room} special ones",
-                "use a larger --seq-len",
-            )
+        self.refuse_no_room(self.single.room)
         self.head = LanguageModelHead(context.architecture)
         longest = context.architecture.longest_tokens
         if options.target_tokens is not None and options.target_tokens > longest:
@@ -209,13 +199,11 @@ class Rewrite(ReadsPairs["Rewrite.Options"], Task[RewriteBatch, "Rewrite.Options
 
     def collate(self, batch: Batch, rng: Rng) -> RewriteBatch:
         target = batch["target"]
-        told_S = np.roll(target.ids, 1)
-        told_S[target.starts[:-1]] = self.start
         rows_N = np.flatnonzero(np.repeat(batch.fields["labelled"] > 0, target.lengths))
         return RewriteBatch(
             Inputs.of(batch),
             {"target": len(rows_N)},
-            decoder_inputs=Inputs.of(target, told_S),
+            decoder_inputs=Inputs.of(target).shifted(self.start),
             rows_N=torch.from_numpy(rows_N),
             targets_N=torch.from_numpy(target.ids[rows_N]),
         )
