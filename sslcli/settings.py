@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator
 
 from sslcli.config import Config, Count, CountOrAll, setting, with_defaults
+from sslcli.core.presets import NAMES
 from sslcli.core.settings import AdapterSettings, TransformerSettings
 from sslcli.data.records.read_context import columns_named
 from sslcli.data.settings import DataSettings, TokenizerSettings
@@ -21,7 +22,7 @@ class ModelSettings(Config):
 
     preset: str | None = setting(
         None,
-        "tiny, mini, small, bert-base, bert-large, gpt2 or modern; mini when not given",
+        f"{', '.join(NAMES[:-1])} or {NAMES[-1]}; mini when not given",
         "--arch",
         panel="Model",
     )
@@ -62,7 +63,7 @@ class PretrainSettings(Config):
 
     objective: str = setting(
         "mlm",
-        "objective plugin, or two joined: mlm, clm, nsp, sop, mlm+nsp, mlm+sop",
+        "objective plugin: mlm, clm, bart, mass, denoise, nsp, sop; two are joined as mlm+nsp",
         "--objective",
         panel="Model",
     )

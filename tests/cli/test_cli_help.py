@@ -1,6 +1,7 @@
 """Help and listings are quick because they import next to nothing."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -8,6 +9,8 @@ import pytest
 
 from sslcli.cli.app import COMMANDS, GLOBAL_NAMES
 from sslcli.cli.options import GLOBALS, spellings
+from sslcli.core.presets import NAMES
+from sslcli.registry import everything
 
 HEAVY = (
     "torch",
@@ -77,6 +80,13 @@ def test_every_command_has_help_with_examples(ssl, command, flag):
     assert "Examples:" in ended.out
     assert f"ssl {command}" in ended.out
     assert "--json" in ended.out
+
+
+def test_the_help_of_pretraining_names_our_own_objectives_and_every_preset(ssl):
+    words = set(re.split(r"[\s,;+│]+", ssl("pretrain", "--help").out))
+    own = {found.name for found in everything() if found.kind == "objectives" and found.built_in}
+    assert {"mlm", "bart"} < own
+    assert not {*own, *NAMES} - words
 
 
 def test_no_words_print_the_help(ssl):
