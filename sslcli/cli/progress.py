@@ -28,6 +28,7 @@ from sslcli.engine.events import (
     Stepped,
 )
 from sslcli.reports import duration, printable, printable_lines
+from sslcli.runs.held_out import measured, metric_words
 from sslcli.runs.run_folder import describe
 
 INDENT = "  "
@@ -151,7 +152,9 @@ class TerminalProgress:
 
     def _prepare_row(self, event: Evaluated) -> None:
         cells = {"step": str(event.step), TRAIN: "", "eval loss": number(event.loss)}
-        cells |= {printable(name): number(value) for name, value in event.metrics.items()}
+        for name, value in event.metrics.items():
+            shown, unit = measured(name, value, loss_unit="")
+            cells[metric_words(name)] = f"{number(shown)} {unit}".rstrip()
         cells[SPEED] = ""
         if self.last is not None:
             cells |= {TRAIN: number(self.last.loss), SPEED: f"{self.last.tokens_per_second:,.0f}"}

@@ -12,6 +12,7 @@ from sslcli.config import Config
 from sslcli.contracts.examples import Example
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Sample
+from sslcli.data.corpus import Corpus
 from sslcli.data.rng import Rng
 
 
@@ -97,6 +98,16 @@ class Concludes(Protocol):
     def conclusions(self, loss: float, metrics: Mapping[str, float]) -> Sequence[str]:
         """Return sentences about its mean held-out loss and its metrics; where nothing has been
         learnt one begins with "not emerged".
+        """
+
+
+@runtime_checkable
+class RemarksOnData(Protocol):
+    """An objective that sees in its samples alone what it can make nothing of."""
+
+    def remarks_on(self, corpus: Corpus, rows_NK: np.ndarray) -> Sequence[str]:
+        """Return sentences about the samples of these rows, as of a noise that changes none of
+        them; said before training.
         """
 
 

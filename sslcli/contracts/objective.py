@@ -62,11 +62,16 @@ class Readout(Objective[V, O]):
 
 @dataclass(frozen=True)
 class TokenTargets:
-    """Target tokens [N] and their visible neighbours [N], -1 where a neighbour is not visible."""
+    """Target tokens [N] and their visible neighbours [N], -1 where a neighbour is not visible.
+
+    `kind`: of which targets, where they are not all: "touched" for those of the metrics
+    touched_loss and touched_accuracy, beside which their baselines then stand.
+    """
 
     tokens_N: np.ndarray
     left_N: np.ndarray
     right_N: np.ndarray
+    kind: str = ""
 
 
 @runtime_checkable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -27,21 +28,25 @@ def loss_curve(
     baselines: Mapping[str, float],
     title: str,
     path: Path,
+    metric: str = "",
 ) -> None:
     """Plot training and held-out loss over steps as PNG at `path`, with a .csv beside it.
 
     `baselines`: name -> cross entropy in nats per target of `term`, plotted as horizontal
-    lines, so that a plateau explains itself. Without any, the whole loss is plotted.
+    lines, so that a plateau explains itself. Without any, the whole loss is plotted. `metric`:
+    plotted in its place, where baselines are of some of its targets alone.
     """
     wanted = [
         line for line in lines if line["split"] in ("train", "eval") and line["loss"] is not None
     ]
+
+    def compared(line: Mapping[str, Any]) -> Any:
+        if baselines and metric:
+            return line["metrics"].get(metric, math.nan)
+        return line["terms"].get(term, line["loss"]) if baselines else line["loss"]
+
     curves = {
-        split: [
-            (line["step"], line["terms"].get(term, line["loss"]) if baselines else line["loss"])
-            for line in wanted
-            if line["split"] == split
-        ]
+        split: [(line["step"], compared(line)) for line in wanted if line["split"] == split]
         for split in ("train", "eval")
     }
     train, held_out = curves["train"], curves["eval"]
@@ -57,9 +62,10 @@ def loss_curve(
     for color, style, (name, value) in styles:
         line = {"color": color, "linestyle": style, "linewidth": 1}
         axes.axhline(value, label=f"{name} baseline {value:.2f}", **line)
+    what = metric.replace("_", " ") or f"loss of {term}"
     axes.set(
         xlabel="step",
-        ylabel=f"loss of {term} (nats per target)" if baselines else "loss",
+        ylabel=f"{what} (nats per target)" if baselines else "loss",
         title=title,
     )
     axes.set_ylim(bottom=0)

@@ -1,8 +1,9 @@
 """Facts about a run from its files, for the page of `ssl report` and the card of a model."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,18 @@ from sslcli.reports import (
     Plot,
     Score,
     Table,
-    higher_is_better,
     in_language,
     printable,
 )
 from sslcli.runs.catalogue import Run, by_language, leaves_of, metrics_of, settings_of
+from sslcli.runs.held_out import (
+    Baselines,
+    held_out_scores,
+    loss_unit_of,
+    measured,
+    metric_words,
+    with_unit,
+)
 from sslcli.settings import FinetuneSettings, PretrainSettings
 
 IN_LANGUAGE = "in-language"  # the column of runs that were trained in the language of the score
@@ -79,14 +87,17 @@ def _with_languages(folder: Path, scores: list[Score]) -> list[Score]:
 
 
 def key_sentence(run: Run, scores: Sequence[Score]) -> str:
-    """The first score, of how many, in other languages, and beside the best of its baselines."""
+    """The first score, of how many, in other languages, and beside the best of its baselines; of a
+    pretraining the first that has baselines.
+    """
     if not scores:
         return f"There is no figure yet: the run is {run.status}."
-    first = scores[0]
+    compared = [score for score in scores if score.baselines and run.kind == "pretrain"]
+    first = [*compared, *scores][0]
     said = [f"n {first.count:,}"] if first.count else []
     if first.interval:
         said.insert(0, "95 % interval {:.4g} to {:.4g}".format(*first.interval))
-    said += _in_languages(run, scores)
+    said += _in_languages(run, first, scores)
     details = f" ({'; '.join(said)})" if said else ""
     figure = f"{first.value:.4g} {first.unit}".strip()
     sentence = f"{first.name[:1].upper()}{first.name[1:]} is {figure}{details}"
@@ -99,13 +110,13 @@ def key_sentence(run: Run, scores: Sequence[Score]) -> str:
     return f"{sentence}; {best}{among} reaches {beside[best]:.4g}."
 
 
-def _in_languages(run: Run, scores: Sequence[Score]) -> list[str]:
-    """The first score in every other language, as one phrase."""
-    stem = scores[0].name.partition(" in ")[0]
+def _in_languages(run: Run, first: Score, scores: Sequence[Score]) -> list[str]:
+    """This score in every other language, as one phrase."""
+    stem = first.name.partition(" in ")[0]
     elsewhere = (path.name for path in (run.folder / LANGUAGES).glob("*"))
     spoken = {*by_language(run.evaluation), *elsewhere}
     said = []
-    for score in scores[1:]:
+    for score in scores:
         language = score.name.removeprefix(f"{stem} ").removeprefix("in ")
         if score.name.startswith(stem) and language in spoken:
             said.append(f"{language} {score.value:.4g}")
@@ -114,42 +125,7 @@ def _in_languages(run: Run, scores: Sequence[Score]) -> list[str]:
 
 def evaluated_scores(run: Run, line: Mapping[str, Any]) -> list[Score]:
     """Return loss and metrics of one line of held-out metrics: over all data, then by language."""
-    parts = {"": line, **by_language(line)}
-    return [
-        score for language, figures in parts.items() for score in _scores_in(run, figures, language)
-    ]
-
-
-def _scores_in(run: Run, figures: Mapping[str, Any], language: str) -> Iterator[Score]:
-    losses, accuracies = (
-        _baselines(run, "losses", language),
-        _baselines(run, "accuracies", language),
-    )
-    counts, terms = (
-        figures[key] if isinstance(figures.get(key), dict) else {} for key in ("counts", "terms")
-    )
-    suffix = f" {language}" if language else ""
-    if isinstance(figures.get("loss"), int | float):
-        count = next((counts[term] for term in terms if isinstance(counts.get(term), int)), 0)
-        yield Score(
-            f"held-out loss{suffix}",
-            figures["loss"],
-            loss_unit_of(run.facts),
-            False,
-            count,
-            None,
-            losses,
-        )
-    for name, value in metrics_of(figures).items():
-        count = counts.get(name, 0)
-        baselines = accuracies if name == "accuracy" else {}
-        counted = count if isinstance(count, int) else 0
-        yield Score(name + suffix, value, "", higher_is_better(name), counted, None, baselines)
-
-
-def loss_unit_of(facts: Mapping[str, Any]) -> str:
-    """Return the unit of a run's losses; empty if they have none."""
-    return str(facts.get("loss_unit", "nats"))
+    return held_out_scores(line, run.facts, lambda term: loss_unit_of(run.facts))
 
 
 def curves_of(run: Run, lines: Sequence[Mapping[str, Any]]) -> list[Plot]:
@@ -159,8 +135,9 @@ def curves_of(run: Run, lines: Sequence[Mapping[str, Any]]) -> list[Plot]:
     splits = {
         split: [line for line in lines if line["split"] == split] for split in ("train", "eval")
     }
+    compared = Baselines.of(run.facts)
     losses = [
-        _curve(name, splits[split], _loss)
+        _curve(name, splits[split], compared.loss_in)
         for split, name in (("train", "training"), ("eval", "held-out"))
     ]
     losses = [curve for curve in losses if curve.xs]
@@ -168,27 +145,31 @@ def curves_of(run: Run, lines: Sequence[Mapping[str, Any]]) -> list[Plot]:
         return []
     ends = [min(curve.xs[0] for curve in losses), max(curve.xs[-1] for curve in losses)]
     baselines = [
-        Curve(f"{name} baseline", ends, [value, value])
-        for name, value in _baselines(run, "losses").items()
+        Curve(f"{name} baseline", ends, [value, value]) for name, value in compared.losses.items()
     ]
     names = list(dict.fromkeys(name for line in splits["eval"] for name in metrics_of(line)))
     drawn = [
-        _held_out(name, splits["eval"], lambda line, name=name: metrics_of(line).get(name))
+        _held_out(name, splits["eval"], partial(_metric, name), loss_unit_of(run.facts))
         for name in names[:MOST_PLOTS]
     ]
-    loss = _held_out("loss", splits["eval"], _loss)
+    title = metric_words(compared.loss_metric) or "loss"
+    loss = _held_out("loss", splits["eval"], _loss, loss_unit_of(run.facts))
     # of one language it stands in the first plot already
-    apart = [loss] if len(loss.curves) > 1 else []
-    plots = [Plot("loss", "step", "loss", [*losses, *baselines]), *apart, *drawn]
+    apart = [loss] if len(loss.curves) > 1 or compared.loss_metric else []
+    plots = [Plot(title, "step", title, [*losses, *baselines]), *apart, *drawn]
     data = [*filter(None, [settings_of(run).get("data.train", "")])]
     return [replace(plot, title=title_of(run.folder, plot.title, data)) for plot in plots]
 
 
 def _held_out(
-    title: str, lines: Sequence[Mapping[str, Any]], value_of: Callable[[Mapping[str, Any]], Any]
+    name: str,
+    lines: Sequence[Mapping[str, Any]],
+    value_of: Callable[[Mapping[str, Any]], Any],
+    loss_unit: str,
 ) -> Plot:
     """One figure, of all of the data and of each language."""
-    title = title.replace("_", " ")
+    title = metric_words(name)
+    y = with_unit(title, measured(name, 0.0, loss_unit)[1])
     languages = list(dict.fromkeys(language for line in lines for language in by_language(line)))[
         :MOST_LANGUAGES
     ]
@@ -201,7 +182,7 @@ def _held_out(
         for language in languages
     ]
     curves = [_curve(title, lines, value_of), *apart]
-    return Plot(f"held-out {title}", "step", title, curves, log_y=title.endswith("perplexity"))
+    return Plot(f"held-out {title}", "step", y, curves, log_y=title.endswith("perplexity"))
 
 
 def samples_of(lines: Sequence[Mapping[str, Any]]) -> Table | None:
@@ -240,23 +221,13 @@ def differing_settings(run: Run) -> Table | None:
     return Table("Settings that differ from the defaults", ("setting", "here", "default"), rows)
 
 
-def _baselines(run: Run, kind: str, language: str = "") -> dict[str, float]:
-    """ "losses" or "accuracies" of what counting alone reaches: in a language, or in all of the
-    data.
-    """
-    baselines = run.facts.get("baselines")
-    if language and isinstance(baselines, dict):
-        baselines = by_language(baselines).get(language)
-    known = baselines.get(kind) if isinstance(baselines, dict) else None
-    return (
-        {str(name): value for name, value in known.items() if isinstance(value, int | float)}
-        if isinstance(known, dict)
-        else {}
-    )
-
-
 def _loss(line: Mapping[str, Any]) -> Any:
     return line.get("loss")
+
+
+def _metric(name: str, line: Mapping[str, Any]) -> Any:
+    value = metrics_of(line).get(name)
+    return None if value is None else measured(name, value)[0]
 
 
 def _curve(

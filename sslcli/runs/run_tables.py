@@ -10,11 +10,11 @@ from sslcli.runs.catalogue import (
     by_language,
     failure_in,
     how_to_go_on,
-    metrics_of,
     read_metrics,
     runs_folder,
     settings_of,
 )
+from sslcli.runs.held_out import shown_metrics
 
 ABSENT, EMPTY = "–", '""'  # in a table: a setting that a run has not, and one that is an empty text
 # What facts are called where people read them, and what is for resuming alone.
@@ -54,10 +54,11 @@ def show(run: Run) -> Report:
     """Its facts, every evaluation, and the shape of its training loss."""
     lines = read_metrics(run.folder)
     evaluations = [line for line in lines if line["split"] == "eval"]
-    names = list(dict.fromkeys(name for line in evaluations for name in metrics_of(line)))
+    metrics = [shown_metrics(line, run.facts) for line in evaluations]
+    names = list(dict.fromkeys(name for each in metrics for name in each))
     rows = [
-        [line["step"], line.get("loss"), *(metrics_of(line).get(name) for name in names)]
-        for line in evaluations
+        [line["step"], line.get("loss"), *map(each.get, names)]
+        for line, each in zip(evaluations, metrics, strict=True)
     ]
     tables = [Table("facts", ("what", "value"), readable_facts(run))]
     if rows:
@@ -83,7 +84,8 @@ def show(run: Run) -> Report:
 
 def compare(runs: Sequence[Run]) -> Report:
     """Compare last held-out metrics and differing settings, one column per run."""
-    names = list(dict.fromkeys(name for run in runs for name in metrics_of(run.evaluation)))
+    metrics = [shown_metrics(run.evaluation, run.facts) for run in runs]
+    names = list(dict.fromkeys(name for each in metrics for name in each))
     languages = list(
         dict.fromkeys(name for run in runs for name in _losses_by_language(run.evaluation))
     )
@@ -97,7 +99,7 @@ def compare(runs: Sequence[Run]) -> Report:
             ]
             for name in languages
         ),
-        *([name, *(metrics_of(run.evaluation).get(name) for run in runs)] for name in names),
+        *([name, *(each.get(name) for each in metrics)] for name in names),
         ["parameters", *(run.facts.get("parameters") for run in runs)],
         ["time", *(_seconds(run) for run in runs)],
     ]
@@ -115,6 +117,8 @@ def compare(runs: Sequence[Run]) -> Report:
     notes = [] if different else ["their settings are the same"]
     if len({run.facts.get("data") for run in runs}) > 1:
         notes.append("their data differ, so their losses do not compare")
+    elif len({(run.kind, run.objective) for run in runs}) > 1:
+        notes.append("what they predict differs, so their losses do not compare")
     return Report(tables=tables, notes=notes)
 
 
@@ -175,7 +179,8 @@ def _losses_by_language(line: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _metrics(run: Run) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in metrics_of(run.evaluation).items())
+    metrics = shown_metrics(run.evaluation, run.facts)
+    return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
 
 
 def _steps(run: Run) -> str:

@@ -135,6 +135,21 @@ def resumed(name: str, run: Run) -> list[dict[str, Any]]:
     return [{key: value for key, value in line.items() if key not in CLOCKS} for line in lines]
 
 
+def as_of_then(
+    lines: Sequence[dict[str, Any]], expected: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The lines without metrics that the earlier version had not, and their counts."""
+    return [
+        {
+            key: {name: inner for name, inner in value.items() if name in then.get(key, {})}
+            if key in ("metrics", "counts")
+            else value
+            for key, value in line.items()
+        }
+        for line, then in zip(lines, expected, strict=True)
+    ]
+
+
 def exported(name: str, run: Run) -> str:
     """A hash of all tensors of the directory that a run is exported to, with their names."""
     run(

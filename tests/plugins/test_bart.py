@@ -295,12 +295,15 @@ def test_another_document_is_of_the_same_language():
         assert sample.language == sample["other"].language == number % 2
 
 
-def test_baselines_see_what_the_decoder_reads():
+def test_baselines_are_of_touched_targets_and_see_what_the_decoder_reads():
     bench = Bench.of(Bart, None, "encoder_decoder")
     made = bench.collate(range(4))
     found = bench.collator().targets(made)
-    assert found.tokens_N.tolist() == made.targets_S.tolist()
-    assert found.left_N.tolist() == made.decoder.ids_T.tolist()
+    touched = made.touched_N.tolist()
+    assert 0 < len(touched) < len(made.targets_S)
+    assert found.tokens_N.tolist() == made.targets_S[touched].tolist()
+    assert found.left_N.tolist() == made.decoder.ids_T[touched].tolist()
+    assert found.kind == "touched"
     assert set(found.right_N.tolist()) == {-1}
 
 
@@ -381,7 +384,7 @@ def test_bad_options(options):
     ],
 )
 def test_data_that_the_noises_cannot_change_is_refused(noise, sentences, words, least):
-    with pytest.raises(DataError, match=f"no sample has {least}"):
+    with pytest.raises(DataError, match=f"no text has {least}"):
         list(bart(noise=noise).arrange(corpus_of(sentences=sentences, words=words)))
     assert list(bart(noise=f"{noise},infill").arrange(corpus_of(sentences=1, words=1)))
 
@@ -446,6 +449,22 @@ def test_a_text_ends_with_its_language_and_the_decoder_begins_with_it(names, cod
         assert told[0] == closing[1]
         assert target[:-2].tolist() == corpus.tokens(24 * number, 24 * number + 24).tolist()
     assert objective.show(made).notes[-1].endswith("), and the decoder begins with it")
+
+
+def test_tokens_masked_for_comparison_are_the_same_with_and_without_codes():
+    context, _ = coded()
+    corpus, evaluation = in_languages("en", "zh"), Rng(3, -1)
+    with_codes, without = (
+        (objective := bart(context, language_codes=wish)).collate(
+            batch_of(objective, corpus, rng=evaluation), evaluation
+        )
+        for wish in ("yes", "no")
+    )
+    assert with_codes.texts.ids_T.tolist() != without.texts.ids_T.tolist()
+    assert with_codes.alike.targets_N.tolist() == without.alike.targets_N.tolist()
+    places = (parts(made.alike.inputs)[0] for made in (with_codes, without))
+    for coded_ids, ids in zip(*places, strict=True):
+        assert coded_ids[:-2].tolist() == ids[1:-1].tolist()
 
 
 def test_codes_are_left_out_where_they_are_not_wanted_or_no_language_is_said():

@@ -16,6 +16,7 @@ from sslcli.reporting.saved_reports import read_report
 from sslcli.reports import Report, Score, higher_is_better
 from sslcli.runs.catalogue import Run
 from sslcli.runs.facts import scores_of
+from sslcli.runs.held_out import metric_words
 from sslcli.workflows.evaluate.evaluate import refuse_below
 from sslcli.workflows.evaluate.score_names import cost_of
 
@@ -35,7 +36,7 @@ def test_a_figure_of_which_the_name_is_known_has_its_direction(name, better, tmp
     line = {"step": 4, "split": "eval", "loss": 2.0, "terms": {"clm": 2.0}, "metrics": {name: 1.5}}
     lines = [{**line, "counts": {"clm": 7, name: 7}}]
     loss, metric = scores_of(Run(tmp_path, {}, lines[0], "stopped"), lines)[0]
-    assert (loss.better, metric.name, metric.better) == ("lower", name, better)
+    assert (loss.better, metric.name, metric.better) == ("lower", metric_words(name), better)
 
 
 def test_thresholds_of_squad_have_no_direction_in_any_form(tmp_path):

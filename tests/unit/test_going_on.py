@@ -9,11 +9,11 @@ import pytest
 from small_runs import ignore
 from stops import StopAtPoll
 
-from sslcli.engine.events import Stepped
+from sslcli.engine.events import Noted, Stepped
 from sslcli.engine.stopping import Stopper
 from sslcli.errors import ConfigError, RunError
 from sslcli.settings import PretrainSettings
-from sslcli.workflows.pretrain.pretrain import pretrain
+from sslcli.workflows.pretrain.pretrain import pretrain, show_batch
 from sslcli.workflows.training.resume import Resume, continued_settings
 from sslcli.workflows.training.run import RunResult
 
@@ -129,3 +129,42 @@ def test_a_setting_that_was_not_set_is_called_so(model, tmp_path):
     limited = asked.model_copy(update={"data": asked.data.model_copy(update={"limit": 5})})
     with pytest.raises(ConfigError, match=r"data\.limit was not set and would become 5"):
         continued_settings(Resume(tmp_path / "run"), limited)
+
+
+def test_a_run_that_was_killed_behind_its_last_evaluation_ends_with_what_it_restored(tmp_path):
+    """Its texts are restored once more, by the same weights, and so the scores are the same."""
+    settings = PretrainSettings.model_validate(
+        {
+            "objective": "bart",
+            "data": {"train": ["demo:world"], "reader_options": {"sentences": 300}},
+            "model": {"preset": "tiny"},
+            "training": {"max_steps": 3, "batch_size": 8, "eval_samples": 8},
+            "run": {"folder": str(tmp_path / "run"), "plot": False},
+        }
+    )
+    first = pretrain(settings, observe=ignore)
+    again = pretrain(settings, resume=Resume(tmp_path / "run"), observe=ignore)
+    assert again.first_step == 3
+    assert [score.name for score in first.report.scores[-2:]] == ["token error", "chrF"]
+    assert again.report.scores == first.report.scores
+
+
+def test_what_a_noise_cannot_change_is_said_at_the_start_and_beside_a_batch(tmp_path):
+    settings = PretrainSettings.model_validate(
+        {
+            "objective": "bart",
+            "data": {
+                "train": ["demo:world"],
+                "reader_options": {"sentences": 300},
+                "unit": "sentence",
+            },
+            "model": {"preset": "tiny"},
+            "training": {"max_steps": 1, "batch_size": 8, "eval_samples": 8},
+            "run": {"folder": str(tmp_path / "run"), "plot": False},
+        }
+    )
+    said = "permute changes nothing here: no text has two sentences"
+    events = []
+    pretrain(settings, observe=events.append)
+    assert said in [event.text for event in events if isinstance(event, Noted)]
+    assert said in show_batch(settings).notes

@@ -8,8 +8,8 @@ Letters: T tokens of all samples end to end, N targets, D width, V vocabulary, K
 blank.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Self
 
@@ -23,6 +23,7 @@ from sslcli.api import (
     Batch,
     Config,
     Context,
+    Corpus,
     DataError,
     Hidden,
     Inputs,
@@ -43,13 +44,71 @@ from sslcli.api import (
     setting,
 )
 
+MASK_RATE = 0.15
+EVALUATION = 1.0  # the progress of all but training
+
+
+@dataclass(frozen=True)
+class MaskedAlike:
+    """Samples with single tokens masked, whatever an objective itself hides: models of several
+    objectives, encoders and encoder-decoders, are measured on these targets.
+
+    `inputs`: the samples with a mask for each of the N tokens, which stand at `places_N` of T and
+    are `targets_N`.
+    """
+
+    inputs: Inputs
+    places_N: Tensor
+    targets_N: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        batch: Batch,
+        rng: Rng,
+        tokenizer: Tokenizer,
+        mask: int,
+        positions_T: np.ndarray | None = None,
+    ) -> Self | None:
+        """The same tokens for every objective that has these samples by the same numbers, and each
+        token at the same position; None in training.
+
+        `positions_T`: those that mlm has them at, where they are others here.
+        """
+        if rng.progress != EVALUATION:
+            return None
+        as_in_mlm = batch if positions_T is None else replace(batch, own_positions=positions_T)
+        hidden_T = hidden_tokens(as_in_mlm, rng.of(""), tokenizer, MASK_RATE)
+        inputs = Inputs.of(batch, np.where(hidden_T, mask, batch.ids))
+        places_N = np.flatnonzero(hidden_T)
+        targets_N = batch.ids[places_N]
+        return cls(inputs, torch.from_numpy(places_N), torch.from_numpy(targets_N))
+
+    @torch.no_grad()
+    def metrics(
+        self, hidden_TD: Tensor, head: LanguageModelHead, backbone: Transformer
+    ) -> Mapping[str, Ratio]:
+        """Accuracy and loss, by the hidden states of which row T tells token T."""
+        loss, count = (
+            head.loss(hidden_TD.index_select(0, self.places_N), self.targets_N, backbone),
+            len(self.places_N),
+        )
+        return {
+            "masked_accuracy": Ratio(loss.correct, count),
+            "masked_loss": Ratio(loss.nll_sum, count),
+        }
+
 
 @dataclass(frozen=True)
 class MaskedBatch(ModelBatch):
-    """Inputs with some tokens masked, the positions of the targets in T, and the target tokens."""
+    """Inputs with some tokens masked, the positions of the targets in T, and the target tokens.
+
+    `alike`: in evaluation, the same samples as all objectives are measured on them.
+    """
 
     places_N: Tensor
     targets_N: Tensor
+    alike: MaskedAlike | None = None
 
 
 AROUND_TOKENS = 10  # on each side of a blank, in what is shown while it learns
@@ -70,7 +129,7 @@ class MaskedLanguageModel(Readout[MaskedBatch, "MaskedLanguageModel.Options"]):
 
     class Options(Config):
         mask_rate: float = setting(
-            0.15, "share of the tokens (or words) that become targets", gt=0, le=1
+            MASK_RATE, "share of the tokens (or words) that become targets", gt=0, le=1
         )
         mask_share: float = setting(0.8, "share of the targets that [MASK] replaces", ge=0, le=1)
         random_share: float = setting(
@@ -102,8 +161,16 @@ class MaskedLanguageModel(Readout[MaskedBatch, "MaskedLanguageModel.Options"]):
         self.ordinary = np.flatnonzero(context.tokenizer.known & ~context.tokenizer.specials)
         self.head = LanguageModelHead(context.architecture)
 
+    def remarks_on(self, corpus: Corpus, rows_NK: np.ndarray) -> Sequence[str]:
+        """Say so where whole words are asked for, and every token is one."""
+        if not self.options.whole_words or self.tokenizer.continues[self.ordinary].any():
+            return ()
+        return ["whole words change nothing here: every token begins a word"]
+
     def collate(self, batch: Batch, rng: Rng) -> MaskedBatch:
-        places_N = np.flatnonzero(self._chosen(batch, rng))
+        rate, whole_words = self.options.mask_rate, self.options.whole_words
+        hidden_T = hidden_tokens(batch, rng, self.tokenizer, rate, whole_words=whole_words)
+        places_N = np.flatnonzero(hidden_T)
         samples_N, positions_N = batch.sample_of[places_N], batch.positions[places_N]
         fate_N = rng.uniform("fate", samples_N, positions_N)
         stranger_N = self.ordinary[
@@ -123,41 +190,22 @@ class MaskedLanguageModel(Readout[MaskedBatch, "MaskedLanguageModel.Options"]):
             {"mlm": len(places_N)},
             torch.from_numpy(places_N),
             torch.from_numpy(targets_N),
-        )
-
-    def _chosen(self, batch: Batch, rng: Rng) -> np.ndarray:
-        """Return bool [T]: each token (or word) independently with probability mask_rate, and the
-        likeliest of every sample.
-        """
-        special_T = self.tokenizer.specials[batch.ids]
-        begins_T = np.ones(len(batch.ids), dtype=bool)
-        if self.options.whole_words:
-            after_special_T = np.append(True, special_T[:-1])
-            begins_T = (
-                ~self.tokenizer.continues[batch.ids]
-                | special_T
-                | after_special_T
-                | (batch.positions == 0)
-            )
-        word_of_T = np.cumsum(begins_T) - 1
-        chance_T = rng.uniform("target", batch.sample_of, batch.positions)[begins_T][word_of_T]
-        chance_T[special_T] = np.inf
-        least_B = np.minimum.reduceat(chance_T, batch.starts[:-1])
-        return (chance_T < self.options.mask_rate) | (
-            (chance_T == np.repeat(least_B, batch.lengths)) & ~special_T
+            MaskedAlike.of(batch, rng, self.tokenizer, self.mask),
         )
 
     def read(self, hidden: Hidden, batch: MaskedBatch, backbone: Transformer) -> Loss:
         """Return the cross-entropy of the masked tokens, summed over N targets, in nats."""
         hidden_ND = hidden.last_TD.index_select(0, batch.places_N)
         loss, count = self.head.loss(hidden_ND, batch.targets_N, backbone), batch.counts["mlm"]
-        return Loss(
-            {"mlm": loss.nll_sum},
-            {
-                "accuracy": Ratio(loss.correct, count),
-                "perplexity": Ratio(loss.nll_sum.detach(), count, exponential=True),
-            },
-        )
+        metrics = {
+            "accuracy": Ratio(loss.correct, count),
+            "perplexity": Ratio(loss.nll_sum.detach(), count, exponential=True),
+        }
+        if batch.alike is not None:
+            with torch.no_grad():
+                hidden_TD = backbone(batch.alike.inputs).last_TD
+            metrics |= batch.alike.metrics(hidden_TD, self.head, backbone)
+        return Loss({"mlm": loss.nll_sum}, metrics)
 
     def targets(self, batch: MaskedBatch) -> TokenTargets:
         """Return the N targets and their neighbours.
@@ -263,6 +311,26 @@ class MaskedLanguageModel(Readout[MaskedBatch, "MaskedLanguageModel.Options"]):
         if self.tokenizer.mask not in tokens_T:
             raise DataError("the text has no blank to fill", f"write {own} where a word is missing")
         return enclose(tokens_T, self.tokenizer)
+
+
+def hidden_tokens(
+    batch: Batch, rng: Rng, tokenizer: Tokenizer, rate: float, *, whole_words: bool = False
+) -> np.ndarray:
+    """Return bool [T]: each token (or word) independently with this probability, and the likeliest
+    of every sample.
+    """
+    special_T = tokenizer.specials[batch.ids]
+    begins_T = np.ones(len(batch.ids), dtype=bool)
+    if whole_words:
+        after_special_T = np.append(True, special_T[:-1])
+        begins_T = (
+            ~tokenizer.continues[batch.ids] | special_T | after_special_T | (batch.positions == 0)
+        )
+    word_of_T = np.cumsum(begins_T) - 1
+    chance_T = rng.uniform("target", batch.sample_of, batch.positions)[begins_T][word_of_T]
+    chance_T[special_T] = np.inf
+    least_B = np.minimum.reduceat(chance_T, batch.starts[:-1])
+    return (chance_T < rate) | ((chance_T == np.repeat(least_B, batch.lengths)) & ~special_T)
 
 
 def one_blank(tokens_T: np.ndarray, tokenizer: Tokenizer) -> tuple[str, str] | None:

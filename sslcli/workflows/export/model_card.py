@@ -11,8 +11,8 @@ from sslcli.core.arithmetic import parameters
 from sslcli.core.settings import AdapterSettings
 from sslcli.engine.checkpoints.checkpoint_files import step_name
 from sslcli.models.weights import Pretrained
-from sslcli.runs.catalogue import by_language, metrics_of, read_facts, read_metrics, read_run
-from sslcli.runs.facts import loss_unit_of
+from sslcli.runs.catalogue import by_language, read_facts, read_metrics, read_run
+from sslcli.runs.held_out import loss_unit_of, shown_metrics, with_unit
 from sslcli.workflows.export.parity import loader_of
 
 PIPELINES = {
@@ -139,18 +139,13 @@ def _figures(pretrained: Pretrained) -> list[str]:
         if line["split"] == "eval" and step_name(line["step"]) == pretrained.folder.name
     ]
     evaluation: Mapping[str, Any] = own[-1] if own else {}
-    unit = (
-        "nats"
-        if pretrained.trained is None
-        else loss_unit_of(read_facts(pretrained.trained.folder))
-    )
-    said = f" ({unit})" if unit else ""
+    facts = {} if pretrained.trained is None else read_facts(pretrained.trained.folder)
     rows = []
     for language, part in {"": evaluation, **by_language(evaluation)}.items():
         suffix = f" {language}" if language else ""
         figures = {
-            f"loss{suffix}{said}": part.get("loss"),
-            **{name + suffix: value for name, value in metrics_of(part).items()},
+            with_unit(f"loss{suffix}", loss_unit_of(facts)): part.get("loss"),
+            **shown_metrics(part, facts, suffix),
         }
         rows += [
             (figure, f"{value:.4g}")

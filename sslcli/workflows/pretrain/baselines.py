@@ -40,24 +40,24 @@ class NgramScores:
 class PretrainingBaselines:
     """N-gram baselines on all held-out targets, and by language with counts of that language.
 
-    `term` and `accuracy_metric` are the learnable's loss and accuracy to compare with them. Empty
-    if no tokens are predicted.
+    `term` and `accuracy_metric` are the learnable's loss and accuracy to compare with them;
+    `loss_metric` is the loss where they are of one kind of targets alone. Empty if no tokens are
+    predicted.
     """
 
     term: str = ""
+    loss_metric: str = ""
     accuracy_metric: str = ""
     whole: NgramScores = NgramScores()
     languages: Mapping[str, NgramScores] = field(default_factory=dict)
-
-    def of(self, language: str) -> NgramScores:
-        """Return the baselines of a language, or of all data if none is named."""
-        return self.languages.get(language, NgramScores()) if language else self.whole
 
     def facts(self) -> dict[str, Any]:
         """Return the baselines for run.json, in all and by language."""
         languages = {language: reached.facts() for language, reached in self.languages.items()}
         return {
             "term": self.term,
+            **({"loss_metric": self.loss_metric} if self.loss_metric else {}),
+            "accuracy_metric": self.accuracy_metric,
             **self.whole.facts(),
             **({"languages": languages} if languages else {}),
         }
@@ -78,9 +78,15 @@ def baselines_of(prepared: Prepared) -> PretrainingBaselines:
         if len(loaders) > 1 and language in prepared.train.languages
     }
     whole = _targets(part, name, prepared.evaluation_loader())
+    kind = next((f"{each.kind}_" for each in whole if each.kind), "")
+    loss, accuracy = (
+        f"{kind}{metric}" if name is None else joined(name, f"{kind}{metric}")
+        for metric in ("loss", "accuracy")
+    )
     return PretrainingBaselines(
         term=name or prepared.settings.objective,
-        accuracy_metric="accuracy" if name is None else joined(name, "accuracy"),
+        loss_metric=loss if kind else "",
+        accuracy_metric=accuracy,
         whole=_reached(prepared, whole, _counts_of_all(prepared, counted, len(loaders))),
         languages={
             language: _reached(prepared, _targets(part, name, loaders[language]), counts)

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
+from sslcli.contracts.abilities import RemarksOnData
 from sslcli.core.arithmetic import parameters
 from sslcli.core.settings import TransformerSettings
 from sslcli.datasets.arrange import NOT_SAID
+from sslcli.engine.composite import with_ability
 from sslcli.engine.plan import Plan
 from sslcli.engine.precision import Hardware
 from sslcli.engine.processes.process_group import ALONE, ProcessGroup
@@ -110,7 +112,22 @@ def warnings(prepared: Prepared, plan: Plan, hardware: Hardware) -> list[str]:
             f"only {held_out} samples are held out, so their figures "
             "are coarse; give --eval-data, or raise data.held_out"
         )
-    return [*found, *_without_evaluation(prepared), *hardware_warnings(hardware)]
+    return [
+        *found,
+        *remarks_on_data(prepared),
+        *_without_evaluation(prepared),
+        *hardware_warnings(hardware),
+    ]
+
+
+def remarks_on_data(prepared: Prepared) -> list[str]:
+    """What an objective, or a part of several, can make nothing of in the training samples."""
+    corpus, rows_NK = prepared.train.corpus, prepared.train.rows
+    return [
+        f"{name}: {remark}" if name else remark
+        for name, part in with_ability(prepared.collator, RemarksOnData)
+        for remark in part.remarks_on(corpus, rows_NK)
+    ]
 
 
 def _without_evaluation(prepared: Prepared) -> list[str]:

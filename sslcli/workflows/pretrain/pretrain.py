@@ -1,11 +1,13 @@
 """`ssl pretrain`: labels made from raw data, the training loop, and a complete run folder."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from sslcli.contracts.abilities import Concludes
 from sslcli.data.batches import collate
@@ -21,13 +23,14 @@ from sslcli.engine.precision import Hardware, choose_hardware
 from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.engine.stopping import Stopper
 from sslcli.reporting.run_plots import loss_curve
-from sslcli.reports import Report, Score, higher_is_better, printable
+from sslcli.reports import Report, Score
 from sslcli.runs.catalogue import read_metrics
 from sslcli.runs.facts import title_of
+from sslcli.runs.held_out import held_out_scores
 from sslcli.settings import PretrainSettings
 from sslcli.workflows.generate.generate import illustrations
 from sslcli.workflows.pretrain.baselines import PretrainingBaselines, baselines_of
-from sslcli.workflows.pretrain.header import header, warnings
+from sslcli.workflows.pretrain.header import header, remarks_on_data, warnings
 from sslcli.workflows.pretrain.prepare import Prepared, prepare
 from sslcli.workflows.pretrain.restored import RestoredSamples, restored_samples
 from sslcli.workflows.training.plan import plan_for
@@ -77,7 +80,8 @@ def show_batch(settings: PretrainSettings, count: int = 4) -> Report:
         prepared.train.sample(int(number), rng.sample(int(key)))
         for number, key in zip(first.numbers, keys, strict=False)
     ]
-    return prepared.collator.show(prepared.collator.collate(collate(keys, samples), rng))
+    shown = prepared.collator.show(prepared.collator.collate(collate(keys, samples), rng))
+    return replace(shown, notes=[*shown.notes, *remarks_on_data(prepared)])
 
 
 class Pretraining:
@@ -98,6 +102,7 @@ class Pretraining:
         )
         self.fingerprint, self.notes = prepared.fingerprint, prepared.notes
         self.restored: RestoredSamples | None = None
+        self.sharded = False  # rank 0 alone cannot call the learner
 
     @classmethod
     def of(cls, settings: PretrainSettings, resume: Resume | None, say: Say) -> "Pretraining":
@@ -122,6 +127,7 @@ class Pretraining:
 
     def evaluator(self, hardware: Hardware, process_group: ProcessGroup) -> Evaluator:
         """Return the evaluator of the held-out loss."""
+        self.sharded = process_group.size > 1 and self.settings.hardware.parallel == "fsdp"
         return held_out_loss(self.prepared.evaluation_loaders(process_group), hardware)
 
     def illustrate(self) -> Illustrate:
@@ -158,20 +164,30 @@ class Pretraining:
         if self.settings.run.plot:
             title, found = title_of(folder, self.name, self.settings.data.train), self.baselines
             path = folder / "plots" / "loss.png"
-            loss_curve(lines, found.term, found.whole.losses, title, path)
+            loss_curve(lines, found.term, found.whole.losses, title, path, found.loss_metric)
         last = next((line for line in reversed(lines) if line["split"] == "eval"), None)
         if last is None:
             return Report(notes=["nothing was evaluated"])
-        parts = {"": last, **last.get("languages", {})}
-        scores = [
-            score
-            for language, figures in parts.items()
-            for score in self._scores(figures, language)
-        ]
-        if self.restored is not None:
-            scores += self.restored.scores
+        unit = partial(unit_of, self.collator)
+        scores = held_out_scores(last, {"baselines": self.baselines.facts()}, unit)
+        scores += self._restored_scores(hardware) if done else self._known_scores
         notes = list(self._conclusions(last))
         return Report(f"held-out data at step {last['step']}", scores=scores, notes=notes)
+
+    @property
+    def _known_scores(self) -> Sequence[Score]:
+        return () if self.restored is None else self.restored.scores
+
+    def _restored_scores(self, hardware: Hardware) -> Sequence[Score]:
+        """Those of the last evaluation; where that was before a resume, of its weights once more,
+        with which a run ends.
+        """
+        if self.restored is not None and not self._known_scores and not self.sharded:
+            self.learner.eval()
+            with torch.no_grad(), hardware.autocast():
+                self.restored(self.learner)
+            self.learner.train()
+        return self._known_scores
 
     def _conclusions(self, figures: Mapping[str, Any]) -> Iterator[str]:
         """What the parts that can say so say of their metrics over all held-out data."""
@@ -185,34 +201,3 @@ class Pretraining:
                     if metric.startswith(before)
                 }
                 yield from part.conclusions(loss, metrics)
-
-    def _scores(self, figures: Mapping[str, Any], language: str) -> Iterator[Score]:
-        """Losses and metrics of a language, or of all held-out data where none is named."""
-        counts, terms, reached = (
-            figures.get("counts", {}),
-            figures["terms"],
-            self.baselines.of(language),
-        )
-        suffix = f" {printable(language)}" if language else ""
-        for term, value in terms.items():
-            name = f"held-out loss of {term}" if len(terms) > 1 else "held-out loss"
-            baselines = reached.losses if term == self.baselines.term else {}
-            unit = unit_of(self.collator, term)
-            yield Score(
-                name + suffix,
-                value,
-                unit,
-                higher_is_better=False,
-                count=counts.get(term, 0),
-                baselines=baselines,
-            )
-        for name, value in figures["metrics"].items():
-            baselines = reached.accuracies if name == self.baselines.accuracy_metric else {}
-            yield Score(
-                name + suffix,
-                value,
-                "",
-                higher_is_better(name),
-                counts.get(name, 0),
-                baselines=baselines,
-            )

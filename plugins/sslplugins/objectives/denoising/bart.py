@@ -7,7 +7,7 @@ Their command for bart.large has spans of 3.5 words in the mean, and 0.1 of them
 Letters: t tokens of a text.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import ClassVar, Self, TypeVar
 
@@ -90,6 +90,8 @@ class NoiseOptions(Config):
         return parsed_noises(self.noise, self.names)
 
 
+ROWS_AT_ONCE = 1 << 16  # of which it is asked whether noises change any
+
 # the noises that an option is about
 ABOUT = {
     "span_mean": frozenset({"infill", "spans"}),
@@ -114,6 +116,7 @@ class Noising(Restoring[N]):
             self.tokenizer, context.special_token("sep"), options.language_codes
         )
         self.hiding = [name for name in HIDING if name in self.shares]
+        self.reads_masks = not self.shares.keys().isdisjoint(("mask", "infill"))
         self.some_get = [
             *(self.hiding if len(self.hiding) > 1 else ()),
             *(["rotate"] if self.shares.get("rotate", 1.0) < 1 else ()),
@@ -121,29 +124,54 @@ class Noising(Restoring[N]):
         ]
 
     def arrange(self, corpus: Corpus) -> Iterator[Rows]:
-        found = changes = False
+        found, idle = False, self.shares.keys() & {"permute", "rotate"}
         for rows in super().arrange(corpus):
             found = found or len(rows.lengths) > 0
-            changes = changes or self._changes(corpus, rows.values)
+            idle = {name for name in idle if not self._can_change(name, corpus, rows.values)}
             yield rows
-        if found and not changes:
-            least = "sentences" if "permute" in self.shares else "tokens"
+        if found and idle == self.shares.keys():
+            why = self._why_idle("permute" if "permute" in idle else "rotate")
             raise DataError(
-                f"no sample has two {least}, so {' and '.join(self.shares)} would change nothing",
+                f"{why}, so {' and '.join(self.shares)} would change nothing",
                 "add infill to --noise, or give documents of several sentences",
             )
 
-    def _changes(self, corpus: Corpus, rows: np.ndarray) -> bool:
-        """Whether the noises can change any of these samples."""
-        if self.shares.keys() - {"permute", "rotate"}:
-            return True
-        _, starts, stops = rows.T
-        if "rotate" in self.shares:
-            return bool((stops - starts > 1).any())
+    def remarks_on(self, corpus: Corpus, rows_NK: np.ndarray) -> Sequence[str]:
+        """Name the noises, and the option, that change none of these texts."""
+        chunks = [
+            rows_NK[start : start + ROWS_AT_ONCE] for start in range(0, len(rows_NK), ROWS_AT_ONCE)
+        ]
+        idle = [
+            name
+            for name in self.shares
+            if not any(self._can_change(name, corpus, chunk) for chunk in chunks)
+        ]
+        found = [f"{name} changes nothing here: {self._why_idle(name)}" for name in idle]
+        if self.options.whole_words and not self.tokenizer.continues[self.ordinary].any():
+            found.append("whole words change nothing here: every token begins a word")
+        return found
+
+    def _can_change(self, name: str, corpus: Corpus, rows_NK: np.ndarray) -> bool:
+        """Whether a noise can change any of these samples."""
+        _, starts, stops = rows_NK.T
+        if name != "permute":
+            return bool((stops - starts >= (2 if name in ("rotate", "spans") else 1)).any())
         first, last = (
             np.searchsorted(corpus.sentences, each, side="right") for each in (starts, stops - 1)
         )
-        return bool((last > first).any())
+        return bool((last - first + 1 >= self._fewest_sentences).any())
+
+    @property
+    def _fewest_sentences(self) -> int:
+        """Of a text of which permute draws two: one alone stays where it is."""
+        return int((1 + noise.ROUNDING) / self.shares["permute"]) + 1
+
+    def _why_idle(self, name: str) -> str:
+        if name != "permute":
+            return "no text has two tokens"
+        of = f", of which permute={self.shares[name]:g} would move two"
+        fewest = self._fewest_sentences
+        return "no text has two sentences" if fewest == 2 else f"no text has {fewest} sentences{of}"
 
     def broken(
         self, tokens_t: np.ndarray, sentence_t: np.ndarray, generator: np.random.Generator

@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from sslcli.api import Inputs, ModelBatch
+from sslplugins.objectives.mlm import MaskedAlike
 
 NO_TARGET = -1
 
@@ -44,7 +45,8 @@ class RestoringBatch(ModelBatch):
     `touched_N` and `copied_N`: the decoder's rows of either kind of target. `broken_T` marks the
     tokens of the sources that are no copies; `texts` are the clean ones, end to end. `hidden` of
     the texts' `size` tokens stand in no source; `noises`: how many texts got each that not all get.
-    `other`: each sample with the source of another document, in evaluation alone.
+    In evaluation alone: `other`, each sample with the source of another document, and `alike`,
+    the texts with single tokens masked, as mlm is measured on them.
     """
 
     targets_S: Tensor
@@ -56,6 +58,7 @@ class RestoringBatch(ModelBatch):
     size: int
     noises: Mapping[str, int]
     other: Inputs | None = None
+    alike: MaskedAlike | None = None
 
     @property
     def decoder(self) -> Inputs:

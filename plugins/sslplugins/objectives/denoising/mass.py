@@ -7,10 +7,12 @@ the whole text: the first one is the visible neighbour of the run.
 Letters: t tokens of a text, k of the run.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
-from sslcli.api import Config, Context, Hidden, Inputs, Transformer, setting
+from sslcli.api import Config, Context, Corpus, Hidden, Inputs, Transformer, setting
 from sslplugins.objectives.denoising.batches import NO_TARGET, Broken, RestoringBatch
 from sslplugins.objectives.denoising.languages import LanguageCodes, Wish
 from sslplugins.objectives.denoising.restoring import AROUND, Restoring, host, split
@@ -46,6 +48,13 @@ class Mass(Restoring["Mass.Options"]):
         self.codes = LanguageCodes(
             self.tokenizer, context.special_token("sep"), options.language_codes
         )
+
+    def remarks_on(self, corpus: Corpus, rows_NK: np.ndarray) -> Sequence[str]:
+        """Say so where no text is long enough for a run."""
+        _, starts, stops = rows_NK.T
+        if (stops - starts >= FEWEST_TOKENS).any():
+            return ()
+        return ["no text has two tokens, so none has a run, and nothing is learnt here"]
 
     def broken(
         self, tokens_t: np.ndarray, sentence_t: np.ndarray, generator: np.random.Generator

@@ -44,9 +44,9 @@ from sslcli.api import (
 from sslplugins.objectives.denoising.batches import NO_TARGET, Broken, RestoringBatch
 from sslplugins.objectives.denoising.languages import LanguageCodes
 from sslplugins.objectives.denoising.texts import another_row, sentences_between
+from sslplugins.objectives.mlm import EVALUATION, MaskedAlike
 
 LEAST_GAIN = 0.01  # nats: less is no difference
-EVALUATION = 1.0  # the progress of all but training
 AROUND = -1  # the sentence of a special token around the text
 # tokens of a restored text at most: so many times its source, and some more
 MOST_WRITTEN, MORE_WRITTEN = 1.5, 16
@@ -66,12 +66,15 @@ class Restoring(Objective[RestoringBatch, C]):
     drawn or they have one sentence, their share is a metric too.
 
     In evaluation `other_source_loss` is the loss with the source of another document: where it is
-    no higher than the true one, the decoder does not use what it is given to restore.
+    no higher than the true one, the decoder does not use what it is given to restore. Of noises
+    that put masks in their place, `masked_accuracy` and `masked_loss` are of the single tokens that
+    mlm is measured on too; but this decoder reads all that stands before them.
     """
 
     name: ClassVar[str]  # of the loss term: as the objective is registered
     codes: LanguageCodes
     copies: bool = True  # some targets may be copied from the source
+    reads_masks: bool = False  # a token that is hidden alone may be a mask in the source
     some_get: Sequence[str] = ()  # noises that some texts get and others do not
     architectures = frozenset({"encoder_decoder"})
     special_tokens = frozenset({"mask", "sep"})
@@ -122,8 +125,8 @@ class Restoring(Objective[RestoringBatch, C]):
             for name in ("targets", "touched_r")
         )
         predicted_S = targets_S != NO_TARGET
-        other = None
-        if rng.progress == EVALUATION and "other" in batch.streams:
+        other, evaluates = None, rng.progress == EVALUATION
+        if evaluates and "other" in batch.streams:
             others = self._all_broken(batch["other"], rng.of(f"{rng.plugin}/other"))
             other = Inputs.pack([part.source for part in others])
         return RestoringBatch(
@@ -138,8 +141,18 @@ class Restoring(Objective[RestoringBatch, C]):
             sum(part.size for part in parts),
             {name: sum(name in part.noises for part in parts) for name in self.some_get},
             other,
+            self._masked_alike(batch, rng) if evaluates and self.reads_masks else None,
             decoder_inputs=decoder_input,
         )
+
+    def _masked_alike(self, batch: Batch, rng: Rng) -> MaskedAlike | None:
+        """A text with a language code begins at another position than one of mlm."""
+        inner_T = batch.per_token["sentence"] != AROUND
+        own_T = np.where(inner_T, batch.positions, len(batch.ids))
+        first_B = np.minimum.reduceat(own_T, batch.starts[:-1])
+        moved_B = self.tokenizer.template.single.before - first_B
+        positions_T = batch.positions + np.repeat(moved_B, batch.lengths)
+        return MaskedAlike.of(batch, rng, self.tokenizer, self.mask, positions_T)
 
     def _all_broken(self, batch: Batch, rng: Rng) -> list[Broken]:
         if "sentence" not in batch.per_token:
@@ -182,6 +195,8 @@ class Restoring(Objective[RestoringBatch, C]):
             metrics[f"{kind}_accuracy"] = Ratio(losses[kind].correct, len(rows_N))
         if batch.other is not None:
             metrics["other_source_loss"] = self._loss_with_other(backbone, batch, batch.other)
+        if batch.alike is not None:
+            metrics |= self._on_masked(backbone, batch, batch.alike)
         return Loss({self.name: losses["touched"].nll_sum + losses["copied"].nll_sum}, metrics)
 
     @torch.no_grad()
@@ -194,11 +209,23 @@ class Restoring(Objective[RestoringBatch, C]):
         loss = self.head.loss(hidden_SD[rows_N], batch.targets_S[rows_N], backbone)
         return Ratio(loss.nll_sum, len(rows_N))
 
+    @torch.no_grad()
+    def _on_masked(
+        self, backbone: Transformer, batch: RestoringBatch, alike: MaskedAlike
+    ) -> Mapping[str, Ratio]:
+        """The decoder reads the clean text, and each of its rows tells the token that follows."""
+        memory = backbone.encode(alike.inputs)
+        return alike.metrics(backbone.decode(batch.decoder, memory).last_TD, self.head, backbone)
+
     def targets(self, batch: RestoringBatch) -> TokenTargets:
-        """Return the targets, with the token that the decoder reads there as left neighbour."""
-        rows_N = torch.cat([batch.touched_N, batch.copied_N]).sort().values.numpy()
+        """Return the touched targets, with the token that the decoder reads there as left
+        neighbour: what may be copied is no feat.
+        """
+        rows_N = batch.touched_N.numpy()
         left_N = batch.decoder.ids_T.numpy()[rows_N]
-        return TokenTargets(batch.targets_S.numpy()[rows_N], left_N, np.full_like(left_N, -1))
+        kind = "touched" if self.copies else ""
+        targets_N, unseen_N = batch.targets_S.numpy()[rows_N], np.full_like(left_N, -1)
+        return TokenTargets(targets_N, left_N, unseen_N, kind)
 
     def conclusions(self, loss: float, metrics: Mapping[str, float]) -> Sequence[str]:
         """What the source is worth: how much more the targets cost with that of another
