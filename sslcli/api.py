@@ -26,11 +26,13 @@ from sslcli.contracts.task import Annotates, Describes, ReadoutTask, Task
 from sslcli.contracts.tokenizer import PieceTrainer
 from sslcli.core.attention_maps import attention_maps
 from sslcli.core.beams import Beam, BeamRules, EarlyStopping, beam_search
-from sslcli.core.generation import generate_tokens
+from sslcli.core.generation import Continuation, Writer, generate_tokens
 from sslcli.core.heads import LanguageModelHead, PooledClassifier, RowClassifier
 from sslcli.core.inputs import Edit, Hidden, Inputs
 from sslcli.core.losses import TokenLoss, linear_cross_entropy
 from sslcli.core.packing import Packing
+from sslcli.core.rules import TokenRules
+from sslcli.core.sampling import Sampling
 from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.arrangements import ARRANGEMENTS, Rows, enclose, join_pair
@@ -155,6 +157,7 @@ __all__ = [
     "ConfigField",
     "ConfigReader",
     "Context",
+    "Continuation",
     "Corpus",
     "Count",
     "Curve",
@@ -222,6 +225,7 @@ __all__ = [
     "Sample",
     "SampleRng",
     "SampledRows",
+    "Sampling",
     "Scatter",
     "Score",
     "Scorer",
@@ -240,6 +244,7 @@ __all__ = [
     "TaggedSpan",
     "Task",
     "TokenLoss",
+    "TokenRules",
     "TokenTargets",
     "Tokenizer",
     "Transformer",
@@ -248,6 +253,7 @@ __all__ = [
     "UsageError",
     "Where",
     "WordOccurrence",
+    "Writer",
     "amount",
     "answer_scores",
     "attention_maps",

@@ -79,18 +79,15 @@ class Attention(nn.Module):
         """
         if memory_SD is not None:
             assert memory_packing is not None, "a memory comes with its packing"
-            q_THK = self.query(x_TD).unflatten(-1, (-1, self.features))
-            known = None if cache is None else cache.of_memory.get(layer)
-            k_SGK, v_SGK = self.project_memory(memory_SD) if known is None else known
-            if cache is not None:
-                cache.of_memory[layer] = k_SGK, v_SGK
             return self.output(
-                self.attend(q_THK, k_SGK, v_SGK, packing, memory_packing, causal=False).flatten(1)
+                self._of_memory(x_TD, packing, layer, cache, memory_SD, memory_packing)
             )
         q_THK, k_TGK, v_TGK = self.project(x_TD, rotary)
         if cache is not None:
             cache.write(layer, k_TGK, v_TGK)
-        if cache is None or cache.is_first:
+        if cache is not None and not cache.is_first:
+            mixed_THK = cache.attend(layer, q_THK, window_tokens=window_tokens)
+        else:
             mixed_THK = self.attend(
                 q_THK,
                 k_TGK,
@@ -100,11 +97,25 @@ class Attention(nn.Module):
                 causal=self.causal,
                 window_tokens=window_tokens,
             )
-        else:
-            mixed_THK = attend_cached(
-                q_THK, *cache.read(layer), cache.filled_B, window_tokens=window_tokens
-            )
         return self.output(mixed_THK.flatten(1))
+
+    def _of_memory(
+        self,
+        x_TD: Tensor,
+        packing: Packing,
+        layer: int,
+        cache: Cache | None,
+        memory_SD: Tensor,
+        memory_packing: Packing,
+    ) -> Tensor:
+        """[T, D] -> [T, H * K], what the rows find in their memory."""
+        q_THK = self.query(x_TD).unflatten(-1, (-1, self.features))
+        if cache is not None and cache.remembers(layer):
+            return cache.attend_memory(layer, q_THK).flatten(1)
+        k_SGK, v_SGK = self.project_memory(memory_SD)
+        if cache is not None:
+            cache.remember(layer, k_SGK, v_SGK, memory_packing)
+        return self.attend(q_THK, k_SGK, v_SGK, packing, memory_packing, causal=False).flatten(1)
 
 
 def attend(
@@ -172,31 +183,6 @@ def attention_probabilities(
         )
         scores_HTT = scores_HTT.masked_fill(~visible_TT, float("-inf"))
     return scores_HTT.softmax(dim=-1)
-
-
-def attend_cached(
-    q_BHK: Tensor,
-    keys_BSGK: Tensor,
-    values_BSGK: Tensor,
-    filled_B: Tensor,
-    *,
-    window_tokens: int | None = None,
-) -> Tensor:
-    """Attend with one query per sequence, its newest token, to the first `filled_B` keys: [B, H,
-    K].
-    """
-    rows_S = torch.arange(keys_BSGK.shape[1], device=q_BHK.device)
-    visible_BS = rows_S < filled_B[:, None]
-    if window_tokens is not None:
-        visible_BS &= rows_S >= filled_B[:, None] - window_tokens
-    k_BSHK, v_BSHK = (_repeat_heads(x_BSGK, q_BHK.shape[1]) for x_BSGK in (keys_BSGK, values_BSGK))
-    mixed_BH1K = scaled_dot_product_attention(
-        q_BHK.unsqueeze(2),
-        k_BSHK.transpose(1, 2),
-        v_BSHK.transpose(1, 2),
-        attn_mask=visible_BS[:, None, None, :],
-    )
-    return mixed_BH1K.squeeze(2)
 
 
 def _attend_group(

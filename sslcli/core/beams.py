@@ -1,23 +1,24 @@
-"""Beam search behind a memory, by the rules of transformers' generate (v5).
+"""Beam search, by the rules of transformers' generate (v5).
 
-Letters: B memories, K beams of each, C candidates that are kept of all continuations, V vocabulary,
-S tokens, those of the prompt among them; D width.
+Letters: B texts, K beams of each, C candidates that are kept of all continuations, V vocabulary,
+S new tokens, D width, R rows, of K beams of each text.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from sslcli.core.cache import Cache
-from sslcli.core.generation import evaluating, only_known, refuse_no_numbers
+from sslcli.core.generation import evaluating, refuse_too_long
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.inputs import Hidden, Inputs
-from sslcli.core.packing import Packing
+from sslcli.core.rules import NO_RULES, TokenRules, Written, only_known, refuse_no_numbers, ruled
 from sslcli.core.transformer import Transformer
-from sslcli.errors import UsageError
+from sslcli.errors import DataError, UsageError
 
 NEVER = -1e9  # a score that no real one is below
 EarlyStopping = Literal["no", "yes", "never"]
@@ -31,18 +32,14 @@ class BeamRules:
     is the sum of its log-probabilities over (its new tokens ** `length_penalty`). `early_stopping`:
     stop when there are K finished ones (yes); when the best running sum over the present length to
     the power is no better than the worst of them (no); or over the longest possible length (never).
-    Nothing ends before there are `least_tokens`, the prompt among them. `forced_first` and
-    `forced_last` are the tokens behind a prompt of one token, and at the very end; they cost
-    nothing.
+    `rules` change log-probabilities; a token that they force costs nothing.
     """
 
     beams: int
     new_tokens: int
     length_penalty: float = 1.0
     early_stopping: EarlyStopping = "no"
-    least_tokens: int = 0
-    forced_first: int | None = None
-    forced_last: int | None = None
+    rules: TokenRules = NO_RULES
 
 
 @dataclass(frozen=True)
@@ -62,13 +59,18 @@ class _Beams:
     finished_BK: Tensor
 
     @classmethod
-    def begun(cls, prompt_BS: Tensor, beams: int, length: int, first_score: float) -> "_Beams":
-        """The prompt K times, of which the first alone counts."""
-        tokens = prompt_BS.new_full((len(prompt_BS), beams, length), -1)
-        tokens[:, :, : prompt_BS.shape[1]] = prompt_BS[:, None]
-        scores = torch.full((len(prompt_BS), beams), NEVER, device=prompt_BS.device)
-        scores[:, 0] = first_score
+    def begun(
+        cls, texts: int, beams: int, longest: int, first: float, device: torch.device
+    ) -> Self:
+        """Empty texts, of which the first alone counts."""
+        tokens = torch.full((texts, beams, longest), -1, device=device)
+        scores = torch.full((texts, beams), NEVER, device=device)
+        scores[:, 0] = first
         return cls(tokens, scores, torch.zeros_like(scores, dtype=torch.bool))
+
+    def only(self, texts: Tensor) -> Self:
+        """Those of some of the texts."""
+        return type(self)(self.tokens_BKS[texts], self.scores_BK[texts], self.finished_BK[texts])
 
     def best(self, count: int) -> tuple["_Beams", Tensor]:
         """The `count` of best score of each memory, in order, and which they are [B, count]."""
@@ -100,96 +102,134 @@ def beam_search(
     rules: BeamRules,
     *,
     stops: Collection[int],
-    memory: Hidden,
+    memory: Hidden | None = None,
     known_V: Tensor | None = None,
 ) -> list[list[Beam]]:
-    """Return at most `rules.beams` finished texts of each memory, the best first.
+    """Return at most `rules.beams` finished texts of each prompt, the best first.
 
-    `prompts`: what the decoder of each has read so far, all of one length, as `generate_tokens`
-    takes them; `stops`, `known_V` as there. Log-probabilities are float32, of all ids that have a
-    token. Raises UsageError for rules that cannot be, RunError if the logits are not finite.
+    `prompts`, `memory`, `stops`, `known_V` as `generate_tokens` takes them. Log-probabilities are
+    float32, of all ids that have a token. The beams of a text share its memory, and texts that
+    nothing can improve leave. Raises UsageError for rules that cannot be, DataError for invalid
+    prompts, RunError if the logits are not finite.
     """
-    assert len(prompts) == len(memory.packing), "each prompt has its memory"
-    assert len({len(prompt) for prompt in prompts}) == 1, "all prompts have one length"
-    device, begun = backbone.embedding.device, len(prompts[0])
-    _refuse(rules, backbone, begun)
-    search = _Search(rules, torch.stack(list(prompts)).to(device), stops)
-    cache = Cache(begun + rules.new_tokens)
-    several = _repeated(memory, rules.beams)
-    inputs = Inputs.pack(search.running.tokens_BKS[:, :, :begun].flatten(0, 1), device=device)
+    _refuse(rules, backbone, prompts)
+    assert backbone.settings.has_memory == (memory is not None), "a decoder reads a memory, or none"
+    device = backbone.embedding.device
+    search = _Search(rules, [prompt.tolist() for prompt in prompts], stops, device)
+    cache, inputs = Cache(), Inputs.pack(prompts, device=device)
     with evaluating(backbone, head):
-        while True:
-            hidden = backbone.decode(inputs, several, cache=cache)
-            last_BD = hidden.last_TD.index_select(0, hidden.packing.starts_B1[1:] - 1)
-            logits = only_known(head(last_BD, backbone).to(torch.float32), known_V)
-            refuse_no_numbers(logits)
-            parents = search.step(logits.log_softmax(dim=-1))
-            if search.is_over():
-                return search.results()
-            cache.reorder(parents)
-            newest = search.running.tokens_BKS[:, :, search.length - 1].flatten()[:, None]
-            positions = torch.full_like(newest, search.length - 1)
-            inputs = Inputs.pack(newest, positions=positions, device=device)
+        while search.texts:
+            hidden = (
+                backbone(inputs, cache=cache)
+                if memory is None
+                else backbone.decode(inputs, memory, cache=cache)
+            )
+            last_RD = hidden.last_TD.index_select(0, hidden.packing.starts_B1[1:] - 1)
+            logits_RV = only_known(head(last_RD, backbone).to(torch.float32), known_V)
+            refuse_no_numbers(logits_RV)
+            rows = search.step(logits_RV.log_softmax(dim=-1))
+            if len(rows):
+                cache.keep(rows)
+                newest_R1 = search.newest.flatten()[:, None]
+                positions_R1 = torch.from_numpy(cache.lengths)[:, None].to(device)
+                inputs = Inputs.pack(newest_R1, positions=positions_R1, device=device)
+    return search.found
 
 
 class _Search:
-    """Running and finished beams, and one step of them."""
+    """Running and finished beams, and one step of them.
 
-    def __init__(self, rules: BeamRules, prompt_BS: Tensor, stops: Collection[int]) -> None:
-        self.rules, self.begun = rules, prompt_BS.shape[1]
-        self.length, self.longest = self.begun, self.begun + rules.new_tokens
-        self.stops = torch.tensor(sorted(stops), dtype=torch.int64, device=prompt_BS.device)
-        self.running = _Beams.begun(prompt_BS, rules.beams, self.longest, 0.0)
-        self.finished = _Beams.begun(prompt_BS, rules.beams, self.longest, NEVER)
-        self.may_improve_B1 = torch.ones(
-            len(prompt_BS), 1, dtype=torch.bool, device=prompt_BS.device
-        )
+    `texts`: the numbers of those that go on; what the others came to is in `found`.
+    """
+
+    def __init__(
+        self,
+        rules: BeamRules,
+        prompts: Sequence[list[int]],
+        stops: Collection[int],
+        device: torch.device,
+    ) -> None:
+        self.rules, self.prompts, self.length = rules, prompts, 0
+        self.stops = torch.tensor(sorted(stops), dtype=torch.int64, device=device)
+        shape = (len(prompts), rules.beams, rules.new_tokens)
+        self.running = _Beams.begun(*shape, 0.0, device)
+        self.finished = _Beams.begun(*shape, NEVER, device)
+        self.may_improve_B1 = torch.ones(len(prompts), 1, dtype=torch.bool, device=device)
         self.ended_BC = torch.zeros_like(self.running.finished_BK)
+        self.texts = list(range(len(prompts)))
+        self.found: list[list[Beam]] = [[] for _ in prompts]
 
-    def step(self, log_probabilities_RV: Tensor) -> Tensor:
-        """Add a token to every running beam, of rows R = B * K; return the row that each goes on
-        from [R].
+    @property
+    def newest(self) -> Tensor:
+        """The last token of each running beam [B, K]."""
+        return self.running.tokens_BKS[:, :, self.length - 1]
+
+    def step(self, log_probabilities_RV: Tensor) -> np.ndarray:
+        """Add a token to every running beam; return the row that each goes on from.
+
+        At the first step there is one row a text, later one a beam.
         """
-        beams = self.rules.beams
-        changed_RV = self._ruled(log_probabilities_RV)
-        sums_BKV = changed_RV.unflatten(0, (-1, beams)) + self.running.scores_BK[:, :, None]
+        beams, was_begun = self.rules.beams, self.length > 0
+        rows_a_text = beams if was_begun else 1
+        sums_BKV = log_probabilities_RV.unflatten(0, (-1, rows_a_text)).expand(-1, beams, -1)
+        sums_BKV = self._ruled(sums_BKV) + self.running.scores_BK[:, :, None]
         kept = max(2, 1 + len(self.stops)) * beams
         scores_BC, places_BC = sums_BKV.flatten(1).topk(kept)
         parents_BC = places_BC // sums_BKV.shape[2]
         tokens_BC = places_BC % sums_BKV.shape[2]
-        whole = parents_BC[:, :, None].expand(-1, -1, self.longest)
+        whole = parents_BC[:, :, None].expand(-1, -1, self.rules.new_tokens)
         texts_BCS = self.running.tokens_BKS.gather(1, whole)
         texts_BCS[:, :, self.length] = tokens_BC
         self.length += 1
-        self.ended_BC = torch.isin(tokens_BC, self.stops) | (self.length == self.longest)
+        is_last = self.length == self.rules.new_tokens
+        self.ended_BC = torch.isin(tokens_BC, self.stops) | is_last
         going_on = scores_BC + self.ended_BC.float() * NEVER
-        self.running, chosen = _Beams(texts_BCS, going_on, self.ended_BC).best(beams)
+        self.running, chosen_BK = _Beams(texts_BCS, going_on, self.ended_BC).best(beams)
         self._finish(texts_BCS, scores_BC)
         self._see_whether_it_may_improve()
-        rows_B1 = torch.arange(len(parents_BC), device=parents_BC.device)[:, None] * beams
-        return (parents_BC.gather(1, chosen) + rows_B1).flatten()
+        first_B1 = torch.arange(len(parents_BC), device=parents_BC.device)[:, None] * rows_a_text
+        from_BK = parents_BC.gather(1, chosen_BK) * was_begun + first_B1
+        return from_BK[self._leave(is_last)].flatten().cpu().numpy()
 
-    def _ruled(self, log_probabilities_RV: Tensor) -> Tensor:
-        """Log-probabilities under the rules for the first, the last and too early ends."""
-        rules, forced = self.rules, None
-        if self.length < rules.least_tokens:
-            log_probabilities_RV[:, self.stops] = -torch.inf
-        if self.length == 1:
-            forced = rules.forced_first
-        if self.length == self.longest - 1 and rules.forced_last is not None:
-            forced = rules.forced_last
-        if forced is None:
-            return log_probabilities_RV
-        alone_RV = torch.full_like(log_probabilities_RV, -torch.inf)
-        alone_RV[:, forced] = 0
-        return alone_RV
+    def _ruled(self, log_probabilities_BKV: Tensor) -> Tensor:
+        if self.rules.rules == NO_RULES:
+            return log_probabilities_BKV
+        new_BKS = self.running.tokens_BKS[:, :, : self.length].tolist()
+        texts = [
+            Written(
+                [*self.prompts[number], *tokens], len(self.prompts[number]), self.rules.new_tokens
+            )
+            for number, beams in zip(self.texts, new_BKS, strict=True)
+            for tokens in beams
+        ]
+        changed_RV = ruled(
+            log_probabilities_BKV.flatten(0, 1), texts, self.rules.rules, self.stops.tolist()
+        )
+        return changed_RV.unflatten(0, (-1, self.rules.beams))
+
+    def _leave(self, is_last: bool) -> Tensor:
+        """Note down what cannot gain anything by another step, and return which texts go on."""
+        is_full_B = self.finished.finished_BK.all(dim=1)
+        is_over_B = ~self.may_improve_B1[:, 0] | is_last
+        if self.rules.early_stopping == "yes":
+            is_over_B = is_over_B | is_full_B
+        for place in is_over_B.nonzero()[:, 0].tolist():
+            self.found[self.texts[place]] = self._result(place)
+        goes_on_B = ~is_over_B
+        self.texts = [n for n, goes in zip(self.texts, goes_on_B.tolist(), strict=True) if goes]
+        self.running, self.finished = self.running.only(goes_on_B), self.finished.only(goes_on_B)
+        self.may_improve_B1, self.ended_BC = (
+            self.may_improve_B1[goes_on_B],
+            self.ended_BC[goes_on_B],
+        )
+        return goes_on_B
 
     def _finish(self, texts_BCS: Tensor, scores_BC: Tensor) -> None:
         """Take the candidates that ended among the first K, unless a row is done."""
         rules = self.rules
         ended_BC = self.ended_BC.clone()
         ended_BC[:, rules.beams :] = False
-        scores_BC = scores_BC / (self.length - self.begun) ** rules.length_penalty
+        scores_BC = scores_BC / self.length**rules.length_penalty
         is_full_B1 = self.finished.finished_BK.all(dim=1, keepdim=True)
         if rules.early_stopping == "yes":
             scores_BC = scores_BC + is_full_B1.float() * NEVER
@@ -202,64 +242,35 @@ class _Search:
         """A row that cannot improve any more stays as it is for good."""
         rules, finished = self.rules, self.finished
         far = rules.early_stopping == "never" and rules.length_penalty > 0
-        size = (self.longest if far else self.length) - self.begun
+        size = rules.new_tokens if far else self.length
         best_B1 = self.running.scores_BK[:, :1] / size**rules.length_penalty
         worst_BK = torch.where(
             finished.finished_BK, finished.scores_BK.amin(dim=1, keepdim=True), NEVER
         )
         self.may_improve_B1 &= (best_B1 > worst_BK).any(dim=1, keepdim=True)
 
-    def is_over(self) -> bool:
-        """Whether no row can gain anything by another step."""
-        is_full = bool(self.finished.finished_BK.all())
-        if is_full and self.rules.early_stopping == "yes":
-            return True
-        return not self.may_improve_B1.any() or bool(self.ended_BC.all())
-
-    def results(self) -> list[list[Beam]]:
-        """The finished texts of each memory, the best first."""
+    def _result(self, place: int) -> list[Beam]:
+        """The finished texts of one, the best first."""
         every = self.finished
-        lists = zip(every.tokens_BKS, every.scores_BK.tolist(), every.finished_BK, strict=True)
-        found = []
-        for tokens_KS, scores, finished_K in lists:
-            own = [
-                Beam(self._before_the_end(tokens_S), score)
-                for tokens_S, score, is_done in zip(tokens_KS, scores, finished_K, strict=True)
-                if is_done
-            ]
-            found.append(own)
-        return found
+        parts = (every.tokens_BKS[place], every.scores_BK[place].tolist(), every.finished_BK[place])
+        return [
+            Beam(self._before_the_end(tokens_S), score)
+            for tokens_S, score, is_done in zip(*parts, strict=True)
+            if is_done
+        ]
 
     def _before_the_end(self, tokens_S: Tensor) -> Tensor:
-        new = tokens_S[self.begun :]
-        ends = (torch.isin(new, self.stops) | (new < 0)).cumsum(dim=0) > 0
-        return new[~ends].cpu()
+        ends = (torch.isin(tokens_S, self.stops) | (tokens_S < 0)).cumsum(dim=0) > 0
+        return tokens_S[~ends].cpu()
 
 
-def _repeated(memory: Hidden, times: int) -> Hidden:
-    """Each sequence of a memory so many times, one behind the other."""
-    starts, lengths = memory.packing.starts_B1.tolist(), memory.packing.lengths
-    parts = [
-        torch.arange(start, start + length, device=memory.last_TD.device)
-        for start, length in zip(starts, lengths, strict=False)
-        for _ in range(times)
-    ]
-    packing = Packing.of([length for length in lengths for _ in range(times)])
-    starts_B1 = packing.starts_B1.to(memory.last_TD.device)
-    rows_TD = memory.last_TD.index_select(0, torch.cat(parts))
-    return Hidden(rows_TD, Packing(starts_B1, packing.lengths))
-
-
-def _refuse(rules: BeamRules, backbone: Transformer, begun: int) -> None:
-    settings = backbone.settings
+def _refuse(rules: BeamRules, backbone: Transformer, prompts: Sequence[Tensor]) -> None:
     if rules.beams < 1 or rules.new_tokens < 1:
         raise UsageError(
             f"{rules.beams} beams of {rules.new_tokens} tokens cannot be searched",
             "one of each is the least",
         )
-    if settings.positions == "learned" and begun + rules.new_tokens > settings.longest_tokens:
-        raise UsageError(
-            f"prompt and new tokens are {begun + rules.new_tokens} tokens, and this model has "
-            f"positions for {settings.longest_tokens}",
-            f"ask for at most {max(0, settings.longest_tokens - begun)} new tokens",
-        )
+    rules.rules.check()
+    if any(len(prompt) == 0 for prompt in prompts):
+        raise DataError("a prompt has no token", "give every prompt some text")
+    refuse_too_long(backbone, max(map(len, prompts), default=0), rules.new_tokens)

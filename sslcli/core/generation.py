@@ -1,29 +1,56 @@
 """Autoregressive generation from a decoder, or from an encoder-decoder that reads a memory.
 
-Letters: B sequences, T rows of all of them end to end, V vocabulary, S steps, D width, N rows.
+Sequences of all lengths begin together without padding, long prompts enter in chunks, and those
+that end leave the batch.
+
+Letters: B live sequences, T rows of a pass, of all of them end to end, V vocabulary, S steps, D
+width, N rows whose next token is asked for.
 """
 
-import sys
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypedDict
+from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from sslcli.core.cache import Cache
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.inputs import Hidden, Inputs
+from sslcli.core.prompt_lookup import guess_from_prompt
+from sslcli.core.rules import NO_RULES, TokenRules, Written, only_known, refuse_no_numbers, ruled
+from sslcli.core.sampling import PLAIN, Sampling, choose
 from sslcli.core.transformer import Transformer
-from sslcli.errors import DataError, RunError, UsageError
+from sslcli.errors import DataError, UsageError
+
+CHUNK_TOKENS = 512  # of a prompt in one pass
 
 
-class Choice(TypedDict):
-    """How `choose` chooses."""
+@dataclass
+class Continuation:
+    """What is written behind a prompt, so far.
 
-    temperature: float
-    top_k: int | None
-    top_p: float
+    `log_probabilities`: the model's own of each new token, before any rule, temperature or choice;
+    empty where they are not asked for. `ended`: "stop" for a stop token, which is not among the
+    tokens, "length", or "halted" by whoever reads along; "" while it goes on.
+    """
+
+    number: int
+    prompt: Sequence[int]
+    most_new: int
+    tokens: list[int] = field(default_factory=list)
+    log_probabilities: list[float] = field(default_factory=list)
+    ended: str = ""
+
+    def written(self) -> Written:
+        """The whole text, as rules read it."""
+        return Written([*self.prompt, *self.tokens], len(self.prompt), self.most_new)
+
+    def cut(self, tokens: int) -> None:
+        """End it here, with so many of its new tokens."""
+        del self.tokens[tokens:], self.log_probabilities[tokens:]
+        self.ended = self.ended or "halted"
 
 
 @torch.no_grad()
@@ -32,180 +59,238 @@ def generate_tokens(
     head: LanguageModelHead,
     prompts: Sequence[Tensor],
     *,
-    new_tokens: int,
+    new_tokens: int | Sequence[int],
     uniforms_SB: Tensor | None = None,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float = 1.0,
+    sampling: Sampling = PLAIN,
+    rules: TokenRules = NO_RULES,
     stops: Collection[int] = (),
-    least_tokens: int = 0,
     known_V: Tensor | None = None,
     memory: Hidden | None = None,
+    lookup_tokens: int = 0,
 ) -> list[Tensor]:
     """Generate up to `new_tokens` tokens after each prompt (int64 [length], at least one token).
 
     An encoder-decoder needs a `memory`, what `encode` gives for as many sequences as there are
     prompts; these are what its decoder has read so far. The first of `stops` and what follows it
-    are cut off; none comes before there are `least_tokens`, the prompt among them. The choice is a
-    pure function of weights, prompts and `uniforms_SB` (float in [0, 1), one per step and prompt);
-    without them, or at temperature 0, it is the most likely token. Dropout is off meanwhile.
-    `known_V`: bool, the ids that have a token; only these are chosen, never the spare rows of an
-    embedding that is padded to a multiple of 64, say. Raises UsageError for invalid settings,
-    DataError for invalid prompts, RunError if the model's logits are not finite.
+    are cut off. The choice is a pure function of weights, prompts and `uniforms_SB` (float in
+    [0, 1), one per step and prompt); without them, or at temperature 0, it is the most likely
+    token. Dropout is off meanwhile. `known_V`: bool, the ids that have a token; only these are
+    chosen, never the spare rows of an embedding that is padded to a multiple of 64, say.
+    `lookup_tokens`: see `continuations`. Raises UsageError for invalid settings, DataError for
+    invalid prompts, RunError if the model's logits are not finite.
     """
-    _check(backbone, prompts, new_tokens, temperature, top_k, top_p, memory)
-    if not prompts or new_tokens == 0:
-        return [prompt.new_empty(0) for prompt in prompts]
-    device = backbone.embedding.device
-    cache = Cache(max(len(prompt) for prompt in prompts) + new_tokens)
-    lengths_B = torch.tensor([len(prompt) for prompt in prompts], device=device)
-    inputs = Inputs.pack(prompts, device=device)
-    chosen: list[Tensor] = []
-    ends = torch.tensor(sorted(stops), dtype=torch.int64, device=device)
-    ended_B = torch.zeros(len(prompts), dtype=torch.bool, device=device)
-    with evaluating(backbone, head):
-        for step in range(new_tokens):
-            hidden = (
-                backbone(inputs, cache=cache)
-                if memory is None
-                else backbone.decode(inputs, memory, cache=cache)
-            )
-            last_BD = hidden.last_TD.index_select(0, hidden.packing.starts_B1[1:] - 1)
-            logits_BV = only_known(head(last_BD, backbone).to(torch.float32), known_V)
-            refuse_no_numbers(logits_BV)
-            _put_off(logits_BV, ends, lengths_B + step < least_tokens)
-            if uniforms_SB is None or temperature == 0:
-                tokens_B = logits_BV.argmax(dim=-1)
+    most = [new_tokens] * len(prompts) if isinstance(new_tokens, int) else list(new_tokens)
+    texts = [
+        Continuation(number, prompt.tolist(), limit)
+        for number, (prompt, limit) in enumerate(zip(prompts, most, strict=True))
+    ]
+    writer = Writer(backbone, head, sampling, rules, frozenset(stops), known_V, lookup_tokens)
+    for _ in writer.write(texts, uniforms_SB=uniforms_SB, memory=memory):
+        pass
+    return [
+        torch.tensor(text.tokens, dtype=torch.int64, device=prompt.device)
+        for text, prompt in zip(texts, prompts, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A model that continues texts, and how it chooses.
+
+    `lookup_tokens`: where the likeliest token is taken, so many tokens that stood behind the text's
+    last two (or its last one) before are guessed, read in one pass, and kept as far as the model
+    says the same (Saxena 2023, "prompt lookup decoding"); 0 for one token a pass.
+    `tells_probabilities`: whether log-probabilities are kept.
+    """
+
+    backbone: Transformer
+    head: LanguageModelHead
+    sampling: Sampling = PLAIN
+    rules: TokenRules = NO_RULES
+    stops: Collection[int] = frozenset()
+    known_V: Tensor | None = None
+    lookup_tokens: int = 0
+    tells_probabilities: bool = False
+
+    @torch.no_grad()
+    def write(
+        self,
+        texts: Sequence[Continuation],
+        *,
+        uniforms_SB: Tensor | None = None,
+        memory: Hidden | None = None,
+    ) -> Iterator[Sequence[Continuation]]:
+        """Lengthen the texts, and yield those that got something at every pass.
+
+        Whoever reads along may end one by setting `ended`, or by `cut`. As `generate_tokens` else.
+        """
+        self._check(texts, memory)
+        live = [text for text in texts if text.most_new > 0]
+        if not live:
+            return
+        cache, asks = Cache(), self._chooser(uniforms_SB)
+        if len(live) < len(texts) and memory is not None:
+            memory = memory.only([text.number for text in live])
+        unread = {text.number: list(text.prompt) for text in live}
+        with evaluating(self.backbone, self.head):
+            while live:
+                grown = self._pass(live, unread, cache, memory, asks)
+                yield grown
+                live = self._staying(live, cache)
+
+    def _pass(
+        self,
+        live: Sequence[Continuation],
+        unread: dict[int, list[int]],
+        cache: Cache,
+        memory: Hidden | None,
+        asks: Callable[[Tensor, Sequence[Continuation]], list[int]],
+    ) -> list[Continuation]:
+        """Read a chunk of every prompt that is not read, and a token or a guess of all others."""
+        held = cache.lengths.tolist() or [0] * len(live)
+        reads, guesses = list[list[int]](), list[list[int]]()
+        for text in live:
+            waiting = unread[text.number]
+            guess = self._guess(text) if len(waiting) == 1 and text.tokens else []
+            reads.append([*waiting[:CHUNK_TOKENS], *guess])
+            guesses.append(guess)
+            del waiting[:CHUNK_TOKENS]
+        inputs = _packed(reads, held, self.backbone.embedding.device)
+        hidden = (
+            self.backbone(inputs, cache=cache)
+            if memory is None
+            else self.backbone.decode(inputs, memory, cache=cache)
+        )
+        asked = [place for place, text in enumerate(live) if not unread[text.number]]
+        too_many = self._written(live, asked, guesses, hidden, asks)
+        if too_many.any():
+            cache.shorten(too_many)
+        for place in asked:
+            unread[live[place].number] = live[place].tokens[-1:]
+        return [live[place] for place in asked]
+
+    def _written(
+        self,
+        live: Sequence[Continuation],
+        asked: Sequence[int],
+        guesses: Sequence[list[int]],
+        hidden: Hidden,
+        asks: Callable[[Tensor, Sequence[Continuation]], list[int]],
+    ) -> np.ndarray:
+        """Add tokens to those who ask: one, and more as far as its guess is right. Return the rows
+        that were read in vain, of each.
+        """
+        ends, too_many = (
+            np.cumsum((0, *hidden.packing.lengths)),
+            np.zeros(len(live), dtype=np.int64),
+        )
+        going, turn = list(asked), 0
+        while going:
+            rows = [int(ends[place + 1]) - 1 - len(guesses[place]) + turn for place in going]
+            rows_N = torch.tensor(rows, device=hidden.last_TD.device)
+            logits_NV = self.head(hidden.last_TD.index_select(0, rows_N), self.backbone).float()
+            tokens = asks(logits_NV, [live[place] for place in going])
+            further = []
+            for place, token in zip(going, tokens, strict=True):
+                text, guess = live[place], guesses[place]
+                self._add(text, token)
+                is_right = turn < len(guess) and guess[turn] == token
+                if is_right and not text.ended:
+                    further.append(place)
+                else:
+                    too_many[place] = len(guess) - turn
+            going, turn = further, turn + 1
+        return too_many
+
+    def _add(self, text: Continuation, token: int) -> None:
+        if token in self.stops:
+            text.ended = "stop"
+            del text.log_probabilities[len(text.tokens) :]
+            return
+        text.tokens.append(token)
+        if len(text.tokens) == text.most_new:
+            text.ended = "length"
+
+    def _staying(self, live: list[Continuation], cache: Cache) -> list[Continuation]:
+        """Those that go on; the rest leave the cache."""
+        staying = [place for place, text in enumerate(live) if not text.ended]
+        if staying and len(staying) < len(live):
+            cache.keep(staying)
+        return [live[place] for place in staying]
+
+    def _guess(self, text: Continuation) -> list[int]:
+        most = min(self.lookup_tokens, text.most_new - len(text.tokens) - 1)
+        return guess_from_prompt([*text.prompt, *text.tokens], most) if most > 0 else []
+
+    def _chooser(
+        self, uniforms_SB: Tensor | None
+    ) -> Callable[[Tensor, Sequence[Continuation]], list[int]]:
+        """What the next token is, of logits [N, V] and the texts that they belong to."""
+        drawn_SB = None if uniforms_SB is None else uniforms_SB.cpu()
+
+        def asks(logits_NV: Tensor, texts: Sequence[Continuation]) -> list[int]:
+            logits_NV = only_known(logits_NV, self.known_V)
+            refuse_no_numbers(logits_NV)
+            scores_NV = logits_NV
+            if self.rules != NO_RULES:
+                written = [text.written() for text in texts]
+                scores_NV = ruled(logits_NV, written, self.rules, self.stops)
+            if drawn_SB is None or self.sampling.temperature == 0:
+                tokens_N = scores_NV.argmax(dim=-1)
             else:
-                how: Choice = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
-                tokens_B = choose(logits_BV, uniforms_SB[step].to(device), **how)
-            chosen.append(tokens_B)
-            if stops:
-                ended_B |= torch.isin(tokens_B, ends)
-                if ended_B.all():
-                    break
-            inputs = Inputs.pack(
-                tokens_B[:, None], positions=(lengths_B + step)[:, None], device=device
+                uniforms_N = torch.stack([drawn_SB[len(t.tokens), t.number] for t in texts])
+                tokens_N = choose(scores_NV, uniforms_N, self.sampling)
+            if self.tells_probabilities:
+                own_N = logits_NV.log_softmax(dim=-1).gather(1, tokens_N[:, None])[:, 0]
+                for text, own in zip(texts, own_N.tolist(), strict=True):
+                    text.log_probabilities.append(own)
+            return tokens_N.tolist()
+
+        return asks
+
+    def _check(self, texts: Sequence[Continuation], memory: Hidden | None) -> None:
+        settings = self.backbone.settings
+        assert settings.has_memory == (memory is not None), "a decoder reads a memory or has none"
+        assert memory is None or len(memory.packing) == len(texts), "each prompt has its memory"
+        if not (settings.causal or settings.has_memory):
+            raise UsageError(
+                "an encoder cannot generate from left to right",
+                "fill its blanks, or use a model trained with clm",
             )
-    return [_before(row, ends) for row in torch.stack(chosen, dim=1)]
+        self.sampling.check()
+        self.rules.check()
+        if any(text.most_new < 0 for text in texts):
+            raise UsageError("fewer than 0 new tokens cannot be generated", "ask for 0 or more")
+        if any(len(text.prompt) == 0 for text in texts):
+            raise DataError("a prompt has no token", "give every prompt some text")
+        longest = max(texts, key=lambda text: len(text.prompt) + text.most_new, default=None)
+        if longest is not None:
+            refuse_too_long(self.backbone, len(longest.prompt), longest.most_new)
 
 
-def choose(
-    logits_BV: Tensor, uniforms_B: Tensor, *, temperature: float, top_k: int | None, top_p: float
-) -> Tensor:
-    """Sample one token per row [B], by inverting the distribution function over tokens by
-    likelihood.
-
-    `top_k` keeps the k likeliest (Fan et al. 2018); `top_p` is nucleus sampling, the smallest set
-    of tokens with this much probability (Holtzman et al. 2020), after top_k if both are given, and
-    never less than one token. A logit of -inf is never chosen, unless a row has no other. A small
-    `temperature` approaches the likeliest token, a large one the uniform distribution over finite
-    logits.
-    """
-    device = logits_BV.device
-    # On the host: a running sum of floats has no deterministic kernel on CUDA, and one token needs
-    # no speed. The quotient by a small temperature has no bound: it is taken in float64, from the
-    # largest down.
-    ordered_BV, tokens_BV = logits_BV.to("cpu", torch.float64).sort(
-        dim=-1, descending=True, stable=True
-    )
-    if top_k is not None:
-        ordered_BV, tokens_BV = ordered_BV[:, :top_k], tokens_BV[:, :top_k]
-    coldest = max(temperature, sys.float_info.min)  # what is nearer to 0 may be flushed to it
-    probabilities_BV = ((ordered_BV - ordered_BV[:, :1]) / coldest).float().softmax(dim=-1)
-    if top_p < 1:
-        before_BV = probabilities_BV.cumsum(dim=-1) - probabilities_BV
-        kept_BV = before_BV < top_p
-        kept_BV[:, 0] = True  # also where `top_p` is too small for a float32
-        probabilities_BV = probabilities_BV * kept_BV
-    reached_BV = probabilities_BV.cumsum(dim=-1)
-    passed_B = (reached_BV <= uniforms_B.cpu()[:, None] * reached_BV[:, -1:]).sum(dim=-1)
-    # rounding must not carry a draw beyond what was kept
-    last_B = (probabilities_BV > 0).sum(dim=-1) - 1
-    return tokens_BV.gather(1, torch.minimum(passed_B, last_B)[:, None]).squeeze(1).to(device)
-
-
-def _put_off(logits_BV: Tensor, ends: Tensor, too_early_B: Tensor) -> None:
-    """Set to -inf the logits of the ends where it is too early for one."""
-    if len(ends):
-        logits_BV[:, ends] = logits_BV[:, ends].masked_fill(too_early_B[:, None], -torch.inf)
-
-
-def only_known(logits_NV: Tensor, known_V: Tensor | None) -> Tensor:
-    """Set to -inf the logits of ids without a token: those beyond `known_V`, and those it marks
-    False.
-    """
-    if known_V is None:
-        return logits_NV
-    known = torch.zeros(logits_NV.shape[1], dtype=torch.bool)
-    known[: len(known_V)] = known_V
-    return (
-        logits_NV if known.all() else logits_NV.masked_fill(~known.to(logits_NV.device), -torch.inf)
+def _packed(reads: Sequence[list[int]], held: Sequence[int], device: torch.device) -> Inputs:
+    """What each sequence reads next, behind so many rows that it holds."""
+    if all(len(tokens) == 1 for tokens in reads):
+        positions = torch.tensor(held)[:, None]
+        return Inputs.pack(torch.tensor(reads), positions=positions, device=device)
+    places = zip(held, reads, strict=True)
+    return Inputs.pack(
+        [torch.tensor(tokens) for tokens in reads],
+        positions=[torch.arange(at, at + len(tokens)) for at, tokens in places],
+        device=device,
     )
 
 
-def refuse_no_numbers(logits_BV: Tensor) -> None:
-    """Raise RunError where a row of logits has no finite number."""
-    if not logits_BV.amax(dim=-1).isfinite().all():
-        raise RunError(
-            "the model's scores of the next token are no finite numbers",
-            "its weights are damaged, or too large for its precision",
-        )
-
-
-def _check(
-    backbone: Transformer,
-    prompts: Sequence[Tensor],
-    new_tokens: int,
-    temperature: float,
-    top_k: int | None,
-    top_p: float,
-    memory: Hidden | None,
-) -> None:
-    settings = backbone.settings
-    assert settings.has_memory == (memory is not None), "a decoder reads a memory or has none"
-    assert memory is None or len(memory.packing) == len(prompts), "each prompt has its memory"
-    if not (settings.causal or settings.has_memory):
+def refuse_too_long(backbone: Transformer, prompt: int, new: int) -> None:
+    """Raise UsageError where a model has no positions for so many tokens."""
+    settings, total = backbone.settings, prompt + new
+    if settings.positions == "learned" and total > settings.longest_tokens:
         raise UsageError(
-            "an encoder cannot generate from left to right",
-            "fill its blanks, or use a model trained with clm",
+            f"prompt and new tokens are {total} tokens, and this model has positions for "
+            f"{settings.longest_tokens}",
+            f"ask for at most {max(0, settings.longest_tokens - prompt)} new tokens, or shorten "
+            "the prompt",
         )
-    if (
-        new_tokens < 0
-        or not 0 <= temperature < torch.inf
-        or (top_k is not None and top_k < 1)
-        or not 0 < top_p <= 1
-    ):
-        raise UsageError(
-            (
-                f"new_tokens {new_tokens}, temperature {temperature}, "
-                f"top_k {top_k} and top_p {top_p} cannot be sampled with"
-            ),
-            (
-                "new_tokens and temperature are finite and 0 or more, "
-                "top_k is 1 or more, top_p is above 0 and at most 1"
-            ),
-        )
-    if any(len(prompt) == 0 for prompt in prompts):
-        raise DataError("a prompt has no token", "give every prompt some text")
-    longest = max((len(prompt) for prompt in prompts), default=0) + new_tokens
-    if settings.positions == "learned" and longest > settings.longest_tokens:
-        raise UsageError(
-            (
-                f"prompt and new tokens are {longest} tokens, and this "
-                f"model has positions for {settings.longest_tokens}"
-            ),
-            (
-                f"ask for at most {max(0, settings.longest_tokens - longest + new_tokens)} "
-                "new tokens, or shorten the prompt"
-            ),
-        )
-
-
-def _before(tokens_S: Tensor, stops: Tensor) -> Tensor:
-    """Return the tokens before the first of `stops`, all if there is none."""
-    ended_S = torch.isin(tokens_S, stops).cumsum(dim=0) > 0
-    return tokens_S[~ended_S]
 
 
 @contextmanager

@@ -170,6 +170,15 @@ class Hidden:
     packing: Packing
     kept: Mapping[int, Tensor] = field(default_factory=dict)
 
+    def only(self, sequences: Sequence[int]) -> "Hidden":
+        """Return the last hidden states of these sequences, in this order."""
+        parts = self.last_TD.split(self.packing.lengths)
+        packing = Packing.of([self.packing.lengths[number] for number in sequences])
+        starts_B1 = packing.starts_B1.to(self.last_TD.device)
+        return Hidden(
+            torch.cat([parts[number] for number in sequences]), Packing(starts_B1, packing.lengths)
+        )
+
 
 def to_device(tree: Any, device: torch.device) -> Any:
     """Move every tensor inside dataclasses, mappings and tuples; tensors already there are not

@@ -210,7 +210,7 @@ class Stack(nn.Module):
                 f"layer {missing[0]} does not exist",
                 f"this model has layers 0 (embeddings) to {self.depth}",
             )
-        rows = inputs.positions_needed if cache is None else inputs.packing.longest + cache.longest
+        rows = inputs.positions_needed if cache is None else cache.longest_with(inputs.packing)
         if self.settings.positions == "learned" and rows > longest:
             raise DataError(
                 f"a sequence has {rows} tokens, and this model has positions for {longest}",

@@ -8,10 +8,12 @@ from test_parity_encoder_decoders import model_of, tokens_of, transformers
 
 from sslcli.core.beams import BeamRules, beam_search
 from sslcli.core.inputs import Inputs
+from sslcli.core.rules import TokenRules
 from sslcli.errors import UsageError
 from sslcli.models.hf_directory import read_directory
 
-LENGTHS = (9, 4, 1, 12, 7, 3)
+# a hundred sources of 1 to 12 tokens in one batch
+LENGTHS = (9, 4, 1, 12, 7, 3, *(1 + 5 * number % 12 for number in range(94)))
 START, END = 2, 2
 MARGIN = 1e-4  # two texts whose scores are nearer may change places
 STOPPING = {"no": False, "yes": True, "never": "never"}
@@ -45,11 +47,14 @@ def theirs(model, rules, count):
         num_beams=rules.beams,
         num_return_sequences=count,
         max_length=1 + rules.new_tokens,
-        min_length=rules.least_tokens,
+        min_length=rules.rules.least_tokens,
         length_penalty=rules.length_penalty,
         early_stopping=STOPPING[rules.early_stopping],
-        forced_bos_token_id=rules.forced_first,
-        forced_eos_token_id=rules.forced_last,
+        forced_bos_token_id=rules.rules.forced_first,
+        forced_eos_token_id=rules.rules.forced_last,
+        repetition_penalty=rules.rules.repetition_penalty,
+        no_repeat_ngram_size=rules.rules.no_repeat,
+        min_new_tokens=rules.rules.least_new_tokens or None,
         do_sample=False,
         decoder_start_token_id=START,
         eos_token_id=END,
@@ -75,8 +80,10 @@ CASES = {
     "longer": {"length_penalty": 2.0},
     "longer, never": {"length_penalty": 2.0, "early_stopping": "never"},
     "shorter": {"length_penalty": -1.0},
-    "not too short": {"least_tokens": 6},
-    "forced": {"forced_first": 0, "forced_last": END},
+    "not too short": {"rules": TokenRules(least_tokens=6)},
+    "forced": {"rules": TokenRules(forced_first=0, forced_last=END)},
+    "repeats nothing": {"rules": TokenRules(no_repeat=2)},
+    "repeats less": {"rules": TokenRules(repetition_penalty=1.3, least_new_tokens=4)},
     "many beams": {"beams": 7, "early_stopping": "yes"},
     "short": {"new_tokens": 2},
 }

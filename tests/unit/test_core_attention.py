@@ -11,7 +11,7 @@ import torch
 from core_samples import seeded
 from torch.nn.functional import scaled_dot_product_attention
 
-from sslcli.core.attention import attend, attend_cached
+from sslcli.core.attention import attend
 from sslcli.core.packing import GROUP_COST_SCORES, MOST_GROUPS, Packing, split_lengths
 
 MIXED = (7, 1, 30, 12, 30, 3, 19, 90, 90, 88, 2)
@@ -77,25 +77,6 @@ def test_queries_of_one_packing_read_keys_of_another():
     torch.testing.assert_close(
         ours, reference(q_THK, k_SGK, v_SGK, query_lengths, key_lengths), rtol=0, atol=1e-12
     )
-
-
-@pytest.mark.parametrize("window_tokens", [None, 3])
-def test_the_newest_query_reads_cached_keys_as_the_last_row_of_causal_attention_does(window_tokens):
-    lengths, rows = (7, 1, 12), 12
-    q_THK, k_SGK, v_SGK = (
-        drawn(sum(lengths), heads, seed=seed) for seed, heads in enumerate((4, 2, 2))
-    )
-    expected_THK = reference(q_THK, k_SGK, v_SGK, lengths, lengths, True, window_tokens)
-    last = torch.tensor(lengths).cumsum(0) - 1
-    keys, values = (
-        torch.nn.utils.rnn.pad_sequence(x.split(lengths), batch_first=True, padding_value=1e4)
-        for x in (k_SGK, v_SGK)
-    )
-    assert keys.shape[1] == rows
-    ours_BHK = attend_cached(
-        q_THK[last], keys, values, torch.tensor(lengths), window_tokens=window_tokens
-    )
-    torch.testing.assert_close(ours_BHK, expected_THK[last], rtol=0, atol=1e-12)
 
 
 def scores_computed(members, lengths):

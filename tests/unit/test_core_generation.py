@@ -7,8 +7,9 @@ import pytest
 import torch
 from core_samples import DECODER, ENCODER, LLAMA, built, changed, packed, seeded, tokens_of
 
-from sslcli.core.generation import choose, generate_tokens
+from sslcli.core.generation import generate_tokens
 from sslcli.core.heads import LanguageModelHead
+from sslcli.core.sampling import Sampling, choose
 from sslcli.errors import DataError, RunError, UsageError
 
 STEPS = 12
@@ -20,15 +21,15 @@ SHAPES = {
 }
 
 
-def without_cache(backbone, head, prompt, uniforms_S, **options):
+def without_cache(backbone, head, prompt, uniforms_S, sampling):
     """One prompt, the whole sequence anew for every token."""
     sequence = prompt
     for uniform in uniforms_S:
         logits_V = head(backbone(packed([sequence])).last_TD[-1:], backbone)
         token = (
             logits_V.argmax(dim=-1)
-            if options["temperature"] == 0
-            else choose(logits_V, uniform[None], **options)
+            if sampling.temperature == 0
+            else choose(logits_V, uniform[None], sampling)
         )
         sequence = torch.cat([sequence, token])
     return sequence[len(prompt) :]
@@ -38,15 +39,15 @@ def without_cache(backbone, head, prompt, uniforms_S, **options):
 @pytest.mark.parametrize("temperature", [0.0, 1.5])
 def test_tokens_are_the_same_with_and_without_cache(settings, temperature):
     backbone, head, prompts = built(settings), LanguageModelHead(settings), tokens_of([3, 11, 1, 7])
-    options = {"temperature": temperature, "top_k": 20, "top_p": 0.95}
+    sampling = Sampling(temperature, 20, 0.95)
     uniforms_SB = torch.rand(STEPS, 4, generator=seeded(3))
     generated = generate_tokens(
-        backbone, head, prompts, new_tokens=STEPS, uniforms_SB=uniforms_SB, **options
+        backbone, head, prompts, new_tokens=STEPS, uniforms_SB=uniforms_SB, sampling=sampling
     )
     for number, prompt in enumerate(prompts):
         assert torch.equal(
             generated[number],
-            without_cache(backbone, head, prompt, uniforms_SB[:, number], **options),
+            without_cache(backbone, head, prompt, uniforms_SB[:, number], sampling),
         )
 
 
@@ -90,8 +91,7 @@ def test_chosen_tokens_have_the_frequencies_of_the_distribution():
     logits_V = torch.tensor([0.3, 2.0, -1.0, 1.9, 0.0])
     count = 20_000
     uniforms_B = (torch.arange(count) + 0.5) / count
-    options = {"temperature": 0.7, "top_k": None, "top_p": 1.0}
-    tokens_B = choose(logits_V.expand(count, -1), uniforms_B, **options)
+    tokens_B = choose(logits_V.expand(count, -1), uniforms_B, Sampling(0.7))
     frequencies = torch.bincount(tokens_B, minlength=5) / count
     torch.testing.assert_close(frequencies, (logits_V / 0.7).softmax(dim=0), rtol=0, atol=2 / count)
 
@@ -112,7 +112,7 @@ def test_top_k_and_top_p_keep_the_likeliest(top_k, top_p, kept):
     logits_V = torch.tensor([0.15, 0.45, 0.1, 0.3]).log()
     uniforms_B = torch.cat([torch.linspace(0, 1, 1_001)[:-1], torch.tensor([1 - 2**-24])])
     tokens_B = choose(
-        logits_V.expand(len(uniforms_B), -1), uniforms_B, temperature=1.0, top_k=top_k, top_p=top_p
+        logits_V.expand(len(uniforms_B), -1), uniforms_B, Sampling(top_k=top_k, top_p=top_p)
     )
     assert set(tokens_B.tolist()) == kept
 
@@ -143,9 +143,9 @@ def test_nothing_asked_is_nothing_given():
     [
         (UsageError, ENCODER, [3], {"new_tokens": 2}),
         (UsageError, DECODER, [3], {"new_tokens": -1}),
-        (UsageError, DECODER, [3], {"new_tokens": 1, "temperature": -0.1}),
-        (UsageError, DECODER, [3], {"new_tokens": 1, "top_k": 0}),
-        (UsageError, DECODER, [3], {"new_tokens": 1, "top_p": 0.0}),
+        (UsageError, DECODER, [3], {"new_tokens": 1, "sampling": Sampling(-0.1)}),
+        (UsageError, DECODER, [3], {"new_tokens": 1, "sampling": Sampling(top_k=0)}),
+        (UsageError, DECODER, [3], {"new_tokens": 1, "sampling": Sampling(top_p=0.0)}),
         (UsageError, DECODER, [3, 60], {"new_tokens": 5}),
         (DataError, DECODER, [3, 0], {"new_tokens": 1}),
     ],
@@ -164,9 +164,7 @@ def test_the_coldest_temperatures_take_the_likeliest_as_0_does(temperature):
     uniforms_B = torch.tensor([0.0, 0.5, 1 - 2**-24])
     logits_BV = torch.tensor(LOGITS).expand(3, -1)
     for scale in (1.0, 1e30):
-        tokens_B = choose(
-            logits_BV * scale, uniforms_B, temperature=temperature, top_k=None, top_p=1.0
-        )
+        tokens_B = choose(logits_BV * scale, uniforms_B, Sampling(temperature))
         assert tokens_B.tolist() == [1, 1, 1]
 
 
@@ -175,7 +173,7 @@ def test_the_hottest_temperatures_choose_among_all_finite_logits_alike(temperatu
     count = 4_000
     uniforms_B = (torch.arange(count) + 0.5) / count
     logits_BV = torch.tensor(LOGITS).expand(count, -1)
-    tokens_B = choose(logits_BV, uniforms_B, temperature=temperature, top_k=None, top_p=1.0)
+    tokens_B = choose(logits_BV, uniforms_B, Sampling(temperature))
     assert torch.bincount(tokens_B, minlength=5).tolist() == [1_000, 1_000, 0, 1_000, 1_000]
 
 
@@ -184,20 +182,32 @@ def test_the_smallest_top_p_keeps_one_token(top_p):
     uniforms_B = torch.tensor([0.0, 0.5, 1 - 2**-24])
     logits_BV = torch.tensor([0.1, 0.3, 0.2]).expand(3, -1)
     for temperature in (1e-300, 1.0, 1e300):
-        tokens_B = choose(logits_BV, uniforms_B, temperature=temperature, top_k=None, top_p=top_p)
+        tokens_B = choose(logits_BV, uniforms_B, Sampling(temperature, top_p=top_p))
         assert len({*tokens_B.tolist()}) == 1
-    assert choose(logits_BV, uniforms_B, temperature=1.0, top_k=1, top_p=top_p).tolist() == [1] * 3
+    assert choose(logits_BV, uniforms_B, Sampling(top_k=1, top_p=top_p)).tolist() == [1] * 3
 
 
 @pytest.mark.parametrize(
     "options",
-    [{"temperature": float("nan")}, {"temperature": float("inf")}, {"top_k": 0}, {"top_p": 0.0}],
+    [
+        {"temperature": float("nan")},
+        {"temperature": float("inf")},
+        {"top_k": 0},
+        {"top_p": 0.0},
+        {"min_p": 1.1},
+        {"typical_p": 0.0},
+    ],
 )
 def test_what_cannot_be_sampled_with_is_refused(options):
     backbone, head = built(LLAMA), LanguageModelHead(LLAMA)
     with pytest.raises(UsageError, match="cannot be sampled with"):
         generate_tokens(
-            backbone, head, tokens_of([3]), new_tokens=1, uniforms_SB=torch.rand(1, 1), **options
+            backbone,
+            head,
+            tokens_of([3]),
+            new_tokens=1,
+            uniforms_SB=torch.rand(1, 1),
+            sampling=Sampling(**options),
         )
 
 
@@ -220,7 +230,7 @@ def test_ids_without_a_token_are_never_chosen():
             prompts,
             new_tokens=STEPS,
             uniforms_SB=uniforms_SB,
-            temperature=temperature,
+            sampling=Sampling(temperature),
             known_V=known_V,
         )
         assert {token for row in found for token in row.tolist()} <= allowed

@@ -199,7 +199,7 @@ def test_rows_that_are_decoded_one_by_one_are_those_decoded_at_once(shape):
     )
     memory = backbone.encode(Inputs.pack(sources))
     whole = backbone.decode(Inputs.pack(targets), memory).last_TD.view(4, 6, -1)
-    cache, first = Cache(6), 2
+    cache, first = Cache(), 2
     start = backbone.decode(
         Inputs.pack([target[:first] for target in targets]), memory, cache=cache
     )

@@ -30,6 +30,7 @@ from sslcli.api import (
     Report,
     Rng,
     Sample,
+    Sampling,
     TokenTargets,
     Transformer,
     generate_tokens,
@@ -165,9 +166,7 @@ class CausalLanguageModel(Readout[NextTokenBatch, "CausalLanguageModel.Options"]
             [torch.from_numpy(prompt)] * request.count,
             new_tokens=request.new_tokens,
             uniforms_SB=torch.from_numpy(uniforms_SB),
-            temperature=request.temperature,
-            top_k=request.top_k,
-            top_p=request.top_p,
+            sampling=Sampling(request.temperature, request.top_k, request.top_p),
             stops=self.tokenizer.stops,
             known_V=torch.from_numpy(self.tokenizer.known),
         )

@@ -37,6 +37,7 @@ from sslcli.api import (
     Sample,
     Task,
     Tokenizer,
+    TokenRules,
     Transformer,
     UsageError,
     beam_search,
@@ -251,7 +252,7 @@ class Rewrite(ReadsPairs["Rewrite.Options"], Task[RewriteBatch, "Rewrite.Options
                 prompts,
                 new_tokens=most,
                 stops=stops,
-                least_tokens=least,
+                rules=TokenRules(least_tokens=least),
                 known_V=known_V,
                 memory=memory,
             )
@@ -261,9 +262,11 @@ class Rewrite(ReadsPairs["Rewrite.Options"], Task[RewriteBatch, "Rewrite.Options
             most,
             options.length_penalty,
             options.early_stopping,
-            least,
-            forced,
-            self._said("forced_eos_token_id"),
+            TokenRules(
+                least_tokens=least,
+                forced_first=forced,
+                forced_last=self._said("forced_eos_token_id"),
+            ),
         )
         found = beam_search(
             backbone, self.head, prompts, rules, stops=stops, known_V=known_V, memory=memory
