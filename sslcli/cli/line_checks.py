@@ -38,7 +38,7 @@ from sslcli.models.line_checks import (
     refuse_unknown_task,
     refuse_unusable_data,
 )
-from sslcli.plainfiles import no_such_file
+from sslcli.plainfiles import STANDARD_INPUT, no_such_file
 from sslcli.reports import printable
 from sslcli.resolving import naming_sources, resolve
 from sslcli.runs.catalogue import runs_folder
@@ -52,6 +52,7 @@ from sslcli.workflows.translate_shift.settings import ShiftSettings
 
 LONGEST_NAME_BYTES = 200  # file systems take 255, and a temporary folder beside it adds to the name
 EXPORT_FORMATS = ("hf",)
+BLANK = "[MASK]"
 # Of each pair the one makes the other mean nothing.
 AGAINST = (
     ("resume", "overwrite"),
@@ -261,6 +262,12 @@ def check_generate_line(command: Command, given: Given) -> None:
     seed_of(given)
     refuse_absent_model(given.get("model"))
     request = request_of(given)
+    if (name := given.get("texts")) is not None:
+        if "text" in request:
+            raise UsageError("there is a text and --data", "give one of them")
+        if name != STANDARD_INPUT and not Path(name).is_file():
+            raise no_such_file(name)
+        request["text"] = BLANK
     problems = [
         problems_in("objectives", name, request, "", "Request")
         for name in asked_objectives(given.get("model", LATEST))

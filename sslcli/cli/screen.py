@@ -84,6 +84,12 @@ class Screen:
         self.wipe()
         self.out.print(Text(printable_lines(text)), soft_wrap=True)
 
+    def piece(self, text: str) -> None:
+        """Print a part of a line of the result on stdout, at once."""
+        self.wipe()
+        self.out.print(Text(text), end="", soft_wrap=True)
+        self.out.file.flush()
+
     def report(self, report: Report) -> None:
         """Print a report on stdout, drawn or as JSON."""
         self.wipe()

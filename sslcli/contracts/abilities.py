@@ -20,12 +20,14 @@ from sslcli.data.rng import Rng
 class Artifact:
     """A generated text with its score, if there is one, and further columns.
 
-    Artifacts of one request with equal `details` are candidates for the same place.
+    Artifacts of one request with equal `details` are candidates for the same place. `pieces`: new
+    tokens with the model's own log-probability of each, before any rule or temperature.
     """
 
     text: str
     score: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    pieces: Sequence[tuple[str, float]] = ()
 
 
 @runtime_checkable
@@ -50,6 +52,23 @@ class Generates(Protocol):
 
     def generate(self, backbone: Transformer, request: Any, rng: Rng) -> Iterator[Artifact]:
         """Yield the artifacts of one request, sampling from `rng` alone."""
+
+
+@runtime_checkable
+class Streams(Generates, Protocol):
+    """A generator that answers many requests at once, and one piece by piece."""
+
+    def completed(self, request: Any) -> tuple[Any, Sequence[str]]:
+        """Return the request with what the model's own files say where it says nothing, and
+        sentences of what was taken from them.
+        """
+
+    def stream(
+        self, backbone: Transformer, requests: Sequence[Any], rng: Rng
+    ) -> Iterator[str | Artifact]:
+        """Yield the artifacts of requests that differ in their texts alone, in order; before the
+        artifact of a single one, pieces of its text as it grows.
+        """
 
 
 @runtime_checkable

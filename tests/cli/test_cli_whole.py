@@ -280,6 +280,34 @@ def test_generate_says_which_model_answers_and_whether_it_fills_blanks(ssl, text
     assert len(latest.out.splitlines()) == 1
 
 
+def test_generate_answers_every_line_of_a_file_as_it_answers_it_alone(ssl, place, monkeypatch):
+    lines = ["the cat sees", "", "a dog", "the garden"]
+    (place / "lines.txt").write_text("\n".join(lines), encoding="utf-8")
+    how = ("--model", "zero", "--temperature", "0", "--new-tokens", "6")
+    together = ssl("generate", "--data", "lines.txt", *how)
+    assert together.code == 0, together.err
+    alone = [ssl("generate", line, *how) for line in lines if line]
+    assert together.out == "".join(each.out for each in alone)
+    for line, text in zip(together.out.splitlines(), filter(None, lines), strict=True):
+        assert line.startswith(text)
+    told = json.loads(ssl("generate", "--data", "lines.txt", *how, "--json").out)["artifacts"]
+    assert [each["details"]["prompt"] for each in told] == [line for line in lines if line]
+    assert all(probability < 0 for each in told for _, probability in each["pieces"])
+    blanks = ssl("generate", "--data", "lines.txt", "--model", "first")
+    assert blanks.code == 2
+    for wrong, said in (
+        (("a text", "--data", "lines.txt"), "there is a text and --data"),
+        (("--data", "nowhere.txt"), "there is no file or folder nowhere.txt"),
+        (("a", "--beams", "2", "--count", "3", "--model", "zero"), "2 beams give no 3 texts"),
+        (
+            ("a", "--beams", "2", "--top-k", "3", "--model", "zero"),
+            "--top-k means nothing to beams",
+        ),
+    ):
+        refused = ssl("generate", *wrong)
+        assert (refused.code, said in refused.err) == (2, True), refused.err
+
+
 def test_generate_fills_the_blanks_as_asked(ssl):
     ended = ssl("generate", "The cat sees the [MASK].", "--model", "first", "--top", "3", "--json")
     artifacts = json.loads(ended.out)["artifacts"]

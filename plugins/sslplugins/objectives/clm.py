@@ -30,13 +30,11 @@ from sslcli.api import (
     Report,
     Rng,
     Sample,
-    Sampling,
     TokenTargets,
     Transformer,
-    generate_tokens,
     passages_of,
-    setting,
 )
+from sslplugins.objectives.continuing import Continue, Continuer, Prompted, completed
 
 # of a sample that is continued while it learns, and what is added at most
 PROMPT_TOKENS, NEW_TOKENS = 6, 24
@@ -54,21 +52,6 @@ class NextTokenBatch(ModelBatch):
     places_N: Tensor
     targets_N: Tensor
     covered_bytes: float
-
-
-class Continue(Config):
-    """A request to continue a text by sampling: temperature, top-k and nucleus (top-p) sampling."""
-
-    text: str = setting("", "text to be continued; from nothing when not given")
-    new_tokens: int = setting(40, "most tokens to add", gt=0)
-    temperature: float = setting(
-        0.8, "sampling temperature: 0 takes the likeliest token", ge=0, allow_inf_nan=False
-    )
-    top_k: int | None = setting(None, "sample among this many of the likeliest tokens", gt=0)
-    top_p: float = setting(
-        0.95, "nucleus sampling: the smallest set of tokens with this much probability", gt=0, le=1
-    )
-    count: int = setting(1, "continuations", gt=0)
 
 
 class CausalLanguageModel(Readout[NextTokenBatch, "CausalLanguageModel.Options"]):
@@ -147,36 +130,21 @@ class CausalLanguageModel(Readout[NextTokenBatch, "CausalLanguageModel.Options"]
         """Yield `count` continuations, each with its prompt in front; `details["prompt"]` is the
         prompt.
         """
-        prompt = self._prompt(request.text)
-        if not len(prompt):
-            if self.tokenizer.end is None:
-                raise DataError(
-                    (
-                        "there is nothing to continue, and this "
-                        "tokenizer has no end token to begin after"
-                    ),
-                    "give it some --text",
-                )
-            prompt = np.asarray([self.tokenizer.end], dtype=np.int64)
-        steps_S, prompts_B = np.arange(request.new_tokens), np.arange(request.count)
-        uniforms_SB = rng.uniform("token", prompts_B[None, :], steps_S[:, None])
-        added = generate_tokens(
-            backbone,
-            self.head,
-            [torch.from_numpy(prompt)] * request.count,
-            new_tokens=request.new_tokens,
-            uniforms_SB=torch.from_numpy(uniforms_SB),
-            sampling=Sampling(request.temperature, request.top_k, request.top_p),
-            stops=self.tokenizer.stops,
-            known_V=torch.from_numpy(self.tokenizer.known),
-        )
-        for tokens in added:
-            whole = np.concatenate([prompt, tokens.cpu().numpy()])
-            yield Artifact(
-                self.tokenizer.decode(whole[~self.tokenizer.specials[whole]]),
-                None,
-                {"prompt": request.text},
-            )
+        made = self.stream(backbone, [request], rng)
+        return (each for each in made if isinstance(each, Artifact))
+
+    def completed(self, request: Continue) -> tuple[Continue, Sequence[str]]:
+        """The request with what the model's directory says of generation."""
+        return completed(request, self.tokenizer.generating)
+
+    def stream(
+        self, backbone: Transformer, requests: Sequence[Continue], rng: Rng
+    ) -> Iterator[str | Artifact]:
+        """Yield the continuations of all requests, which differ in their texts alone; those of one
+        text in pieces before, where it is to be continued once.
+        """
+        prompts = [Prompted(request.text, self._prompt(request.text)) for request in requests]
+        return Continuer(backbone, self.head, self.tokenizer).write(prompts, requests[0], rng)
 
     def _prompt(self, text: str) -> np.ndarray:
         """Tokenize a prompt, with the special tokens that begin a text.
@@ -187,4 +155,12 @@ class CausalLanguageModel(Readout[NextTokenBatch, "CausalLanguageModel.Options"]
         begins = template.tokens[0]
         if begins and tuple(own[: len(begins)].tolist()) == begins:
             own = own[len(begins) :]
-        return template.around(own)
+        prompt = template.around(own)
+        if len(prompt):
+            return prompt
+        if self.tokenizer.end is None:
+            raise DataError(
+                "there is nothing to continue, and this tokenizer has no end token to begin after",
+                "give it some --text",
+            )
+        return np.asarray([self.tokenizer.end], dtype=np.int64)

@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from sslcli import registry
 from sslcli.cli.actions.choosing import chosen_model
 from sslcli.cli.line_values import request_of, seed_of
-from sslcli.cli.naming import REQUEST, text_at
+from sslcli.cli.naming import REQUEST, asked_objectives, text_at
 from sslcli.cli.options import Command, Given, spellings
 from sslcli.cli.screen import Screen
 from sslcli.contracts.abilities import Artifact
 from sslcli.core.settings import is_causal
+from sslcli.data.files import read_lines
+from sslcli.errors import DataError
 from sslcli.models.places import WeightsRef
 from sslcli.reports import Report, Table, printable
-from sslcli.resolving import naming_sources
+from sslcli.resolving import checked, naming_sources
 from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import RUN_FILE
 from sslcli.runs.references import ASKED, LATEST
@@ -37,8 +40,22 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
         screen.say("hint:  choose one that fills them: --model @latest:mlm")
     typed = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix(f"{REQUEST}."): sorted(spellings([flag]))[0] for flag in typed}
+    texts = _texts(given["texts"]) if "texts" in given else None
+    streams = not screen.json and texts is None
+    artifacts, told = list[Artifact](), ""
     with naming_sources(sources):
-        artifacts = list(generate(reference, request, seed, screen.say))
+        if len(names := asked_objectives(reference)) == 1:  # before the weights are read
+            asked = registry.plugin_settings("objectives", names[0], "Request")
+            first = request if texts is None else {**request, "text": texts[0]}
+            checked(asked, first, hint="ssl generate --help lists the flags")
+        for made in generate(reference, request, seed, screen.say, texts):
+            if isinstance(made, Artifact):
+                artifacts.append(made)
+            elif streams:
+                screen.piece(printable(made))
+                told += made
+    if told:
+        screen.line()
     if artifacts and all(adds_nothing(artifact, given.get("text", "")) for artifact in artifacts):
         screen.say(
             "note: the model ends this text at once and adds nothing "
@@ -47,11 +64,19 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
     if screen.json:
         screen.document({"artifacts": [asdict(artifact) for artifact in artifacts]})
     elif all(artifact.score is None for artifact in artifacts):
-        for artifact in artifacts:
+        for artifact in () if told else artifacts:
             screen.line(printable(artifact.text))
     else:
         screen.report(Report(tables=[_table(artifacts)]))
     return 0
+
+
+def _texts(name: str) -> list[str]:
+    """The lines of a file, or of standard input, that hold something."""
+    texts = [line for _, line in read_lines(name) if line.strip()]
+    if not texts:
+        raise DataError("there is no text to answer", "write one in every line")
+    return texts
 
 
 def adds_nothing(artifact: Artifact, prompt: str) -> bool:

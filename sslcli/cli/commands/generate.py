@@ -9,6 +9,12 @@ from sslcli.runs.references import LATEST
 OWN = (
     Flag("text", (), "text with [MASK] to be filled in, or to be continued", metavar="TEXT"),
     Flag(
+        "texts",
+        ("--data", "-d"),
+        "file of texts, one a line, each answered by itself; '-' is standard input",
+        metavar="FILE",
+    ),
+    Flag(
         "model",
         ("--model", "-m"),
         "run (name, folder, @latest, @best:mlm) or model directory",
@@ -46,6 +52,7 @@ def generate_command(words: Sequence[str]) -> Command:
         (
             'ssl generate "julia lives in [MASK]." --model @latest:mlm',
             'ssl generate "Once upon a time" --model @latest:clm --new-tokens 60 --temperature 0.7',
+            "ssl generate --data questions.txt --model models/smollm2 --beams 4 --json",
         ),
         check="sslcli.cli.line_checks:check_generate_line",
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from sslcli.contracts.abilities import Artifact, Generates, Illustrates, ReadsText
+from sslcli.contracts.abilities import Artifact, Generates, Illustrates, ReadsText, Streams
 from sslcli.data.rng import Rng
 from sslcli.datasets.cache import Say, quiet
 from sslcli.datasets.unknown_words import unknown_in, unknown_sentences
@@ -35,22 +35,39 @@ def generator_of(learner: Learner, what: str) -> Generates:
 
 
 def generate(
-    reference: str, request: Mapping[str, Any], seed: int, say: Say = quiet
-) -> Iterator[Artifact]:
+    reference: str,
+    request: Mapping[str, Any],
+    seed: int,
+    say: Say = quiet,
+    texts: Sequence[str] | None = None,
+) -> Iterator[str | Artifact]:
     """Yield artifacts; the same request and seed give the same ones.
 
-    `say` receives remarks on the model and the text. Raises ConfigError, ModelError, UsageError.
+    `texts` are asked for in place of the request's one. A model that writes piece by piece yields
+    the pieces of a single artifact before it. `say` receives remarks on the model and the text.
+    Raises ConfigError, ModelError, UsageError.
     """
     pretrained = load_pretrained(reference)
     learner = learner_of(pretrained).eval()
     watched(learner)
     generator = generator_of(learner, reference)
-    complete = checked(generator.Request, request, hint="ssl generate --help lists the flags")
-    yield from generator.generate(learner.backbone, complete, Rng(seed, 0))
+    asked = [request] if texts is None else [{**request, "text": text} for text in texts]
+    hint = "ssl generate --help lists the flags"
+    complete = [checked(generator.Request, each, hint=hint) for each in asked]
+    rng = Rng(seed, 0)
+    if isinstance(generator, Streams):
+        _, notes = generator.completed(complete[0])
+        for note in notes:
+            say(note)
+        requests = [generator.completed(each)[0] for each in complete]
+        yield from generator.stream(learner.backbone, requests, rng)
+    else:
+        for each in complete:
+            yield from generator.generate(learner.backbone, each, rng)
     tokenizer = pretrained.tokenizer()
     remarks = tokenizer.remarks()  # which count texts: before the prompt is read once more
-    text = complete.text if isinstance(complete, ReadsText) else ""
-    unknown = unknown_sentences(unknown_in(tokenizer, text))
+    read = " ".join(each.text for each in complete if isinstance(each, ReadsText))
+    unknown = unknown_sentences(unknown_in(tokenizer, read))
     for note in (*tokenizer.notes, *remarks, *unknown):
         say(f"note: {note}")
 

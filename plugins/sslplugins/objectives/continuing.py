@@ -1,0 +1,328 @@
+"""Continuing texts: what can be asked for, and the writing of many prompts at once.
+
+Letters: S steps, B continuations, V vocabulary.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from pydantic import field_validator, model_validator
+
+from sslcli.api import (
+    Artifact,
+    BeamRules,
+    Config,
+    Continuation,
+    LanguageModelHead,
+    Rng,
+    Sampling,
+    Tokenizer,
+    TokenRules,
+    Transformer,
+    Writer,
+    beam_search,
+    setting,
+)
+
+TOGETHER = 64  # continuations that are written at once
+UNFINISHED = "\ufffd"  # what is decoded of half a character
+ESCAPES = {r"\n": "\n", r"\t": "\t", r"\\": "\\"}
+# A field of generation_config.json, ours, and whether it counts where nothing is sampled.
+SAID: Mapping[str, tuple[str, bool]] = {
+    "temperature": ("temperature", False),
+    "top_k": ("top_k", False),
+    "top_p": ("top_p", False),
+    "min_p": ("min_p", False),
+    "typical_p": ("typical_p", False),
+    "repetition_penalty": ("repetition_penalty", True),
+    "no_repeat_ngram_size": ("no_repeat", True),
+    "min_new_tokens": ("least_new_tokens", True),
+    "max_new_tokens": ("new_tokens", True),
+    "num_beams": ("beams", True),
+    "length_penalty": ("length_penalty", True),
+    "early_stopping": ("early_stopping", True),
+}
+EARLY = {False: "no", True: "yes", "never": "never"}
+
+
+class Continue(Config):
+    """A request to continue a text: by sampling, by the likeliest token, or by beams."""
+
+    text: str = setting("", "text to be continued; from nothing when not given")
+    new_tokens: int = setting(40, "most tokens to add", gt=0)
+    temperature: float = setting(
+        0.8, "sampling temperature: 0 takes the likeliest token", ge=0, allow_inf_nan=False
+    )
+    top_k: int | None = setting(None, "sample among this many of the likeliest tokens", gt=0)
+    top_p: float = setting(
+        0.95, "nucleus sampling: the smallest set of tokens with this much probability", gt=0, le=1
+    )
+    min_p: float = setting(
+        0.0, "sample among tokens with at least this share of the likeliest one's", ge=0, le=1
+    )
+    typical_p: float = setting(
+        1.0, "sample among the tokens of usual surprise with this much probability", gt=0, le=1
+    )
+    repetition_penalty: float = setting(
+        1.0, "what the text has said scores so many times worse", gt=0, allow_inf_nan=False
+    )
+    no_repeat: int = setting(0, "no sequence of so many tokens comes twice; 0: may", ge=0)
+    least_new_tokens: int = setting(0, "the text does not end before so many are added", ge=0)
+    beams: int = setting(
+        1, "texts that are followed at once, instead of sampling; the likeliest are given", gt=0
+    )
+    length_penalty: float = setting(
+        1.0, "with several beams, the power of its length that a score is divided by"
+    )
+    early_stopping: Literal["no", "yes", "never"] = setting(
+        "no",
+        "with several beams: end when as many texts have ended (yes), when none is likely to "
+        "be better (no), when none can be (never)",
+    )
+    stop: tuple[str, ...] = setting((), r"end before this text; \n is a line break")
+    count: int = setting(1, "continuations", gt=0)
+    lookup: int = setting(
+        0,
+        "guess so many tokens from what the text has said before, and keep those that are right: "
+        "the same text, sooner",
+        ge=0,
+    )
+
+    @field_validator("stop")
+    @classmethod
+    def _unescaped(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        """Line breaks and tabs, which are hard to type."""
+        if not all(given):
+            raise ValueError("holds no character")
+        for typed, meant in ESCAPES.items():
+            given = tuple(text.replace(typed, meant) for text in given)
+        return given
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.beams > 1 and self.count > self.beams:
+            raise ValueError(f"{self.beams} beams give no {self.count} texts; ask for more beams")
+        drawn = {"temperature", "top_k", "top_p", "min_p", "typical_p", "lookup"}
+        if self.beams > 1 and (given := sorted(drawn & self.model_fields_set)):
+            raise ValueError(f"{given[0]} means nothing to beams, which sample nothing")
+        return self
+
+    @property
+    def sampling(self) -> Sampling:
+        """How tokens are drawn."""
+        return Sampling(self.temperature, self.top_k, self.top_p, self.min_p, self.typical_p)
+
+    @property
+    def rules(self) -> TokenRules:
+        """What may come next."""
+        least = self.least_new_tokens
+        return TokenRules(self.repetition_penalty, self.no_repeat, least_new_tokens=least)
+
+
+def completed(request: Continue, said: Mapping[str, Any]) -> tuple[Continue, Sequence[str]]:
+    """The request with what generation_config.json says where nobody says otherwise, and what was
+    taken from it in words.
+
+    Where the file says that nothing is sampled, the likeliest token is taken.
+    """
+    samples, given = said.get("do_sample"), request.model_fields_set
+    taken: dict[str, Any] = {}
+    own_way = bool({"temperature", "beams"} & given)
+    if samples is False and not own_way:
+        taken["temperature"] = 0.0
+    for name, (own, always) in SAID.items():
+        value = said.get(name)
+        if name == "early_stopping":
+            value = EARLY.get(value) if isinstance(value, (bool, str)) else None
+        is_beams = own in ("beams", "length_penalty", "early_stopping")
+        if value is None or own in given or (not always and samples is not True):
+            continue
+        if is_beams and (samples is True or (own_way and "beams" not in given)):
+            continue
+        if name == "top_k" and value == 0:
+            value = None
+        if value != getattr(request, own):
+            taken[own] = value
+    if taken.get("beams", 1) > 1:
+        taken.pop("temperature", None)
+    if not taken:
+        return request, []
+    complete = type(request)(**{name: getattr(request, name) for name in given} | taken)
+    words = ", ".join(f"{name.replace('_', '-')} {value}" for name, value in taken.items())
+    return complete, [f"generation_config.json says {words}; flags win"]
+
+
+@dataclass(frozen=True)
+class Prompted:
+    """What is continued, as it was typed and as the model reads it (int64 [length])."""
+
+    text: str
+    tokens: np.ndarray
+
+
+@dataclass
+class _Text:
+    """One continuation as text: how far it has been given away, and where it must end.
+
+    `ends_at`: characters of the new text before a stop text, None while there is none.
+    """
+
+    own: Continuation
+    tokenizer: Tokenizer
+    prompt: Prompted
+    stops: Sequence[str]
+    ends_at: int | None = None
+    begins: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.begins = len(self._decoded(0))
+
+    def _decoded(self, new_tokens: int) -> str:
+        new = np.asarray(self.own.tokens[:new_tokens], dtype=np.int64)
+        tokens = np.concatenate([self.prompt.tokens, new])
+        return self.tokenizer.decode(tokens[~self.tokenizer.specials[tokens]])
+
+    @property
+    def whole(self) -> str:
+        """Prompt and continuation, without what a stop text cuts off."""
+        text = self._decoded(len(self.own.tokens))
+        return text if self.ends_at is None else text[: self.begins + self.ends_at]
+
+    def look(self) -> None:
+        """End the text where a stop text has come."""
+        if not self.stops:
+            return
+        new = self._decoded(len(self.own.tokens))[self.begins :]
+        found = [place for stop in self.stops if (place := new.find(stop)) >= 0]
+        if not found:
+            return
+        self.ends_at = min(found)
+        kept = len(self.own.tokens)
+        while kept and len(self._decoded(kept - 1)) - self.begins >= self.ends_at:
+            kept -= 1
+        self.own.cut(kept)
+
+    def sure(self) -> str:
+        """What no further token can change: no half character, no beginning of a stop text."""
+        text = self.whole
+        if self.own.ended:
+            return text
+        text = text.rstrip(UNFINISHED)
+        longest = max((len(stop) for stop in self.stops), default=1) - 1
+        for size in range(min(longest, len(text) - self.begins), 0, -1):
+            if any(stop.startswith(text[-size:]) for stop in self.stops):
+                return text[:-size]
+        return text
+
+
+@dataclass(frozen=True)
+class Continuer:
+    """Writes what comes after prompts, with a head on a backbone."""
+
+    backbone: Transformer
+    head: LanguageModelHead
+    tokenizer: Tokenizer
+
+    def write(
+        self, prompts: Sequence[Prompted], request: Continue, rng: Rng
+    ) -> Iterator[str | Artifact]:
+        """Yield whole texts, `request.count` of each prompt in order; where that is one, pieces of
+        it before, as it grows.
+
+        A draw is a function of the number of the continuation and of the step.
+        """
+        if request.beams > 1:
+            size = max(1, TOGETHER // request.beams)
+            for start in range(0, len(prompts), size):
+                yield from self._searched(prompts[start : start + size], request)
+            return
+        count = request.count
+        many = [
+            (prompted, number * count + turn)
+            for number, prompted in enumerate(prompts)
+            for turn in range(count)
+        ]
+        for start in range(0, len(many), TOGETHER):
+            portion = many[start : start + TOGETHER]
+            texts = [
+                _Text(
+                    Continuation(number, prompted.tokens.tolist(), request.new_tokens),
+                    self.tokenizer,
+                    prompted,
+                    request.stop,
+                )
+                for number, (prompted, _) in enumerate(portion)
+            ]
+            draws_B = np.asarray([draw for _, draw in portion])
+            yield from self._grown(texts, draws_B, request, rng, streams=len(many) == 1)
+            yield from map(self._artifact, texts)
+
+    def _grown(
+        self,
+        texts: Sequence[_Text],
+        draws_B: np.ndarray,
+        request: Continue,
+        rng: Rng,
+        *,
+        streams: bool,
+    ) -> Iterator[str]:
+        steps_S = np.arange(request.new_tokens)
+        uniforms_SB = rng.uniform("token", draws_B[None, :], steps_S[:, None])
+        writer = Writer(
+            self.backbone,
+            self.head,
+            request.sampling,
+            request.rules,
+            self.tokenizer.stops,
+            torch.from_numpy(self.tokenizer.known),
+            request.lookup,
+            tells_probabilities=True,
+        )
+        told = ""
+        growing = writer.write([t.own for t in texts], uniforms_SB=torch.from_numpy(uniforms_SB))
+        for grown in growing:
+            for own in grown:
+                texts[own.number].look()
+            if streams and (sure := texts[0].sure()).startswith(told) and sure != told:
+                yield sure[len(told) :]
+                told = sure
+        if streams and (whole := texts[0].whole).startswith(told) and whole != told:
+            yield whole[len(told) :]
+
+    def _artifact(self, text: _Text) -> Artifact:
+        own = text.own
+        pieces = self.tokenizer.pieces(np.asarray(own.tokens, dtype=np.int64))
+        said = tuple(zip(pieces, own.log_probabilities, strict=True))
+        ended = "stop" if own.ended == "halted" else own.ended
+        details = {"prompt": text.prompt.text, "ended": ended}
+        return Artifact(text.whole, None, details, said)
+
+    def _searched(self, prompts: Sequence[Prompted], request: Continue) -> Iterator[Artifact]:
+        """The best texts of beams, each with its score."""
+        rules = BeamRules(
+            request.beams,
+            request.new_tokens,
+            request.length_penalty,
+            request.early_stopping,
+            request.rules,
+        )
+        found = beam_search(
+            self.backbone,
+            self.head,
+            [torch.from_numpy(prompted.tokens) for prompted in prompts],
+            rules,
+            stops=self.tokenizer.stops,
+            known_V=torch.from_numpy(self.tokenizer.known),
+        )
+        for prompted, own in zip(prompts, found, strict=True):
+            for beam in own[: request.count]:
+                written = beam.tokens.tolist()
+                continuation = Continuation(
+                    0, prompted.tokens.tolist(), request.new_tokens, written
+                )
+                text = _Text(continuation, self.tokenizer, prompted, request.stop)
+                text.look()
+                yield Artifact(text.whole, beam.score, {"prompt": prompted.text})
