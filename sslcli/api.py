@@ -1,6 +1,6 @@
 """The only module that a plugin may import from (beside sslcli.testing, for its tests)."""
 
-from sslcli.config import Config, Count, Seconds, setting
+from sslcli.config import Config, Count, Seconds, parse_shares, setting
 from sslcli.contracts.abilities import (
     Artifact,
     Generates,
@@ -304,6 +304,7 @@ __all__ = [
     "multilabel_scores",
     "open_bytes",
     "parse_json",
+    "parse_shares",
     "passages_of",
     "pearson",
     "read_fields",

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from copy import copy
+from difflib import get_close_matches
 from types import UnionType
 from typing import Annotated, Any, ClassVar, TypeVar, Union, get_args, get_origin
 
@@ -62,6 +63,15 @@ class Config(BaseModel):
                 )
         return value
 
+    @field_validator("*", mode="after")
+    @classmethod
+    def _of_shares(cls, value: Any, info: ValidationInfo) -> Any:
+        """Here, and not in plugins, so that nothing of theirs is imported for a wrong line."""
+        assert info.field_name is not None, "a validator of fields runs for one of them"
+        if (names := extra_of(cls.model_fields[info.field_name]).get("shares")) is not None:
+            parse_shares(value, names, info.field_name)
+        return value
+
 
 def _types(annotation: Any) -> set[Any]:
     """The plain types in an annotation: `Count | None` -> {int, NoneType}."""
@@ -80,6 +90,7 @@ def setting(
     part_of: type[BaseModel] | None = None,
     trains: bool = False,
     reads: bool = False,
+    shares: Mapping[str, bool] | None = None,
     **constraints: Any,
 ) -> Any:
     """A pydantic field; `flags` ("--lr", "-l") put it on the command line in `panel`, without them
@@ -88,13 +99,53 @@ def setting(
     `part_of`: the field is a mapping of some of that model's fields, which `resolve` checks one by
     one. `trains`: an option of a task that decides what is trained, so that a model that is trained
     already cannot be asked for another. `reads`: it names files, which are looked for before
-    anything is loaded.
+    anything is loaded. `shares`: it is a text of these names with shares, as `parse_shares` has
+    it.
     """
     extra: dict[str, Any] = {"flags": list(flags), "panel": panel, "trains": trains, "reads": reads}
     if part_of is not None:
         extra["part_of"] = part_of
+    if shares is not None:
+        extra["shares"] = shares
     rest: dict[str, Any] = {"json_schema_extra": extra, **constraints}
     return Field(default, description=description, **rest)
+
+
+def parse_shares(given: str, names: Mapping[str, bool], word: str) -> dict[str, float | None]:
+    """Return the share of each name, None where it is not said.
+
+    A share is above 0 and at most 1, or below 1 for `names` that are True. `word`: what a name is,
+    for sentences. Raises ValueError with what is wrong.
+    """
+    found = dict[str, float | None]()
+    parts, there = [part.strip() for part in given.split(",")], f"there are {', '.join(names)}"
+    if not any(parts):
+        raise ValueError(f"names no {word}; {there}")
+    for part in parts:
+        name, equals, number = (text.strip() for text in part.partition("="))
+        if not name:
+            empty = f"'{part}' names no {word}" if part else f"'{given}' leaves a place empty"
+            raise ValueError(f"{empty}; {there}")
+        if name not in names:
+            near = get_close_matches(name, names, 1, 0.5)
+            hint = f"did you mean '{near[0]}'?" if near else there
+            raise ValueError(f"there is no {word} '{name}'; {hint}")
+        if name in found:
+            raise ValueError(f"'{name}' is named twice")
+        found[name] = _share(name, number, names[name]) if equals else None
+    return found
+
+
+def _share(name: str, given: str, below_one: bool) -> float:
+    try:
+        share = float(given)
+    except ValueError:
+        raise ValueError(f"the share of {name} must be a number, not '{given}'") from None
+    if below_one and share == 1:
+        raise ValueError(f"{name}=1 leaves nothing; use a share below 1")
+    if not 0 < share <= 1:
+        raise ValueError(f"the share of {name} must be above 0 and at most 1, not {given}")
+    return share
 
 
 def decides_training(field: FieldInfo) -> bool:

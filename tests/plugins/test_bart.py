@@ -355,9 +355,11 @@ def test_a_decoder_that_knows_the_text_restores_it():
         ("mask=much", "must be a number, not 'much'"),
         ("infil", "there is no noise 'infil'; did you mean 'infill'?"),
         ("xyz=0.1", "there is no noise 'xyz'; there are mask, delete"),
-        ("delete=1", "delete=1 leaves nothing of the source"),
+        ("delete=1", "delete=1 leaves nothing; use a share below 1"),
         ("mask,mask=0.1", "'mask' is named twice"),
         (" , ", "names no noise"),
+        ("=0.3", "'=0.3' names no noise"),
+        ("mask,", "'mask,' leaves a place empty"),
         ("spans", "there is no noise 'spans'"),
     ],
 )

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 from sslplugins.objectives.denoising.denoise import hidden_spans
-from test_bart import CONTEXT, TRAINING, batch_of, corpus_of, library, parts
+from test_bart import CONTEXT, TRAINING, WORDS, batch_of, corpus_of, library, parts
 from test_bart import TOKENIZER as PLAIN
 
 from sslcli import registry
+from sslcli.conformance.tiny import corpus_in_memory
 from sslcli.data.text.tokenizer import Tokenizer
-from sslcli.errors import ConfigError
+from sslcli.errors import ConfigError, DataError
 from sslcli.models.objectives import objective_options
 from sslcli.testing import CHECKS, Bench, check_one
 
@@ -116,10 +117,17 @@ def test_a_span_that_is_not_written_stays_a_mask():
 
 def test_a_text_of_one_token_ends_at_once():
     objective = denoise(noise="spans")
-    made = objective.collate(batch_of(objective, corpus_of(sentences=1, words=1)), TRAINING)
+    texts = [[WORDS[:1]], [WORDS[:6]]]
+    corpus = corpus_in_memory(texts, sequence_tokens=64)
+    made = objective.collate(batch_of(objective, corpus, [0]), TRAINING)
     assert made.hidden == 0
-    assert made.counts == {"denoise": 12}
+    assert made.counts == {"denoise": 1}
     assert set(made.targets_S.tolist()) == {PLAIN.separate}
+
+
+def test_texts_of_one_token_alone_are_refused():
+    with pytest.raises(DataError, match="no sample has two tokens, so spans would change nothing"):
+        list(denoise(noise="spans").arrange(corpus_of(sentences=1, words=1)))
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -147,7 +155,7 @@ def test_spans_known_by_heart_are_put_back():
     [
         ("infill,permute", "names several noises; choose one, or --objective bart"),
         ("span", "did you mean 'spans'?"),
-        ("spans=1", "spans=1 leaves nothing of the source"),
+        ("spans=1", "spans=1 leaves nothing"),
     ],
 )
 def test_noises_that_cannot_be(noise, said):

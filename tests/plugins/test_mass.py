@@ -12,7 +12,7 @@ from test_bart import batch_of as bart_batch_of
 from test_bart import coded, in_languages
 
 from sslcli import registry
-from sslcli.api import Rng
+from sslcli.api import DataError, Rng
 from sslcli.conformance.tiny import corpus_in_memory
 from sslcli.data.batches import collate
 from sslcli.testing import Bench, tiny_context, tiny_tokenizer
@@ -29,9 +29,13 @@ def mass(**options):
 
 
 def batch_of(objective, sizes, rng=TRAINING):
+    """The samples of texts of these sizes; one more stands in the corpus, which may be the only one
+    with a run.
+    """
     random = np.random.default_rng(0)
-    corpus = corpus_in_memory([[random.choice(WORDS, size)] for size in sizes], sequence_tokens=64)
-    rows = np.concatenate([chunk.values for chunk in objective.arrange(corpus)])
+    texts = [[random.choice(WORDS, size)] for size in (*sizes, 6)]
+    corpus = corpus_in_memory(texts, sequence_tokens=64)
+    rows = np.concatenate([chunk.values for chunk in objective.arrange(corpus)])[:-1]
     samples = [objective.sample(corpus, row, rng.sample(i)) for i, row in enumerate(rows)]
     return collate(range(len(rows)), samples)
 
@@ -97,6 +101,12 @@ def test_the_encoder_reads_masks_random_ordinary_tokens_and_some_as_they_are():
     assert set(strange.tolist()) == set(WORDS.tolist())
     own = ~TOKENIZER.specials[clean]
     assert made.hidden / (18 * 1500) == pytest.approx((own & ~kept).sum() / (18 * 1500), abs=0.01)
+
+
+def test_texts_of_one_token_alone_are_refused():
+    corpus = corpus_in_memory([[WORDS[:1]]] * 3, sequence_tokens=64)
+    with pytest.raises(DataError, match="no sample has two tokens, so 'mass' would have nothing"):
+        list(mass().arrange(corpus))
 
 
 @pytest.mark.parametrize("sizes", [[1, 6], [6, 1], [1], [1, 1]])

@@ -7,13 +7,14 @@ Their command for bart.large has spans of 3.5 words in the mean, and 0.1 of them
 Letters: t tokens of a text.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Self, TypeVar
 
 import numpy as np
 import torch
-from pydantic import field_validator, model_validator
+from pydantic import model_validator
 
 from sslcli.api import (
     Artifact,
@@ -24,7 +25,6 @@ from sslcli.api import (
     DataError,
     Inputs,
     Rng,
-    Rows,
     Transformer,
     beam_search,
     enclose,
@@ -34,19 +34,20 @@ from sslcli.api import (
 from sslplugins.objectives.denoising import noise
 from sslplugins.objectives.denoising.batches import Broken
 from sslplugins.objectives.denoising.languages import LanguageCodes, Wish
-from sslplugins.objectives.denoising.noises import HIDING, parsed_noises
+from sslplugins.objectives.denoising.noises import BART_NOISES, HIDING, parsed_noises
 from sslplugins.objectives.denoising.restoring import AROUND, Restoring, host, rotated
 
 
 class NoiseOptions(Config):
     """What objectives with BART's noises have."""
 
-    names: ClassVar[tuple[str, ...]] = ("mask", "delete", "infill", "permute", "rotate")
+    names: ClassVar[Mapping[str, bool]] = BART_NOISES
 
     noise: str = setting(
         "infill=0.3,permute=1.0",
         "NAME[=SHARE],... of mask, delete, infill (share of tokens), permute (of sentences), rotate"
         " (of texts); of several of the first three, each text gets one",
+        shares=BART_NOISES,
     )
     span_mean: float = setting(
         3.0,
@@ -65,12 +66,6 @@ class NoiseOptions(Config):
         "texts are 'tokens </s> [language]', and the decoder begins with the language (mBART);"
         " auto: where the tokenizer has codes and the data says its languages",
     )
-
-    @field_validator("noise")
-    @classmethod
-    def _known(cls, given: str) -> str:
-        parsed_noises(given, cls.names)
-        return given
 
     @model_validator(mode="after")
     def _nothing_without_effect(self) -> Self:
@@ -123,18 +118,15 @@ class Noising(Restoring[N]):
             *(["permute"] if "permute" in self.shares else ()),
         ]
 
-    def arrange(self, corpus: Corpus) -> Iterator[Rows]:
-        found, idle = False, self.shares.keys() & {"permute", "rotate"}
-        for rows in super().arrange(corpus):
-            found = found or len(rows.lengths) > 0
-            idle = {name for name in idle if not self._can_change(name, corpus, rows.values)}
-            yield rows
-        if found and idle == self.shares.keys():
-            why = self._why_idle("permute" if "permute" in idle else "rotate")
-            raise DataError(
-                f"{why}, so {' and '.join(self.shares)} would change nothing",
-                "add infill to --noise, or give documents of several sentences",
-            )
+    def changes(self, corpus: Corpus, rows_NK: np.ndarray) -> bool:
+        return any(self._can_change(name, corpus, rows_NK) for name in self.shares)
+
+    def nothing_to_change(self) -> tuple[str, str]:
+        why = self._why_idle("permute" if "permute" in self.shares else min(self.shares))
+        return (
+            f"{why}, so {' and '.join(self.shares)} would change nothing",
+            "take infill in --noise, or give longer documents, of several sentences",
+        )
 
     def remarks_on(self, corpus: Corpus, rows_NK: np.ndarray) -> Sequence[str]:
         """Name the noises, and the option, that change none of these texts."""
@@ -268,8 +260,10 @@ class Bart(Noising["Bart.Options"]):
         """Yield the whole text as the decoder writes it, with several beams each with its score.
 
         A score is the sum of the tokens' log-probabilities over their number. Raises DataError for
-        a text of more tokens than the model has positions.
+        a text of more tokens than the model has positions, UsageError for more beams than tokens.
         """
+        rules = BeamRules(request.beams, 1)
+        rules.refuse_beyond(int(self.tokenizer.known.sum()))
         tokens_t = self._request_tokens(request.text)
         with torch.no_grad():
             memory = backbone.encode(Inputs.pack([tokens_t], device=backbone.embedding.device))
@@ -283,7 +277,7 @@ class Bart(Noising["Bart.Options"]):
             (tokens,) = generate_tokens(backbone, self.head, prompts, new_tokens=most, **given)
             yield Artifact(self._words(host(tokens)))
             return
-        rules = BeamRules(request.beams, most)
+        rules = replace(rules, new_tokens=most)
         (found,) = beam_search(backbone, self.head, prompts, rules, **given)
         for each in found:
             yield Artifact(self._words(host(each.tokens)), each.score)

@@ -8,6 +8,7 @@ Letters: t tokens of a text, k hidden, m spans.
 """
 
 import re
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -16,7 +17,7 @@ from pydantic import field_validator
 from sslcli.api import Context, setting
 from sslplugins.objectives.denoising.bart import NoiseOptions, Noising
 from sslplugins.objectives.denoising.batches import Broken
-from sslplugins.objectives.denoising.noises import parsed_noises
+from sslplugins.objectives.denoising.noises import ALL_NOISES, parsed_noises
 from sslplugins.objectives.denoising.restoring import AROUND, rotated
 
 _SENTINEL = re.compile(r"<extra_id_(\d+)>")
@@ -32,19 +33,13 @@ class Denoise(Noising["Denoise.Options"]):
     """
 
     class Options(NoiseOptions):
-        names: ClassVar[tuple[str, ...]] = (
-            "mask",
-            "delete",
-            "infill",
-            "permute",
-            "rotate",
-            "spans",
-        )
+        names: ClassVar[Mapping[str, bool]] = ALL_NOISES
 
         noise: str = setting(
             "infill",
             "NAME[=SHARE], one of mask, delete, infill, spans (share of tokens), permute (of"
             " sentences), rotate (of texts)",
+            shares=ALL_NOISES,
         )
 
         @field_validator("noise")

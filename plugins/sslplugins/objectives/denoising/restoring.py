@@ -22,6 +22,7 @@ from sslcli.api import (
     Config,
     Context,
     Corpus,
+    DataError,
     Hidden,
     Inputs,
     LanguageModelHead,
@@ -96,7 +97,25 @@ class Restoring(Objective[RestoringBatch, C]):
         """
 
     def arrange(self, corpus: Corpus) -> Iterator[Rows]:
-        return ARRANGEMENTS["single"].rows(corpus, self.codes.tokenizer_of(corpus))
+        found = changes = False
+        for rows in ARRANGEMENTS["single"].rows(corpus, self.codes.tokenizer_of(corpus)):
+            found = found or len(rows.lengths) > 0
+            changes = changes or self.changes(corpus, rows.values)
+            yield rows
+        if found and not changes:
+            raise DataError(*self.nothing_to_change())
+
+    def changes(self, corpus: Corpus, rows: np.ndarray) -> bool:
+        """Tell whether any of these samples can be broken: here, whether one has two tokens."""
+        _, starts, stops = rows.T
+        return bool((stops - starts > 1).any())
+
+    def nothing_to_change(self) -> tuple[str, str]:
+        """Say, in a sentence and a hint, that no sample of the data can be broken."""
+        return (
+            f"no sample has two tokens, so '{self.name}' would have nothing to predict",
+            "give longer documents, or a larger --seq-len",
+        )
 
     def sample(self, corpus: Corpus, row: np.ndarray, rng: SampleRng) -> Sample:
         own = self._text(corpus, row)
