@@ -41,6 +41,14 @@ class BeamRules:
     early_stopping: EarlyStopping = "no"
     rules: TokenRules = NO_RULES
 
+    def refuse_beyond(self, tokens: int) -> None:
+        """Raise UsageError where there are more beams than tokens to write."""
+        if self.beams > tokens:
+            raise UsageError(
+                f"{self.beams} beams are more than the {tokens} tokens that the model can write",
+                f"use --beams {tokens} or fewer",
+            )
+
 
 @dataclass(frozen=True)
 class Beam:

@@ -1,6 +1,7 @@
 """The task of any text to any text: its files, its samples, its loss, its baselines."""
 
 import json
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -12,9 +13,10 @@ from sslcli import registry
 from sslcli.data.batches import collate
 from sslcli.data.records.read_context import Reading, reading_with
 from sslcli.data.rng import Rng
+from sslcli.data.text.vocabulary import TOKENS_OF_GENERATION
 from sslcli.datasets.labelled import examples_of, labelled_data, other_languages
 from sslcli.datasets.sifter import Sifter
-from sslcli.errors import DataError, UsageError
+from sslcli.errors import DataError, ModelError, UsageError
 from sslcli.models.fitting import refuse_other_architecture
 from sslcli.models.token_ids import token_ids
 from sslcli.settings import LabelledSettings
@@ -235,8 +237,17 @@ def test_the_directory_says_what_the_decoder_begins_with(monkeypatch):
     assert made.task.start == tiny_tokenizer().separate
     monkeypatch.setattr(made.task.tokenizer, "generating", {"decoder_start_token_id": 7})
     assert made.task.start == 7
-    monkeypatch.setattr(made.task.tokenizer, "generating", {"decoder_start_token_id": -1})
-    assert made.task.start == tiny_tokenizer().separate
+
+
+@pytest.mark.parametrize("token", [-1, 100_000, "x", True, 1.5])
+@pytest.mark.parametrize("key", TOKENS_OF_GENERATION)
+def test_tokens_of_generation_that_there_are_not_are_refused(monkeypatch, key, token):
+    tokenizer = copy(tiny_tokenizer())
+    tokenizer.generating = {key: [2, token]}
+    with pytest.raises(ModelError, match=f"generates with {key} {token!r}, which is none of the"):
+        tokenizer.start_of_decoder()
+    tokenizer.generating = {key: [2, tokenizer.size - 1]}
+    tokenizer.start_of_decoder()
 
 
 def test_an_export_names_what_the_decoder_was_trained_to_begin_with(monkeypatch):

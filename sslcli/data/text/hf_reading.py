@@ -69,11 +69,10 @@ class HfFiles:
     def beside(cls, folder: Path) -> "HfFiles":
         """Raises ModelError for a file that is there and cannot be read."""
         names = (TOKENIZER_CONFIG, TOKENS_MAP, ADDED, CONFIG, GENERATION)
-        found = [_read(folder / name, plainfiles.read_whole_json, {}) for name in names]
-        chat = _read(folder / CHAT, plainfiles.read_whole_text, "")
         config, tokens_map, added, model, generation = (
-            each if isinstance(each, dict) else {} for each in found
+            _read(folder / name, _object, {}) for name in names
         )
+        chat = _read(folder / CHAT, plainfiles.read_whole_text, "")
         return cls(config, tokens_map, added, model, chat, generation)
 
     @property
@@ -324,6 +323,14 @@ def _extra(files: HfFiles, rule: TokenizerClass | None) -> list[str]:
     )
     found = (each.get("content") if isinstance(each, Mapping) else each for each in values)
     return [token for token in found if isinstance(token, str) and token]
+
+
+def _object(path: Path) -> Json:
+    """An object of JSON. Raises OSError, or ValueError for anything else."""
+    found = plainfiles.read_whole_json(path)
+    if not isinstance(found, dict):
+        raise ValueError("it holds no names with values")
+    return found
 
 
 def _read(path: Path, read: Callable[[Path], Any], nothing: Any) -> Any:

@@ -17,7 +17,7 @@ from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.hf_tokenizer import HfTokenizer
 from sslcli.data.text.roles import BEGIN, ROLES
 from sslcli.data.text.templates import Template, usual_template
-from sslcli.errors import UsageError
+from sslcli.errors import ModelError, UsageError
 
 # What the first piece of a word begins with: a space, as Metaspace and as byte-level pieces write
 # it, or a line's end.
@@ -28,6 +28,14 @@ _UNSPACED = re.compile(
     "[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]"
 )
 _UNSPACED_BYTES = re.compile("[\u00e3-\u00e9]")
+
+# Of a directory, as generation_config.json calls them.
+TOKENS_OF_GENERATION = (
+    "decoder_start_token_id",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
+    "eos_token_id",
+)
 
 _TYPES_OF_FILE = (
     "type ids of a pair are those of tokenizer.json: "
@@ -130,8 +138,25 @@ class Vocabulary:
         ids = (last, self.separate, self.end, self.begin, self.classify, self.pad)
         return next((token for token in ids if token is not None), None)
 
+    def refuse_strange_generation(self) -> None:
+        """Raise ModelError where the directory begins, forces or ends texts with what is no token
+        of the tokenizer.
+        """
+        for key in TOKENS_OF_GENERATION:
+            said = self.generating.get(key)
+            for token in said if isinstance(said, list) else [] if said is None else [said]:
+                if type(token) is not int or not 0 <= token < self.size:
+                    raise ModelError(
+                        f"the model generates with {key} {token!r:.40}, which is none of the "
+                        f"{self.size:,} tokens of its tokenizer",
+                        "mend generation_config.json, or config.json where there is none",
+                    )
+
     def start_of_decoder(self) -> int:
-        """Return `decoder_start`. Raises UsageError where there is none."""
+        """Return `decoder_start`. Raises UsageError where there is none, ModelError where the
+        directory says what is no token.
+        """
+        self.refuse_strange_generation()
         if self.decoder_start is None:
             raise UsageError(
                 "the tokenizer has no token for a decoder to begin with",

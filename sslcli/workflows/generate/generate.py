@@ -48,6 +48,8 @@ def generate(
     Raises ConfigError, ModelError, UsageError.
     """
     pretrained = load_pretrained(reference)
+    if pretrained.settings.vocabulary:
+        pretrained.tokenizer().refuse_strange_generation()
     learner = learner_of(pretrained).eval()
     watched(learner)
     generator = generator_of(learner, reference)

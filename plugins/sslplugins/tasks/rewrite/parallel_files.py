@@ -2,6 +2,7 @@
 line.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -62,17 +63,23 @@ def _with_header(reference: str) -> Iterator[Record]:
 def together(references: Sequence[str], language_of: Callable[[str], tuple[str, str]]) -> list:
     """Two files of lines, each with its language ("en=a.en", "zh=a.zh"), become one reference.
 
-    Raises UsageError where they are of one language, or more than two.
+    Raises UsageError where they are of one language, or more than two, or one file is both sides.
     """
     tagged = [(reference, *language_of(reference)) for reference in references]
     lines = [each for each in tagged if each[1] and _is_lines(each[2])]
     if not lines:
         return list(references)
     if len(lines) != 2 or len({language for _, language, _ in lines}) != 2:
+        listed = ", ".join(each for each, *_ in lines)
         raise UsageError(
-            f"{', '.join(each for each, *_ in lines)} are not two files of two languages",
+            f"{listed} {'is' if len(lines) == 1 else 'are'} not two files of two languages",
             "give one file of sources and one of targets, line by line: --data en=FILE --data "
             "zh=FILE",
+        )
+    if len({os.path.realpath(path) for *_, path in lines}) != 2:
+        raise UsageError(
+            f"{lines[0][2]} is given as the sources and as the targets",
+            "give two files, line by line: --data en=FILE --data zh=FILE",
         )
     pair = tuple(each for each, *_ in lines)
     return [pair, *(each for each in references if each not in pair)]

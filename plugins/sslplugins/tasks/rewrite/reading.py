@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Generic
+from typing import Generic, Self
 
+from pydantic import model_validator
 from typing_extensions import TypeVar
 
 from sslcli.api import (
@@ -43,6 +44,15 @@ class PairOptions(Task.Options):
     target_field: str = setting(
         "", "column of the target, where it has none of the usual names", "--target-field"
     )
+
+    @model_validator(mode="after")
+    def _two_columns(self) -> Self:
+        if self.source_field and self.source_field == self.target_field:
+            raise ValueError(
+                f"--source-field and --target-field both name '{self.source_field}'; a target that"
+                " is its source teaches nothing"
+            )
+        return self
 
 
 PO = TypeVar("PO", bound=PairOptions, default=PairOptions)

@@ -52,6 +52,10 @@ _PORTION = 1_000  # examples that are cut into tokens together
 MOST_TARGET_TOKENS = 256  # where nobody says it: one long target must not slow every evaluation
 
 
+def _too_few(least: int, most: int) -> str:
+    return f"at least {least} tokens (--min-length) are more than the {most} at most (--max-length)"
+
+
 @dataclass(frozen=True)
 class RewriteBatch(ModelBatch):
     """`inputs` are the sources, `decoder_inputs` the targets moved one to the right.
@@ -90,6 +94,8 @@ class Rewrite(ReadsPairs["Rewrite.Options"], Task[RewriteBatch, "Rewrite.Options
             "with several beams, the power of its length that a text's log-probability is divided"
             " by; above 0 favours longer ones",
             "--length-penalty",
+            ge=-10,
+            le=10,
         )
         early_stopping: EarlyStopping = setting(
             "no",
@@ -109,10 +115,7 @@ class Rewrite(ReadsPairs["Rewrite.Options"], Task[RewriteBatch, "Rewrite.Options
         @model_validator(mode="after")
         def _least_and_most(self) -> Self:
             if self.target_tokens is not None and self.least_tokens > self.target_tokens:
-                raise ValueError(
-                    f"at least {self.least_tokens} tokens (--min-length) are more than the "
-                    f"{self.target_tokens} at most (--max-length)"
-                )
+                raise ValueError(_too_few(self.least_tokens, self.target_tokens))
             return self
 
     summary = "a new text for every text: translation, summaries, answers (encoder-decoders)"
@@ -129,6 +132,8 @@ class Rewrite(ReadsPairs["Rewrite.Options"], Task[RewriteBatch, "Rewrite.Options
         self.separator = context.special_token("sep")
         self.refuse_no_room(self.single.room)
         self.head = LanguageModelHead(context.architecture)
+        BeamRules(options.beams, 1).refuse_beyond(int(self.tokenizer.known.sum()))
+        self.tokenizer.refuse_strange_generation()
         longest = context.architecture.longest_tokens
         if options.target_tokens is not None and options.target_tokens > longest:
             raise UsageError(
@@ -161,8 +166,12 @@ class Rewrite(ReadsPairs["Rewrite.Options"], Task[RewriteBatch, "Rewrite.Options
                 "no training example has a target", f"say which column holds it: {FLAGS}"
             )
         longest = max(map(len, tokenizer.encode_batch(targets)))
-        most = min(longest + tokenizer.template.single.room, MOST_TARGET_TOKENS)
-        return options.model_copy(update={"target_tokens": max(most, 2)})
+        most = max(2, min(longest + tokenizer.template.single.room, MOST_TARGET_TOKENS))
+        if options.least_tokens > most:
+            raise UsageError(
+                _too_few(options.least_tokens, most), "give --max-length too, or less --min-length"
+            )
+        return options.model_copy(update={"target_tokens": most})
 
     def encode(self, examples: Sequence[Example], training: bool) -> Iterator[Encoded]:
         for start in range(0, len(examples), _PORTION):
