@@ -64,10 +64,9 @@ def read_layer(path: Path) -> Layer:
         )
     try:
         if not path.is_file():
-            raise UsageError(
-                f"there is no file {path}",
-                "-c takes a run file, such as the config.yaml of a run folder",
-            )
+            absent = plainfiles.no_such_file(str(path))
+            hint = "-c takes a run file, such as the config.yaml of a run folder"
+            raise UsageError(f"there is no file {path}", f"{absent.hint}  {hint}")
         if path.stat().st_size > MOST_BYTES:
             raise UsageError(
                 f"{path} is larger than {MOST_BYTES // 1_000_000} MB",

@@ -31,9 +31,10 @@ from sslcli.models.line_checks import (
     problems_in,
     refuse_absent_files,
     refuse_absent_model,
+    refuse_absent_tokenizer,
     refuse_no_data,
-    refuse_one_gpu_for_several,
     refuse_pretraining,
+    refuse_processes,
     refuse_unknown,
     refuse_unknown_task,
     refuse_unusable_data,
@@ -113,12 +114,12 @@ def check_finetune_line(command: Command, given: Given) -> None:
         resolved.sources,
         f"ssl finetune {settings.task} --help lists the options",
     )
-    refuse_one_gpu_for_several(settings.hardware)
     if several and settings.hardware.gpus is not None:
         raise UsageError(
             "several runs one after the other are not started in several processes",
             "make one run at a time",
         )
+    refuse_processes(settings.hardware, settings.optimizer)
     refuse_absent_model(settings.model.source)
     refuse_no_data(settings.data.train)
     if kind == "tasks":
@@ -297,6 +298,7 @@ def check_tokenize_line(command: Command, given: Given) -> None:
         TokenizeSettings, *layers_of(given, settings_flags(command, TokenizeSettings))
     )
     refuse_contradictions(command, given)
+    refuse_absent_tokenizer(resolved.settings.tokenizer.source)
     if "show" not in given or not resolved.settings.tokenizer.source:
         refuse_unusable_data(resolved.settings.data.train, resolved.settings.data.reader)
 

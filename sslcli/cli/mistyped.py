@@ -157,6 +157,10 @@ _SINGLE_DASH = re.compile(r"-([A-Za-z][A-Za-z_-]+)(=.*)?", re.DOTALL)
 def refuse_foreign_objective(expression: str) -> None:
     """Raise UsageError for another tool's name of an objective, with ours or that there is none."""
     known = registry.names("objectives")
+    parts = re.split(r"[\s,;/&]+", expression.strip())
+    if len(parts) > 1 and all(part in known for part in parts):
+        hint = f"objectives are joined with +: --objective {'+'.join(parts)}"
+        raise UsageError(f"there is no objective '{expression}'", hint)
     names = [name.strip() for name in expression.split("+")]
     right = [
         name

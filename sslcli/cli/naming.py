@@ -15,7 +15,7 @@ from sslcli.errors import UsageError
 from sslcli.layers import merged, nested
 from sslcli.runfiles import parse_assignments, read_layer
 from sslcli.runs.catalogue import RUN_FILE
-from sslcli.runs.references import ASKED, decided, head_readers, run_of
+from sslcli.runs.references import ASKED, decided, head_readers, names_with, run_of
 
 REQUEST = "request"
 FLAGS = {"--objective": "objective", "--reader": "data.reader", "--tokenizer": "tokenizer.kind"}
@@ -139,14 +139,19 @@ def asked_objectives(reference: str) -> list[str]:
         if run is None
         else text_at(read_layer(run / RUN_FILE).values, "objective").split("+")
     )
-    if not any(said):
-        hint = "name one that was pretrained: --model @latest:mlm, or @latest:clm"
+    if run is not None and not any(said):
+        task = text_at(read_layer(run / RUN_FILE).values, "task")
+        hint = f"ask it with ssl predict {task}, or name one that was pretrained: @latest:mlm"
         raise UsageError(f"{run} was not pretrained but fine-tuned, and cannot generate", hint)
     asked = []
     for name in said:
         with suppress(AttributeError):  # an objective that makes nothing
             registry.plugin_settings("objectives", name, "Request")
             asked.append(name)
+    if not asked:
+        problem = f"{run} was pretrained with {'+'.join(said)}, which does not generate"
+        hint = f"ssl generate needs a model of {' or '.join(names_with('Request'))}"
+        raise UsageError(problem, hint)
     return asked
 
 

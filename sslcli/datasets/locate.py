@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sslcli import registry
+from sslcli.data.settings import DataSettings
 from sslcli.errors import DataError, choices
 from sslcli.folders import MANIFEST
 from sslcli.plainfiles import STANDARD_INPUT, no_such_file, suffix_of
@@ -100,15 +101,38 @@ def refuse_address(reference: str) -> None:
 
 
 def refuse_absent(references: Sequence[str], reader: str | None) -> None:
-    """Raises DataError for raw data that is not there or that nothing reads."""
-    known = registry.names("readers")
-    for reference in references:
-        path = split_language(reference)[1]
-        if (path.partition(":")[0] in known and ":" in path) or is_shards(path):
-            continue
-        for file in [] if is_read_once(path) else files_at(path, known):
+    """Raises DataError for raw data that is not there, that nothing reads, or that is given
+    twice.
+    """
+    known, seen = registry.names("readers"), dict[str, int]()
+    for number, reference in enumerate(references):
+        for file in raw_files(reference, known):
             if reader is None:
                 reader_for(file, known)
+            if seen.setdefault(os.path.realpath(file), number) != number:
+                raise DataError(f"{file} is given twice", "give each file once")
+
+
+def raw_files(reference: str, known: Sequence[str]) -> list[str]:
+    """The files of raw data behind a reference; none of what a reader makes, of shards, and of what
+    can be read once alone. `known`, and what is raised: see `files_at`.
+    """
+    path = split_language(reference)[1]
+    is_made = path.partition(":")[0] in known and ":" in path
+    return [] if is_made or is_shards(path) or is_read_once(path) else files_at(path, known)
+
+
+def trained_on_too(data: DataSettings) -> list[str]:
+    """Say which files are both training data and held out."""
+    known = registry.names("readers")
+    train, held_out = (
+        {os.path.realpath(file): file for each in references for file in raw_files(each, known)}
+        for references in (data.train, data.evaluation)
+    )
+    return [
+        f"{held_out[path]} is held out and is training data too, so its figures are too good"
+        for path in sorted(train.keys() & held_out.keys())
+    ]
 
 
 def refuse_absent_labelled(references: Sequence[str], patterns: bool = False) -> None:

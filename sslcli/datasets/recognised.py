@@ -1,9 +1,18 @@
 """Which tasks a labelled file is for, found by letting each of them read its first example."""
 
+import shlex
+
 from sslcli import registry
 from sslcli.datasets.labelled import read_examples
 from sslcli.datasets.tasks import task_class
 from sslcli.settings import LabelledSettings
+
+
+def line_for(file: str) -> str:
+    """Return a hint with the line that takes a labelled file; empty where no task reads it."""
+    tasks = tasks_of(file)
+    line = f"ssl finetune {tasks[0]} --data {shlex.quote(file)}" if tasks else ""
+    return f"its examples are for {' or '.join(tasks)}: {line}" if tasks else ""
 
 
 def tasks_of(file: str) -> list[str]:

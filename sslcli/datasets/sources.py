@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -23,10 +23,12 @@ from sslcli.data.files import open_bytes, read_lines
 from sslcli.data.settings import DataSettings
 from sslcli.datasets.computed import documents_of
 from sslcli.datasets.locate import files_at, is_read_once, reader_for, split_language
+from sslcli.deferred import Deferred
 from sslcli.errors import DataError, PluginError, RunError
 from sslcli.folders import hash_file
 from sslcli.resolving import checked
 
+recognised = Deferred("sslcli.datasets.recognised")
 _ENDS_BYTES = 1 << 16
 _LINES_LOOKED_AT = 20
 
@@ -132,7 +134,8 @@ def source_bytes(sources: Sequence[Source]) -> int:
 
 
 def _of(source: Source, data: DataSettings) -> Iterator[Document]:
-    for document in documents_of(reader_of(source, data), source.reference):
+    found = documents_of(reader_of(source, data), source.reference)
+    for document in _recognised(found, source):
         if source.language:
             document = Document(
                 document.where,
@@ -143,6 +146,23 @@ def _of(source: Source, data: DataSettings) -> Iterator[Document]:
                 document.label,
             )
         yield document
+
+
+def _recognised(documents: Iterable[Document], source: Source) -> Iterator[Document]:
+    """The documents. Where not even the first can be read, as there are labelled examples instead,
+    the error names the line that takes them.
+    """
+    found = iter(documents)
+    try:
+        first = next(found, None)
+    except DataError as error:
+        is_file = not source.spooled and os.path.isfile(source.reference)
+        if is_file and (line := recognised.line_for(source.reference)):
+            raise DataError(error.message, f"{line}; or {error.hint}") from error
+        raise
+    if first is not None:
+        yield first
+        yield from found
 
 
 def _reader_of(file: str, known: Sequence[str]) -> str:

@@ -6,16 +6,17 @@ modalities of an objective are checked with its data: see `datasets.array_rows.r
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from typing import Any
 
 from pydantic import ValidationError
 
 from sslcli import registry
 from sslcli.contracts.learnable import Learnable
 from sslcli.contracts.probe import Probe
-from sslcli.core.settings import Architecture
+from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.data.special_tokens import SpecialToken, missing, worded
 from sslcli.data.text.tokenizer import Tokenizer
-from sslcli.errors import UsageError
+from sslcli.errors import ConfigError, UsageError
 
 Declaring = type[Learnable] | type[Probe]
 OTHER_MODEL = "choose another --model"
@@ -33,10 +34,22 @@ def refuse_other_architecture(
     for name, cls in classes.items():
         if architecture not in cls.architectures:
             wanted = " or ".join(each.replace("_", "-") for each in sorted(cls.architectures))
-            raise UsageError(
-                f"'{name}' needs {_a(wanted)}, and {whose} is {_a(architecture.replace('_', '-'))}",
-                hint,
-            )
+            found = with_article(architecture.replace("_", "-"))
+            raise UsageError(f"'{name}' needs {with_article(wanted)}, and {whose} is {found}", hint)
+
+
+def refuse_other_shape(said: Mapping[str, Any], model: TransformerSettings) -> None:
+    """Raises ConfigError where a shape is asked for that the model, whose weights are kept, has
+    not.
+    """
+    own = model.model_dump()
+    problems = [
+        f"model.shape.{name} would be {value}, and is {own[name]} in the model"
+        for name, value in said.items()
+        if own.get(name) != value
+    ]
+    if problems:
+        raise ConfigError(problems, "leave it out: a model that is trained further keeps its shape")
 
 
 def refuse_missing_tokens(
@@ -55,7 +68,7 @@ def refuse_tokens_not_among(
     """Refuse missing special tokens, where the existing ones are known."""
     for name, cls in classes.items():
         if lacking := missing(cls.special_tokens, there):
-            problem = f"'{name}' needs {_a(worded(lacking))}, and {whose} has none"
+            problem = f"'{name}' needs {with_article(worded(lacking))}, and {whose} has none"
             raise UsageError(problem, hint or f"{OTHER_MODEL}, one whose tokenizer has it")
 
 
@@ -74,5 +87,6 @@ def tokenizers_with(wanted: Collection[SpecialToken]) -> str:
     )
 
 
-def _a(noun: str) -> str:
+def with_article(noun: str) -> str:
+    """Return "an encoder", "a decoder"."""
     return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"

@@ -4,7 +4,6 @@ Plugins may still refuse what passes: their validators are not known here.
 """
 
 import os
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,14 +14,21 @@ from sslcli.core.settings import ARCHITECTURES, Architecture, common_architectur
 from sslcli.datasets.locate import refuse_absent, refuse_absent_labelled, split_language
 from sslcli.deferred import Deferred
 from sslcli.engine.joining import Joinable, refuse_unjoinable
-from sslcli.engine.settings import HardwareSettings
-from sslcli.errors import ConfigError, DataError, UsageError, choices
+from sslcli.engine.processes.rank import started_by_launcher
+from sslcli.engine.settings import HardwareSettings, OptimizerSettings
+from sslcli.errors import ConfigError, DataError, UsageError, choices, did_you_mean
+from sslcli.plainfiles import no_such_file
 from sslcli.resolving import checked
+from sslcli.runs.catalogue import all_runs
 from sslcli.runs.references import LATEST, run_of
 from sslcli.settings import PretrainSettings
 
 recognised = Deferred("sslcli.datasets.recognised")
 ANY_VOCABULARY = 1_000  # of a shape that is only looked for
+# of the drivers of NVIDIA, of NVIDIA in WSL, and of AMD
+GPU_DEVICES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd")
+TOKENIZER_FILES = ("tokenizer.json", os.path.join("tokenizer", "tokenizer.json"))
+TOKENIZER_HINT = "--tokenizer-from takes a run, a model directory or a tokenizer.json"
 READOUT = ("sslcli.contracts.objective", "Readout")
 
 
@@ -127,6 +133,25 @@ def refuse_absent_model(reference: str | None) -> None:
         run_of(reference)
 
 
+def refuse_absent_tokenizer(source: str | None) -> None:
+    """Raise DataError or UsageError where nothing is at the reference of a tokenizer, or no
+    tokenizer is in it. What "@latest" means, the command decides.
+    """
+    if not source or source.startswith(LATEST):
+        return
+    if os.path.isdir(source):
+        if not any(os.path.isfile(os.path.join(source, name)) for name in TOKENIZER_FILES):
+            raise DataError(f"{source} holds no {TOKENIZER_FILES[0]}", TOKENIZER_HINT)
+    elif not os.path.exists(source) and (os.sep in source or source.endswith(".json")):
+        raise no_such_file(source)
+    elif not os.path.exists(source):
+        names = [run.name for run in all_runs()]
+        if not any(name.startswith(source) for name in names):
+            near = did_you_mean(source, names)
+            problem = f"there is no run, folder or tokenizer.json '{source}'"
+            raise UsageError(problem, near or TOKENIZER_HINT)
+
+
 def refuse_pretraining(settings: PretrainSettings) -> None:
     """Refuse what no pretraining run can do, whatever its data is. Raises as the parts do."""
     refuse_objective(settings.objective, settings.options)
@@ -135,8 +160,9 @@ def refuse_pretraining(settings: PretrainSettings) -> None:
         wanted = settings.model.shape.get("architecture", _architecture(settings.objective))
         preset_settings(preset, wanted, ANY_VOCABULARY)
     refuse_untrained_backbone(settings)
-    refuse_one_gpu_for_several(settings.hardware)
+    refuse_processes(settings.hardware, settings.optimizer)
     refuse_absent_model(settings.model.source)
+    refuse_absent_tokenizer(settings.tokenizer.source)
     refuse_no_data(settings.data.train)
     for references in (settings.data.train, settings.data.evaluation):
         refuse_unusable_data(references, settings.data.reader)
@@ -158,9 +184,7 @@ def refuse_unusable_data(references: Sequence[str], reader: str | None) -> None:
         for path in (split_language(reference)[1] for reference in references):
             if path not in error.message or not os.path.isfile(path):
                 continue
-            if tasks := recognised.tasks_of(path):  # which loads torch, and reads the file
-                line = f"ssl finetune {tasks[0]} --data {shlex.quote(path)}"
-                hint = f"its examples are for {' or '.join(tasks)}: {line}"
+            if hint := recognised.line_for(path):  # which loads torch, and reads the file
                 raise DataError(error.message, hint) from error
         raise
 
@@ -174,8 +198,43 @@ def refuse_untrained_backbone(settings: PretrainSettings) -> None:
         )
 
 
+def refuse_processes(hardware: HardwareSettings, optimizer: OptimizerSettings) -> None:
+    """Raise UsageError for processes that cannot be started, or cannot train together."""
+    if hardware.gpus is None or started_by_launcher():
+        return
+    refuse_one_gpu_for_several(hardware)
+    if not may_have_gpus():
+        refuse_absent_gpus(hardware, 0)
+    if optimizer.name == "muon" and hardware.parallel == "fsdp" and hardware.gpus != "1":
+        raise UsageError(
+            "Muon needs whole matrices, and FSDP shards them",
+            "use --optimizer adamw, or --parallel ddp",
+        )
+
+
 def refuse_one_gpu_for_several(hardware: HardwareSettings) -> None:
     """Raise UsageError for one CUDA device together with --gpus."""
     if hardware.gpus is not None and hardware.device.startswith("cuda:"):
         problem = f"--device {hardware.device} is one GPU, and --gpus gives each process its own"
         raise UsageError(problem, "use --device cuda, or leave it out")
+
+
+def refuse_absent_gpus(hardware: HardwareSettings, there: int) -> None:
+    """Raise UsageError where --gpus asks for more than the `there` that this machine has."""
+    gpus, on_cpu = hardware.gpus, hardware.device == "cpu"
+    if not there and (gpus == "all" or not on_cpu):
+        number = "2" if gpus == "all" else gpus
+        raise UsageError(
+            f"--gpus {gpus}, and there is no CUDA GPU here",
+            f"leave --gpus out, or share the CPU among processes: --gpus {number} --device cpu",
+        )
+    if not on_cpu and gpus not in (None, "all") and int(gpus) > there:
+        raise UsageError(
+            f"--gpus {gpus}, and this machine has {there}",
+            "ssl doctor lists the devices; --device cpu shares the cores",
+        )
+
+
+def may_have_gpus() -> bool:
+    """Tell whether a driver of GPUs is there, as far as can be seen without torch."""
+    return any(os.path.exists(device) for device in GPU_DEVICES)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sslcli import registry
 from sslcli.contracts.learnable import Context
 from sslcli.core.adapters import merged_state
-from sslcli.core.settings import Architecture, TransformerSettings
+from sslcli.core.settings import ARCHITECTURES, Architecture, TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.engine.checkpoints.checkpoint_files import BACKBONE, LEARNABLE
 from sslcli.engine.checkpoints.tensor_files import load_tensors
@@ -19,7 +19,7 @@ from sslcli.engine.composite import build_objective, without_copies
 from sslcli.engine.learner import Learner
 from sslcli.errors import ConfigError, ModelError, SslError, UsageError
 from sslcli.models.answer_heads import answer_head, problem_of
-from sslcli.models.fitting import refuse_missing_tokens
+from sslcli.models.fitting import refuse_missing_tokens, with_article
 from sslcli.models.hf_directory import read_directory
 from sslcli.models.hf_tensors import is_finite
 from sslcli.models.objectives import objective_classes, objective_options
@@ -64,10 +64,17 @@ def newest_fitting(architectures: Collection[Architecture]) -> tuple[Run, Sequen
         return found, notes
     if (unfinished := unfinished_alone(runs, use)) is not None:
         raise unfinished
-    wanted = " or a ".join(sorted(architectures))
+    wanted = " or a ".join(each.replace("_", "-") for each in sorted(architectures))
+    objectives = (
+        name
+        for each in ARCHITECTURES
+        if each in architectures
+        for name in head_readers()
+        if each in registry.attribute("objectives", name, "architectures")
+    )
     raise UsageError(
-        f"no pretraining run in {runs_folder()} is an {wanted}",
-        "make one: ssl pretrain --objective mlm; or name one with --model",
+        f"no pretraining run in {runs_folder()} is {with_article(wanted)}",
+        f"make one: ssl pretrain --objective {next(objectives, 'NAME')}; or name one with --model",
     )
 
 

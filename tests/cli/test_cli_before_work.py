@@ -1,6 +1,8 @@
 """What is wrong with a line is said before anything is loaded, read or learnt for it."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -37,6 +39,25 @@ def test_what_is_asked_of_a_model_is_looked_at_before_it_is_loaded(ssl, model, w
     assert ended.code == 2
     assert answer in ended.err
     assert "loading" not in ended.err
+
+
+def test_without_a_text_torch_is_not_imported(model, monkeypatch):
+    code = (
+        "import sys; from sslcli.cli.app import run; "
+        "assert run(['generate', '--model', 'first']) == 2; assert 'torch' not in sys.modules"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.startswith("error: text is needed")
+
+
+@pytest.mark.parametrize("objective", ["nsp", "denoise"])
+def test_a_model_that_does_not_generate_is_refused_before_it_is_loaded(ssl, model, objective):
+    (model / "config.yaml").write_text(yaml.safe_dump({"objective": objective}))
+    ended = ssl("generate", "a text", "--model", "first")
+    assert ended.code == 2
+    assert f"was pretrained with {objective}, which does not generate" in ended.err
+    assert "a model of bart or clm or mlm" in ended.err
 
 
 NOWHERE = "/proc/nowhere"
@@ -80,6 +101,7 @@ def test_so_is_a_runs_folder_that_cannot_be_written(ssl, tmp_path, monkeypatch):
     ("gpus", "device", "answer"),
     [
         ("8", "auto", "--gpus 8 --device cpu"),
+        ("1", "auto", "--gpus 1 --device cpu"),
         ("all", "auto", "--gpus 2 --device cpu"),
         ("2", "cuda", "--gpus 2 --device cpu"),
         ("all", "cpu", "--gpus 2 --device cpu"),
@@ -95,7 +117,7 @@ def test_processes_without_a_gpu_are_not_started_unasked(monkeypatch, gpus, devi
 def test_on_the_cpu_as_many_are_started_as_are_asked_for(monkeypatch):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     assert launch.processes_to_start(HardwareSettings(gpus="8", device="cpu")) == 8
-    assert launch.processes_to_start(HardwareSettings(gpus="1")) == 0
+    assert launch.processes_to_start(HardwareSettings(gpus="1", device="cpu")) == 0
 
 
 def test_more_gpus_than_there_are_is_a_sentence(monkeypatch):

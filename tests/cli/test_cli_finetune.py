@@ -379,6 +379,8 @@ def test_several_processes_say_once_that_they_make_no_bounds(
         *across,
         "--gpus",
         "2",
+        "--device",
+        "cpu",
         "--name",
         "moods" if "--resume" in more else "wide",
         *more,

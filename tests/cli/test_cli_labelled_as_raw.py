@@ -28,6 +28,32 @@ def test_the_task_that_reads_it_is_named(ssl, tmp_path, monkeypatch, command, na
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+RECORDS = {
+    "qa": {"question": "Who ran?", "context": "Ann ran.", "answer": "Ann"},
+    "rewrite": {"question": "Who ran?", "answer": "Ann"},
+    "classify": {"sentence": "a good day", "label": "glad"},
+}
+
+
+@pytest.mark.parametrize("command", ["pretrain", "tokenize"])
+@pytest.mark.parametrize("task", RECORDS)
+def test_so_it_is_for_records_without_a_text(ssl, tmp_path, monkeypatch, command, task):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.jsonl").write_text(f"{json.dumps(RECORDS[task])}\n" * 8)
+    ended = ssl(command, "--data", "a.jsonl")
+    assert ended.code == 2
+    assert "error: a.jsonl, record 1, field 'text' is missing" in ended.err
+    assert f"ssl finetune {task} --data a.jsonl; or say which field holds the text" in ended.err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl"]
+
+
+def test_records_of_no_task_are_asked_for_their_field(ssl, tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"body": "a good day"}\n' * 8)
+    ended = ssl("pretrain", "--data", str(tmp_path / "a.jsonl"))
+    assert ended.code == 2
+    assert "hint:  say which field holds the text with --text-field" in ended.err
+
+
 def test_one_that_no_task_reads_is_answered_with_the_readers(ssl, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0")

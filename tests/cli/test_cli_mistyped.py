@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from sslcli.models.line_checks import may_have_gpus
+
 # The line, and what the answer must hold: the right line or the right name, not merely a pointer to
 # --help.
 MISTYPED = [
@@ -40,6 +42,7 @@ MISTYPED = [
     ("pretrain --objective albert", "--objective mlm+sop"),
     ("pretrain --objective roberta+nsp", "--objective mlm+nsp"),
     ("pretrain --objective mml", "did you mean 'mlm'"),
+    ("pretrain --objective mlm,nsp", "joined with +: --objective mlm+nsp"),
     ("pretrain --objective t5", "use --objective denoise --noise spans"),
     ("pretrain --objective mbart", "use --objective bart"),
     ("finetune summarization", "ssl finetune rewrite"),
@@ -108,12 +111,21 @@ IMPOSSIBLE = [
     ("predict qa --limit x", "--limit"),
     ("pretrain --objective bart --span-mean 0", "must be greater than or equal to 1, not '0'"),
     ("pretrain --objective denoise --language-codes maybe", "must be 'auto', 'yes' or 'no'"),
+    ("pretrain --objective bart --noise maks", "there is no noise 'maks'; did you mean 'mask'?"),
+    ("pretrain --objective bart --noise infill=2", "must be above 0 and at most 1, not 2"),
+    ("pretrain --objective denoise --noise spans=1", "leaves nothing; use a share below 1"),
     ("pretrain -s data.train=[]", "there is no data to train on"),
     ("finetune qa -s data.train=[]", "there is no data to train on"),
     ("tokenize --vocabulary -3", "must be greater than 5"),
     ("probe similarity apple --per-sense 0", "must be greater than 1"),
     ("translate-shift apple --top 0", "must be greater than 0"),
-    ("pretrain -c none.yaml", "there is no file none.yaml"),
+    ("pretrain -c none.yaml", "there is no file none.yaml\nhint:  check the path, which begins in"),
+    ("finetune qa -c none.toml", "there is no file none.toml\nhint:  check the path"),
+    ("pretrain --tokenizer-from none", "there is no run, folder or tokenizer.json 'none'"),
+    ("tokenize --show a --tokenizer-from none", "there is no run, folder or tokenizer.json 'none'"),
+    ("pretrain --tokenizer-from none.json", "there is no file or folder none.json"),
+    ("pretrain --tokenizer-from a/b", "there is no file or folder a/b"),
+    ("pretrain --tokenizer-from .", ". holds no tokenizer.json"),
     ("compare a", "there is no run 'a'"),
 ]
 # Data that is not there, whoever is to read it: one sentence, and one hint.
@@ -155,11 +167,22 @@ CONTRADICTING = [
     ("pretrain --quiet --verbose", "--quiet and --verbose contradict each other"),
     ("pretrain --train head", "a new one knows nothing"),
     ("pretrain --gpus 2 --device cuda:1", "is one GPU"),
+    (
+        "pretrain --gpus 2 --device cpu --parallel fsdp --optimizer muon",
+        "Muon needs whole matrices, and FSDP shards them",
+    ),
     ("finetune qa --check --dry-run", "--dry-run and --check contradict each other"),
     ("finetune qa --gpus 2 --seeds 3", "not started in several processes"),
     ("probe embryology runs/a --model runs/b", "are two models"),
     ("export runs/a out --base b", "--base is for adapters"),
 ]
+# What a machine without GPUs cannot do.
+WITHOUT_GPU = [
+    (line, "there is no CUDA GPU here")
+    for line in ("pretrain --gpus 8", "pretrain --gpus 1", "finetune qa --gpus all")
+    if not may_have_gpus()
+]
+LINES = [*MISTYPED, *CONTRADICTING, *IMPOSSIBLE, *MISSING, *WITHOUT_GPU]
 CHILD = """
 import json, shlex, sys
 from sslcli.cli.app import run
@@ -179,7 +202,7 @@ def answers(tmp_path_factory):
     """Line -> exit code, what was said, and what heavy was imported up to then, of one process that
     runs no line to its end.
     """
-    lines = "\n".join(line for line, _ in (*MISTYPED, *CONTRADICTING, *IMPOSSIBLE, *MISSING))
+    lines = "\n".join(line for line, _ in LINES)
     home = tmp_path_factory.mktemp("home")
     environment = {
         **os.environ,
@@ -202,7 +225,7 @@ def answers(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("line", "answer"),
-    [*MISTYPED, *CONTRADICTING, *IMPOSSIBLE, *MISSING],
+    LINES,
     ids=lambda text: text[:40],
 )
 def test_a_mistyped_line_is_answered_with_the_right_one(answers, line, answer):

@@ -160,7 +160,7 @@ def test_the_newest_run_that_fits_is_taken_and_said(model, monkeypatch):
     )
     assert said[0].startswith(f"model  {model} (the newest that fits")
     assert built.settings.model.source.startswith(str(model))
-    with pytest.raises(UsageError, match=r"no pretraining run in .* is an encoder_decoder"):
+    with pytest.raises(UsageError, match=r"no pretraining run in .* is an encoder-decoder"):
         newest_fitting({"encoder_decoder"})
 
 

@@ -128,7 +128,7 @@ def test_one_that_nothing_is_known_of_is_judged_before_the_model_is_made(
 ):
     bpe = registry.load("tokenizers", "bpe")
     monkeypatch.setattr(bpe, "special_tokens", lambda self: None)
-    monkeypatch.setattr(preparing, "_shape", refuse)
+    monkeypatch.setattr(preparing, "_learner", refuse)
     monkeypatch.setattr(preparing, "build_objective", refuse)
     with pytest.raises(UsageError, match="'mlm' needs a mask token, and the tokenizer has none"):
         preparing.prepare(pretraining(text_corpus, "mlm", kind="bpe", vocabulary=400))

@@ -77,6 +77,11 @@ def known_rank_and_size(environment: Mapping[str, str] = os.environ) -> tuple[in
         return 0, 1, 0
 
 
+def started_by_launcher() -> bool:
+    """Tell whether a launcher started this process, maybe beside others."""
+    return rank_and_size()[1] > 1 or "TORCHELASTIC_RUN_ID" in os.environ
+
+
 def _launcher(environment: Mapping[str, str]) -> _Launcher | None:
     if any(name in environment for name in _names(TORCHRUN)):
         if TORCHRUN.rank not in environment and TORCHRUN.size not in environment:

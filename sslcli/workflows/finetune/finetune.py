@@ -35,7 +35,11 @@ from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.engine.processes.replicas import Replica
 from sslcli.engine.stopping import Stopper
 from sslcli.errors import DataError
-from sslcli.models.fitting import refuse_missing_tokens, refuse_other_architecture
+from sslcli.models.fitting import (
+    refuse_missing_tokens,
+    refuse_other_architecture,
+    refuse_other_shape,
+)
 from sslcli.models.initialise import learner_to_finetune
 from sslcli.models.weights import Pretrained
 from sslcli.reporting.run_plots import score_curves
@@ -156,6 +160,8 @@ class Finetuning:
         refuse_other_architecture(
             {settings.task: task}, pretrained.settings.architecture, str(pretrained.folder)
         )
+        if resume is None:
+            refuse_other_shape(settings.model.shape, shape_to_train(settings, pretrained))
         tokenizer = (
             Tokenizer.load(resume.tokenizer) if resume is not None else pretrained.tokenizer()
         )

@@ -6,6 +6,8 @@ from math import prod
 
 import torch
 
+from sslcli.config import Config
+from sslcli.contracts.learnable import Context
 from sslcli.contracts.objective import Objective
 from sslcli.core.arithmetic import parameters, training_bytes
 from sslcli.core.settings import TransformerSettings
@@ -14,8 +16,9 @@ from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.arrange import SampleSource
-from sslcli.datasets.locate import is_shards
+from sslcli.datasets.locate import is_shards, refuse_absent
 from sslcli.datasets.tokenizer_training import piece_trainer
+from sslcli.engine.composite import build_objective
 from sslcli.errors import UsageError
 from sslcli.models.fitting import (
     OTHER_MODEL,
@@ -31,20 +34,31 @@ FLOAT_BYTES = 4
 
 def refuse_known_tokenizer(
     classes: Mapping[str, type[Objective]],
+    options: Mapping[str, Config],
     data: DataSettings,
     tokenizer: TokenizerSettings,
+    shape: TransformerSettings,
     hint: str,
 ) -> None:
     """Raises UsageError where a tokenizer that is given, or one that is to be learnt, lacks a
-    special token: before data is read.
+    special token, or an objective cannot be built for one that is given: before data is read.
     """
     source, kind = tokenizer.source, tokenizer.kind
     if any(is_shards(reference) for reference in data.train):
         return  # which have a tokenizer of their own
     if source:
-        refuse_missing_tokens(classes, Tokenizer.load(source), hint)
+        found = Tokenizer.load(source)
+        refuse_missing_tokens(classes, found, hint)
+        with torch.device("meta"):
+            build_objective(classes, options, Context(shape, found))
     elif kind and (there := piece_trainer(tokenizer).special_tokens()) is not None:
         refuse_tokens_not_among(classes, there, f"the tokenizer '{kind}'", hint)
+
+
+def refuse_raw_data(data: DataSettings) -> None:
+    """Raises DataError for data that is not there, that nothing reads, or that is given twice."""
+    for references in (data.train, data.evaluation):
+        refuse_absent(references, data.reader)
 
 
 def hint_for_tokens(classes: Mapping[str, type[Objective]], *, of_model: bool) -> str:
@@ -72,7 +86,8 @@ def refuse_model_misfit(
                 f"sequences of {wanted} tokens are longer than "
                 f"the {shape.longest_tokens} positions of the model"
             ),
-            f"use --seq-len {shape.longest_tokens}, or --set model.shape.longest_tokens={wanted}",
+            f"use --seq-len {shape.longest_tokens}"
+            + ("" if settings.model.source else f", or --set model.shape.longest_tokens={wanted}"),
         )
 
 

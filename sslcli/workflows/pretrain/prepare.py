@@ -29,6 +29,7 @@ from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.arrange import SampleSource, arranged, refuse_single_sentences
 from sslcli.datasets.array_rows import refuse_unread
 from sslcli.datasets.cache import Say, cache_folder, quiet
+from sslcli.datasets.locate import trained_on_too
 from sslcli.datasets.tokenized import Tokenized, shards_for, with_tokenizer_of_run
 from sslcli.datasets.tokenizer_training import usual_tokenizer
 from sslcli.engine.composite import build_objective
@@ -36,10 +37,8 @@ from sslcli.engine.learner import Learner
 from sslcli.engine.loader import EVALUATION, Loader, training_loader
 from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.errors import ConfigError, UsageError
-from sslcli.models.fitting import (
-    refuse_missing_tokens,
-)
-from sslcli.models.line_checks import refuse_untrained_backbone
+from sslcli.models.fitting import refuse_missing_tokens, refuse_other_shape
+from sslcli.models.line_checks import ANY_VOCABULARY, refuse_untrained_backbone
 from sslcli.models.loading import load_pretrained
 from sslcli.models.objectives import architecture_for, objective_classes, objective_options
 from sslcli.models.weights import NEW, Pretrained, from_seed
@@ -53,6 +52,7 @@ from sslcli.workflows.pretrain.misfits import (
     refuse_known_tokenizer,
     refuse_long_documents,
     refuse_model_misfit,
+    refuse_raw_data,
     refuse_strange_data,
 )
 from sslcli.workflows.training.resume import Resume
@@ -174,17 +174,21 @@ def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say =
     wanted = _tokenizer_settings(named, classes, pretrained)
     learnt = None if resume is None else resume.tokenizer
     hint = hint_for_tokens(classes, of_model=pretrained is not None)
+    # before data is read: of a new model all but its vocabulary or its rows is known
+    known = (ANY_VOCABULARY, 0) if modality == "text" else (0, 1)
+    shape = _shape(settings, architecture_for(classes), *known, pretrained)
+    refuse_model_misfit(settings, classes, shape)
+    if resume is None:
+        refuse_raw_data(settings.data)
+        if pretrained is not None:
+            refuse_other_shape(settings.model.shape, shape)
     if modality == "text" and learnt is None:
-        refuse_known_tokenizer(classes, settings.data, wanted, hint)
+        refuse_known_tokenizer(classes, options, settings.data, wanted, shape, hint)
     shards = shards_for(settings.data, wanted, cache_folder(), learnt, say)
     refuse_missing_tokens(classes, shards.tokenizer, hint)
     corpus = Corpus.open(shards.folder, settings.data.sequence_tokens, settings.data.unit)
-    shape = (
-        pretrained.settings
-        if pretrained is not None
-        else _shape(settings, architecture_for(classes), shards.tokenizer, corpus)
-    )
-    refuse_model_misfit(settings, classes, shape)
+    known = (0, prod(corpus.row_shape)) if shards.tokenizer is None else (shards.tokenizer.size, 0)
+    shape = _shape(settings, architecture_for(classes), *known, pretrained)
     refuse_strange_data(shards.tokenizer, (corpus,), shape)
     refuse_single_sentences(classes, settings.data.train, corpus)
     refuse_giant(shape, settings.hardware.device)
@@ -206,6 +210,7 @@ def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say =
         lambda: build_objective(classes, options, context), shape, settings, pretrained
     )
     notes = [*shards.notes, *(pretrained.notes if pretrained is not None else ())]
+    notes += trained_on_too(settings.data)
     return Prepared(
         settings,
         tokenizer,
@@ -273,14 +278,19 @@ def _generating_as(
 def _shape(
     settings: PretrainSettings,
     architecture: Architecture,
-    tokenizer: Tokenizer | None,
-    corpus: Corpus,
+    vocabulary: int,
+    row_features: int,
+    pretrained: Pretrained | None,
 ) -> TransformerSettings:
-    """The preset with the differences from the run file, for the tokens or the rows of the data."""
+    """That of the model that is trained further, or the preset with the differences from the run
+    file, for so many tokens or for rows of so many features.
+    """
+    if pretrained is not None:
+        return pretrained.settings
     name = settings.model.preset or "mini"
-    overrides: dict[str, Any] = {"vocabulary": 0 if tokenizer is None else tokenizer.size}
-    if tokenizer is None:
-        overrides["row_features"] = prod(corpus.row_shape)
+    overrides: dict[str, Any] = {"vocabulary": vocabulary}
+    if not vocabulary:
+        overrides["row_features"] = row_features
     overrides |= settings.model.shape
     try:
         return preset(

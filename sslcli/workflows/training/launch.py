@@ -20,10 +20,10 @@ import torch
 
 from sslcli.datasets.cache import Say
 from sslcli.deferred import Deferred
-from sslcli.engine.processes.rank import LAUNCHER, rank_and_size
+from sslcli.engine.processes.rank import LAUNCHER, started_by_launcher
 from sslcli.engine.settings import HardwareSettings
 from sslcli.errors import Interrupted, Preempted, RunError, UsageError
-from sslcli.models.line_checks import refuse_one_gpu_for_several
+from sslcli.models.line_checks import refuse_absent_gpus, refuse_one_gpu_for_several
 from sslcli.reports import amount
 from sslcli.runs.catalogue import read_facts, runs_folder
 from sslcli.runs.run_folder import new_name
@@ -95,23 +95,12 @@ def processes_to_start(settings: HardwareSettings) -> int:
     0 for a single process, and for one started by torchrun or srun. Raises UsageError where there
     are fewer GPUs than were asked for.
     """
-    if settings.gpus is None or rank_and_size()[1] > 1 or "TORCHELASTIC_RUN_ID" in os.environ:
+    if settings.gpus is None or started_by_launcher():
         return 0
     refuse_one_gpu_for_several(settings)
     there = torch.cuda.device_count()
+    refuse_absent_gpus(settings, there)
     wanted = there if settings.gpus == "all" else int(settings.gpus)
-    on_cpu = settings.device == "cpu"
-    if not there and (settings.gpus == "all" or (wanted > 1 and not on_cpu)):
-        number = "2" if settings.gpus == "all" else settings.gpus
-        raise UsageError(
-            f"--gpus {settings.gpus}, and there is no CUDA GPU here",
-            f"leave --gpus out, or share the CPU among processes: --gpus {number} --device cpu",
-        )
-    if wanted > max(there, 1) and not on_cpu:
-        raise UsageError(
-            f"--gpus {wanted}, and this machine has {there}",
-            "ssl doctor lists the devices; --device cpu shares the cores",
-        )
     return wanted if wanted > 1 else 0
 
 
