@@ -16,6 +16,13 @@ def whole(bench):
     return bench.whole()
 
 
+@pytest.fixture(scope="module", params=["bart", "rewrite"])
+def trained(request, tmp_path_factory):
+    """A bench that trains an encoder-decoder, and its run of 60 updates that nothing disturbed."""
+    bench = Bench(tmp_path_factory.mktemp(request.param), request.param)
+    return bench, bench.whole()
+
+
 @pytest.fixture(scope="session")
 def commands(bench):
     """A pretrained and a fine-tuned run, data, and what every command writes that nobody

@@ -24,6 +24,7 @@ import torch
 sys.path.append(str(Path(__file__).parents[1]))  # where these files are run as scripts
 
 from forked import SERVER, speak_into
+from inputs_models import write_tiny_model
 
 from sslcli.cli.app import run as ssl
 from sslcli.errors import ModelError
@@ -85,16 +86,24 @@ class Child:
 
 
 class Bench:
-    """A folder with a small corpus, a cache and the runs that are spoilt in it."""
+    """A folder with a small corpus, a cache and the runs that are spoilt in it.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.corpus = folder, folder / "animals.txt"
+    `job`: what is trained, an objective or "rewrite", a fine-tuning of a tiny encoder-decoder.
+    """
+
+    def __init__(self, folder: Path, job: str = "mlm") -> None:
+        self.folder, self.job, self.corpus = folder, job, folder / "animals.txt"
         self.environment = {
             "SSLCLI_CACHE_DIR": str(folder / "cache"),
             "SSLCLI_RUNS_DIR": str(folder / "runs"),
         }
         folder.mkdir(parents=True, exist_ok=True)
         self.corpus.write_text("\n\n".join(_paragraphs(120)) + "\n", encoding="utf-8")
+        if job == "rewrite":
+            write_tiny_model(folder / "bart", "bart")
+            pairs = [{"source": text, "target": text.split()[1]} for text in _paragraphs(60)]
+            lines = [f"{json.dumps({'id': n, **pair})}\n" for n, pair in enumerate(pairs)]
+            (folder / "pairs.jsonl").write_text("".join(lines), encoding="utf-8")
         self._count = 0
 
     def words(self, run: Path, *more: str, **training: Any) -> list[str]:
@@ -110,27 +119,21 @@ class Bench:
             "eval_samples": 8,
         }
         settings = {f"training.{key}": value for key, value in {**trained, **training}.items()}
-        settings |= {f"model.shape.{key}": value for key, value in SHAPE.items()}
-        settings |= {
-            "data.held_out": 0.1,
-            "data.sequence_tokens": 24,
-            "tokenizer.vocabulary": 120,
-            "optimizer.rate": 0.003,
-        }
-        line = [
-            "pretrain",
-            "--objective",
-            "mlm",
-            "--arch",
-            "tiny",
-            "--no-plot",
-            "--data",
-            str(self.corpus),
-            "--out",
-            str(run),
-        ]
+        settings |= {"data.held_out": 0.1, "optimizer.rate": 0.003}
+        if self.job == "rewrite":
+            settings |= {"model.dropout": 0.1, "training.keep": 2, "training.milestones": True}
+            line = ["finetune", "rewrite", "--model", str(self.folder / "bart")]
+            line += ["--data", str(self.folder / "pairs.jsonl")]
+        else:
+            settings |= {f"model.shape.{key}": value for key, value in SHAPE.items()}
+            settings |= {"data.sequence_tokens": 24, "tokenizer.vocabulary": 120}
+            line = ["pretrain", "--objective", self.job, "--arch", "tiny"]
+            line += ["--data", str(self.corpus)]
         return [
             *line,
+            "--no-plot",
+            "--out",
+            str(run),
             *(word for key, value in settings.items() for word in ("--set", f"{key}={value}")),
             *more,
         ]
@@ -289,7 +292,7 @@ def _contents(run: Path, below: str) -> dict[str, Any]:
             contents[name] = _without_clocks(json.loads(path.read_text(encoding="utf-8")))
         elif (
             path.suffix == ".safetensors"
-            or name == "best"
+            or name in ("best", "predictions.jsonl", "scores.json")
             or ".unfinished-" in name
             or ".replaced-" in name
         ):

@@ -25,6 +25,7 @@ FAMILIES: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
     "gpt2": ("tiny", "decoder", {}),
     "modernbert": ("modern", "encoder", {}),
     "llama": ("tiny", "decoder", LLAMA),
+    "bart": ("bart-tiny", "encoder_decoder", {"decoder_depth": 2}),
 }
 
 

@@ -24,12 +24,14 @@ from harness import Bench, Ended, differences, step_reached, whole_checkpoints
 from hooks import FaultAt
 
 SOONER = 0.8
-# A save that prunes, in the middle of the run; everything before the first update; and the last
-# save, with all that drops what a run at its end needs no more.
+# A save that prunes, in the middle of the run; everything before the first update; the last save,
+# with all that drops what a run at its end needs no more, and reports it; and an evaluation with
+# the updates before it.
 WINDOWS = {
     "save": ("step-000040", "step-000045"),
     "start": ("", "step-000001"),
-    "end": ("checkpoints/.unfinished-step-000060", "run.json"),
+    "end": ("checkpoints/.unfinished-step-000060", ""),
+    "evaluation": ("step-000035", "step-000040"),
 }
 
 
@@ -115,7 +117,14 @@ def _resumed(bench: Bench, whole: Path, run: Path, ended: Ended) -> Kill:
 
 
 def calls_of(bench: Bench, window: str) -> int:
-    """How many file-system calls a window has, counted in a run that is left alone."""
+    """How many file-system calls a window has."""
+    return len(noted_calls(bench, window))
+
+
+def noted_calls(bench: Bench, window: str) -> list[str]:
+    """Each call of a window as what was called, and its path in the run, of a run that is left
+    alone.
+    """
     run, noted = bench.folder / f"counted-{window}", bench.folder / f"calls-{window}.txt"
     since, until = WINDOWS[window]
     ended = bench.run(
@@ -123,7 +132,9 @@ def calls_of(bench: Bench, window: str) -> int:
     )
     assert ended.code == 0, ended.said
     shutil.rmtree(run)
-    return len(noted.read_text(encoding="utf-8").splitlines())
+    lines = noted.read_text(encoding="utf-8").splitlines()
+    noted.unlink()
+    return lines
 
 
 def random_kills(bench: Bench, whole: Path, count: int, seed: int) -> Iterator[Callable[[], Kill]]:

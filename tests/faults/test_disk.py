@@ -5,6 +5,9 @@ nothing had been.
 import pytest
 from sweep_command_disk import refuse
 from sweep_disk import refusals, refuse_call, refuse_large_files
+from sweep_kills import WINDOWS, noted_calls
+
+WRITING = ("open", "half", "tensors")
 
 
 @pytest.mark.parametrize(
@@ -15,6 +18,38 @@ def test_a_refused_call_costs_nothing(bench, whole, window, call, kind, lasting)
     refusal = refuse_call(bench, whole, window, call, kind, lasting)
     assert not refusal.fault
     assert refusal.code == 1
+
+
+@pytest.mark.parametrize(
+    ("window", "written", "kind"),
+    [
+        ("save", "optimizer.safetensors", "full"),
+        ("evaluation", "metrics.jsonl", "read-only"),
+        ("end", ("run.json", "report.json"), "full"),
+    ],
+)
+def test_nor_does_it_cost_an_encoder_decoder_anything(trained, window, written, kind):
+    """In a save, while held-out texts are restored or written, and in the reports of the end."""
+    bench, whole = trained
+    name = written if isinstance(written, str) else written[bench.job == "rewrite"]
+    calls = noted_calls(bench, window)
+    call = max(n for n, said in enumerate(calls, 1) if name in said and said.startswith(WRITING))
+    refusal = refuse_call(bench, whole, window, call, kind, lasting=True)
+    assert not refusal.fault
+    assert refusal.code == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("window", WINDOWS)
+def test_refused_calls_of_an_encoder_decoder(trained, window):
+    bench, whole = trained
+    kinds = ("full", "broken", "read-only")
+    found = [
+        refuse_call(bench, whole, window, call, kinds[call % 3], lasting=call % 3 != 1)
+        for call in range(1, len(noted_calls(bench, window)) + 1, 7)
+    ]
+    assert len(found) > 10
+    assert not [f"{refusal.name}: {refusal.fault}" for refusal in found if refusal.fault]
 
 
 def test_files_that_may_not_grow(bench, whole):
