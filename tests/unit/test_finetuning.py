@@ -15,7 +15,7 @@ from sslcli.core.settings import TransformerSettings
 from sslcli.engine.checkpoints.checkpoint import Checkpoints
 from sslcli.engine.events import Evaluated
 from sslcli.engine.processes.process_group import ALONE
-from sslcli.errors import UsageError
+from sslcli.errors import ConfigError, UsageError
 from sslcli.models.initialise import rates
 from sslcli.models.loading import load_pretrained, newest_fitting
 from sslcli.settings import StartSettings
@@ -162,6 +162,20 @@ def test_the_newest_run_that_fits_is_taken_and_said(model, monkeypatch):
     assert built.settings.model.source.startswith(str(model))
     with pytest.raises(UsageError, match=r"no pretraining run in .* is an encoder-decoder"):
         newest_fitting({"encoder_decoder"})
+
+
+@pytest.mark.parametrize("dropout", [None, 0.25])
+def test_another_shape_than_the_models_is_refused(model, dropout):
+    """But not what the config.yaml of a run says that it found."""
+    own = load_pretrained(str(model)).settings
+    depth = {"shape": {"depth": own.depth + 1}, "dropout": dropout}
+    problem = f"model.shape.depth would be {own.depth + 1}, and is {own.depth} in the model"
+    with pytest.raises(ConfigError, match=problem):
+        course(model, model=depth)
+    same = {"depth": own.depth, "dropout": own.dropout if dropout is None else dropout}
+    course(model, model={"shape": same, "dropout": dropout})
+    found = own.model_copy(update={"depth": own.depth + 1}).model_dump()
+    assert course(model, model={"shape": found}).settings.model.shape["depth"] == own.depth
 
 
 def test_a_run_fine_tuned_for_the_same_answers_goes_on_with_its_head(model, tmp_path):
