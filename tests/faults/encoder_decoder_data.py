@@ -221,13 +221,13 @@ DATA = [
             "documents of one token that permute leaves",
             "pretrain --objective bart --noise permute --data a.txt --tokenizer-from {bart}",
             {"a.txt": "cat\n\n" * 20},
-            "no sample has two sentences",
+            "no text has two sentences",
         ),
         (
             "documents of one token that rotate leaves",
             "pretrain --objective denoise --noise rotate --data a.txt --tokenizer-from {bart}",
             {"a.txt": "cat\n\n" * 20},
-            "no sample has two tokens",
+            "no text has two tokens",
         ),
         (
             "documents of one token for mass",

@@ -126,7 +126,7 @@ def test_a_text_of_one_token_ends_at_once():
 
 
 def test_texts_of_one_token_alone_are_refused():
-    with pytest.raises(DataError, match="no sample has two tokens, so spans would change nothing"):
+    with pytest.raises(DataError, match="no text has two tokens, so spans would change nothing"):
         list(denoise(noise="spans").arrange(corpus_of(sentences=1, words=1)))
 
 

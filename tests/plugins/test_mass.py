@@ -105,7 +105,7 @@ def test_the_encoder_reads_masks_random_ordinary_tokens_and_some_as_they_are():
 
 def test_texts_of_one_token_alone_are_refused():
     corpus = corpus_in_memory([[WORDS[:1]]] * 3, sequence_tokens=64)
-    with pytest.raises(DataError, match="no sample has two tokens, so 'mass' would have nothing"):
+    with pytest.raises(DataError, match="no text has two tokens, so 'mass' would have nothing"):
         list(mass().arrange(corpus))
 
 

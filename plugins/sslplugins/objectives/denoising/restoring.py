@@ -105,15 +105,15 @@ class Restoring(Objective[RestoringBatch, C]):
         if found and not changes:
             raise DataError(*self.nothing_to_change())
 
-    def changes(self, corpus: Corpus, rows: np.ndarray) -> bool:
+    def changes(self, corpus: Corpus, rows_NK: np.ndarray) -> bool:
         """Tell whether any of these samples can be broken: here, whether one has two tokens."""
-        _, starts, stops = rows.T
+        _, starts, stops = rows_NK.T
         return bool((stops - starts > 1).any())
 
     def nothing_to_change(self) -> tuple[str, str]:
         """Say, in a sentence and a hint, that no sample of the data can be broken."""
         return (
-            f"no sample has two tokens, so '{self.name}' would have nothing to predict",
+            f"no text has two tokens, so '{self.name}' would have nothing to predict",
             "give longer documents, or a larger --seq-len",
         )
 
