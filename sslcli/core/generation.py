@@ -33,7 +33,8 @@ class Continuation:
 
     `log_probabilities`: the model's own of each new token, before any rule, temperature or choice;
     empty where they are not asked for. `ended`: "stop" for a stop token, which is not among the
-    tokens, "length", or "halted" by whoever reads along; "" while it goes on.
+    tokens, "length", or "halted" by whoever reads along; "" while it goes on. `begins`: the
+    position of the prompt's first token.
     """
 
     number: int
@@ -42,6 +43,7 @@ class Continuation:
     tokens: list[int] = field(default_factory=list)
     log_probabilities: list[float] = field(default_factory=list)
     ended: str = ""
+    begins: int = 0
 
     def written(self) -> Written:
         """The whole text, as rules read it."""
@@ -67,6 +69,7 @@ def generate_tokens(
     known_V: Tensor | None = None,
     memory: Hidden | None = None,
     lookup_tokens: int = 0,
+    begins: Sequence[int] = (),
 ) -> list[Tensor]:
     """Generate up to `new_tokens` tokens after each prompt (int64 [length], at least one token).
 
@@ -76,13 +79,16 @@ def generate_tokens(
     [0, 1), one per step and prompt); without them, or at temperature 0, it is the most likely
     token. Dropout is off meanwhile. `known_V`: bool, the ids that have a token; only these are
     chosen, never the spare rows of an embedding that is padded to a multiple of 64, say.
-    `lookup_tokens`: see `continuations`. Raises UsageError for invalid settings, DataError for
+    `lookup_tokens`: see `Writer`. `begins`: the position of each prompt's first token, 0 where not
+    given. Raises UsageError for invalid settings, DataError for
     invalid prompts, RunError if the model's logits are not finite.
     """
     most = [new_tokens] * len(prompts) if isinstance(new_tokens, int) else list(new_tokens)
     texts = [
-        Continuation(number, prompt.tolist(), limit)
-        for number, (prompt, limit) in enumerate(zip(prompts, most, strict=True))
+        Continuation(number, prompt.tolist(), limit, begins=first)
+        for number, (prompt, limit, first) in enumerate(
+            zip(prompts, most, begins or [0] * len(prompts), strict=True)
+        )
     ]
     writer = Writer(backbone, head, sampling, rules, frozenset(stops), known_V, lookup_tokens)
     for _ in writer.write(texts, uniforms_SB=uniforms_SB, memory=memory):
@@ -155,7 +161,8 @@ class Writer:
             reads.append([*waiting[:CHUNK_TOKENS], *guess])
             guesses.append(guess)
             del waiting[:CHUNK_TOKENS]
-        inputs = _packed(reads, held, self.backbone.embedding.device)
+        at = [text.begins + rows for text, rows in zip(live, held, strict=True)]
+        inputs = _packed(reads, at, self.backbone.embedding.device)
         hidden = (
             self.backbone(inputs, cache=cache)
             if memory is None
@@ -263,17 +270,18 @@ class Writer:
             raise UsageError("fewer than 0 new tokens cannot be generated", "ask for 0 or more")
         if any(len(text.prompt) == 0 for text in texts):
             raise DataError("a prompt has no token", "give every prompt some text")
-        longest = max(texts, key=lambda text: len(text.prompt) + text.most_new, default=None)
+        before = {text.number: text.begins + len(text.prompt) for text in texts}
+        longest = max(texts, key=lambda text: before[text.number] + text.most_new, default=None)
         if longest is not None:
-            refuse_too_long(self.backbone, len(longest.prompt), longest.most_new)
+            refuse_too_long(self.backbone, before[longest.number], longest.most_new)
 
 
-def _packed(reads: Sequence[list[int]], held: Sequence[int], device: torch.device) -> Inputs:
-    """What each sequence reads next, behind so many rows that it holds."""
+def _packed(reads: Sequence[list[int]], begins: Sequence[int], device: torch.device) -> Inputs:
+    """What each sequence reads next, and from which position."""
     if all(len(tokens) == 1 for tokens in reads):
-        positions = torch.tensor(held)[:, None]
+        positions = torch.tensor(begins)[:, None]
         return Inputs.pack(torch.tensor(reads), positions=positions, device=device)
-    places = zip(held, reads, strict=True)
+    places = zip(begins, reads, strict=True)
     return Inputs.pack(
         [torch.tensor(tokens) for tokens in reads],
         positions=[torch.arange(at, at + len(tokens)) for at, tokens in places],

@@ -12,7 +12,15 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from sslcli.api import Config, Context, Corpus, Hidden, Inputs, Transformer, setting
+from sslcli.api import (
+    Config,
+    Context,
+    Corpus,
+    Hidden,
+    Transformer,
+    generate_tokens,
+    setting,
+)
 from sslplugins.objectives.denoising.batches import NO_TARGET, Broken, RestoringBatch
 from sslplugins.objectives.denoising.languages import LanguageCodes, Wish
 from sslplugins.objectives.denoising.restoring import AROUND, Restoring, host, split
@@ -95,29 +103,23 @@ class Mass(Restoring["Mass.Options"]):
             start = int(generator.integers(least, last + 1))
         return start, start + length
 
-    @torch.no_grad()
     def written(
         self, backbone: Transformer, memory: Hidden, batch: RestoringBatch
     ) -> list[np.ndarray]:
-        """The likeliest token at every step of each run, whose length is known."""
+        """The likeliest token at every step of each run, whose length and place are known."""
         decoder_input, positions, targets = split(
             batch.decoder, host(batch.decoder.positions_T), host(batch.targets_S)
         )
-        rows, device = [own[:1] for own in decoder_input], backbone.embedding.device
-        sizes = [int((own != NO_TARGET).sum()) for own in targets]
-        known_V = torch.from_numpy(self.tokenizer.known).to(device)
-        while any(len(row) <= size for row, size in zip(rows, sizes, strict=True)):
-            read = [row[: len(at)] for row, at in zip(rows, positions, strict=True)]
-            own = [at[: len(row)] for row, at in zip(read, positions, strict=True)]
-            hidden = backbone.decode(Inputs.pack(read, positions=own, device=device), memory)
-            last_BD = hidden.last_TD.index_select(0, hidden.packing.starts_B1[1:] - 1)
-            logits_BV = self.head(last_BD, backbone).float()[:, : len(known_V)]
-            chosen_B = host(logits_BV.masked_fill(~known_V, -torch.inf).argmax(dim=-1))
-            rows = [
-                np.append(row, token) if len(row) <= size else row
-                for row, token, size in zip(rows, chosen_B, sizes, strict=True)
-            ]
-        return [row[1:] for row in rows]
+        written = generate_tokens(
+            backbone,
+            self.head,
+            [torch.from_numpy(own[:1]) for own in decoder_input],
+            new_tokens=[int((own != NO_TARGET).sum()) for own in targets],
+            known_V=torch.from_numpy(self.tokenizer.known),
+            memory=memory,
+            begins=[int(own[0]) for own in positions],
+        )
+        return [host(tokens) for tokens in written]
 
     def rejoined(self, source: np.ndarray, broken: np.ndarray, written: np.ndarray) -> np.ndarray:
         whole = source.copy()
