@@ -1,0 +1,220 @@
+"""What a decoder writes in a second: this project beside transformers' generate, in one process.
+
+    python tests/benchmarks/against_generate.py MODEL_DIRECTORY [--new-tokens 128] [--rounds 3]
+    python tests/benchmarks/against_generate.py --rehearse
+
+Both read the same directory in float32. Prompts of 4 to 200 tokens are written on together, greedily
+and with 4 beams; the sides take turns, and the median of the rounds counts. Texts end where the
+model ends them, and tokens that a side really wrote are counted. Beside it: our own speed with and
+without a cache, a prompt at a time, and the bytes that the process holds at most for each side, in
+a process of its own.
+"""
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import workloads  # noqa: F401  # says how waiting threads wait, before torch is loaded
+
+# isort: split
+import torch
+import transformers
+from torch import Tensor
+
+from sslcli.core.beams import BeamRules, beam_search
+from sslcli.core.generation import generate_tokens
+from sslcli.core.inputs import Inputs
+from sslcli.models.loading import load_pretrained
+from sslcli.testing import tiny_tokenizer
+
+SEED, SHORTEST, LONGEST, BEAMS = 0, 4, 200, 4
+BATCHES = (1, 8, 32)
+CACHE_TOKENS = 256
+
+Texts = list[list[int]]
+
+
+def prompts_of(count: int, vocabulary: int, longest: int) -> list[Tensor]:
+    """Random tokens, of lengths evenly between the shortest and the longest."""
+    generator = torch.Generator().manual_seed(SEED)
+    lengths = torch.linspace(SHORTEST, longest, count + 1)[1:].long().tolist()
+    return [torch.randint(20, vocabulary, (length,), generator=generator) for length in lengths]
+
+
+def padded(prompts: list[Tensor], pad: int) -> tuple[Tensor, Tensor]:
+    longest = max(map(len, prompts))
+    tokens = torch.full((len(prompts), longest), pad)
+    seen = torch.zeros_like(tokens)
+    for row, prompt in enumerate(prompts):
+        tokens[row, longest - len(prompt) :], seen[row, longest - len(prompt) :] = prompt, 1
+    return tokens, seen
+
+
+class Sides:
+    """Both programs with one directory's weights."""
+
+    def __init__(self, folder: str, new_tokens: int, names: tuple[str, ...]) -> None:
+        self.new_tokens = new_tokens
+        if "ours" in names:
+            pretrained = load_pretrained(folder)
+            self.ends = sorted(pretrained.tokenizer().stops)
+            self.backbone, self.head = (part.float().eval() for part in pretrained.network())
+        if "transformers" in names:
+            model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+            self.model, said = model.eval(), model.generation_config.eos_token_id
+            self.ends = said if isinstance(said, list) else [said] if said is not None else []
+
+    def ours(self, prompts: list[Tensor], beams: int) -> Texts:
+        if beams == 1:
+            found = generate_tokens(
+                self.backbone, self.head, prompts, new_tokens=self.new_tokens, stops=self.ends
+            )
+            return [tokens.tolist() for tokens in found]
+        rules = BeamRules(beams, self.new_tokens)
+        searched = beam_search(self.backbone, self.head, prompts, rules, stops=self.ends)
+        return [own[0].tokens.tolist() for own in searched]
+
+    def theirs(self, prompts: list[Tensor], beams: int) -> Texts:
+        pad = self.ends[0] if self.ends else 0
+        tokens, seen = padded(prompts, pad)
+        config = transformers.GenerationConfig(
+            max_new_tokens=self.new_tokens, num_beams=beams, do_sample=False, pad_token_id=pad,
+            eos_token_id=self.ends or None,
+        )  # fmt: skip
+        found = self.model.generate(tokens, attention_mask=seen, generation_config=config)
+        return [self._ended(row) for row in found[:, tokens.shape[1] :].tolist()]
+
+    def _ended(self, tokens: list[int]) -> list[int]:
+        place = next((n for n, token in enumerate(tokens) if token in self.ends), len(tokens))
+        return tokens[:place]
+
+    @torch.no_grad()
+    def uncached(self, prompt: Tensor, new_tokens: int) -> list[int]:
+        """The whole text anew for every token."""
+        text = prompt
+        for _ in range(new_tokens):
+            last_D = self.backbone(Inputs.pack([text])).last_TD[-1:]
+            text = torch.cat([text, self.head(last_D, self.backbone).argmax(dim=-1)])
+        return text[len(prompt) :].tolist()
+
+
+def seconds_of(run: Callable[[], Texts]) -> tuple[float, Texts]:
+    before = time.perf_counter()
+    texts = run()
+    return time.perf_counter() - before, texts
+
+
+def compare(sides: Sides, batch: int, beams: int, rounds: int, longest: int) -> None:
+    """One row: both in turn on the same prompts."""
+    vocabulary = sides.backbone.settings.vocabulary
+    prompts = prompts_of(batch, vocabulary, longest)
+    runs = {
+        "ours": lambda: sides.ours(prompts, beams),
+        "transformers": lambda: sides.theirs(prompts, beams),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    texts: dict[str, Texts] = {}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            took, texts[name] = seconds_of(run)
+            seconds[name].append(took)
+    same = sum(a == b for a, b in zip(texts["ours"], texts["transformers"], strict=True))
+    middle = {name: statistics.median(took) for name, took in seconds.items()}
+    tokens = sum(map(len, texts["ours"]))
+    print(
+        f"| {batch} | {beams} | {tokens} | {tokens / middle['ours']:.1f} | "
+        f"{tokens / middle['transformers']:.1f} | "
+        f"**{middle['transformers'] / middle['ours']:.2f}** | {same} of {batch} |",
+        flush=True,
+    )
+
+
+def cached(sides: Sides, new_tokens: int) -> None:
+    """Our greedy text with and without the cache."""
+    (prompt,) = prompts_of(1, sides.backbone.settings.vocabulary, SHORTEST * 4)
+    sides.new_tokens, ends = new_tokens, sides.ends
+    sides.ends = []
+    quick, texts = seconds_of(lambda: sides.ours([prompt], 1))
+    slow, again = seconds_of(lambda: [sides.uncached(prompt, new_tokens)])
+    sides.ends = ends
+    print(
+        f"{new_tokens} tokens behind {len(prompt)}: {new_tokens / quick:.1f} a second with the "
+        f"cache, {new_tokens / slow:.1f} without it: {slow / quick:.1f} times; "
+        f"{'the same text' if texts == again else 'OTHER TEXTS'}"
+    )
+
+
+def held(folder: str, name: str, batch: int, new_tokens: int, longest: int) -> float:
+    """MiB that a process of one side grows by while it writes."""
+    words = [folder, "--held", name, "--batch", str(batch), "--new-tokens", str(new_tokens)]
+    words += ["--longest", str(longest)]
+    ended = subprocess.run([sys.executable, __file__, *words], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    return float(ended.stdout.split()[-1])
+
+
+def hold(folder: str, name: str, batch: int, new_tokens: int, longest: int) -> None:
+    sides = Sides(folder, new_tokens, (name,))
+    is_ours = name == "ours"
+    vocabulary = sides.backbone.settings.vocabulary if is_ours else sides.model.config.vocab_size
+    run = sides.ours if is_ours else sides.theirs
+    run(prompts_of(1, vocabulary, SHORTEST * 2), 1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    run(prompts_of(batch, vocabulary, longest), 1)
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+
+
+def tiny(folder: str) -> None:
+    config = transformers.LlamaConfig(
+        vocab_size=300, hidden_size=32, intermediate_size=48, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=512,
+    )  # fmt: skip
+    torch.manual_seed(SEED)
+    transformers.LlamaForCausalLM(config).save_pretrained(folder)
+    tiny_tokenizer().save(Path(folder))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", nargs="?", metavar="MODEL_DIRECTORY")
+    parser.add_argument("--new-tokens", type=int, default=128)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--longest", type=int, default=LONGEST)
+    parser.add_argument("--batch", type=int, default=BATCHES[-1])
+    parser.add_argument("--held", choices=("ours", "transformers"))
+    parser.add_argument("--rehearse", action="store_true")
+    given = parser.parse_args()
+    transformers.logging.set_verbosity_error()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, batches, rounds, new_tokens = given.folder, BATCHES, given.rounds, given.new_tokens
+        longest, cache_tokens = given.longest, CACHE_TOKENS
+        if given.rehearse:
+            tiny(scratch)
+            folder, batches, rounds, new_tokens = scratch, (1, 3), 1, 6
+            longest, cache_tokens = 12, 8
+        if given.held:
+            hold(folder, given.held, given.batch, new_tokens, longest)
+            return 0
+        sides = Sides(folder, new_tokens, ("ours", "transformers"))
+        print("| prompts | beams | tokens | ours, a second | transformers | times | same texts |")
+        print("|---|---|---|---|---|---|---|")
+        for beams in (1, BEAMS):
+            for batch in batches:
+                compare(sides, batch, beams, rounds, longest)
+        cached(sides, cache_tokens)
+        last = batches[-1]
+        ours, theirs = (
+            held(folder, name, last, new_tokens, longest) for name in ("ours", "transformers")
+        )
+        print(f"{last} prompts take {ours:.0f} MiB more here, {theirs:.0f} there")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
