@@ -226,6 +226,23 @@ def test_a_damaged_file_about_generation_is_refused(tmp_path):
         read_directory(tmp_path).tokenizer()
 
 
+@pytest.mark.parametrize("name", ["config.json", "generation_config.json"])
+@pytest.mark.parametrize("key", ["decoder_start_token_id", "forced_bos_token_id"])
+@pytest.mark.parametrize("value", [VOCABULARY, -1, "2", 2.0, True, [2]])
+def test_an_id_that_no_token_has_is_refused(name, key, value, tmp_path):
+    """And not replaced by another start, which would change every text that is written."""
+    saved("bart", tmp_path)
+    tokenizer_of().save(tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text('{"eos_token": "</s>"}')
+    content = json.loads((tmp_path / name).read_text())
+    for good in (None, 0, VOCABULARY - 1):
+        (tmp_path / name).write_text(json.dumps({**content, key: good}))
+        assert read_directory(tmp_path).tokenizer().size == VOCABULARY
+    (tmp_path / name).write_text(json.dumps({**content, key: value}))
+    with pytest.raises(ModelError, match=f"{name} says {key} .*, which is the id of no token"):
+        read_directory(tmp_path).tokenizer()
+
+
 def test_what_a_directory_says_of_generation_is_kept(tmp_path):
     """The start of the decoder, what is forced, and the codes of its languages."""
     saved("bart", tmp_path / "theirs")

@@ -91,7 +91,9 @@ class HfFiles:
 
 
 def read_hf_tokenizer(source: TokenizerJson, files: HfFiles) -> HfTokenizer:
-    """Read by the rules of its class. Raises ModelError where the library refuses the result."""
+    """Read by the rules of its class. Raises ModelError where the library refuses the result, or
+    where a decoder is to begin or end with what is no token.
+    """
     description = source.description
     name = tokenizer_class_name(files, _is_byte_level(description))
     rule, notes = CLASSES.get(name), list(_class_notes(name, description, files))
@@ -130,6 +132,7 @@ def read_hf_tokenizer(source: TokenizerJson, files: HfFiles) -> HfTokenizer:
     model = parts.get("model", description["model"])
     unknown = model.get("unk_id", vocabulary.id_of(model.get("unk_token") or ""))
     library = source.library(**parts)
+    _refuse_strange_ids(files, source.file.parent, library.get_vocab(with_added_tokens=True))
     return HfTokenizer(
         library,
         known,
@@ -146,6 +149,24 @@ def read_hf_tokenizer(source: TokenizerJson, files: HfFiles) -> HfTokenizer:
         files.ends,
         files.generating,
     )
+
+
+def _refuse_strange_ids(files: HfFiles, folder: Path, vocabulary: Mapping[str, int]) -> None:
+    """Raises ModelError where the decoder of an encoder-decoder is to begin or end with an id that
+    no token has.
+    """
+    if not files.model.get("is_encoder_decoder", "decoder_layers" in files.model):
+        return
+    known = frozenset(vocabulary.values())
+    for name, content in ((CONFIG, files.model), (GENERATION, files.generation)):
+        for key in _GENERATING:
+            said = content.get(key)
+            if said is None or (type(said) is int and said in known):
+                continue
+            raise ModelError(
+                f"{folder / name} says {key} {said!r:.40}, which is the id of no token",
+                f"give the id of a token, below {max(known, default=-1) + 1:,}, or null",
+            )
 
 
 def _type_rows(model: Json) -> int:
