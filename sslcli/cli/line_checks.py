@@ -18,11 +18,13 @@ from sslcli.cli.line_values import (
     seed_count,
     seed_of,
     settings_flags,
+    stack_of,
     starts_of,
 )
 from sslcli.cli.mistyped import refuse_data_as_task, refuse_word_as_probe
 from sslcli.cli.naming import REQUEST, asked_objectives
 from sslcli.cli.options import Command, Given, layers_of, spellings
+from sslcli.core.settings import STACKS
 from sslcli.datasets.locate import refuse_absent_labelled
 from sslcli.engine.processes.rank import is_restart
 from sslcli.errors import ConfigError, UsageError, choices
@@ -180,7 +182,20 @@ def check_probe_line(command: Command, given: Given) -> None:
     refuse_absent_labelled(given.get("data", ()), patterns=True)
     seed_of(given)
     hardware_of(given)
+    _refuse_half(name, stack_of(given))
     refuse_absent_model(given.get("model") if typed else word or given.get("model"))
+
+
+def _refuse_half(name: str, stack: str | None) -> None:
+    """Raises UsageError where a probe does not look into this half of an encoder-decoder."""
+    own = registry.attribute("probes", name, "architectures")
+    if stack is None or stack in own:
+        return
+    other = next((f"--stack {half}" for half in sorted(own) if half in STACKS), "")
+    raise UsageError(
+        f"'{name}' does not look into {'an' if stack[0] in 'aeiou' else 'a'} {stack}",
+        f"use {other}, or choose another probe" if other else "leave out --stack",
+    )
 
 
 def check_translate_shift_line(command: Command, given: Given) -> None:

@@ -72,6 +72,14 @@ class Streams(Generates, Protocol):
 
 
 @runtime_checkable
+class RemarksOnGeneration(Protocol):
+    """A generator that knows what its model's directory says of generation, and is not done."""
+
+    def remarks_on_generation(self) -> Sequence[str]:
+        """Return sentences, which `ssl generate` says beside the text."""
+
+
+@runtime_checkable
 class Illustrates(Generates, Protocol):
     """A generator that makes requests of held-out samples itself; its answers are shown during
     training.

@@ -15,6 +15,8 @@ from tokenizers import (
     trainers,
 )
 
+from sslcli.data.text.hf_classes import MBART50_CODES, MBART_CODES
+
 SIZE = 900
 LLAMA3_WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
@@ -166,6 +168,26 @@ def xlm_roberta(folder):
         config,
         {"model_type": "xlm-roberta", "type_vocab_size": 1, "pad_token_id": 1},
     )
+
+
+def mbart(folder, fifty=False, **more):
+    """Language codes behind the pieces, and the mask behind them; mBART-50 has them in front."""
+    names = ["<s>", "<pad>", "</s>", "<unk>"]
+    tokenizer = unigram(names, normalizers.Sequence([normalizers.Replace(Regex(" {2,}"), " ")]))
+    codes = MBART50_CODES if fifty else MBART_CODES
+    ends = [*map(added, names), *map(added, codes), added("<mask>", lstrip=True)]
+    content, ids = described(tokenizer, *ends)
+    content["model"]["vocab"] += [[piece, 0.0] for piece in (*codes, "<mask>")]
+    config = {
+        **{f"{role}_token": "</s>" for role in ("eos", "sep")},
+        **{"cls_token": "<s>", "unk_token": "<unk>", "pad_token": "<pad>"},
+        "mask_token": {"__type": "AddedToken", **added("<mask>", lstrip=True)},
+        "model_max_length": 1024,
+        "tokenizer_class": "MBart50Tokenizer" if fifty else "MBartTokenizer",
+        **({} if fifty else {"bos_token": "<s>"}),
+        **more,
+    }
+    return write(folder, content, ids, config, {"model_type": "mbart", "pad_token_id": 1})
 
 
 def camembert(folder):
@@ -394,6 +416,9 @@ DIRECTORIES = {
     "RoBERTa": roberta,
     "XLM-R": xlm_roberta,
     "CamemBERT": camembert,
+    "mBART": mbart,
+    "mBART, Chinese": lambda folder: mbart(folder, src_lang="zh_CN", tgt_lang="en_XX"),
+    "mBART-50": lambda folder: mbart(folder, fifty=True, src_lang="fr_XX"),
     "ALBERT": albert,
     "ModernBERT": modernbert,
     "GPT-2": gpt2,

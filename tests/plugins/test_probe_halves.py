@@ -140,6 +140,14 @@ def test_a_half_that_is_not_there_is_refused(directory, world_run, capsys):
     assert "has no halves" in printed
 
 
+@pytest.mark.parametrize("model", [[], ["--model", "nowhere"]])
+def test_a_half_that_a_probe_does_not_look_into_is_refused_before_a_model_is_chosen(model, capsys):
+    code, printed = asked(capsys, "embryology", "--stack", "decoder", *model)
+    assert code == 2
+    assert "'embryology' does not look into a decoder" in printed
+    assert "use --stack encoder, or choose another probe" in printed
+
+
 def test_a_half_has_no_head_to_read_words_with(directory, capsys):
     code = run(["translate-shift", "she eats", "--model", str(directory)])
     printed = capsys.readouterr()

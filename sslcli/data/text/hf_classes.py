@@ -22,6 +22,18 @@ Ids = Callable[[str], int | None]  # the id of a token, None where it has none
 
 BACKEND = "TokenizersBackend"  # reads tokenizer.json as it is
 SPACE = "\u2581"
+# Languages that mBART was pretrained on, and those that mBART-50 has beside them.
+_OF_MBART = """
+ar_AR cs_CZ de_DE en_XX es_XX et_EE fi_FI fr_XX gu_IN hi_IN it_IT ja_XX kk_KZ ko_KR lt_LT lv_LV
+my_MM ne_NP nl_XX ro_RO ru_RU si_LK tr_TR vi_VN zh_CN
+"""
+_OF_MBART50 = """
+af_ZA az_AZ bn_IN fa_IR he_IL hr_HR id_ID ka_GE km_KH mk_MK ml_IN mn_MN mr_IN pl_PL ps_AF pt_XX
+sv_SE sw_KE ta_IN te_IN th_TH tl_XX uk_UA ur_PK xh_ZA gl_ES sl_SI
+"""
+MBART_CODES = tuple(_OF_MBART.split())
+MBART50_CODES = (*MBART_CODES, *_OF_MBART50.split())
+_SPACES = tokenizers.Regex(r" {2,}")
 _QWEN_WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -37,6 +49,7 @@ class TokenizerClass:
     as it does with `keeps_file`, where the file has one. `gives_types`: whether its type ids reach
     the model (its default for `model_input_names`). `extra`: special tokens without a role.
     `adds_again`: it adds its special tokens once more, without the flags that files give them.
+    `keeps_extra`: it has its own extra tokens also where a file names others.
     """
 
     roles: Roles
@@ -47,6 +60,7 @@ class TokenizerClass:
     keeps_file: bool = False
     adds_again: bool = False
     extra: tuple[str, ...] = ()
+    keeps_extra: bool = False
 
 
 def as_json(component: Any) -> Json | None:
@@ -239,6 +253,49 @@ def _close_xlm(options: Options, roles: Roles, ids: Ids) -> Json | None:
     return template("bos $A eos", "bos $A eos eos $B eos", names, ids)
 
 
+def _mbart(description: Json, options: Options, roles: Roles) -> Json:
+    """The file's character map has no place in it."""
+    return {**_pieces(description, {}, 3), "normalizer": None}
+
+
+def _mbart50(description: Json, options: Options, roles: Roles) -> Json:
+    steps = [_character_map(description), as_json(normalizers.Replace(_SPACES, " "))]
+    marks = as_json(pre_tokenizers.Metaspace(replacement=SPACE, prepend_scheme="always"))
+    parts = _pieces(description, {}, 3)
+    vocabulary = parts["model"]["vocab"]
+    if not {piece for piece, _ in vocabulary} & {*MBART50_CODES}:  # as SentencePiece has it
+        first = [roles.get(f"{role}_token", "") for role in ("cls", "pad", "eos", "unk")]
+        last = [*MBART50_CODES, roles.get("mask_token", "<mask>")]
+        vocabulary = [
+            *([piece, 0.0] for piece in first),
+            *vocabulary[3:],
+            *([piece, 0.0] for piece in last),
+        ]
+    return {
+        "model": {**parts["model"], "vocab": vocabulary},
+        "normalizer": {"type": "Sequence", "normalizers": [step for step in steps if step]},
+        "pre_tokenizer": marks,
+        "decoder": marks,
+    }
+
+
+def _source_code(options: Options, roles: Roles, ids: Ids) -> str:
+    """The code of the language of sources, English where none is named."""
+    code = options.get("src_lang")
+    code = "en_XX" if code is None else code
+    return code if isinstance(code, str) and ids(code) is not None else roles.get("unk_token", "")
+
+
+def _close_mbart(options: Options, roles: Roles, ids: Ids) -> Json | None:
+    names = {"eos": roles.get("eos_token", ""), "code": _source_code(options, roles, ids)}
+    return template("$A eos code", "$A $B eos code", names, ids)
+
+
+def _close_mbart50(options: Options, roles: Roles, ids: Ids) -> Json | None:
+    names = {"eos": roles.get("eos_token", ""), "code": _source_code(options, roles, ids)}
+    return template("code $A eos", "code $A $B eos", names, ids)
+
+
 def _albert(description: Json, options: Options, roles: Roles) -> Json:
     steps: list[Any] = [normalizers.Replace("``", '"'), normalizers.Replace("''", '"')]
     if not options.get("keep_accents", False):
@@ -259,6 +316,7 @@ _ALBERT = _roles("[CLS]", "[SEP]", "<unk>", "[SEP]", "<pad>", "[CLS]", "[MASK]")
 _GPT = _roles("<|endoftext|>", "<|endoftext|>", "<|endoftext|>", "", "", "", "")
 _LLAMA = _roles("<s>", "</s>", "<unk>", "", "", "", "")
 _QWEN = _roles("", "<|endoftext|>", "<|endoftext|>", "", "<|endoftext|>", "", "")
+_MBART50 = _roles("", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>")
 _NOT_USED = ("<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED")
 
 _BERT_CLASS = TokenizerClass(_BERT, "WordPiece", _bert, _close_bert, gives_types=True)
@@ -275,6 +333,12 @@ CLASSES: Mapping[str, TokenizerClass] = {
     "CamembertTokenizer": TokenizerClass(
         _ROBERTA, "Unigram", _camembert, _close_xlm, extra=_NOT_USED
     ),
+    "MBartTokenizer": TokenizerClass(
+        _ROBERTA, "Unigram", _mbart, _close_mbart, extra=MBART_CODES, keeps_extra=True
+    ),
+    "MBart50Tokenizer": TokenizerClass(
+        _MBART50, "Unigram", _mbart50, _close_mbart50, extra=MBART50_CODES, keeps_extra=True
+    ),
     "AlbertTokenizer": TokenizerClass(_ALBERT, "Unigram", _albert, _close_bert, keeps_file=True),
     "GPT2Tokenizer": TokenizerClass(_GPT, "BPE", _bytes),
     "LlamaTokenizer": TokenizerClass(_LLAMA, "BPE", _llama),
@@ -288,6 +352,7 @@ CLASS_OF_MODEL: Mapping[str, str] = {
     "xlm-roberta": "XLMRobertaTokenizer",
     "camembert": "CamembertTokenizer",
     "albert": "AlbertTokenizer",
+    "mbart": "MBartTokenizer",
     "gpt2": "GPT2Tokenizer",
     "qwen2": "Qwen2Tokenizer",
     "mistral": BACKEND,

@@ -343,7 +343,9 @@ def _extra(files: HfFiles, rule: TokenizerClass | None) -> list[str]:
         value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
     )
     found = (each.get("content") if isinstance(each, Mapping) else each for each in values)
-    return [token for token in found if isinstance(token, str) and token]
+    named = [token for token in found if isinstance(token, str) and token]
+    own = rule.extra if rule is not None and rule.keeps_extra else ()
+    return list(dict.fromkeys([*own, *named]))
 
 
 def _object(path: Path) -> Json:

@@ -6,7 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from sslcli.contracts.abilities import Artifact, Generates, Illustrates, ReadsText, Streams
+from sslcli.contracts.abilities import (
+    Artifact,
+    Generates,
+    Illustrates,
+    ReadsText,
+    RemarksOnGeneration,
+    Streams,
+)
 from sslcli.data.rng import Rng
 from sslcli.datasets.cache import Say, quiet
 from sslcli.datasets.unknown_words import unknown_in, unknown_sentences
@@ -68,6 +75,8 @@ def generate(
             yield from generator.generate(learner.backbone, each, rng)
     tokenizer = pretrained.tokenizer()
     remarks = tokenizer.remarks()  # which count texts: before the prompt is read once more
+    if isinstance(generator, RemarksOnGeneration):
+        remarks = [*remarks, *generator.remarks_on_generation()]
     read = " ".join(each.text for each in complete if isinstance(each, ReadsText))
     unknown = unknown_sentences(unknown_in(tokenizer, read))
     for note in (*tokenizer.notes, *remarks, *unknown):

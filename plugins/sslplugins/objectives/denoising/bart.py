@@ -8,7 +8,6 @@ Letters: t tokens of a text.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Self, TypeVar
 
@@ -22,6 +21,7 @@ from sslcli.api import (
     Config,
     Context,
     Corpus,
+    Count,
     DataError,
     Inputs,
     Rng,
@@ -36,6 +36,7 @@ from sslplugins.objectives.denoising.batches import Broken
 from sslplugins.objectives.denoising.languages import LanguageCodes, Wish
 from sslplugins.objectives.denoising.noises import BART_NOISES, HIDING, parsed_noises
 from sslplugins.objectives.denoising.restoring import AROUND, Restoring, host, rotated
+from sslplugins.objectives.denoising.writing import Writing, ends_of, not_followed
 
 
 class NoiseOptions(Config):
@@ -236,12 +237,17 @@ class WriteAnew(Config):
     """A request to write a text with gaps, or with disordered sentences, as a whole one."""
 
     text: str = setting(..., "text with [MASK] where something of any length is missing")
-    beams: int = setting(
-        1,
+    beams: Count | None = setting(
+        None,
         "texts that are followed at once, and given, the most likely first; 1: the likeliest token"
-        " at every step",
+        " at every step; when not given as the model's directory says it, and the best is given",
         gt=0,
         le=64,
+    )
+    length_penalty: float | None = setting(
+        None,
+        "with several beams, the power of its length that a text's log-probability is divided by;"
+        " above 0 favours longer ones; as the model's directory says it, or 1, when not given",
     )
 
 
@@ -259,28 +265,49 @@ class Bart(Noising["Bart.Options"]):
     def generate(self, backbone: Transformer, request: WriteAnew, rng: Rng) -> Iterator[Artifact]:
         """Yield the whole text as the decoder writes it, with several beams each with its score.
 
-        A score is the sum of the tokens' log-probabilities over their number. Raises DataError for
-        a text of more tokens than the model has positions, UsageError for more beams than tokens.
+        What the request leaves open is as the model's directory says it. A score is the sum of the
+        tokens' log-probabilities over the power of their number. Raises DataError for a text of
+        more tokens than the model has positions, ModelError where the directory says what cannot
+        be, UsageError for more beams than tokens.
         """
-        rules = BeamRules(request.beams, 1)
-        rules.refuse_beyond(int(self.tokenizer.known.sum()))
+        said = Writing.of(self.tokenizer.generating)
+        beams = request.beams or said.beams
+        known_V = torch.from_numpy(self.tokenizer.known)
+        BeamRules(beams, 1).refuse_beyond(int(known_V.sum()))
         tokens_t = self._request_tokens(request.text)
         with torch.no_grad():
             memory = backbone.encode(Inputs.pack([tokens_t], device=backbone.embedding.device))
-        prompts, stops = [torch.from_numpy(tokens_t[-1:])], {int(tokens_t[-1])}
-        most = min(
-            self.longest_written(len(tokens_t)), self.context.architecture.longest_tokens - 1
+        start = self.tokenizer.start_of_decoder()
+        most = self._most_written(said, len(tokens_t))
+        penalty = request.length_penalty
+        rules = BeamRules(
+            beams,
+            most,
+            said.length_penalty if penalty is None else penalty,
+            said.early_stopping,
+            said.rules,
         )
-        known_V = torch.from_numpy(self.tokenizer.known)
+        prompts, stops = [torch.tensor([start])], ends_of(self.tokenizer, int(tokens_t[-1]))
         given = {"stops": stops, "known_V": known_V, "memory": memory}
-        if request.beams == 1:
-            (tokens,) = generate_tokens(backbone, self.head, prompts, new_tokens=most, **given)
+        if beams == 1:
+            (tokens,) = generate_tokens(
+                backbone, self.head, prompts, new_tokens=most, rules=said.rules, **given
+            )
             yield Artifact(self._words(host(tokens)))
             return
-        rules = replace(rules, new_tokens=most)
         (found,) = beam_search(backbone, self.head, prompts, rules, **given)
-        for each in found:
+        for each in found if request.beams else found[:1]:
             yield Artifact(self._words(host(each.tokens)), each.score)
+
+    def remarks_on_generation(self) -> Sequence[str]:
+        """What the model's directory says of generation that is not done."""
+        return not_followed(self.tokenizer.generating)
+
+    def _most_written(self, said: Writing, size: int) -> int:
+        """Tokens behind the start, of a text of so many."""
+        most = said.most_tokens
+        wanted = self.longest_written(size) if most is None else most - 1
+        return min(wanted, self.context.architecture.longest_tokens - 1)
 
     def _request_tokens(self, text: str) -> np.ndarray:
         own = self.tokenizer.pieces(np.asarray([self.mask]))[0]
