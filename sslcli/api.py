@@ -5,8 +5,6 @@ from sslcli.contracts.abilities import (
     Artifact,
     Generates,
     Illustrates,
-    Prompt,
-    Prompts,
     Restoration,
     Restores,
 )
@@ -18,6 +16,7 @@ from sslcli.contracts.loss import Loss, ModelBatch, Ratio, SampledRows
 from sslcli.contracts.objective import Objective, PredictsTokens, Readout, TokenTargets
 from sslcli.contracts.parameters import Follower, Group
 from sslcli.contracts.probe import FrozenModel, HiddenBatch, Probe, ProbeData, mean_row
+from sslcli.contracts.prompts import Prompt, Prompts
 from sslcli.contracts.reader import Computed, GivesRecords, HasLanguages, Reader
 from sslcli.contracts.scorer import Scorer
 from sslcli.contracts.shift import Shift
@@ -44,6 +43,7 @@ from sslcli.data.records.continuing import Parsed, Unreadable
 from sslcli.data.records.json_records import parse_json, read_json
 from sslcli.data.records.label_columns import in_usual_case
 from sslcli.data.records.label_marks import means_no_label
+from sslcli.data.records.prompt_template import PromptTemplate
 from sslcli.data.records.read_context import Names, current_reading, remark
 from sslcli.data.records.record import Record
 from sslcli.data.records.records import read_records, read_table
@@ -207,6 +207,7 @@ __all__ = [
     "Probe",
     "ProbeData",
     "Prompt",
+    "PromptTemplate",
     "Prompts",
     "Ranks",
     "Ratio",

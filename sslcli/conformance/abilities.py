@@ -7,7 +7,9 @@ import numpy as np
 from sslcli.conformance.bench import Bench, TaskBench
 from sslcli.conformance.learnables import EIGHT
 from sslcli.conformance.plugin_class import demand
-from sslcli.contracts.abilities import Prompt, Prompts, Restoration, Restores
+from sslcli.contracts.abilities import Restoration, Restores
+from sslcli.contracts.prompts import Prompt, Prompts
+from sslcli.data.records.prompt_template import PromptTemplate
 from sslcli.errors import DataError
 
 
@@ -54,14 +56,24 @@ def restorations(bench: Bench) -> None:
 
 
 def prompts(bench: TaskBench) -> None:
-    """Check that a prompt has a context, several choices and the label's place among them."""
+    """Check that a prompt has a context, several choices and the label's place among them, with
+    every template that the task has.
+    """
     cls: object = bench.cls
     if not isinstance(cls, Prompts):
         return
+    demand(bool(cls.prompt_templates), "prompt_templates is empty", "give one for English")
+    for text in cls.prompt_templates.values():
+        _prompts_with(bench, cls, PromptTemplate.parse(text, cls.prompt_names))
+
+
+def _prompts_with(bench: TaskBench, cls: Prompts, template: PromptTemplate) -> None:
     labels = bench.context.labels or ()
     for example, bare in zip(bench.examples, bench.unlabelled(), strict=True):
         try:
-            given, without = (cls.prompt(bench.options, labels, each) for each in (example, bare))
+            given, without = (
+                cls.prompt(bench.options, labels, each, template) for each in (example, bare)
+            )
         except DataError:  # answers that are no choice, such as numbers
             return
         demand(
@@ -73,10 +85,11 @@ def prompts(bench: TaskBench) -> None:
         demand(
             several, f"choices are {list(given.choices)!r:.80}", "give two or more different texts"
         )
-        right = given.answer is not None and given.choices[given.answer] == example.gold
+        word = template.words.get(example.gold, example.gold)
+        right = given.answer is not None and given.choices[given.answer] == word
         demand(
             right,
-            f"the answer {given.answer} is not '{example.gold}'",
+            f"the answer {given.answer} is not '{word}'",
             "give the place of the gold answer among the choices",
         )
         same = (without.context, list(without.choices), without.answer) == (

@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from sslcli.config import Config
-from sslcli.contracts.examples import Example
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Sample
 from sslcli.data.corpus import Corpus
@@ -135,28 +134,4 @@ class RemarksOnData(Protocol):
     def remarks_on(self, corpus: Corpus, rows_NK: np.ndarray) -> Sequence[str]:
         """Return sentences about the samples of these rows, as of a noise that changes none of
         them; said before training.
-        """
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """A labelled record as a choice: the context, the choices, and the index of the right one.
-
-    `answer` is None where the record has no label.
-    """
-
-    context: str
-    choices: Sequence[str]
-    answer: int | None = None
-
-
-@runtime_checkable
-class Prompts(Protocol):
-    """A task whose examples can be given to a language model as prompts, without a head."""
-
-    @classmethod
-    def prompt(cls, options: Any, labels: Sequence[str], example: Example) -> Prompt:
-        """Return the prompt of an example, among the task's labels.
-
-        Raises DataError where the answer is not one of several choices.
         """

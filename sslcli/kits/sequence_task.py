@@ -18,10 +18,10 @@ from torch import Tensor
 from typing_extensions import TypeVar
 
 from sslcli.config import setting
-from sslcli.contracts.abilities import Prompt
 from sslcli.contracts.examples import Encoded, Example, Prediction
 from sslcli.contracts.learnable import Context
 from sslcli.contracts.loss import Loss, ModelBatch
+from sslcli.contracts.prompts import Prompt
 from sslcli.contracts.scorer import Scorer
 from sslcli.contracts.task import ReadoutTask
 from sslcli.core.heads import PooledClassifier
@@ -29,6 +29,7 @@ from sslcli.core.inputs import Hidden, Inputs
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Batch, Sample
 from sslcli.data.records.labels import weights_of
+from sslcli.data.records.prompt_template import PromptTemplate
 from sslcli.data.rng import Rng
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.data.text.truncation import kept_tokens
@@ -123,7 +124,8 @@ SO = TypeVar("SO", bound="SequenceTask.Options", default=Any)
 class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
     """A task with one label per sequence of one or two texts.
 
-    `Example.data` is a tuple of the texts. A plugin's `parse` says in which columns they are.
+    `Example.data` is a tuple of the texts. A plugin's `parse` says in which columns they are, and
+    `prompt_names` what a template calls them.
     """
 
     class Options(LabelOptions):
@@ -142,6 +144,8 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
         )
 
     scorer = SequenceScorer
+    prompt_names = ("text",)
+    prompt_templates = {"en": "Text: {text}\nLabel: {label}", "zh": "文本：{text}\n类别：{label}"}
 
     def __init__(self, options: SO, context: Context) -> None:
         super().__init__(options, context)
@@ -177,8 +181,10 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
         return kind_of_labels(options, golds).head_labels(options, golds)
 
     @classmethod
-    def prompt(cls, options: SO, labels: Sequence[str], example: Example) -> Prompt:
-        """Return the texts one below the other, and the labels as choices."""
+    def prompt(
+        cls, options: SO, labels: Sequence[str], example: Example, template: PromptTemplate
+    ) -> Prompt:
+        """Return the texts as the template has them, and its words for the labels as choices."""
         if len(labels) < 2 or not isinstance(example.gold, str | None):
             problem = f"{example.where}: the answer is no one of several classes"
             raise DataError(problem, "a prompt asks for one class")
@@ -188,7 +194,11 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
                 choices(example.gold, labels[:12], "labels:"),
             )
         answer = None if example.gold is None else list(labels).index(example.gold)
-        return Prompt("\n".join(example.data), tuple(labels), answer)
+        if len(example.data) != len(cls.prompt_names):
+            problem = f"templates have no names for the {len(example.data)} texts of an example"
+            raise DataError(problem, f"set prompt_names of {cls.__name__}")
+        texts = dict(zip(cls.prompt_names, example.data, strict=True))
+        return Prompt(template.context(texts), template.words_of(labels), answer)
 
     def begin(self, backbone: Transformer, first_batch: Callable[[], SequenceBatch]) -> None:
         bias = self.classifier.classifier.bias

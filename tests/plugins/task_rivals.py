@@ -46,8 +46,8 @@ class NeedsMask(Classify):
 
 class ChoosesTheOther(Classify):
     @classmethod
-    def prompt(cls, options, labels, example):
-        given = super().prompt(options, labels, example)
+    def prompt(cls, options, labels, example, template):
+        given = super().prompt(options, labels, example, template)
         return replace(
             given, answer=None if given.answer is None else (given.answer + 1) % len(labels)
         )
@@ -55,8 +55,8 @@ class ChoosesTheOther(Classify):
 
 class TellsTheAnswer(Classify):
     @classmethod
-    def prompt(cls, options, labels, example):
-        given = super().prompt(options, labels, example)
+    def prompt(cls, options, labels, example, template):
+        given = super().prompt(options, labels, example, template)
         return replace(given, context=f"{given.context} {example.gold}")
 
 

@@ -17,6 +17,12 @@ class Classify(SequenceTask["Classify.Options"]):
     summary = "a class, several labels or a number for every text"
     records = "texts"
     text_columns, label_columns = TEXTS, ANSWERS
+    prompt_names = ("text",)
+    prompt_templates = {
+        "en": "Text: {text}\nLabel: {label}",
+        "zh": "文本：{text}\n类别：{label}\n---\n"
+        "positive = 正面\nnegative = 负面\nneutral = 中性\nambivalent = 矛盾",
+    }
 
     @classmethod
     def positional_fields(cls, options: Options) -> tuple[str, ...]:

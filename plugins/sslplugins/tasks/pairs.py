@@ -33,6 +33,12 @@ class Pairs(SequenceTask["Pairs.Options"]):
     records = "pairs"
     special_tokens = frozenset({"sep"})
     text_columns, label_columns, text_flags = TEXTS, ANSWERS, "--first-field and --second-field"
+    prompt_names = ("premise", "hypothesis")
+    prompt_templates = {
+        "en": "Premise: {premise}\nHypothesis: {hypothesis}\nLabel: {label}",
+        "zh": "前提：{premise}\n假设：{hypothesis}\n关系：{label}\n---\n"
+        "entailment = 蕴含\nneutral = 中立\ncontradiction = 矛盾",
+    }
 
     @classmethod
     def positional_fields(cls, options: Options) -> tuple[str, ...]:

@@ -85,6 +85,11 @@ class Remap(SequenceTask["Remap.Options"]):
     records = "sequences"
 
     text_columns, label_columns = SEQUENCES, ANSWERS
+    prompt_names = ("sequence",)  # the symbols themselves: words stand for them in training alone
+    prompt_templates = {
+        "en": "Sequence: {sequence}\nLabel: {label}",
+        "zh": "序列：{sequence}\n类别：{label}",
+    }
 
     @classmethod
     def positional_fields(cls, options: Options) -> tuple[str, ...]:
