@@ -37,26 +37,29 @@ def score_choices(
     choices: Sequence[Sequence[Tensor]],
     *,
     memory: Hidden | None = None,
+    prefixes: Sequence[Tensor] = (),
+    prefix_of: Sequence[int] = (),
 ) -> list[list[ChoiceScore]]:
     """Score every choice (int64 [length], at least one token) behind its context.
 
     A context is read once for all its choices, and a choice of one token costs no row of its own.
-    An encoder-decoder has a `memory`, one sequence a context, and a context is what its decoder has
-    read. Log-probabilities are float32, over all rows of the vocabulary. Raises DataError for a
-    context or a choice without a token, RunError if the logits are not finite.
+    With `prefixes` context i is what follows `prefixes[prefix_of[i]]`, which is read once for all
+    contexts that begin with it. An encoder-decoder has a `memory`, one sequence a context (a
+    prefix, where there are some), and a context is what its decoder has read. Log-probabilities are
+    float32, over all rows of the vocabulary. Raises DataError for a prefix, a context or a choice
+    without a token, RunError if the logits are not finite.
     """
-    if any(not len(tokens) for tokens in (*contexts, *(one for own in choices for one in own))):
+    texts = (*prefixes, *contexts, *(one for own in choices for one in own))
+    if any(not len(tokens) for tokens in texts):
         raise DataError("a context or a choice has no token", "give every one some text")
     device, cache = backbone.embedding.device, Cache()
     owner_C = [number for number, own in enumerate(choices) for _ in own]
     flat_C = [one.to(device) for own in choices for one in own]
     with evaluating(backbone, head):
-        inputs = Inputs.pack(contexts, device=device)
-        hidden = (
-            backbone(inputs, cache=cache)
-            if memory is None
-            else backbone.decode(inputs, memory, cache=cache)
-        )
+        if prefixes:
+            _read(backbone, prefixes, cache, memory)
+            cache.keep(prefix_of)
+        hidden = _read(backbone, contexts, cache, memory)
         last_BD = hidden.last_TD.index_select(0, hidden.packing.starts_B1[1:] - 1)
         first_C = torch.stack([one[0] for one in flat_C])
         own_C, best_C = _told(head, backbone, last_BD[torch.tensor(owner_C)], first_C)
@@ -64,14 +67,7 @@ def score_choices(
         if longer:
             cache.keep([owner_C[number] for number in longer])
             read = [flat_C[number][:-1] for number in longer]
-            places = zip(cache.lengths.tolist(), read, strict=True)
-            positions = [torch.arange(at, at + len(tokens)) for at, tokens in places]
-            further = Inputs.pack(read, positions=positions, device=device)
-            hidden = (
-                backbone(further, cache=cache)
-                if memory is None
-                else backbone.decode(further, memory, cache=cache)
-            )
+            hidden = _read(backbone, read, cache, memory)
             wanted_R = torch.cat([flat_C[number][1:] for number in longer])
             own_R, best_R = _told(head, backbone, hidden.last_TD, wanted_R)
             sizes = [len(tokens) for tokens in read]
@@ -81,6 +77,19 @@ def score_choices(
                 best_C[number] &= best_r.all()
     scores = iter(zip(own_C.tolist(), map(len, flat_C), best_C.tolist(), strict=True))
     return [[ChoiceScore(*next(scores)) for _ in own] for own in choices]
+
+
+def _read(
+    backbone: Transformer, texts: Sequence[Tensor], cache: Cache, memory: Hidden | None
+) -> Hidden:
+    """Read tokens behind what the cache holds, of every sequence some."""
+    held = cache.lengths.tolist() or [0] * len(texts)
+    places = zip(held, texts, strict=True)
+    positions = [torch.arange(at, at + len(tokens)) for at, tokens in places]
+    inputs = Inputs.pack(texts, positions=positions, device=backbone.embedding.device)
+    if memory is None:
+        return backbone(inputs, cache=cache)
+    return backbone.decode(inputs, memory, cache=cache)
 
 
 def _told(

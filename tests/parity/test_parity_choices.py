@@ -50,6 +50,23 @@ def test_choices_behind_contexts_of_all_lengths(name, tmp_path):
     assert score.is_likeliest
 
 
+def test_a_prefix_is_read_once_for_the_contexts_that_begin_with_it(tmp_path):
+    model = KINDS["llama"].build()
+    model.save_pretrained(tmp_path)
+    backbone, head = read_directory(tmp_path).network()
+    contexts, choices = texts()
+    prefixes = [drawn(length, torch.Generator().manual_seed(length)) for length in (9, 3)]
+    prefix_of = [1, 0, 0, 1]
+    with torch.no_grad():
+        found = score_choices(
+            backbone, head, contexts, choices, prefixes=prefixes, prefix_of=prefix_of
+        )
+        whole = [
+            torch.cat([prefixes[of], own]) for of, own in zip(prefix_of, contexts, strict=True)
+        ]
+        assert_scores(found, lambda _, text: model(text[None]).logits[0], whole, choices)
+
+
 def test_choices_of_an_encoder_decoder_are_of_its_decoder(tmp_path):
     model = model_of("bart")
     model.save_pretrained(tmp_path)
