@@ -9,7 +9,7 @@ Letters: B samples, C classes or labels (1 for a number), D width.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -144,8 +144,11 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
         )
 
     scorer = SequenceScorer
-    prompt_names = ("text",)
-    prompt_templates = {"en": "Text: {text}\nLabel: {label}", "zh": "文本：{text}\n类别：{label}"}
+    prompt_names: ClassVar[Sequence[str]] = ("text",)
+    prompt_templates: ClassVar[Mapping[str, str]] = {
+        "en": "Text: {text}\nLabel: {label}",
+        "zh": "文本：{text}\n类别：{label}",
+    }
 
     def __init__(self, options: SO, context: Context) -> None:
         super().__init__(options, context)
