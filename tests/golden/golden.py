@@ -114,9 +114,13 @@ def arithmetic() -> str:
 def answer(name: str, run: Run) -> dict[str, Any]:
     """What one of QUESTIONS is answered with: scores by their names, and all other numbers.
 
-    The current folder holds `runs`. Words only where the model says them.
+    The current folder holds `runs`. Words only where the model says them; what the earlier version
+    did not tell of a generated text is left out.
     """
     document = json.loads(run([*QUESTIONS[name], "--json"]))
+    for artifact in document.get("artifacts", ()):
+        artifact.pop("pieces", None)
+        artifact["details"].pop("ended", None)
     report = document.get("report", document)
     told = ("scores", "notes", "schema", "title")
     rest = {key: value for key, value in report.items() if key not in told}

@@ -118,7 +118,8 @@ def _write_stand_ins(folder):
     records = "".join(json.dumps({"text": sentence}) + "\n" for sentence in ENGLISH)
     contents = {
         "corpus.txt": prose.encode(),
-        "PATH/one.txt": prose.encode(),
+        "EN_PATH/one.txt": prose.encode(),
+        "ZH_PATH/one.txt": _documents(f"{sentence}。" for sentence in CHINESE).encode(),
         "books/one.txt": prose.encode(),
         "a.en": "\n".join(ENGLISH).encode(),
         "a.zh": "\n".join(CHINESE).encode(),
