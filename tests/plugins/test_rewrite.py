@@ -354,3 +354,15 @@ def test_what_is_written_is_as_long_as_is_said(beams):
     assert len(written) == len(texts)
     # the start token and the end are among them, and special tokens are no text
     assert all(0 < len(made.task.tokenizer.encode(text)) <= 8 for text in written)
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_the_last_token_is_the_one_that_the_directory_forces(beams, monkeypatch):
+    """As transformers does at the greatest length: a text is one token shorter."""
+    made = bench(target_tokens=9, least_tokens=9, beams=beams)
+    batch = batch_of(made, "the cat sees the dog", "the bird")
+    monkeypatch.setattr(made.task, "_text", len)  # of what is written, without its end
+    assert made.task.predict(made.backbone, batch) == [8, 8]
+    forced = {"forced_eos_token_id": made.task.separator}
+    monkeypatch.setattr(made.task.tokenizer, "generating", forced)
+    assert made.task.predict(made.backbone, batch) == [7, 7]

@@ -254,6 +254,7 @@ class Rewrite(ReadsPairs["Rewrite.Options"], Task[RewriteBatch, "Rewrite.Options
         prompts = [torch.tensor(begun)] * len(memory.packing)
         most, least = max(self.target_tokens - len(begun), 1), options.least_tokens
         known_V = torch.from_numpy(self.tokenizer.known)
+        last = self._said("forced_eos_token_id")
         if options.beams == 1:
             written = generate_tokens(
                 backbone,
@@ -261,7 +262,7 @@ class Rewrite(ReadsPairs["Rewrite.Options"], Task[RewriteBatch, "Rewrite.Options
                 prompts,
                 new_tokens=most,
                 stops=stops,
-                rules=TokenRules(least_tokens=least),
+                rules=TokenRules(least_tokens=least, forced_last=last),
                 known_V=known_V,
                 memory=memory,
             )
@@ -271,11 +272,7 @@ class Rewrite(ReadsPairs["Rewrite.Options"], Task[RewriteBatch, "Rewrite.Options
             most,
             options.length_penalty,
             options.early_stopping,
-            TokenRules(
-                least_tokens=least,
-                forced_first=forced,
-                forced_last=self._said("forced_eos_token_id"),
-            ),
+            TokenRules(least_tokens=least, forced_first=forced, forced_last=last),
         )
         found = beam_search(
             backbone, self.head, prompts, rules, stops=stops, known_V=known_V, memory=memory
