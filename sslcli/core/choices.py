@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sslcli.core.cache import Cache
-from sslcli.core.generation import evaluating
+from sslcli.core.generation import evaluating, refuse_too_long
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.inputs import Hidden, Inputs
 from sslcli.core.rules import refuse_no_numbers
@@ -47,11 +47,17 @@ def score_choices(
     contexts that begin with it. An encoder-decoder has a `memory`, one sequence a context (a
     prefix, where there are some), and a context is what its decoder has read. Log-probabilities are
     float32, over all rows of the vocabulary. Raises DataError for a prefix, a context or a choice
-    without a token, RunError if the logits are not finite.
+    without a token, UsageError where the model has no positions for all three, RunError if the
+    logits are not finite.
     """
     texts = (*prefixes, *contexts, *(one for own in choices for one in own))
     if any(not len(tokens) for tokens in texts):
         raise DataError("a context or a choice has no token", "give every one some text")
+    before = [len(prefixes[number]) for number in prefix_of] or [0] * len(contexts)
+    for held, context, own in zip(before, contexts, choices, strict=True):
+        refuse_too_long(backbone, held + len(context), max(map(len, own), default=0))
+    if not any(choices):
+        return [[] for _ in contexts]
     device, cache = backbone.embedding.device, Cache()
     owner_C = [number for number, own in enumerate(choices) for _ in own]
     flat_C = [one.to(device) for own in choices for one in own]

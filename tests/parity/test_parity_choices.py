@@ -7,7 +7,7 @@ from tiny_models import KINDS, VOCABULARY
 
 from sslcli.core.choices import score_choices
 from sslcli.core.inputs import Inputs
-from sslcli.errors import DataError
+from sslcli.errors import DataError, UsageError
 from sslcli.models.hf_directory import read_directory
 
 CONTEXTS = (7, 1, 13, 4)
@@ -90,3 +90,21 @@ def test_what_has_no_token_is_refused(tmp_path):
     for contexts, choices in (([nothing], [[one]]), ([one], [[one, nothing]])):
         with pytest.raises(DataError, match="has no token"):
             score_choices(backbone, head, contexts, choices)
+
+
+def test_contexts_without_choices_have_no_scores(tmp_path):
+    KINDS["gpt2"].build().save_pretrained(tmp_path)
+    backbone, head = read_directory(tmp_path).network()
+    contexts, _ = texts()
+    assert score_choices(backbone, head, contexts, [[], [], [], []]) == [[], [], [], []]
+
+
+def test_a_choice_beyond_the_positions_is_refused(tmp_path):
+    KINDS["gpt2"].build().save_pretrained(tmp_path)
+    backbone, head = read_directory(tmp_path).network()
+    room = backbone.settings.longest_tokens
+    context = torch.full((room - 2,), 5)
+    ((score,),) = score_choices(backbone, head, [context], [[torch.tensor([6, 7])]])
+    assert score.tokens == 2
+    with pytest.raises(UsageError, match=f"positions for {room}"):
+        score_choices(backbone, head, [context], [[torch.tensor([6]), torch.tensor([6, 7, 8])]])
