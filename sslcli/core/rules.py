@@ -14,7 +14,7 @@ from sslcli.errors import RunError, UsageError
 
 @dataclass(frozen=True)
 class TokenRules:
-    """TokenRules for the next token of a text, of which its prompt is a part.
+    """What holds for the next token of a text, of which its prompt is a part.
 
     `repetition_penalty`: a token that the text has scores so many times as badly (Keskar et al.
     2019; for an encoder-decoder the text is what its decoder has read). `no_repeat`: no n-gram of

@@ -63,5 +63,5 @@ class RestoringBatch(ModelBatch):
     @property
     def decoder(self) -> Inputs:
         """The decoder's inputs."""
-        assert self.decoder_inputs is not None, "a decoder is decoder_input what to continue"
+        assert self.decoder_inputs is not None, "a decoder is given what to continue"
         return self.decoder_inputs

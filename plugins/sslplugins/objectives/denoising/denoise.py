@@ -102,8 +102,8 @@ class Denoise(Noising["Denoise.Options"]):
         begins = np.flatnonzero(np.isin(written, self.sentinels or [self.mask]))
         spans = [part[1:] for part in np.split(written, begins)[1:]]
         parts = np.split(source, np.flatnonzero(broken))
-        decoder_input = [*spans[: len(parts) - 1], *[part[:1] for part in parts[1 + len(spans) :]]]
-        joined = [(span, part[1:]) for span, part in zip(decoder_input, parts[1:], strict=True)]
+        fillings = [*spans[: len(parts) - 1], *[part[:1] for part in parts[1 + len(spans) :]]]
+        joined = [(span, part[1:]) for span, part in zip(fillings, parts[1:], strict=True)]
         return np.concatenate([parts[0], *(piece for pair in joined for piece in pair)])
 
 

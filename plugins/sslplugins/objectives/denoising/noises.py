@@ -22,14 +22,7 @@ BART_NOISES: Mapping[str, bool] = {
     "permute": False,
     "rotate": False,
 }
-ALL_NOISES: Mapping[str, bool] = {
-    "mask": True,
-    "delete": True,
-    "infill": True,
-    "permute": False,
-    "rotate": False,
-    "spans": True,
-}
+ALL_NOISES: Mapping[str, bool] = {**BART_NOISES, "spans": True}
 
 
 def parsed_noises(given: str, names: Mapping[str, bool]) -> dict[str, float]:
