@@ -41,8 +41,10 @@ def suffix_of(reference: str) -> str:
 
 def no_such_file(path: str) -> DataError:
     """Return the error for data that is not there, whoever was to read it, with the nearest name in
-    its folder.
+    its folder; and for a folder where a file is to be read.
     """
+    if os.path.isdir(path):
+        return DataError(f"{path} is a folder, not a file", "give a file in it")
     folder, name = os.path.split(path)
     above = folder or "."
     if os.path.islink(path):

@@ -281,7 +281,7 @@ def check_generate_line(command: Command, given: Given) -> None:
     if (name := given.get("texts")) is not None:
         if "text" in request:
             raise UsageError("there is a text and --data", "give one of them")
-        if name != STANDARD_INPUT and not Path(name).is_file():
+        if name != STANDARD_INPUT and (Path(name).is_dir() or not Path(name).exists()):
             raise no_such_file(name)
         request["text"] = BLANK
     problems = [

@@ -41,6 +41,20 @@ def test_what_is_asked_of_a_model_is_looked_at_before_it_is_loaded(ssl, model, w
     assert "loading" not in ended.err
 
 
+def test_a_folder_of_texts_is_no_file(ssl, model):
+    folder = str(model)
+    for words in (["generate", "--data", folder], ["translate-shift", "a", "--load", folder]):
+        ended = ssl(*words, "--model", "first")
+        assert ended.code == 2
+        assert ended.err.startswith(f"error: {folder} is a folder, not a file\nhint:  give a file")
+
+
+def test_texts_may_come_from_a_device(ssl, model):
+    ended = ssl("generate", "--data", "/dev/null", "--model", "first")
+    assert ended.code == 2
+    assert "there is no text to answer" in ended.err
+
+
 def test_without_a_text_torch_is_not_imported(model, monkeypatch):
     code = (
         "import sys; from sslcli.cli.app import run; "
