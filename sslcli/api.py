@@ -24,8 +24,8 @@ from sslcli.contracts.suite import Suite, SuitePart
 from sslcli.contracts.task import Annotates, Describes, ReadoutTask, Task
 from sslcli.contracts.tokenizer import PieceTrainer
 from sslcli.core.attention_maps import attention_maps
-from sslcli.core.beams import Beam, BeamRules, EarlyStopping, beam_search
-from sslcli.core.generation import Continuation, Writer, generate_tokens
+from sslcli.core.beams import LARGEST_POWER, Beam, BeamRules, EarlyStopping, beam_search
+from sslcli.core.generation import Continuation, Writer, generate_tokens, refuse_too_long
 from sslcli.core.heads import LanguageModelHead, PooledClassifier, RowClassifier
 from sslcli.core.inputs import Edit, Hidden, Inputs
 from sslcli.core.losses import TokenLoss, linear_cross_entropy
@@ -64,6 +64,7 @@ from sslcli.errors import (
     SslError,
     UsageError,
     choices,
+    naming_text,
 )
 from sslcli.kits.cloze import words_told
 from sslcli.kits.sequence_task import SequenceTask
@@ -139,6 +140,7 @@ __all__ = [
     "ACTIVATIONS_OF_CONFIGS",
     "ARRANGEMENTS",
     "CHRF_SIGNATURE",
+    "LARGEST_POWER",
     "ROUGE_SIGNATURE",
     "SQUAD_V1",
     "SQUAD_V2",
@@ -303,6 +305,7 @@ __all__ = [
     "mlqa_rule",
     "mlqa_scores",
     "multilabel_scores",
+    "naming_text",
     "open_bytes",
     "parse_json",
     "parse_shares",
@@ -314,6 +317,7 @@ __all__ = [
     "read_pairs",
     "read_records",
     "read_table",
+    "refuse_too_long",
     "remark",
     "retrieve",
     "rotary_base",

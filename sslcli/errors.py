@@ -24,12 +24,14 @@
 
 import errno
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import ClassVar
 
 MOST_COMPARED = 5_000  # names that a mistyped one is compared with
 MOST_LETTERS = 64  # of one that is: the time for each grows with their square
+MOST_SHOWN = 30  # characters of a text that an error is about
 _OF_DISK = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.ESTALE)
 _PARTS = re.compile(r"[-_ ]")
 INDENT = "\n       "  # of every line but the first, below "error: "
@@ -61,6 +63,19 @@ def is_of_disk(error: BaseException | None) -> bool:
         met.add(id(error))
         error = error.__cause__
     return False
+
+
+@contextmanager
+def naming_text(text: str, texts: int) -> Generator[None]:
+    """Say in an error which of several texts it is about."""
+    try:
+        yield
+    except (UsageError, DataError) as error:
+        shown = text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
+        if texts > 1:
+            error.message += f", in the text {shown!r}"
+            error.args = (error.message,)
+        raise
 
 
 class UsageError(SslError):

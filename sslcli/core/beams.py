@@ -20,7 +20,9 @@ from sslcli.core.rules import NO_RULES, TokenRules, Written, only_known, refuse_
 from sslcli.core.transformer import Transformer
 from sslcli.errors import DataError, UsageError
 
-NEVER = -1e9  # a score that no real one is below
+NEVER = -1e37  # a score that no real one is below, in float32
+LARGEST_POWER = 10  # of its length that a score is divided by
+LARGEST_DIVISOR = 1e31  # and what comes of that: scores times it are above NEVER
 EarlyStopping = Literal["no", "yes", "never"]
 
 
@@ -277,6 +279,13 @@ def _refuse(rules: BeamRules, backbone: Transformer, prompts: Sequence[Tensor]) 
         raise UsageError(
             f"{rules.beams} beams of {rules.new_tokens} tokens cannot be searched",
             "one of each is the least",
+        )
+    power = abs(rules.length_penalty)
+    if not power <= LARGEST_POWER or rules.new_tokens**power > LARGEST_DIVISOR:
+        raise UsageError(
+            f"a length penalty of {rules.length_penalty} is too far from 0 for texts of "
+            f"{rules.new_tokens:,} tokens",
+            "1 makes the score a mean, 0 leaves it a sum",
         )
     rules.rules.check()
     if any(len(prompt) == 0 for prompt in prompts):

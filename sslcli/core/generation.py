@@ -50,9 +50,9 @@ class Continuation:
         return Written([*self.prompt, *self.tokens], len(self.prompt), self.most_new)
 
     def cut(self, tokens: int) -> None:
-        """End it here, with so many of its new tokens."""
+        """End it here, with so many of its new tokens, whatever else would have ended it."""
         del self.tokens[tokens:], self.log_probabilities[tokens:]
-        self.ended = self.ended or "halted"
+        self.ended = "halted"
 
 
 @torch.no_grad()
@@ -292,12 +292,14 @@ def _packed(reads: Sequence[list[int]], begins: Sequence[int], device: torch.dev
 def refuse_too_long(backbone: Transformer, prompt: int, new: int) -> None:
     """Raise UsageError where a model has no positions for so many tokens."""
     settings, total = backbone.settings, prompt + new
+    left = settings.longest_tokens - prompt
     if settings.positions == "learned" and total > settings.longest_tokens:
         raise UsageError(
             f"prompt and new tokens are {total} tokens, and this model has positions for "
             f"{settings.longest_tokens}",
-            f"ask for at most {max(0, settings.longest_tokens - prompt)} new tokens, or shorten "
-            "the prompt",
+            f"ask for at most {left} new tokens, or shorten the prompt"
+            if left > 0
+            else "shorten the prompt",
         )
 
 

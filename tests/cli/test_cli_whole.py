@@ -293,8 +293,13 @@ def test_generate_answers_every_line_of_a_file_as_it_answers_it_alone(ssl, place
     told = json.loads(ssl("generate", "--data", "lines.txt", *how, "--json").out)["artifacts"]
     assert [each["details"]["prompt"] for each in told] == [line for line in lines if line]
     assert all(probability < 0 for each in told for _, probability in each["pieces"])
-    blanks = ssl("generate", "--data", "lines.txt", "--model", "first")
-    assert blanks.code == 2
+    no_blank = ssl("generate", "--data", "lines.txt", "--model", "first")
+    assert no_blank.code == 2
+    assert "in the text 'the cat sees'" in no_blank.err
+    (place / "blanks.txt").write_text("the [MASK] sees\na [MASK]\n", encoding="utf-8")
+    filled = ssl("generate", "--data", "blanks.txt", "--model", "first", "--top", "2", "--json")
+    prompts = [each["details"]["prompt"] for each in json.loads(filled.out)["artifacts"]]
+    assert prompts == ["the [MASK] sees"] * 2 + ["a [MASK]"] * 2
     for wrong, said in (
         (("a text", "--data", "lines.txt"), "there is a text and --data"),
         (("--data", "nowhere.txt"), "there is no file or folder nowhere.txt"),

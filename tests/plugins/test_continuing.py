@@ -6,10 +6,20 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from sslplugins.objectives import continuing
 from sslplugins.objectives.continuing import Continue, Prompted, _Text, completed
 
 from sslcli import registry
-from sslcli.api import Artifact, Continuation, Inputs, Rng
+from sslcli.api import (
+    Artifact,
+    BeamRules,
+    Continuation,
+    Inputs,
+    ModelError,
+    Rng,
+    UsageError,
+    beam_search,
+)
 from sslcli.testing import Bench
 
 CausalLanguageModel = registry.load("objectives", "clm")
@@ -142,6 +152,11 @@ def test_line_breaks_can_be_typed():
         {"early_stopping": "maybe"},
         {"typical_p": 0},
         {"new_tokens": 0},
+        {"new_tokens": 10**9},
+        {"count": 10**9},
+        {"beams": 65},
+        {"length_penalty": float("nan")},
+        {"length_penalty": 1e300},
     ],
     ids=str,
 )
@@ -187,3 +202,100 @@ def test_log_probabilities_are_of_the_whole_vocabulary(learner):
         hidden = learner.backbone(Inputs.pack([torch.from_numpy(prompt)])).last_TD[-1:]
         log_V = learner.learnable.head(hidden, learner.backbone).log_softmax(dim=-1)
     assert cold.pieces[0][1] == pytest.approx(float(log_V.max()), abs=1e-5)
+
+
+def test_a_stop_text_in_the_last_token_is_what_ended_it(learner):
+    (free,) = artifacts(learner, temperature=2.0, new_tokens=5)
+    assert free.details["ended"] == "length"
+    (stopped,) = artifacts(learner, temperature=2.0, new_tokens=5, stop=(free.text[-1],))
+    assert stopped.details["ended"] == "stop"
+    assert free.text.startswith(stopped.text)
+    assert len(stopped.text) < len(free.text)
+
+
+@pytest.mark.parametrize("request_", [{}, {"beams": 2}, {"temperature": 0.0}], ids=str)
+def test_a_text_too_long_is_named_before_any_is_written(learner, request_, monkeypatch):
+    most = learner.backbone.settings.longest_tokens
+    texts = ("a dog", "the cat sees " * most)
+    monkeypatch.setattr(continuing, "Writer", None)  # whoever writes fails
+    monkeypatch.setattr(continuing, "beam_search", None)
+    with pytest.raises(UsageError, match="in the text 'the cat sees the cat sees"):
+        made(learner, texts, **request_)
+    with pytest.raises(UsageError, match=r"positions for \d+$") as refused:
+        made(learner, texts[1:], **request_)
+    assert refused.value.hint == "shorten the prompt"
+
+
+@pytest.mark.parametrize(
+    "given", [{"top_k": 5}, {"top_p": 0.5}, {"min_p": 0.1}, {"typical_p": 0.5}, {"lookup": 3}], ids=str
+)  # fmt: skip
+def test_beams_of_the_directory_give_way_to_drawing(given):
+    complete, notes = completed(Continue(**given), {"num_beams": 4})
+    assert (complete, notes) == (Continue(**given), [])
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        ({"max_new_tokens": "many"}, "max_new_tokens 'many', and not a number"),
+        ({"max_new_tokens": -3}, "max_new_tokens -3, and not greater than 0"),
+        ({"num_beams": [4]}, "num_beams [4], and not a number"),
+        ({"num_beams": True}, "num_beams True, and not a number"),
+        ({"do_sample": True, "temperature": float("nan")}, "temperature nan, and not"),
+        ({"repetition_penalty": 0}, "repetition_penalty 0, and not greater than 0"),
+        ({"early_stopping": "soon"}, "early_stopping 'soon', and not true, false or 'never'"),
+        ({"early_stopping": []}, "early_stopping [], and not true, false or 'never'"),
+        ({"length_penalty": 1e300, "num_beams": 2}, "length_penalty 1e+300, and not less than"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_a_directory_cannot_mean_is_refused(said, what):
+    with pytest.raises(ModelError) as refused:
+        completed(Continue(), said)
+    assert f"generation_config.json of the model says {what}" in refused.value.message
+
+
+def test_a_directory_with_fewer_beams_than_texts_is_refused():
+    with pytest.raises(UsageError, match="says beams 4, but 4 beams give no 5 texts"):
+        completed(Continue(count=5), {"num_beams": 4})
+
+
+def test_more_beams_than_tokens_are_refused(learner):
+    known = int(learner.learnable.tokenizer.known.sum())
+    assert known < 64
+    with pytest.raises(UsageError, match=f"64 beams are more than the {known} tokens"):
+        made(learner, beams=64)
+
+
+def test_what_is_not_done_of_a_directory_is_said(learner, monkeypatch):
+    said = {"suppress_tokens": [3], "min_length": 0, "do_sample": True, "bad_words_ids": None}
+    monkeypatch.setattr(learner.learnable.tokenizer, "generating", said)
+    (note,) = learner.learnable.remarks_on_generation()
+    assert note == (
+        "generation_config.json says suppress_tokens [3], which ssl generate does not follow"
+    )
+
+
+@pytest.mark.parametrize("penalty", [-10.0, -2.0, 10.0])
+def test_any_length_penalty_gives_all_texts(learner, penalty):
+    found = artifacts(learner, beams=3, count=3, length_penalty=penalty)
+    scores = [each.score for each in found]
+    assert len(set(scores)) == 3
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_a_length_penalty_beyond_float32_is_refused(learner):
+    rules = BeamRules(2, 4000, 10.0)
+    with pytest.raises(UsageError, match="too far from 0 for texts of 4,000 tokens"):
+        beam_search(learner.backbone, learner.learnable.head, [torch.tensor([1])], rules, stops=())
+
+
+def test_a_text_that_changes_while_it_grows_is_whole_at_the_end(learner, monkeypatch):
+    tokenizer = learner.learnable.tokenizer
+    plain = tokenizer.decode
+    monkeypatch.setattr(
+        tokenizer, "decode", lambda ids: plain(ids).upper() if len(ids) > 6 else plain(ids)
+    )
+    *pieces, whole = made(learner, temperature=0.0)
+    assert whole.text.isupper()
+    assert "".join(pieces).endswith(f"\n{whole.text}")

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from sslcli import errors
-from sslcli.errors import MOST_LETTERS, DataError, choices, did_you_mean, is_of_disk, nearest
+from sslcli.errors import (
+    MOST_LETTERS,
+    DataError,
+    choices,
+    did_you_mean,
+    is_of_disk,
+    naming_text,
+    nearest,
+)
 from sslcli.reports import amount
 
 LONG = "a" * (MOST_LETTERS + 1)
@@ -107,3 +115,20 @@ def test_nobody_else_adds_the_s_of_a_plural():
     root = Path(errors.__file__).parent
     for path in [*root.rglob("*.py"), *(root.parent / "plugins").rglob("*.py")]:
         assert "{'s' * (" not in path.read_text(encoding="utf-8"), path
+
+
+@pytest.mark.parametrize(
+    ("text", "texts", "which"),
+    [
+        ("a dog", 1, ""),
+        ("a dog", 2, ", in the text 'a dog'"),
+        ("x" * 30, 2, f", in the text '{'x' * 30}'"),
+        ("x" * 31, 2, f", in the text '{'x' * 30}...'"),
+    ],
+)
+def test_of_several_texts_the_one_is_named(text, texts, which):
+    with pytest.raises(DataError) as refused, naming_text(text, texts):
+        raise DataError("it is too long", "shorten it")
+    expected = f"it is too long{which}"
+    assert (refused.value.message, refused.value.hint) == (expected, "shorten it")
+    assert str(refused.value) == expected

@@ -34,7 +34,14 @@ from sslcli.api import (
     Transformer,
     passages_of,
 )
-from sslplugins.objectives.continuing import Continue, Continuer, Prompted, completed
+from sslplugins.objectives.continuing import (
+    NOT_CONTINUED,
+    Continue,
+    Continuer,
+    Prompted,
+    completed,
+)
+from sslplugins.objectives.denoising.writing import not_followed
 
 # of a sample that is continued while it learns, and what is added at most
 PROMPT_TOKENS, NEW_TOKENS = 6, 24
@@ -136,6 +143,10 @@ class CausalLanguageModel(Readout[NextTokenBatch, "CausalLanguageModel.Options"]
     def completed(self, request: Continue) -> tuple[Continue, Sequence[str]]:
         """The request with what the model's directory says of generation."""
         return completed(request, self.tokenizer.generating)
+
+    def remarks_on_generation(self) -> Sequence[str]:
+        """What the model's directory says of generation that is not done."""
+        return not_followed(self.tokenizer.generating, NOT_CONTINUED)
 
     def stream(
         self, backbone: Transformer, requests: Sequence[Continue], rng: Rng

@@ -9,9 +9,10 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import torch
-from pydantic import field_validator, model_validator
+from pydantic import ValidationError, field_validator, model_validator
 
 from sslcli.api import (
+    LARGEST_POWER,
     Artifact,
     BeamRules,
     Config,
@@ -22,12 +23,23 @@ from sslcli.api import (
     Tokenizer,
     TokenRules,
     Transformer,
+    UsageError,
     Writer,
     beam_search,
+    naming_text,
+    refuse_too_long,
     setting,
+)
+from sslplugins.objectives.denoising.writing import (
+    NOT_FOLLOWED,
+    STOPPING,
+    STOPPING_WORDS,
+    strange,
 )
 
 TOGETHER = 64  # continuations that are written at once
+MOST_TOKENS = 1 << 17  # in a text: each has a random number from the beginning on
+MOST_TEXTS = 10_000
 UNFINISHED = "\ufffd"  # what is decoded of half a character
 ESCAPES = {r"\n": "\n", r"\t": "\t", r"\\": "\\"}
 # A field of generation_config.json, ours, and whether it counts where nothing is sampled.
@@ -45,14 +57,20 @@ SAID: Mapping[str, tuple[str, bool]] = {
     "length_penalty": ("length_penalty", True),
     "early_stopping": ("early_stopping", True),
 }
-EARLY = {False: "no", True: "yes", "never": "never"}
+# What changes the text in transformers, and not here, with the values that change nothing.
+NOT_CONTINUED: Mapping[str, Sequence[Any]] = {
+    **{name: idle for name, idle in NOT_FOLLOWED.items() if name != "do_sample"},
+    "min_length": (0,),
+    "forced_eos_token_id": (),
+}
+DRAWN = {"temperature", "top_k", "top_p", "min_p", "typical_p", "lookup"}  # no matter of beams
 
 
 class Continue(Config):
     """A request to continue a text: by sampling, by the likeliest token, or by beams."""
 
     text: str = setting("", "text to be continued; from nothing when not given")
-    new_tokens: int = setting(40, "most tokens to add", gt=0)
+    new_tokens: int = setting(40, "most tokens to add", gt=0, le=MOST_TOKENS)
     temperature: float = setting(
         0.8, "sampling temperature: 0 takes the likeliest token", ge=0, allow_inf_nan=False
     )
@@ -72,10 +90,16 @@ class Continue(Config):
     no_repeat: int = setting(0, "no sequence of so many tokens comes twice; 0: may", ge=0)
     least_new_tokens: int = setting(0, "the text does not end before so many are added", ge=0)
     beams: int = setting(
-        1, "texts that are followed at once, instead of sampling; the likeliest are given", gt=0
+        1,
+        "texts that are followed at once, instead of sampling; the likeliest are given",
+        gt=0,
+        le=TOGETHER,
     )
     length_penalty: float = setting(
-        1.0, "with several beams, the power of its length that a score is divided by"
+        1.0,
+        "with several beams, the power of its length that a score is divided by",
+        ge=-LARGEST_POWER,
+        le=LARGEST_POWER,
     )
     early_stopping: Literal["no", "yes", "never"] = setting(
         "no",
@@ -83,7 +107,7 @@ class Continue(Config):
         "be better (no), when none can be (never)",
     )
     stop: tuple[str, ...] = setting((), r"end before this text; \n is a line break")
-    count: int = setting(1, "continuations", gt=0)
+    count: int = setting(1, "continuations", gt=0, le=MOST_TEXTS)
     lookup: int = setting(
         0,
         "guess so many tokens from what the text has said before, and keep those that are right: "
@@ -105,8 +129,7 @@ class Continue(Config):
     def _fits(self) -> Self:
         if self.beams > 1 and self.count > self.beams:
             raise ValueError(f"{self.beams} beams give no {self.count} texts; ask for more beams")
-        drawn = {"temperature", "top_k", "top_p", "min_p", "typical_p", "lookup"}
-        if self.beams > 1 and (given := sorted(drawn & self.model_fields_set)):
+        if self.beams > 1 and (given := sorted(DRAWN & self.model_fields_set)):
             raise ValueError(f"{given[0]} means nothing to beams, which sample nothing")
         return self
 
@@ -126,33 +149,55 @@ def completed(request: Continue, said: Mapping[str, Any]) -> tuple[Continue, Seq
     """The request with what generation_config.json says where nobody says otherwise, and what was
     taken from it in words.
 
-    Where the file says that nothing is sampled, the likeliest token is taken.
+    Where the file says that nothing is sampled, the likeliest token is taken. Beams are taken from
+    it where the line asks for nothing that they do not know. Raises ModelError for a value that
+    cannot be, UsageError for one that does not go with what is asked for.
     """
     samples, given = said.get("do_sample"), request.model_fields_set
     taken: dict[str, Any] = {}
-    own_way = bool({"temperature", "beams"} & given)
-    if samples is False and not own_way:
+    own_way = bool({*DRAWN, "beams"} & given)
+    if samples is False and not {"temperature", "beams"} & given:
         taken["temperature"] = 0.0
     for name, (own, always) in SAID.items():
         value = said.get(name)
-        if name == "early_stopping":
-            value = EARLY.get(value) if isinstance(value, (bool, str)) else None
         is_beams = own in ("beams", "length_penalty", "early_stopping")
         if value is None or own in given or (not always and samples is not True):
             continue
         if is_beams and (samples is True or (own_way and "beams" not in given)):
             continue
-        if name == "top_k" and value == 0:
-            value = None
-        if value != getattr(request, own):
-            taken[own] = value
+        fitting = _fitting(type(request), name, own, value)
+        if fitting != getattr(request, own):
+            taken[own] = fitting
     if taken.get("beams", 1) > 1:
         taken.pop("temperature", None)
     if not taken:
         return request, []
-    complete = type(request)(**{name: getattr(request, name) for name in given} | taken)
     words = ", ".join(f"{name.replace('_', '-')} {value}" for name, value in taken.items())
+    try:
+        complete = type(request)(**{name: getattr(request, name) for name in given} | taken)
+    except ValidationError as error:
+        why = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise UsageError(
+            f"generation_config.json says {words}, but {why}", "flags win: name them on the line"
+        ) from error
     return complete, [f"generation_config.json says {words}; flags win"]
+
+
+def _fitting(request: type[Continue], name: str, own: str, value: Any) -> Any:
+    """What a field of generation_config.json says, as a request has it. Raises ModelError."""
+    if name == "early_stopping":
+        if not isinstance(value, bool | str) or value not in STOPPING:
+            raise strange(name, value, STOPPING_WORDS)
+        return STOPPING[value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise strange(name, value, "a number")
+    if name == "top_k" and value == 0:
+        return None
+    try:
+        return getattr(request.model_validate({own: value}), own)
+    except ValidationError as error:
+        why = error.errors()[0]["msg"].removeprefix("Input should be ")
+        raise strange(name, value, why) from error
 
 
 @dataclass(frozen=True)
@@ -232,8 +277,12 @@ class Continuer:
         """Yield whole texts, `request.count` of each prompt in order; where that is one, pieces of
         it before, as it grows.
 
-        A draw is a function of the number of the continuation and of the step.
+        A draw is a function of the number of the continuation and of the step. Raises UsageError,
+        before anything is written, for a text that is too long or more beams than tokens.
         """
+        for prompted in prompts:
+            with naming_text(prompted.text, len(prompts)):
+                refuse_too_long(self.backbone, len(prompted.tokens), request.new_tokens)
         if request.beams > 1:
             size = max(1, TOGETHER // request.beams)
             for start in range(0, len(prompts), size):
@@ -289,7 +338,10 @@ class Continuer:
             if streams and (sure := texts[0].sure()).startswith(told) and sure != told:
                 yield sure[len(told) :]
                 told = sure
-        if streams and (whole := texts[0].whole).startswith(told) and whole != told:
+        whole = texts[0].whole
+        if streams and not whole.startswith(told):  # a decoder that changed what it said before
+            yield f"\n{whole}"
+        elif streams and whole != told:
             yield whole[len(told) :]
 
     def _artifact(self, text: _Text) -> Artifact:
@@ -309,6 +361,7 @@ class Continuer:
             request.early_stopping,
             request.rules,
         )
+        rules.refuse_beyond(int(self.tokenizer.known.sum()))
         found = beam_search(
             self.backbone,
             self.head,

@@ -56,11 +56,14 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
                 told += made
     if told:
         screen.line()
-    if artifacts and all(adds_nothing(artifact, given.get("text", "")) for artifact in artifacts):
+    # where a stop text is asked for, that may have ended it
+    if artifacts and "stop" not in request and all(map(adds_nothing, artifacts)):
         screen.say(
             "note: the model ends this text at once and adds nothing "
             "(a chat model wants its own turns around a question)"
         )
+    if artifacts and not any(artifact.text.strip() for artifact in artifacts):
+        screen.say("note: the model wrote no text")
     if screen.json:
         screen.document({"artifacts": [asdict(artifact) for artifact in artifacts]})
     elif all(artifact.score is None for artifact in artifacts):
@@ -79,11 +82,9 @@ def _texts(name: str) -> list[str]:
     return texts
 
 
-def adds_nothing(artifact: Artifact, prompt: str) -> bool:
-    """Return whether a continuation is no longer than its prompt."""
-    return (
-        artifact.score is None and bool(prompt.strip()) and artifact.text.strip() == prompt.strip()
-    )
+def adds_nothing(artifact: Artifact) -> bool:
+    """Return whether this is a continuation without a new token."""
+    return artifact.details.get("ended") == "stop" and not artifact.pieces
 
 
 def _continues(place: WeightsRef) -> bool:

@@ -3,9 +3,11 @@ learns.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
+from sslcli.config import Config
 from sslcli.contracts.abilities import (
     Artifact,
     Generates,
@@ -14,13 +16,14 @@ from sslcli.contracts.abilities import (
     RemarksOnGeneration,
     Streams,
 )
+from sslcli.core.transformer import Transformer
 from sslcli.data.rng import Rng
 from sslcli.datasets.cache import Say, quiet
 from sslcli.datasets.unknown_words import unknown_in, unknown_sentences
 from sslcli.engine.composite import with_ability
 from sslcli.engine.evaluator import Illustrate
 from sslcli.engine.learner import Learner
-from sslcli.errors import UsageError
+from sslcli.errors import UsageError, naming_text
 from sslcli.models.finite import watched
 from sslcli.models.loading import learner_of, load_pretrained
 from sslcli.resolving import checked
@@ -50,7 +53,8 @@ def generate(
 ) -> Iterator[str | Artifact]:
     """Yield artifacts; the same request and seed give the same ones.
 
-    `texts` are asked for in place of the request's one. A model that writes piece by piece yields
+    `texts` are asked for in place of the request's one, and `details["prompt"]` is the one that an
+    artifact answers. A model that writes piece by piece yields
     the pieces of a single artifact before it. `say` receives remarks on the model and the text.
     Raises ConfigError, ModelError, UsageError.
     """
@@ -71,8 +75,8 @@ def generate(
         requests = [generator.completed(each)[0] for each in complete]
         yield from generator.stream(learner.backbone, requests, rng)
     else:
-        for each in complete:
-            yield from generator.generate(learner.backbone, each, rng)
+        for text, each in zip(texts or [None], complete, strict=True):
+            yield from _answers(generator, learner.backbone, each, rng, text, len(complete))
     tokenizer = pretrained.tokenizer()
     remarks = tokenizer.remarks()  # which count texts: before the prompt is read once more
     if isinstance(generator, RemarksOnGeneration):
@@ -81,6 +85,23 @@ def generate(
     unknown = unknown_sentences(unknown_in(tokenizer, read))
     for note in (*tokenizer.notes, *remarks, *unknown):
         say(f"note: {note}")
+
+
+def _answers(
+    generator: Generates,
+    backbone: Transformer,
+    request: Config,
+    rng: Rng,
+    text: str | None,
+    texts: int,
+) -> Iterator[Artifact]:
+    """The artifacts of one request; of one of several texts, each says which."""
+    with naming_text(text or "", texts):
+        for artifact in generator.generate(backbone, request, rng):
+            if text is None:
+                yield artifact
+            else:
+                yield replace(artifact, details={"prompt": text, **artifact.details})
 
 
 def illustrations(prepared: Prepared) -> Illustrate | None:

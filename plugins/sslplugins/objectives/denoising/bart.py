@@ -2,7 +2,8 @@
 
 Lewis et al. 2020, "BART" (arXiv 1910.13461), section 2.2; the decoder's input is the target with
 its last token moved to the front, and the loss is over all of the target, as in the authors' code.
-Their command for bart.large has spans of 3.5 words in the mean, and 0.1 of them generator.
+Their command for bart.large has spans of 3.5 words in the mean, and a random token in place of one
+mask in ten.
 
 Letters: t tokens of a text.
 """
@@ -16,6 +17,7 @@ import torch
 from pydantic import model_validator
 
 from sslcli.api import (
+    LARGEST_POWER,
     Artifact,
     BeamRules,
     Config,
@@ -248,6 +250,8 @@ class WriteAnew(Config):
         None,
         "with several beams, the power of its length that a text's log-probability is divided by;"
         " above 0 favours longer ones; as the model's directory says it, or 1, when not given",
+        ge=-LARGEST_POWER,
+        le=LARGEST_POWER,
     )
 
 

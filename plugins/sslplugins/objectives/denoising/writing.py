@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from sslcli.api import EarlyStopping, ModelError, Tokenizer, TokenRules
+from sslcli.api import LARGEST_POWER, EarlyStopping, ModelError, Tokenizer, TokenRules
 
 STOPPING: Mapping[Any, EarlyStopping] = {False: "no", True: "yes", "never": "never"}
+STOPPING_WORDS = "true, false or 'never'"
+POWER_WORDS = f"a number from -{LARGEST_POWER} to {LARGEST_POWER}"
 # What changes the text in transformers, and not here, with the values that change nothing.
 NOT_FOLLOWED: Mapping[str, Sequence[Any]] = {
     "do_sample": (False,),
@@ -52,7 +54,7 @@ class Writing:
         def number(name: str, default: Any, fits: Callable[[Any], bool], what: str) -> Any:
             value = given.get(name, default)
             if value is not None and (isinstance(value, bool) or not fits(value)):
-                raise _strange(name, value, what)
+                raise strange(name, value, what)
             return value
 
         def count(name: str, default: int | None, least: int) -> Any:
@@ -61,7 +63,7 @@ class Writing:
 
         early = given.get("early_stopping", False)
         if not isinstance(early, bool | str) or early not in STOPPING:
-            raise _strange("early_stopping", early, "true, false or 'never'")
+            raise strange("early_stopping", early, STOPPING_WORDS)
         most = count("max_new_tokens", None, 1)
         rules = TokenRules(
             number("repetition_penalty", 1.0, _is_penalty, "a number above 0"),
@@ -73,18 +75,22 @@ class Writing:
         )
         return cls(
             beams=count("num_beams", 1, 1),
-            length_penalty=number("length_penalty", 1.0, _is_number, "a number"),
+            length_penalty=number("length_penalty", 1.0, _is_power, POWER_WORDS),
             early_stopping=STOPPING[early],
             most_tokens=count("max_length", None, 2) if most is None else 1 + most,
             rules=rules,
         )
 
 
-def not_followed(said: Mapping[str, Any]) -> list[str]:
-    """A sentence about fields of generation_config.json that would change the text, and do not."""
+def not_followed(
+    said: Mapping[str, Any], fields_idle: Mapping[str, Sequence[Any]] = NOT_FOLLOWED
+) -> list[str]:
+    """A sentence about fields of generation_config.json that would change the text, and do not;
+    `fields_idle`: the values of each that change nothing.
+    """
     fields = [
         f"{name} {said[name]}"
-        for name, idle in NOT_FOLLOWED.items()
+        for name, idle in fields_idle.items()
         if said.get(name) is not None and said[name] not in idle
     ]
     if not fields:
@@ -109,7 +115,12 @@ def _is_penalty(value: Any) -> bool:
     return _is_number(value) and 0 < value < math.inf
 
 
-def _strange(name: str, value: Any, what: str) -> ModelError:
+def _is_power(value: Any) -> bool:
+    return _is_number(value) and abs(value) <= LARGEST_POWER
+
+
+def strange(name: str, value: Any, what: str) -> ModelError:
+    """The error for a field of generation_config.json that is not what it has to be."""
     return ModelError(
         f"generation_config.json of the model says {name} {value!r:.40}, and not {what}",
         "mend it, or take the field away",

@@ -18,6 +18,7 @@ from pydantic import model_validator
 from torch import Tensor
 
 from sslcli.api import (
+    LARGEST_POWER,
     Batch,
     BeamRules,
     Context,
@@ -94,8 +95,8 @@ class Rewrite(ReadsPairs["Rewrite.Options"], Task[RewriteBatch, "Rewrite.Options
             "with several beams, the power of its length that a text's log-probability is divided"
             " by; above 0 favours longer ones",
             "--length-penalty",
-            ge=-10,
-            le=10,
+            ge=-LARGEST_POWER,
+            le=LARGEST_POWER,
         )
         early_stopping: EarlyStopping = setting(
             "no",

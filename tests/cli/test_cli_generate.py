@@ -1,0 +1,61 @@
+"""What `ssl generate` says of the texts that a model gave, whichever model that is."""
+
+import json
+
+import pytest
+import yaml
+
+from sslcli.api import Artifact
+from sslcli.cli.actions import generating
+from sslcli.folders import sealed
+
+ENDS = "note: the model ends this text at once and adds nothing"
+NO_TEXT = "note: the model wrote no text"
+PIECES = (("a", -1.0),)
+
+
+@pytest.fixture
+def said_of(ssl, tmp_path, monkeypatch):
+    """The notes on made-up artifacts of a run of an objective."""
+
+    def notes(objective, *artifacts, words=()):
+        folder = tmp_path / "runs" / "first"
+        with sealed(folder / "checkpoints" / "step-000004", {"step": 4}):
+            pass
+        facts = {"kind": "pretrain", "objective": objective, "status": "done", "started": "2026"}
+        (folder / "run.json").write_text(json.dumps(facts))
+        (folder / "config.yaml").write_text(yaml.safe_dump({"objective": objective}))
+        monkeypatch.setattr(generating, "generate", lambda *_: iter(artifacts))
+        ended = ssl("generate", "a dog", "--model", "first", *words)
+        assert ended.code == 0, ended.err
+        return [note for note in (ENDS, NO_TEXT) if note in ended.err]
+
+    return notes
+
+
+def continuation(text, ended="stop", pieces=()):
+    return Artifact(text, None, {"prompt": "a dog", "ended": ended}, pieces)
+
+
+def test_a_continuation_without_a_new_token_is_said(said_of):
+    assert said_of("clm", continuation("a dog")) == [ENDS]
+    assert said_of("clm", continuation("A dog")) == [ENDS]  # as the tokenizer spells it
+
+
+def test_one_that_has_new_tokens_is_not(said_of):
+    assert said_of("clm", continuation("a dog", pieces=PIECES)) == []
+    assert said_of("clm", continuation("a dog", "length", PIECES)) == []
+    assert said_of("clm", continuation("a dog"), continuation("a dog", pieces=PIECES)) == []
+
+
+def test_nor_one_that_a_stop_text_may_have_ended(said_of):
+    assert said_of("clm", continuation("a dog"), words=("--stop", " ")) == []
+
+
+def test_a_text_that_is_written_anew_as_it_was_is_no_such_thing(said_of):
+    assert said_of("bart", Artifact("a dog")) == []
+
+
+def test_where_nothing_is_written_that_is_said(said_of):
+    assert said_of("bart", Artifact("")) == [NO_TEXT]
+    assert said_of("bart", Artifact("", -1.0), Artifact("x", -2.0)) == []
