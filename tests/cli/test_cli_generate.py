@@ -10,6 +10,7 @@ from sslcli.cli.actions import generating
 from sslcli.folders import sealed
 
 ENDS = "note: the model ends this text at once and adds nothing"
+STOPS = "note: what --stop names, or the model's own end, comes at once: nothing is added"
 NO_TEXT = "note: the model wrote no text"
 PIECES = (("a", -1.0),)
 
@@ -28,7 +29,7 @@ def said_of(ssl, tmp_path, monkeypatch):
         monkeypatch.setattr(generating, "generate", lambda *_: iter(artifacts))
         ended = ssl("generate", "a dog", "--model", "first", *words)
         assert ended.code == 0, ended.err
-        return [note for note in (ENDS, NO_TEXT) if note in ended.err]
+        return [note for note in (ENDS, STOPS, NO_TEXT) if note in ended.err]
 
     return notes
 
@@ -48,8 +49,10 @@ def test_one_that_has_new_tokens_is_not(said_of):
     assert said_of("clm", continuation("a dog"), continuation("a dog", pieces=PIECES)) == []
 
 
-def test_nor_one_that_a_stop_text_may_have_ended(said_of):
-    assert said_of("clm", continuation("a dog"), words=("--stop", " ")) == []
+def test_a_stop_text_may_have_ended_it(said_of):
+    assert said_of("clm", continuation("a dog"), words=("--stop", " ")) == [STOPS]
+    stopped = continuation("a dog", pieces=PIECES)
+    assert said_of("clm", stopped, words=("--stop", " ")) == []
 
 
 def test_a_text_that_is_written_anew_as_it_was_is_no_such_thing(said_of):

@@ -22,6 +22,11 @@ from sslcli.runs.references import ASKED, LATEST
 from sslcli.workflows.generate.generate import generate
 
 BLANK = "[MASK]"
+ENDED_AT_ONCE = (
+    "note: the model ends this text at once and adds nothing "
+    "(a chat model wants its own turns around a question)"
+)
+STOPPED_AT_ONCE = "note: what --stop names, or the model's own end, comes at once: nothing is added"
 
 
 def generate_action(command: Command, given: Given, screen: Screen) -> int:
@@ -56,12 +61,8 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
                 told += made
     if told:
         screen.line()
-    # where a stop text is asked for, that may have ended it
-    if artifacts and "stop" not in request and all(map(adds_nothing, artifacts)):
-        screen.say(
-            "note: the model ends this text at once and adds nothing "
-            "(a chat model wants its own turns around a question)"
-        )
+    if artifacts and all(map(adds_nothing, artifacts)):
+        screen.say(STOPPED_AT_ONCE if "stop" in request else ENDED_AT_ONCE)
     if artifacts and not any(artifact.text.strip() for artifact in artifacts):
         screen.say("note: the model wrote no text")
     if screen.json:
