@@ -8,6 +8,7 @@ import yaml
 from sslcli.api import Artifact
 from sslcli.cli.actions import generating
 from sslcli.folders import sealed
+from sslcli.workflows.generate.generate import _in_one_line
 
 ENDS = "note: the model ends this text at once and adds nothing"
 STOPS = "note: what --stop names, or the model's own end, comes at once: nothing is added"
@@ -62,3 +63,17 @@ def test_a_text_that_is_written_anew_as_it_was_is_no_such_thing(said_of):
 def test_where_nothing_is_written_that_is_said(said_of):
     assert said_of("bart", Artifact("")) == [NO_TEXT]
     assert said_of("bart", Artifact("", -1.0), Artifact("x", -2.0)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "score", "shown"),
+    [
+        ("a", 0.412, "a .41"),
+        ("a", 1.0, "a 1.00"),
+        ("a", -10.25, "a -10.25"),
+        ("10.5", 0.5, "10.5 .50"),
+        ("a dog", None, "a dog"),
+    ],
+)
+def test_scores_beside_what_is_written_while_a_model_learns(text, score, shown):
+    assert _in_one_line(iter([Artifact(text, score)])) == shown

@@ -127,13 +127,13 @@ def illustrations(prepared: Prepared) -> Illustrate | None:
 
 
 def _in_one_line(artifacts: Iterator[Artifact]) -> str:
-    """ "apple .41  orange .12" for the best candidates of a place, the text for anything else."""
+    """ "apple .41  orange .12" for the first candidates of a place, the text for anything else."""
     lines = []
     for _, group in groupby(artifacts, key=lambda artifact: artifact.details):
         best = list(group)[:CANDIDATES]
         lines.append(
             "  ".join(
-                a.text if a.score is None else f"{a.text} {a.score:.2f}".replace("0.", ".", 1)
+                a.text if a.score is None else f"{a.text} {f'{a.score:.2f}'.removeprefix('0')}"
                 for a in best
             )
         )
