@@ -299,3 +299,21 @@ def test_a_text_that_changes_while_it_grows_is_whole_at_the_end(learner, monkeyp
     *pieces, whole = made(learner, temperature=0.0)
     assert whole.text.isupper()
     assert "".join(pieces).endswith(f"\n{whole.text}")
+
+
+@pytest.mark.parametrize(
+    ("given", "said", "idle"),
+    [
+        ({"length_penalty": 2.0}, {}, ["--length-penalty changes nothing with one beam"]),
+        ({"early_stopping": "yes"}, {}, ["--early-stopping changes nothing with one beam"]),
+        ({"length_penalty": 2.0, "beams": 2}, {}, []),
+        ({"length_penalty": 2.0}, {"num_beams": 2}, []),
+        ({"temperature": 0.0, "top_k": 3}, {}, ["--top-k changes nothing with temperature 0"]),
+        ({"top_p": 0.5}, {"do_sample": False}, ["--top-p changes nothing with temperature 0"]),
+        ({"temperature": 1.0, "top_p": 0.5}, {}, []),
+    ],
+    ids=str,
+)
+def test_a_flag_that_changes_nothing_is_said(given, said, idle):
+    _, notes = completed(Continue(**given), said)
+    assert [note for note in notes if "changes nothing" in note] == idle

@@ -3,7 +3,7 @@
 Letters: S steps, B continuations, V vocabulary.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -171,7 +171,7 @@ def completed(request: Continue, said: Mapping[str, Any]) -> tuple[Continue, Seq
     if taken.get("beams", 1) > 1:
         taken.pop("temperature", None)
     if not taken:
-        return request, []
+        return request, _idle(request, given)
     words = ", ".join(f"{name.replace('_', '-')} {value}" for name, value in taken.items())
     try:
         complete = type(request)(**{name: getattr(request, name) for name in given} | taken)
@@ -180,7 +180,21 @@ def completed(request: Continue, said: Mapping[str, Any]) -> tuple[Continue, Seq
         raise UsageError(
             f"generation_config.json says {words}, but {why}", "flags win: name them on the line"
         ) from error
-    return complete, [f"generation_config.json says {words}; flags win"]
+    return complete, [f"generation_config.json says {words}; flags win", *_idle(complete, given)]
+
+
+def _idle(request: Continue, given: Collection[str]) -> list[str]:
+    """Sentences on flags that change nothing."""
+    if request.beams > 1:
+        return []
+    idle = dict.fromkeys(("length_penalty", "early_stopping"), "one beam")
+    if request.temperature == 0:
+        idle |= dict.fromkeys(("top_k", "top_p", "min_p", "typical_p"), "temperature 0")
+    return [
+        f"--{name.replace('_', '-')} changes nothing with {what}"
+        for name, what in idle.items()
+        if name in given
+    ]
 
 
 def _fitting(request: type[Continue], name: str, own: str, value: Any) -> Any:
