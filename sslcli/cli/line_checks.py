@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sslcli import registry
 from sslcli.asides import output_file
+from sslcli.cli.in_context_checks import check_in_context
 from sslcli.cli.line_values import (
     answer_settings,
     hardware_of,
@@ -51,6 +52,7 @@ from sslcli.settings import (
     PretrainSettings,
     TokenizeSettings,
 )
+from sslcli.workflows.evaluate.shot_settings import InContextSettings
 from sslcli.workflows.translate_shift.settings import ShiftSettings
 
 LONGEST_NAME_BYTES = 200  # file systems take 255, and a temporary folder beside it adds to the name
@@ -130,9 +132,18 @@ def check_finetune_line(command: Command, given: Given) -> None:
 
 
 def check_evaluate_line(command: Command, given: Given) -> None:
-    """Refuse a --min that cannot be parsed, and whatever `ssl predict` refuses too."""
+    """Refuse a --min that cannot be parsed, flags of --in-context without it, what it cannot be
+    asked, and whatever `ssl predict` refuses too.
+    """
     minimums_of(given.get("min", ()))
     _check_answering("evaluate", command, given)
+    if given.get("in_context"):
+        check_in_context(command, given)
+        return
+    for flag in command.flags:
+        if flag.key in InContextSettings.model_fields and flag.key in given:
+            problem = f"{flag.names[0]} is for an evaluation in context"
+            raise UsageError(problem, "add --in-context, or leave it out")
 
 
 def check_predict_line(command: Command, given: Given) -> None:

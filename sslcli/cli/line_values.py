@@ -14,6 +14,7 @@ from sslcli.errors import UsageError, choices
 from sslcli.layers import dotted_layer
 from sslcli.resolving import Resolved, resolve
 from sslcli.settings import AnswerSettings, Start
+from sslcli.workflows.evaluate.shot_settings import InContextSettings
 
 HARDWARE = ("device", "precision", "compile", "deterministic")
 STARTS: tuple[Start, ...] = get_args(Start)
@@ -125,6 +126,12 @@ def answer_settings(command: Command, given: Given) -> Resolved[AnswerSettings]:
         own,
         *layers_of(given, [flag for flag in command.flags if flag.key.startswith("options.")]),
     )
+
+
+def in_context_settings(command: Command, given: Given) -> Resolved[InContextSettings]:
+    """Resolve the settings of --in-context."""
+    flags = [flag for flag in command.flags if flag.key in InContextSettings.model_fields]
+    return resolve(InContextSettings, *layers_of(given, flags))
 
 
 def minimums_of(texts: Sequence[str]) -> Mapping[str, float]:

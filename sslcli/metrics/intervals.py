@@ -1,6 +1,6 @@
 """95 % intervals of scores, over the examples that they were computed from.
 
-Letters: N examples, K kinds of examples (or sums), R resamples, S statistics.
+Letters: N examples, D draws, K kinds of examples (or sums), R resamples, S statistics.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,6 +32,26 @@ def interval_of_mean(values_N: np.ndarray) -> Interval:
     if np.isin(values, (0.0, 1.0)).all():
         return share_interval(float(values.sum()), len(values))
     return interval_of_sums(lambda sums: sums[:, 0] / len(values), values[:, None])
+
+
+def interval_of_draws(values_DN: np.ndarray) -> Interval:
+    """Return the interval of the mean of what each of D draws gives for each of N examples.
+
+    Percentile bootstrap over draws and examples at once: both are resampled with replacement (Owen
+    2007, "The pigeonhole bootstrap"). Where all draws are the same it is `interval_of_mean`.
+    """
+    values = np.asarray(values_DN, dtype=np.float64)
+    draws, count = values.shape
+    if (values == values[:1]).all():
+        return interval_of_mean(values[0])
+    generator = np.random.default_rng(SEED)
+    draws_RD = generator.multinomial(draws, np.full(draws, 1 / draws), size=RESAMPLES)
+    rows, means = max(1, PIECE_COUNTS // count), []
+    for start in range(0, RESAMPLES, rows):
+        piece_RD = draws_RD[start : start + rows]
+        counts_RN = generator.multinomial(count, np.full(count, 1 / count), size=len(piece_RD))
+        means.append(np.einsum("rd,dn,rn->r", piece_RD, values, counts_RN, optimize=True))
+    return _percentiles(np.concatenate(means) / (draws * count))
 
 
 def interval_of_counts(

@@ -7,6 +7,7 @@ from sslcli.cli.naming import answering_flags
 from sslcli.cli.options import Command, Flag, flags_for
 from sslcli.engine.settings import HardwareSettings
 from sslcli.settings import AnswerSettings
+from sslcli.workflows.evaluate.shot_settings import InContextSettings
 
 TASK = Flag("task", (), "task that the model was fine-tuned for", metavar="TASK", required=True)
 MODEL = Flag(
@@ -15,6 +16,13 @@ MODEL = Flag(
     "run (name, folder, @latest:TASK) or directory; the newest run of the task when not given",
     "Model",
     metavar="RUN",
+)
+IN_CONTEXT = Flag(
+    "in_context",
+    ("--in-context",),
+    "score the labels behind worked examples, by a decoder that is not trained for the task",
+    "In context",
+    "truth",
 )
 SKIP_BAD_RECORDS = Flag(
     "skip_bad_records",
@@ -91,6 +99,8 @@ def evaluate_command(words: Sequence[str]) -> Command:
             "Output",
             metavar="DIR",
         ),
+        IN_CONTEXT,
+        *flags_for(InContextSettings),
         BATCH_SIZE,
         *hardware_flags(),
     )
@@ -102,6 +112,7 @@ def evaluate_command(words: Sequence[str]) -> Command:
         (
             "ssl evaluate qa --data dev.json",
             "ssl evaluate sentiment --model runs/first --data test.jsonl --min accuracy=0.8",
+            "ssl evaluate nli --in-context --model DIR --data test.jsonl --examples train.jsonl",
         ),
         check="sslcli.cli.line_checks:check_evaluate_line",
     )

@@ -18,9 +18,11 @@ and a line that stands between two examples, an empty one where not given.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from sslcli.errors import DataError, did_you_mean
+from sslcli.plainfiles import no_such_file, read_whole_text, reason
 
 LABEL = "{label}"
 _PARTS = re.compile(r"^---[ \t]*\n", re.MULTILINE)
@@ -40,6 +42,19 @@ class PromptTemplate:
     words: Mapping[str, str]
     between: str = "\n\n"
     is_given: bool = False
+
+    @classmethod
+    def read(cls, file: str, names: Sequence[str]) -> Self:
+        """Parse a file, as `parse` does. Raises DataError also where it cannot be read."""
+        path = Path(file)
+        if not path.is_file():
+            raise no_such_file(file)
+        try:
+            text = read_whole_text(path)
+        except (OSError, ValueError) as error:
+            hint = "a template is a text in UTF-8"
+            raise DataError(f"{file} cannot be read: {reason(error)}", hint) from error
+        return cls.parse(text.removeprefix("\ufeff"), names, file)
 
     @classmethod
     def parse(cls, text: str, names: Sequence[str], where: str = "") -> Self:

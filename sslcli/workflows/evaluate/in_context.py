@@ -1,0 +1,249 @@
+"""`ssl evaluate TASK --in-context`: which label a language model takes behind worked examples,
+without being trained for the task.
+
+Letters: D draws, N scored examples, P prompts of each (its own, then content-free ones), C choices.
+"""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sslcli.engine.precision import choose_hardware
+from sslcli.metrics.choices import ChoiceScores
+from sslcli.metrics.intervals import interval_of_draws
+from sslcli.progress import working
+from sslcli.reporting.saved_reports import (
+    REPORT,
+    SCORES,
+    saved_together,
+    write_report,
+    write_scores,
+)
+from sslcli.reports import Report, Score, Table, amount
+from sslcli.settings import AnswerSettings
+from sslcli.workflows.evaluate.prompt_scores import EncodedPrompt, LanguageModel
+from sslcli.workflows.evaluate.score_names import score_called
+from sslcli.workflows.evaluate.shot_settings import (
+    BYTE,
+    CALIBRATED,
+    CHARACTER,
+    COLUMNS,
+    PMI,
+    RAW,
+    InContextSettings,
+    score_name,
+)
+from sslcli.workflows.evaluate.worked_examples import (
+    InContextData,
+    drawn_examples,
+    in_context_data,
+)
+
+CHOICES = "choices.jsonl"
+CONTENT_FREE = ("N/A", "[MASK]", "")  # Zhao et al. 2021; an empty text is last, as PMI has it
+TOGETHER = 64  # scored examples whose prompts are encoded and scored at once
+
+
+@dataclass(frozen=True)
+class Shots:
+    """What was computed behind `count` worked examples: log-probabilities in nats [D, N, P, C].
+
+    `drawn[draw][n]`: indices in the pool. `cut`, `merged`: prompts of scored examples that lost
+    their beginning, and choices that the tokenizer would have merged with their context.
+    """
+
+    count: int
+    scores_DNPC: np.ndarray
+    drawn: Sequence[Sequence[Sequence[int]]]
+    cut: int
+    merged: int
+
+    def taken(self, words: Sequence[str]) -> dict[str, np.ndarray]:
+        """By column: the choice that is taken, int64 [D, N]."""
+        draws, count, prompts, choices = self.scores_DNPC.shape
+        flat_NPC = self.scores_DNPC.reshape(draws * count, prompts, choices)
+        scores = ChoiceScores(flat_NPC[:, 0], flat_NPC[:, 1:], words)
+        by_column = {
+            RAW: scores.raw(),
+            CHARACTER: scores.per_character(),
+            BYTE: scores.per_byte(),
+            PMI: scores.pmi(),
+            CALIBRATED: scores.calibrated(),
+        }
+        return {
+            column: values_NC.argmax(axis=1).reshape(draws, count)
+            for column, values_NC in by_column.items()
+        }
+
+
+@dataclass(frozen=True)
+class InContextEvaluation:
+    """The report of an evaluation in context, and what it is made of."""
+
+    report: Report
+    data: InContextData
+    shots: Sequence[Shots]
+
+
+def evaluate_in_context(
+    reference: str,
+    name: str,
+    settings: AnswerSettings,
+    asked: InContextSettings,
+    wanted: Collection[str] = (),
+) -> InContextEvaluation:
+    """Score the choices of a task's labels behind k worked examples, by a decoder.
+
+    `wanted`: names of scores that there have to be. Raises DataError, ModelError, UsageError where
+    data, template or model cannot be used.
+    """
+    refuse_unknown_shots(asked, wanted)
+    working("reading the examples")
+    data = in_context_data(name, settings, asked)
+    model = LanguageModel.load(reference, choose_hardware(settings.hardware))
+    shots = [_shots(model, data, asked, count) for count in asked.k]
+    report = _report(name, data, shots, asked)
+    notes = [*model.notes, *data.notes, *_cut_and_merged(data, shots), *report.notes]
+    notes += model.tokenizer.remarks()
+    counts = {"left out": data.left_out}
+    whole = Report(report.title, report.scores, report.tables, notes=notes, counts=counts)
+    return InContextEvaluation(whole, data, shots)
+
+
+def refuse_unknown_shots(asked: InContextSettings, wanted: Collection[str]) -> None:
+    """Raises UsageError for the name of a score that is not computed."""
+    for name in wanted:
+        score_called(name, [Score(known, 0.0) for known in asked.score_names])
+
+
+def write_in_context(found: InContextEvaluation, folder: Path) -> None:
+    """choices.jsonl with every log-probability, scores.json and report.json; all or none.
+
+    Raises RunError where the disk refuses.
+    """
+    with saved_together(folder, (SCORES, REPORT)) as aside:
+        with (aside / CHOICES).open("w", encoding="utf-8") as file:
+            for line in _lines(found):
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        write_scores(found.report.scores, aside)
+        write_report(found.report, aside, files=[CHOICES, SCORES])
+
+
+def _shots(
+    model: LanguageModel, data: InContextData, asked: InContextSettings, count: int
+) -> Shots:
+    """Score all examples behind so many worked ones; without any there is nothing to draw."""
+    draws = asked.draws if count else 1
+    scores = np.zeros((draws, len(data.scored), 1 + len(CONTENT_FREE), len(data.words)))
+    drawn: list[list[list[int]]] = [[] for _ in range(draws)]
+    cut = merged = done = 0
+    for draw in range(draws):
+        for start in range(0, len(data.scored), TOGETHER):
+            working(
+                f"scoring {count}-shot prompts, {done:,} of {draws * len(data.scored):,} prompts"
+            )
+            portion = data.scored[start : start + TOGETHER]
+            own = [
+                drawn_examples(asked.seed, draw, data.task.key(each), len(data.pool), count)
+                for each in portion
+            ]
+            groups = [
+                _prompts(model, data, example, [data.pool[place] for place in places])
+                for example, places in zip(portion, own, strict=True)
+            ]
+            scores[draw, start : start + len(portion)] = model.scores(groups)
+            cut += sum(group[0].cut for group in groups)
+            merged += sum(group[0].merged for group in groups)
+            drawn[draw] += own
+            done += len(portion)
+    return Shots(count, scores, drawn, cut, merged)
+
+
+def _prompts(
+    model: LanguageModel, data: InContextData, example: Any, worked: Sequence[Any]
+) -> list[EncodedPrompt]:
+    """An example behind worked ones, then content-free texts behind the same."""
+    before, prompt = [data.prompt(each).worked for each in worked], data.prompt(example)
+    contexts = [prompt.context, *(data.context_of(text) for text in CONTENT_FREE)]
+    return [
+        model.encoded(data.template.behind(before, context), prompt.choices) for context in contexts
+    ]
+
+
+def _report(
+    name: str, data: InContextData, shots: Sequence[Shots], asked: InContextSettings
+) -> Report:
+    """Accuracies with intervals over draws and examples, beside chance and majority."""
+    right_N = np.asarray([data.labels.index(example.gold) for example in data.scored])
+    majority = float(np.mean(right_N == data.labels.index(data.majority())))
+    baselines = {"chance": 1 / len(data.labels), "majority": majority}
+    best, scores, rows, notes = max(baselines.values()), [], [], []
+    for own in shots:
+        below, cells = [], []
+        for column, taken_DN in own.taken(data.words).items():
+            right_DN = (taken_DN == right_N).astype(np.float64)
+            low, high = interval_of_draws(right_DN)
+            score = Score(
+                score_name(column, own.count),
+                float(right_DN.mean()),
+                count=len(right_N),
+                interval=(low, high),
+                baselines=baselines,
+            )
+            scores.append(score)
+            cells.append(f"{100 * score.value:.1f}")
+            below += [column] if low <= best else []
+        rows.append([own.count, *cells, f"{100 / len(data.labels):.1f}", f"{100 * majority:.1f}"])
+        if below:
+            which = "any column" if len(below) == len(COLUMNS) else ", ".join(below)
+            notes.append(f"{own.count}-shot: not above chance by {which}")
+    if notes:
+        notes.append(f"chance is the better of chance and majority here, {100 * best:.1f} %")
+    drawn = f"{amount(asked.draws, 'draw')} of worked examples"
+    title = f"{name} in context · {amount(len(right_N), 'example')} · {drawn}"
+    columns = ["worked examples", *COLUMNS, "chance", "majority"]
+    table = Table("accuracy in %", columns, rows)
+    return Report(title, scores, [table], notes=notes)
+
+
+def _cut_and_merged(data: InContextData, shots: Sequence[Shots]) -> Iterator[str]:
+    """Sentences on prompts that lost their beginning, and on choices merged with their context."""
+    for own in shots:
+        prompts = own.scores_DNPC.shape[0] * len(data.scored)
+        if own.cut:
+            yield (
+                f"{own.count}-shot: {own.cut:,} of {prompts:,} prompts are longer than the model's "
+                "sequences and lost their beginning"
+            )
+        if own.merged:
+            yield (
+                f"{own.count}-shot: the tokenizer merges {own.merged:,} of "
+                f"{prompts * len(data.words):,} choices with the end of their context, so their "
+                "first characters are not scored"
+            )
+
+
+def _lines(found: InContextEvaluation) -> Iterator[dict[str, Any]]:
+    """A line for each prompt: its worked examples, and the log-probability of every choice."""
+    data = found.data
+    for own in found.shots:
+        for draw, examples in enumerate(own.drawn):
+            for number, (example, places) in enumerate(zip(data.scored, examples, strict=True)):
+                sums_PC = own.scores_DNPC[draw, number].tolist()
+                free = dict(zip(CONTENT_FREE, sums_PC[1:], strict=True))
+                yield {
+                    "id": example.id,
+                    "k": own.count,
+                    "draw": draw,
+                    "gold": example.gold,
+                    "worked": [data.pool[place].id for place in places],
+                    "choices": dict(zip(data.labels, sums_PC[0], strict=True)),
+                    "content_free": {
+                        text: dict(zip(data.labels, sums, strict=True))
+                        for text, sums in free.items()
+                    },
+                }

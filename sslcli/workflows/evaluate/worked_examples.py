@@ -1,0 +1,167 @@
+"""What is asked in context: labelled examples as prompts, and worked ones to stand before them."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sslcli.config import Config
+from sslcli.contracts.examples import Example, Split
+from sslcli.contracts.prompts import Prompt, Prompts
+from sslcli.contracts.task import Task
+from sslcli.data.records.prompt_template import PromptTemplate
+from sslcli.data.rng import Rng, name_key
+from sslcli.datasets.label_sets import with_labels
+from sslcli.datasets.labelled import examples_of
+from sslcli.datasets.sifter import Sifter
+from sslcli.datasets.tasks import task_class, task_options
+from sslcli.errors import DataError, UsageError
+from sslcli.reports import amount
+from sslcli.settings import AnswerSettings, LabelledSettings
+from sslcli.workflows.evaluate.shot_settings import InContextSettings
+
+_CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+_LETTERS_READ = 100  # examples by whose letters the language is told
+
+
+@dataclass(frozen=True)
+class InContextData:
+    """The scored examples, those that worked ones are drawn from, and how each is written.
+
+    None of `pool` is scored. `labels` are in the order of the choices, `words` how they are
+    written. `left_out`: records that could not be used.
+    """
+
+    task: type[Task]
+    options: Config
+    template: PromptTemplate
+    labels: Sequence[str]
+    scored: Sequence[Example]
+    pool: Sequence[Example]
+    notes: Sequence[str]
+    left_out: int = 0
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """How the labels are written."""
+        return self.template.words_of(self.labels)
+
+    def prompt(self, example: Example) -> Prompt:
+        """Return an example as a prompt. Raises DataError where its answer is no single class."""
+        asks: object = self.task
+        assert isinstance(asks, Prompts), "a task that gives no prompts is refused before"
+        return asks.prompt(self.options, self.labels, example, self.template)
+
+    def context_of(self, text: str) -> str:
+        """Write an example up to its label with the same text in all places."""
+        return self.template.context(dict.fromkeys(getattr(self.task, "prompt_names", ()), text))
+
+    def majority(self) -> str:
+        """Return the commonest label of the pool, or of what is scored where nothing is drawn."""
+        counts = Counter(example.gold for example in self.pool or self.scored)
+        return max(self.labels, key=lambda label: counts[label])
+
+
+def drawn_examples(seed: int, draw: int, key: str, pool_size: int, count: int) -> list[int]:
+    """Indices of `count` different examples of a pool, in random order.
+
+    A function of its arguments alone: neither the model nor what else is scored changes them, and
+    fewer examples are the first of more. Raises ValueError where the pool has not as many.
+    """
+    if count > pool_size:
+        raise ValueError(f"{count} of {pool_size} cannot be drawn")
+    rng, sample = Rng(seed, draw, "in-context"), np.asarray([name_key(key)], dtype=np.uint64)
+    found: dict[int, None] = {}
+    turn = 0
+    while len(found) < count:
+        uniform = rng.uniform("worked", sample, np.arange(turn, turn + count))
+        found |= dict.fromkeys((uniform * pool_size).astype(np.int64).tolist())
+        turn += count
+    return list(found)[:count]
+
+
+def in_context_data(name: str, settings: AnswerSettings, asked: InContextSettings) -> InContextData:
+    """Read what is scored and what is drawn from, and refuse what makes no prompt.
+
+    Raises DataError, UsageError.
+    """
+    task = task_class(name)
+    options, data = task_options(name, settings.options), settings.data
+    sifter = Sifter(data.skip_bad_records)
+
+    def read(references: Sequence[str], split: Split, limit: int | None) -> list[Example]:
+        own = data.model_copy(update={"limit": limit})
+        return examples_of(task, options, references, split, own, sifter)
+
+    given = asked.examples or data.evaluation
+    drawn_from = given or LabelledSettings().train
+    pool = read(drawn_from, "train", None)
+    scored = read(data.evaluation or drawn_from, "test", data.limit)
+    options, said = task.understand(options, pool)
+    pool = with_labels(task, options, None, pool, sifter)
+    labels = task.labels(options, pool)
+    scored = with_labels(task, options, labels, scored, sifter)
+    pool, apart = _kept_apart(task, pool, scored)
+    if not asked.examples and given:
+        pool, apart = [], ["without --examples the labels are those of the scored data"]
+    most = max(asked.k)
+    if most > len(pool):
+        held = f"{amount(len(pool), 'example')} that {'is' if len(pool) == 1 else 'are'} not scored"
+        raise UsageError(
+            f"{most} worked examples are asked for, and there are {held}",
+            "give labelled data with --examples, or a smaller --k",
+        )
+    template, how = template_for(task, asked.template, scored)
+    notes = [*sifter.sentences(), *sifter.remarks, *said, *how, *apart]
+    found = InContextData(task, options, template, labels, scored, pool, notes, sifter.left_out)
+    _refuse_no_prompts(found)
+    return found
+
+
+def template_for(
+    task: type[Task], file: str | None, examples: Sequence[Example]
+) -> tuple[PromptTemplate, Sequence[str]]:
+    """The template of a file, else the built-in one for the language of the examples, and what is
+    said about it. Raises DataError for a wrong one.
+    """
+    names = getattr(task, "prompt_names", ())
+    if file is not None:
+        return PromptTemplate.read(file, names), []
+    templates = getattr(task, "prompt_templates", {})
+    usual = next(iter(templates))
+    language = language_of(examples)
+    chosen = language if language in templates else usual
+    said = f"the built-in template in '{chosen}' is taken (--template FILE gives another)"
+    return PromptTemplate.parse(templates[chosen], names), [said]
+
+
+def language_of(examples: Sequence[Example]) -> str:
+    """The language that most examples name; where none does "zh" if most of their letters are
+    Chinese, else nothing.
+    """
+    named = Counter(example.language for example in examples if example.language)
+    if named:
+        return named.most_common(1)[0][0].replace("_", "-").partition("-")[0].lower()
+    text = "".join("".join(example.data) for example in examples[:_LETTERS_READ])
+    letters = sum(map(str.isalpha, text))
+    return "zh" if 2 * len(_CHINESE.findall(text)) > letters else ""
+
+
+def _kept_apart(
+    task: type[Task], pool: Sequence[Example], scored: Sequence[Example]
+) -> tuple[list[Example], list[str]]:
+    """The examples of the pool that are not scored, and a sentence on the others."""
+    known = {task.key(example) for example in scored}
+    kept = [example for example in pool if task.key(example) not in known]
+    gone = len(pool) - len(kept)
+    said = f"{gone:,} of {len(pool):,} examples to draw from are scored too, and left out"
+    return kept, [said] if gone else []
+
+
+def _refuse_no_prompts(data: InContextData) -> None:
+    """Raises DataError where labels, words and template make no prompt."""
+    first = data.prompt(replace(data.scored[0], gold=data.labels[0]))
+    if not data.words or any(not word for word in first.choices):
+        raise DataError("a label is an empty text", "give it a word in --template")
