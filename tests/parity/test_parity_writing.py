@@ -25,6 +25,7 @@ CASES = {
     "shorter": {"num_beams": 3, "length_penalty": -1.0, "early_stopping": True},
     "never": {"num_beams": 4, "early_stopping": "never", "length_penalty": 0.5},
     "not too short": {"min_length": 6},
+    "either least": {"min_length": 6, "min_new_tokens": 0},
     "least new tokens": {"min_new_tokens": 7, "num_beams": 2},
     "short": {"max_length": 5},
     "few new tokens": {"max_new_tokens": 3, "num_beams": 2},

@@ -68,7 +68,8 @@ class Writing:
         rules = TokenRules(
             number("repetition_penalty", 1.0, _is_penalty, "a number above 0"),
             count("no_repeat_ngram_size", 0, 0),
-            count("min_length", 0, 0),
+            # of the two transformers follows this one alone where it is given, even where it is 0
+            0 if "min_new_tokens" in given else count("min_length", 0, 0),
             count("min_new_tokens", 0, 0),
             count("forced_bos_token_id", None, 0),
             count("forced_eos_token_id", None, 0),
