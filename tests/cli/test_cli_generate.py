@@ -7,6 +7,9 @@ import yaml
 
 from sslcli.api import Artifact
 from sslcli.cli.actions import generating
+from sslcli.cli.actions.generating import _collected
+from sslcli.cli.screen import Screen
+from sslcli.errors import RunError
 from sslcli.folders import sealed
 from sslcli.workflows.generate.generate import _in_one_line
 
@@ -37,6 +40,31 @@ def said_of(ssl, tmp_path, monkeypatch):
 
 def continuation(text, ended="stop", pieces=()):
     return Artifact(text, None, {"prompt": "a dog", "ended": ended}, pieces)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_text_ends_its_line_before_anything_else_is_said(capfd, fails):
+    shown = []
+
+    def made():
+        yield "a dog"
+        yield " runs"
+        if not fails:
+            yield continuation("a dog runs", pieces=PIECES)
+            shown.append(capfd.readouterr().out)  # what comes from here on are notes
+            return
+        raise RunError("no memory", "take less")
+
+    screen = Screen()
+    if fails:
+        with pytest.raises(RunError):
+            _collected(made(), screen, streams=True)
+        shown.append(capfd.readouterr().out)
+    else:
+        (artifact,), is_shown = _collected(made(), screen, streams=True)
+        assert (artifact.text, is_shown) == ("a dog runs", True)
+        assert capfd.readouterr().out == ""
+    assert shown == ["a dog runs\n"]
 
 
 def test_a_continuation_without_a_new_token_is_said(said_of):

@@ -1,6 +1,6 @@
 """`ssl generate`: print generated texts, candidates with their scores, or JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from sslcli import registry
@@ -47,20 +47,13 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
     sources = {flag.key.removeprefix(f"{REQUEST}."): sorted(spellings([flag]))[0] for flag in typed}
     texts = _texts(given["texts"]) if "texts" in given else None
     streams = not screen.json and texts is None
-    artifacts, told = list[Artifact](), ""
     with naming_sources(sources):
         if len(names := asked_objectives(reference)) == 1:  # before the weights are read
             asked = registry.plugin_settings("objectives", names[0], "Request")
             first = request if texts is None else {**request, "text": texts[0]}
             checked(asked, first, hint="ssl generate --help lists the flags")
-        for made in generate(reference, request, seed, screen.say, texts):
-            if isinstance(made, Artifact):
-                artifacts.append(made)
-            elif streams:
-                screen.piece(printable(made))
-                told += made
-    if told:
-        screen.line()
+        made = generate(reference, request, seed, screen.say, texts)
+        artifacts, is_shown = _collected(made, screen, streams=streams)
     if artifacts and all(map(adds_nothing, artifacts)):
         screen.say(STOPPED_AT_ONCE if "stop" in request else ENDED_AT_ONCE)
     if artifacts and not any(artifact.text.strip() for artifact in artifacts):
@@ -68,11 +61,34 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
     if screen.json:
         screen.document({"artifacts": [asdict(artifact) for artifact in artifacts]})
     elif all(artifact.score is None for artifact in artifacts):
-        for artifact in () if told else artifacts:
+        for artifact in () if is_shown else artifacts:
             screen.line(printable(artifact.text))
     else:
         screen.report(Report(tables=[_table(artifacts)]))
     return 0
+
+
+def _collected(
+    made: Iterator[str | Artifact], screen: Screen, *, streams: bool
+) -> tuple[list[Artifact], bool]:
+    """All artifacts, and whether pieces were shown: their line ends with the text, or with what
+    interrupts it.
+    """
+    artifacts, is_shown, is_open = list[Artifact](), False, False
+    try:
+        for each in made:
+            if isinstance(each, Artifact):
+                artifacts.append(each)
+            elif streams:
+                screen.piece(printable(each))
+                is_shown = is_open = True
+            if is_open and artifacts:
+                screen.line()
+                is_open = False
+    finally:
+        if is_open:
+            screen.line()
+    return artifacts, is_shown
 
 
 def _texts(name: str) -> list[str]:
