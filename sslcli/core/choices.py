@@ -55,7 +55,8 @@ def score_choices(
         raise DataError("a context or a choice has no token", "give every one some text")
     before = [len(prefixes[number]) for number in prefix_of] or [0] * len(contexts)
     for held, context, own in zip(before, contexts, choices, strict=True):
-        refuse_too_long(backbone, held + len(context), max(map(len, own), default=0))
+        # nothing reads the last token of a choice, which needs no position
+        refuse_too_long(backbone, held + len(context), max(map(len, own), default=1) - 1)
     if not any(choices):
         return [[] for _ in contexts]
     device, cache = backbone.embedding.device, Cache()

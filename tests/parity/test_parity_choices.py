@@ -104,7 +104,7 @@ def test_a_choice_beyond_the_positions_is_refused(tmp_path):
     backbone, head = read_directory(tmp_path).network()
     room = backbone.settings.longest_tokens
     context = torch.full((room - 2,), 5)
-    ((score,),) = score_choices(backbone, head, [context], [[torch.tensor([6, 7])]])
-    assert score.tokens == 2
+    ((score,),) = score_choices(backbone, head, [context], [[torch.tensor([6, 7, 8])]])
+    assert score.tokens == 3  # the last one is not read
     with pytest.raises(UsageError, match=f"positions for {room}"):
-        score_choices(backbone, head, [context], [[torch.tensor([6]), torch.tensor([6, 7, 8])]])
+        score_choices(backbone, head, [context], [[torch.tensor([6]), torch.tensor([6, 7, 8, 9])]])
