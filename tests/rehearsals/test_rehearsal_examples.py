@@ -81,6 +81,25 @@ def slurm(stage, place):
     return stage.shell("bash", "examples/cluster/pretrain.sbatch", folder=place, **job)
 
 
+def noises(stage, place):
+    words = ("sh", "examples/denoising/run.sh", "noisy", "DATA/pos", "PROSE.txt.gz")
+    few = {"STEPS": "2", "NOISES": "mask mlm", "SSLCLI_RUNS_DIR": "noises"}
+    return stage.shell(*words, folder=place, **few)
+
+
+def noises_side_by_side(stage, place):
+    ended = noises(stage, place)  # runs that are there stay
+    assert ended.code == 0, ended.said[-3000:]
+    script = str(EXAMPLES / "denoising" / "summary.py")
+    return stage.run(script, "noises", "noisy", folder=place)
+
+
+def translated(stage, place):
+    few = {"STEPS": "2", "SIZES": "50", "SSLCLI_RUNS_DIR": "translated"}
+    words = ("sh", "examples/denoising/pairs.sh", *SMALL_WORLD)
+    return stage.shell(*words, folder=place, **few)
+
+
 def plugin(stage, place):
     return stage.shell(
         sys.executable,
@@ -94,7 +113,7 @@ def plugin(stage, place):
 
 
 def run_file(name):
-    data = {"bert/chinese.yaml": "NEWS.txt.gz"}.get(name, "PROSE.txt.gz")
+    data = "NEWS.txt.gz" if name.endswith("chinese.yaml") else "PROSE.txt.gz"
     words = (
         "-c",
         f"examples/{name}",
@@ -116,6 +135,12 @@ def run_file(name):
 REHEARSALS = {
     "cluster/pretrain.sbatch": slurm,
     "cluster/torchrun.sh": torchrun,
+    "denoising/pairs.py": lambda stage, place: stage.run(
+        str(EXAMPLES / "denoising" / "pairs.py"), "pairs", "20", folder=place
+    ),
+    "denoising/pairs.sh": translated,
+    "denoising/run.sh": noises,
+    "denoising/summary.py": noises_side_by_side,
     "finetuning/run.sh": finetuning,
     "third-party-plugin/sslcli_shuffle.py": lambda stage, place: stage.run(
         "ssl", "plugins", "show", "shuffle"
