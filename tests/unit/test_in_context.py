@@ -136,6 +136,13 @@ def test_without_examples_the_labels_are_those_that_are_scored(files):
     assert any("without --examples" in note for note in data.notes)
 
 
+def test_what_is_scored_is_read_once_where_nothing_is_drawn(files, tmp_path):
+    rows = [("one", "a"), ("two", "b"), ("three", "-"), ("four", "b")]
+    data = data_of((files[0], write(tmp_path / "some.jsonl", rows)), k=(0,), examples=())
+    assert [each.data[0] for each in data.scored] == ["one", "two", "four"]
+    assert sum("1 of 4" in note or "1 of the 4" in note for note in data.notes) == 1
+
+
 def test_chinese_data_has_a_chinese_template(tmp_path):
     rows = [("这部电影很好", "positive"), ("饭菜很糟糕", "negative")]
     train = write(tmp_path / "train.jsonl", rows)

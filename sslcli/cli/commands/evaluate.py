@@ -95,7 +95,10 @@ def evaluate_command(words: Sequence[str]) -> Command:
         Flag(
             "out",
             ("--out", "-o"),
-            "folder for predictions.jsonl, scores.json and what official scorers take",
+            (
+                "folder for predictions.jsonl (choices.jsonl in context), "
+                "scores.json and what official scorers take"
+            ),
             "Output",
             metavar="DIR",
         ),

@@ -95,17 +95,22 @@ def in_context_data(name: str, settings: AnswerSettings, asked: InContextSetting
         own = data.model_copy(update={"limit": limit})
         return examples_of(task, options, references, split, own, sifter)
 
-    given = asked.examples or data.evaluation
-    drawn_from = given or LabelledSettings().train
-    pool = read(drawn_from, "train", None)
-    scored = read(data.evaluation or drawn_from, "test", data.limit)
+    has_own = bool(asked.examples) or not data.evaluation
+    if has_own:
+        drawn_from = asked.examples or LabelledSettings().train
+        pool = read(drawn_from, "train", None)
+    else:  # read once: it may be standard input
+        pool = read(data.evaluation, "test", data.limit)
     options, said = task.understand(options, pool)
     pool = with_labels(task, options, None, pool, sifter)
     labels = task.labels(options, pool)
-    scored = with_labels(task, options, labels, scored, sifter)
-    pool, apart = _kept_apart(task, pool, scored)
-    if not asked.examples and given:
-        pool, apart = [], ["without --examples the labels are those of the scored data"]
+    if has_own:
+        scored = read(data.evaluation or LabelledSettings().train, "test", data.limit)
+        scored = with_labels(task, options, labels, scored, sifter)
+        pool, apart = _kept_apart(task, pool, scored)
+    else:
+        scored, pool = pool, []
+        apart = ["without --examples the labels are those of the scored data"]
     most = max(asked.k)
     if most > len(pool):
         held = f"{amount(len(pool), 'example')} that {'is' if len(pool) == 1 else 'are'} not scored"
