@@ -19,7 +19,15 @@ from sslcli.core.cache import Cache
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.inputs import Hidden, Inputs
 from sslcli.core.prompt_lookup import guess_from_prompt
-from sslcli.core.rules import NO_RULES, TokenRules, Written, only_known, refuse_no_numbers, ruled
+from sslcli.core.rules import (
+    NO_RULES,
+    TokenRules,
+    Written,
+    only_known,
+    refuse_no_numbers,
+    refuse_no_way_on,
+    ruled,
+)
 from sslcli.core.sampling import PLAIN, Sampling, choose
 from sslcli.core.transformer import Transformer
 from sslcli.errors import DataError, UsageError
@@ -242,6 +250,7 @@ class Writer:
             if self.rules != NO_RULES:
                 written = [text.written() for text in texts]
                 scores_NV = ruled(logits_NV, written, self.rules, self.stops)
+                refuse_no_way_on(scores_NV)
             if drawn_SB is None or self.sampling.temperature == 0:
                 tokens_N = scores_NV.argmax(dim=-1)
             else:

@@ -131,3 +131,12 @@ def refuse_no_numbers(logits_BV: Tensor) -> None:
             "the model's scores of the next token are no finite numbers",
             "its weights are damaged, or too large for its precision",
         )
+
+
+def refuse_no_way_on(scores_BV: Tensor) -> None:
+    """Raise UsageError where rules leave a row no token: the first one would be taken unsaid."""
+    if (scores_BV.amax(dim=-1) == -torch.inf).any():
+        raise UsageError(
+            "the rules leave a text no token to go on with",
+            "let longer n-grams repeat, let texts end earlier, or ask for fewer new tokens",
+        )

@@ -9,6 +9,7 @@ from core_samples import DECODER, ENCODER, LLAMA, built, changed, packed, seeded
 
 from sslcli.core.generation import generate_tokens
 from sslcli.core.heads import LanguageModelHead
+from sslcli.core.rules import TokenRules
 from sslcli.core.sampling import Sampling, choose
 from sslcli.errors import DataError, RunError, UsageError
 
@@ -245,3 +246,15 @@ def test_scores_that_are_no_numbers_end_in_a_sentence():
         backbone.blocks[0].feedforward.down.weight.fill_(torch.inf)
     with pytest.raises(RunError, match="no finite numbers"):
         generate_tokens(backbone, head, tokens_of([3]), new_tokens=1)
+
+
+def test_rules_that_leave_no_token_end_in_a_sentence():
+    """No token may come twice, and there are fewer than the text is to have."""
+    backbone, head = built(LLAMA), LanguageModelHead(LLAMA)
+    known_V = torch.zeros(LLAMA.vocabulary, dtype=torch.bool)
+    known_V[5:9] = True
+    given = {"rules": TokenRules(no_repeat=1), "known_V": known_V}
+    (written,) = generate_tokens(backbone, head, [torch.tensor([20])], new_tokens=4, **given)
+    assert sorted(written.tolist()) == [5, 6, 7, 8]
+    with pytest.raises(UsageError, match="leave a text no token to go on with"):
+        generate_tokens(backbone, head, [torch.tensor([20])], new_tokens=5, **given)
