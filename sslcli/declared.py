@@ -307,7 +307,7 @@ def _origin(module: str, name: str) -> tuple[str, str]:
 
 
 def _value(module: str, node: ast.AST) -> Any:
-    """A literal, a name of one, a text with such names in it, or a set of them. Raises NotPlain."""
+    """A literal, or what is made of names of such: texts, sets, mappings. Raises NotPlain."""
     if isinstance(node, ast.Name):
         found, line = _find(module, node.id)
         return _value(found, _assigned(line))
@@ -322,6 +322,13 @@ def _value(module: str, node: ast.AST) -> Any:
         and not node.keywords
     ):
         return frozenset(*(_value(module, word) for word in node.args))
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        number = _value(module, node.operand)
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise NotPlain(ast.dump(node)[:100])
+        return -number
+    if isinstance(node, ast.Dict) and None in node.keys:
+        return _merged(module, node)
     try:
         return ast.literal_eval(node)
     except (
@@ -333,6 +340,20 @@ def _value(module: str, node: ast.AST) -> Any:
         AttributeError,
     ) as error:
         raise NotPlain(ast.dump(node)[:100]) from error
+
+
+def _merged(module: str, node: ast.Dict) -> dict[Any, Any]:
+    """A mapping in which other ones are unpacked. Raises NotPlain."""
+    found: dict[Any, Any] = {}
+    for key, value in zip(node.keys, node.values, strict=True):
+        plain = _value(module, value)
+        if key is not None:
+            found[_value(module, key)] = plain
+        elif isinstance(plain, dict):
+            found |= plain
+        else:
+            raise NotPlain(ast.dump(node)[:100])
+    return found
 
 
 def _type(module: str, node: ast.AST) -> Any:

@@ -372,7 +372,9 @@ def test_a_pipe_that_closes_early_is_no_error(place):
 
 @pytest.mark.parametrize(("made", "said"), [("the cat ", True), ("the cat sees", False)])
 def test_a_text_that_is_ended_at_once_is_said(place, ssl, monkeypatch, made, said):
-    monkeypatch.setattr("sslcli.cli.actions.generating.generate", lambda *given: [Artifact(made)])
+    pieces = () if said else ((" sees", -0.1),)
+    artifact = Artifact(made, None, {"prompt": "the cat", "ended": "stop"}, pieces)
+    monkeypatch.setattr("sslcli.cli.actions.generating.streamed", lambda *given: iter([artifact]))
     ended = ssl("generate", "the cat", "--model", "first")
     assert ended.code == 0
     assert ("adds nothing" in ended.err) is said

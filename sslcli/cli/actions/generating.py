@@ -19,7 +19,7 @@ from sslcli.resolving import checked, naming_sources
 from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import RUN_FILE
 from sslcli.runs.references import ASKED, LATEST
-from sslcli.workflows.generate.generate import generate
+from sslcli.workflows.generate.generate import streamed
 
 BLANK = "[MASK]"
 ENDED_AT_ONCE = (
@@ -52,7 +52,7 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
             asked = registry.plugin_settings("objectives", names[0], "Request")
             first = request if texts is None else {**request, "text": texts[0]}
             checked(asked, first, hint="ssl generate --help lists the flags")
-        made = generate(reference, request, seed, screen.say, texts)
+        made = streamed(reference, request, seed, screen.say, texts)
         artifacts, is_shown = _collected(made, screen, streams=streams)
     if artifacts and all(map(adds_nothing, artifacts)):
         screen.say(STOPPED_AT_ONCE if "stop" in request else ENDED_AT_ONCE)

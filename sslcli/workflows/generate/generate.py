@@ -45,6 +45,14 @@ def generator_of(learner: Learner, what: str) -> Generates:
 
 
 def generate(
+    reference: str, request: Mapping[str, Any], seed: int, say: Say = quiet
+) -> Iterator[Artifact]:
+    """Yield whole artifacts; otherwise as `streamed`."""
+    made = streamed(reference, request, seed, say)
+    return (each for each in made if isinstance(each, Artifact))
+
+
+def streamed(
     reference: str,
     request: Mapping[str, Any],
     seed: int,
@@ -54,9 +62,9 @@ def generate(
     """Yield artifacts; the same request and seed give the same ones.
 
     `texts` are asked for in place of the request's one, and `details["prompt"]` is the one that an
-    artifact answers. A model that writes piece by piece yields
-    the pieces of a single artifact before it. `say` receives remarks on the model and the text.
-    Raises ConfigError, ModelError, UsageError.
+    artifact answers. A model that writes piece by piece yields the pieces of a single artifact
+    before it. `say` receives remarks on the model and the text. Raises ConfigError, ModelError,
+    UsageError.
     """
     pretrained = load_pretrained(reference)
     if pretrained.settings.vocabulary:
