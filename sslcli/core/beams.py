@@ -129,11 +129,7 @@ def beam_search(
     cache, inputs = Cache(), Inputs.pack(prompts, device=device)
     with evaluating(backbone, head):
         while search.texts:
-            hidden = (
-                backbone(inputs, cache=cache)
-                if memory is None
-                else backbone.decode(inputs, memory, cache=cache)
-            )
+            hidden = backbone.read_on(inputs, memory, cache)
             last_RD = hidden.last_TD.index_select(0, hidden.packing.starts_B1[1:] - 1)
             logits_RV = only_known(head(last_RD, backbone).to(torch.float32), known_V)
             refuse_no_numbers(logits_RV)

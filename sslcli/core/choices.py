@@ -94,9 +94,7 @@ def _read(
     places = zip(held, texts, strict=True)
     positions = [torch.arange(at, at + len(tokens)) for at, tokens in places]
     inputs = Inputs.pack(texts, positions=positions, device=backbone.embedding.device)
-    if memory is None:
-        return backbone(inputs, cache=cache)
-    return backbone.decode(inputs, memory, cache=cache)
+    return backbone.read_on(inputs, memory, cache)
 
 
 def _told(

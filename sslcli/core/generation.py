@@ -171,11 +171,7 @@ class Writer:
             del waiting[:CHUNK_TOKENS]
         at = [text.begins + rows for text, rows in zip(live, held, strict=True)]
         inputs = _packed(reads, at, self.backbone.embedding.device)
-        hidden = (
-            self.backbone(inputs, cache=cache)
-            if memory is None
-            else self.backbone.decode(inputs, memory, cache=cache)
-        )
+        hidden = self.backbone.read_on(inputs, memory, cache)
         asked = [place for place, text in enumerate(live) if not unread[text.number]]
         too_many = self._written(live, asked, guesses, hidden, asks)
         if too_many.any():

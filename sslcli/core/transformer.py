@@ -290,6 +290,14 @@ class Transformer(Stack):
         assert not self.settings.causal, "a decoder has no encoder"
         return self.run(inputs, keep, edit, None)
 
+    def read_on(self, inputs: Inputs, memory: Hidden | None, cache: Cache) -> Hidden:
+        """Hidden states of the rows behind those that `cache` holds: of a decoder, or of the half
+        that reads a memory.
+        """
+        if memory is None:
+            return self(inputs, cache=cache)
+        return self.decode(inputs, memory, cache=cache)
+
     def decode(
         self,
         inputs: Inputs,

@@ -41,7 +41,7 @@ from sslplugins.objectives.continuing import (
     Prompted,
     completed,
 )
-from sslplugins.objectives.denoising.writing import not_followed
+from sslplugins.objectives.writing import not_followed
 
 # of a sample that is continued while it learns, and what is added at most
 PROMPT_TOKENS, NEW_TOKENS = 6, 24

@@ -30,7 +30,7 @@ from sslcli.api import (
     refuse_too_long,
     setting,
 )
-from sslplugins.objectives.denoising.writing import (
+from sslplugins.objectives.writing import (
     NOT_FOLLOWED,
     STOPPING,
     STOPPING_WORDS,

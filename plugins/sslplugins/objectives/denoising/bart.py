@@ -38,7 +38,7 @@ from sslplugins.objectives.denoising.batches import Broken
 from sslplugins.objectives.denoising.languages import LanguageCodes, Wish
 from sslplugins.objectives.denoising.noises import BART_NOISES, HIDING, parsed_noises
 from sslplugins.objectives.denoising.restoring import AROUND, Restoring, host, rotated
-from sslplugins.objectives.denoising.writing import Writing, ends_of, not_followed
+from sslplugins.objectives.writing import Writing, ends_of, not_followed
 
 
 class NoiseOptions(Config):
