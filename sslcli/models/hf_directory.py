@@ -173,6 +173,7 @@ def _write_readable(
         text = json.dumps(config, indent=2, ensure_ascii=False)
         (folder / CONFIG).write_text(f"{text}\n", encoding="utf-8")
         tokenizer.save(folder)
+        tokenizer.save_chat_template(folder)
         _fit_tokenizer_config(folder / "tokenizer_config.json", settings)
         written = Tokenizer.load(folder)
         if tokenizer.cuts_like(written):

@@ -13,6 +13,7 @@ from typing import Any
 
 from sslcli import plainfiles
 from sslcli.data.text.added_tokens import AddedTokens
+from sslcli.data.text.chat_template import CHAT
 from sslcli.data.text.hf_classes import (
     BACKEND,
     CLASS_OF_MODEL,
@@ -39,7 +40,7 @@ TOKENIZER_CONFIG, TOKENS_MAP, ADDED = (
     "special_tokens_map.json",
     "added_tokens.json",
 )
-CONFIG, CHAT, GENERATION = "config.json", "chat_template.jinja", "generation_config.json"
+CONFIG, GENERATION = "config.json", "generation_config.json"
 ENDS = "eos_token_id"
 TYPES, INPUTS, SPLITS = "token_type_ids", "model_input_names", "split_special_tokens"
 _OF_FILE = frozenset({"transformers_version", "_from_model_config", "_attn_implementation"})
@@ -72,7 +73,7 @@ class HfFiles:
         config, tokens_map, added, model, generation = (
             _read(folder / name, _object, {}) for name in names
         )
-        chat = _read(folder / CHAT, plainfiles.read_whole_text, "")
+        chat = read_small_text(folder / CHAT)
         return cls(config, tokens_map, added, model, chat, generation)
 
     @property
@@ -354,6 +355,11 @@ def _object(path: Path) -> Json:
     if not isinstance(found, dict):
         raise ValueError("it holds no names with values")
     return found
+
+
+def read_small_text(path: Path) -> str:
+    """The text of a file; empty where there is none. Raises ModelError where it cannot be read."""
+    return _read(path, plainfiles.read_whole_text, "")
 
 
 def _read(path: Path, read: Callable[[Path], Any], nothing: Any) -> Any:

@@ -17,9 +17,18 @@ from typing import Any
 import numpy as np
 import tokenizers
 
-from sslcli.data.text.blanks import with_open_mask
+from sslcli.data.text.blanks import with_open_mask, with_open_tokens
+from sslcli.data.text.chat_template import CHAT, ChatTemplate
 from sslcli.data.text.guard import Guard, as_remark
-from sslcli.data.text.hf_reading import ENDS, GENERATION, HfFiles, read_hf_tokenizer
+from sslcli.data.text.hf_reading import (
+    ENDS,
+    GENERATION,
+    SPLITS,
+    TOKENIZER_CONFIG,
+    HfFiles,
+    read_hf_tokenizer,
+    read_small_text,
+)
 from sslcli.data.text.normalization import changes
 from sslcli.data.text.offsets import exact_places
 from sslcli.data.text.roles import BEGIN, ROLES, moved_roles, usual_roles
@@ -59,7 +68,8 @@ class Tokenizer(Vocabulary):
             file = folder / FILE
         source = read_tokenizer_json(file)
         if as_own or is_own(folder, ROLES):
-            return cls(source.library(), named_tokens(folder, ROLES))
+            own = cls(source.library(), named_tokens(folder, ROLES))
+            return own.chatting_as(read_small_text(folder / CHAT))
         hf = read_hf_tokenizer(source, HfFiles.beside(folder))
         return cls(hf.library, hf.roles, hf)
 
@@ -89,6 +99,55 @@ class Tokenizer(Vocabulary):
         library = with_open_mask(self._library, self.mask, takes_space=self._hf is None)
         found = Tokenizer(library, self._named, self._hf)
         found._literals |= set(self.pieces([self.mask]))
+        return found
+
+    def encode_rendered(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """int64 [T] each, of what a chat template has written: special tokens but the mask and the
+        padding stand where it spells them, and none is added.
+        """
+        return self._of_chats.encode_batch(texts)
+
+    @cached_property
+    def _of_chats(self) -> "Tokenizer":
+        """The same in every way, but that a text may spell its special tokens."""
+        kept = {self.mask, self.pad} if self.pad != self.end else {self.mask}
+        spelled = frozenset(np.flatnonzero(self.specials).tolist()) - kept
+        names = frozenset(self.pieces(sorted(spelled)))
+        splits = self._hf is not None and self._config.get(SPLITS)
+        if splits or names <= self._literals:
+            return self
+        found = Tokenizer(with_open_tokens(self._library, spelled), self._named, self._hf)
+        found._literals |= names
+        return found
+
+    @property
+    def _config(self) -> Mapping[str, Any]:
+        """tokenizer_config.json of another tool's directory."""
+        return {} if self._hf is None else self._hf.files.get(TOKENIZER_CONFIG, {})
+
+    @cached_property
+    def chat_template(self) -> ChatTemplate | None:
+        """How conversations are written, as its directory says it; None where nothing says so.
+
+        Raises ModelError for what is no template.
+        """
+        said = self.chat or self._config.get("chat_template")
+        return ChatTemplate.of_directory(said, self.names_of_tokens)
+
+    @property
+    def names_of_tokens(self) -> Mapping[str, str]:
+        """ "eos_token" -> "</s>", for each special token with a role."""
+        ids = {**self._roles(), BEGIN: self.begin}
+        own = {role: self.pieces([token])[0] for role, token in ids.items() if token is not None}
+        return own if self._hf is None else self._hf.roles
+
+    def chatting_as(self, template: str) -> "Tokenizer":
+        """Return the tokenizer for a model whose conversations are written by another template;
+        its own where that is empty.
+        """
+        found = copy(self)
+        found.__dict__.pop("chat_template", None)
+        found.chat = template or self.chat
         return found
 
     def encode_together(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -269,15 +328,21 @@ class Tokenizer(Vocabulary):
     def generating_as(self, other: "Tokenizer") -> "Tokenizer":
         """Return the tokenizer for a model that generates, and ends texts, as another one does."""
         found = copy(self)
-        found.ends, found.generating = other.ends, other.generating
+        found.ends, found.generating, found.chat = other.ends, other.generating, other.chat
         return found
 
     def save_with_generation(self, folder: Path) -> None:
         """As `save` does, and how the model generates; shards hold no such file."""
         self.save(folder)
+        self.save_chat_template(folder)
         said = {**self.generating, **({ENDS: sorted(self.ends)} if self.ends else {})}
         if said:
             (folder / GENERATION).write_text(json.dumps(said, indent=1), encoding="utf-8")
+
+    def save_chat_template(self, folder: Path) -> None:
+        """Write chat_template.jinja where the template is not in the tokenizer's own files."""
+        if self.chat:
+            (folder / CHAT).write_text(self.chat, encoding="utf-8")
 
     def save(self, folder: Path) -> None:
         """tokenizer.json and what AutoTokenizer wants beside it, so that it gives the ids of our

@@ -69,6 +69,8 @@ class Vocabulary:
         self.ends = frozenset() if hf is None else hf.ends
         # How its model generates, as the directory says it in words of generation_config.json.
         self.generating: Mapping[str, Any] = {} if hf is None else hf.generating
+        # A chat template that is not in these files: of a model that had none.
+        self.chat = ""
         # One more than the highest id, not the number of pieces: a vocabulary may have holes, and
         # an id is a row of the embedding.
         self.size: int = max(library.get_vocab(with_added_tokens=True).values(), default=-1) + 1
