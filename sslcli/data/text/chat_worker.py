@@ -182,7 +182,8 @@ def serve(arguments: Sequence[str]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     asked = json.load(sys.stdin)
-    for answer in rendered_conversations({**asked, "limits": {**asked["limits"], "bytes": most_bytes}}):
+    asked["limits"]["bytes"] = most_bytes
+    for answer in rendered_conversations(asked):
         json.dump(answer, sys.stdout)
         sys.stdout.write("\n")
         sys.stdout.flush()
