@@ -218,10 +218,11 @@ class ReadoutTask(Task[V, TO]):
     """A task with one backbone pass and a head on its hidden states.
 
     Both halves of an encoder-decoder read the same text, the decoder one place later, and its
-    hidden states are read (Lewis et al. 2020, "BART", section 3).
+    hidden states are read (Lewis et al. 2020, "BART", section 3). A row of a decoder has read what
+    stands before it and no more: what is asked of a whole sequence is read from its last row.
     """
 
-    architectures = frozenset({"encoder", "encoder_decoder"})
+    architectures = frozenset({"encoder", "decoder", "encoder_decoder"})
 
     @abstractmethod
     def loss(self, hidden: Hidden, batch: V) -> Loss:

@@ -79,7 +79,8 @@ class LanguageModelHead(nn.Module):
 class PooledClassifier(nn.Module):
     """Classes of whole sequences, from one row and BERT's pooler: classifier(tanh(pooler(x))).
 
-    The row is the first, and of an encoder-decoder the last of its decoder, which has read all.
+    The row is the first; where rows see only earlier ones, as of a decoder (Radford et al. 2018,
+    "GPT", section 3.2) and of the second half of an encoder-decoder, the last, which has read all.
     """
 
     def __init__(self, settings: TransformerSettings, classes: int, dropout: float = 0.0) -> None:
@@ -91,7 +92,7 @@ class PooledClassifier(nn.Module):
     def forward(self, hidden: Hidden) -> Tensor:
         """Logits [B, C]"""
         starts_B1 = hidden.packing.starts_B1
-        rows_B = starts_B1[1:] - 1 if self.settings.has_memory else starts_B1[:-1]
+        rows_B = starts_B1[1:] - 1 if self.settings.answers_causally else starts_B1[:-1]
         read_BD = hidden.last_TD.index_select(0, rows_B)
         pooled_BD = dropout(self.pooler(read_BD).tanh(), self.dropout, self.training)
         return self.classifier(pooled_BD)

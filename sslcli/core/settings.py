@@ -182,6 +182,11 @@ class TransformerSettings(Config):
         """True if a second stack attends to the hidden states of the first (encoder-decoder)."""
         return self.architecture == "encoder_decoder"
 
+    @property
+    def answers_causally(self) -> bool:
+        """True if the rows that a head reads see no later ones of their stack."""
+        return self.causal or self.has_memory
+
     def of_encoder(self) -> Self:
         """Return the shape of an encoder-decoder's encoder, as a backbone of its own."""
         unset = {f"decoder_{name}": None for name in OWN_OF_DECODER}

@@ -2,7 +2,8 @@
 number.
 
 The sequence is one text, or two with a separator between them; the answer is read from its first
-row through BERT's pooler (Devlin et al. 2019, arXiv 1810.04805, section 4.1).
+row, of a decoder from its last, through BERT's pooler (Devlin et al. 2019, arXiv 1810.04805,
+section 4.1).
 
 Letters: B samples, C classes or labels (1 for a number), D width.
 """
@@ -244,11 +245,18 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
             if not size and text.strip()
         ]
         cut = dict.fromkeys(lost, self.sequence_tokens)
-        return Encoded([sample], sum(sizes) + specials, " and ".join(said), cut=cut)
+        whole = max(sum(sizes) + specials, len(tokens))
+        return Encoded([sample], whole, " and ".join(said), cut=cut)
 
     def _joined(self, parts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """A sequence of no token has no row to read: where a tokenizer adds nothing to a text
+        without pieces, one token stands for it.
+        """
         template = self.tokenizer.template
-        return (template.single if len(parts) == 1 else template.pair).build(*parts)
+        tokens, types = (template.single if len(parts) == 1 else template.pair).build(*parts)
+        if len(tokens):
+            return tokens, types
+        return np.full(1, min(self.tokenizer.special_tokens.values(), default=0)), np.zeros(1, int)
 
     def _target(self, example: Example) -> tuple[int | float | np.ndarray, float]:
         """What is to be learnt, and what it counts: nothing where there is no answer."""

@@ -508,7 +508,7 @@ def test_a_head_that_has_no_place_here_is_named(tmp_path, tokenizer):
             match=f"was fine-tuned as {name}ForSequenceClassification, whose head computes",
         ) as raised:
             Answerer.load(str(folder), "sentiment", HARDWARE)
-        assert ("is a decoder" in raised.value.hint) == (name != "ModernBert")
+        assert "can be fine-tuned anew" in raised.value.hint
     made = course(
         tmp_path / "ModernBert", "sentiment", data_of(tmp_path, "sentiment"), tmp_path / "run"
     )

@@ -14,11 +14,14 @@ from sklearn.utils.class_weight import compute_class_weight
 from sslplugins.tasks.classify import Classify
 from sslplugins.tasks.pairs import Pairs
 from task_bench import TaskBench, mean_loss, record, without_gold
+from tokenizers import Tokenizer as Library
+from tokenizers import models, pre_tokenizers
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from transformers import PreTrainedTokenizerFast
 
 from sslcli.api import DataError, Example, Inputs, Packing, Prediction, UsageError, Where
 from sslcli.config import write_yaml
+from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.labelled import balance_of
 from sslcli.errors import ConfigError
 from sslcli.layers import Layer
@@ -406,3 +409,29 @@ def test_a_text_without_any_piece_is_said():
     blank = replace(pairs[0], data=("good film", " "))
     found = [encoded.lost for encoded in bench.task.encode([*pairs[:1], blank], training=False)]
     assert found == [r"its second text '\u200b' has no piece in this tokenizer", ""]
+
+
+@pytest.mark.parametrize("architecture", ["encoder", "decoder"])
+def test_an_empty_text_reads_nothing_of_its_neighbours(architecture):
+    """Where a tokenizer adds no special tokens, as those of many decoders."""
+    bare = Library(models.WordLevel({word: number for number, word in enumerate(WORDS)}, "the"))
+    bare.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = Tokenizer(bare)
+    assert not len(tokenizer.template.single.build(tokenizer.encode(""))[0])
+    rows = [("cat sees dog", "a"), ("", "b"), ("bird", "a"), ("", "b")]
+    examples = [
+        Classify.parse(Classify.Options(), record(text=text, label=label)) for text, label in rows
+    ]
+    shape = {"architecture": architecture, "segments": 0}
+    bench = TaskBench.of(Classify, examples, tokenizer, shape=shape)
+    together = logits_of(bench, examples)
+    alone = [logits_of(bench, [example])[0] for example in examples]
+    assert torch.allclose(together, torch.stack(alone), atol=1e-6)
+    assert torch.allclose(together[1], together[3], atol=1e-6)
+    assert not torch.allclose(together[0], together[1], atol=1e-3)
+
+
+@torch.no_grad()
+def logits_of(bench, examples):
+    batch = bench.collate(bench.encoded(examples))
+    return bench.task.classifier(bench.backbone(batch.inputs))

@@ -264,9 +264,25 @@ EXAMPLES = [
 ]
 
 
-@pytest.mark.parametrize("pooling", ["first", "mean"])
-def test_the_loss_is_that_of_every_word_alone(pooling):
-    bench = TaskBench.of(Tag, EXAMPLES, trained(), pooling=pooling)
+DECODER = {"architecture": "decoder", "segments": 0, "norm_place": "pre"}
+READ = {
+    "first": lambda hidden_PD: hidden_PD[0],
+    "last": lambda hidden_PD: hidden_PD[-1],
+    "mean": lambda hidden_PD: hidden_PD.mean(dim=0),
+}
+
+
+@pytest.mark.parametrize(
+    ("pooling", "how", "shape"),
+    [
+        *((name, name, None) for name in READ),
+        ("auto", "first", None),
+        ("auto", "last", DECODER),
+        ("first", "first", DECODER),
+    ],
+)
+def test_the_loss_is_that_of_every_word_alone(pooling, how, shape):
+    bench = TaskBench.of(Tag, EXAMPLES, trained(), shape=shape, pooling=pooling)
     batch = bench.collate(bench.encoded(EXAMPLES, training=True))
     total, count = 0.0, 0
     for example in EXAMPLES:
@@ -276,8 +292,7 @@ def test_the_loss_is_that_of_every_word_alone(pooling):
         word_T = encoded.samples[0].per_token["word"]
         for word, tag in enumerate(example.gold):
             pieces = np.flatnonzero(word_T == word)
-            read = hidden_TD[pieces[0]] if pooling == "first" else hidden_TD[pieces].mean(dim=0)
-            logits = bench.task.classifier.classifier(read)
+            logits = bench.task.classifier.classifier(READ[how](hidden_TD[pieces]))
             total -= logits.log_softmax(dim=0)[bench.task.tags.index(tag)].item()
             count += 1
     assert (

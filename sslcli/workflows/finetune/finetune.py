@@ -54,6 +54,7 @@ from sslcli.workflows.finetune.foundation import (
     completed_settings,
     foundation_of,
     foundation_of_resumed,
+    how_read,
     shape_to_train,
 )
 from sslcli.workflows.finetune.languages import across
@@ -253,15 +254,14 @@ class Finetuning:
         settings, shape = self.settings, self.learner.backbone.settings
         training, model = settings.training, settings.model
         trained = sum(parameter.numel() for parameter in self.learner.trained_parameters().values())
-        is_read_twice = shape.has_memory and isinstance(self.learner.learnable, ReadoutTask)
-        halves = " · both halves read the text, the decoder answers" if is_read_twice else ""
+        how = how_read(shape) if isinstance(self.learner.learnable, ReadoutTask) else ""
         start = "" if model.start == "pretrained" else f" · {model.start}"
         labels = f" · {amount(len(settings.labels), 'answer')}" if settings.labels else ""
         windows = len(self.training.samples) - len(self.data.train)
         return {
             "model": (
                 f"{model.source}{start} · {parameters(shape) / 1e6:.2f} "
-                f"M parameters · {shape.described_layers} x {shape.width}{halves}"
+                f"M parameters · {shape.described_layers} x {shape.width}{how}"
             ),
             "data": (
                 f"{', '.join(settings.data.train)} · "

@@ -54,6 +54,13 @@ def shape_to_train(settings: FinetuneSettings, pretrained: Pretrained) -> Transf
     return pretrained.settings.model_copy(update=changes)
 
 
+def how_read(shape: TransformerSettings) -> str:
+    """What the architecture means for the rows that a head reads, behind a dot."""
+    if shape.has_memory:
+        return " · both halves read the text, the decoder answers"
+    return " · a decoder: each token is read without those after it" if shape.causal else ""
+
+
 def completed_settings(
     settings: FinetuneSettings,
     options: Mapping[str, Any],

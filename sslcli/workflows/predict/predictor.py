@@ -357,22 +357,16 @@ def _written(value: Any) -> str:
 
 def _unanswerable(reference: str, name: str, pretrained: Pretrained) -> UsageError:
     """Why a directory without a head that we read does not answer, and what to do."""
-    is_decoder, unread = pretrained.settings.causal, pretrained.unread_head
+    unread = pretrained.unread_head
     hint = f"fine-tune it first: ssl finetune {name} --model {reference} --data FILE"
-    if is_decoder:
-        hint = "it is a decoder, and tasks need an encoder: choose another --model"
     if not unread:
         return UsageError(f"{reference} was not fine-tuned for {name}", hint)
     problem = (
         f"{reference} was fine-tuned as {unread}, whose head "
         "computes what no head here does, so it cannot answer"
     )
-    return UsageError(
-        problem,
-        hint
-        if is_decoder
-        else f"its backbone can be fine-tuned anew, with a new head: {hint.partition(': ')[2]}",
-    )
+    hint = f"its backbone can be fine-tuned anew, with a new head: {hint.partition(': ')[2]}"
+    return UsageError(problem, hint)
 
 
 def _load(task: Task, state: State, pretrained: Pretrained) -> None:

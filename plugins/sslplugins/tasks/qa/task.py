@@ -48,9 +48,9 @@ USUAL_TOKENS = 384
 PORTION = 256  # questions that are cut into tokens together
 MOST_CANDIDATES = 20  # spans of a window among which probability is shared, as in BERT's own code
 NO_PIECE = UNKNOWN = -1
-ABSENT = 0  # [CLS], where a window's answer stands that is not in the window
-# Of a window the answer's first and last piece, counted from its beginning; () for [CLS], None
-# where it is not known.
+ABSENT = 0  # the offset of [CLS], which stands for an answer that is not in the window
+# Of a window the answer's first and last piece, counted from its beginning; () where it is not in
+# the window, None where it is not known.
 Target = tuple[int, int] | tuple[()] | None
 
 
@@ -58,10 +58,11 @@ Target = tuple[int, int] | tuple[()] | None
 class SpanBatch(ModelBatch):
     """Windows with the tokens that may start or end an answer.
 
-    `rows_N`: positions in T of these tokens, every window's [CLS] before its others. `starts_B1`:
-    where each window begins in N. `targets_B2`: first and last token of the answer, as positions in
-    N. `known_B`: whether there is a label. `pieces_N`, on the host: the index of each piece in its
-    passage, NO_PIECE for [CLS].
+    `rows_N`: positions in T of these tokens, before those of every window the one at which "not
+    here" is read: [CLS], or in a decoder the last, which alone has read all. `starts_B1`: where
+    each window begins in N. `targets_B2`: first and last token of the answer, as positions in N.
+    `known_B`: whether there is a label. `pieces_N`, on the host: the index of each piece in its
+    passage, NO_PIECE for "not here".
     """
 
     rows_N: Tensor
@@ -254,20 +255,24 @@ class QuestionAnswering(ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
         )
 
     def collate(self, batch: Batch, rng: Rng) -> SpanBatch:
-        may = batch.per_token["piece"] != NO_PIECE
-        may[batch.starts[:-1]] = True
-        rows_N = np.flatnonzero(may)
-        targets_B2 = np.stack([batch.fields["first"], batch.fields["last"]], axis=1)
-        known_B = targets_B2[:, 0] != UNKNOWN
-        places_B2 = batch.starts[:-1, None] + np.where(targets_B2 == UNKNOWN, ABSENT, targets_B2)
+        pieces_T, first_B = batch.per_token["piece"], batch.starts[:-1]
+        found = np.flatnonzero(pieces_T != NO_PIECE)
+        begins_B1 = np.searchsorted(found, batch.starts)
+        absent_B = batch.starts[1:] - 1 if self.context.architecture.causal else first_B
+        rows_N = np.insert(found, begins_B1[:-1], absent_B)
+        starts_B1 = begins_B1 + np.arange(len(begins_B1))
+        offsets_B2 = np.stack([batch.fields["first"], batch.fields["last"]], axis=1)
+        before_B2 = np.searchsorted(found, first_B[:, None] + offsets_B2) - begins_B1[:-1, None]
+        targets_B2 = starts_B1[:-1, None] + np.where(offsets_B2 > ABSENT, 1 + before_B2, 0)
+        known_B = offsets_B2[:, 0] != UNKNOWN
         return SpanBatch(
             Inputs.of(batch),
             {"spans": int(known_B.sum())},
             rows_N=torch.from_numpy(rows_N),
-            starts_B1=torch.from_numpy(np.searchsorted(rows_N, batch.starts)),
-            targets_B2=torch.from_numpy(np.searchsorted(rows_N, places_B2)),
+            starts_B1=torch.from_numpy(starts_B1),
+            targets_B2=torch.from_numpy(targets_B2),
             known_B=torch.from_numpy(known_B),
-            pieces_N=batch.per_token["piece"][rows_N],
+            pieces_N=pieces_T[rows_N],
         )
 
     def _logits(self, hidden: Hidden, batch: SpanBatch) -> Tensor:

@@ -91,7 +91,7 @@ class TagBatch(ModelBatch):
 
 
 class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
-    """Token classification: one tag per word, from its first piece or the mean of its pieces."""
+    """Token classification: one tag per word, from one of its pieces or the mean of them."""
 
     class Options(Task.Options):
         column: str | None = setting(
@@ -110,8 +110,11 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
         places: dict[str, int | None] | None = setting(
             None, "the columns that the training data was read from, counted from 0"
         )
-        pooling: Literal["first", "mean"] = setting(
-            "first", "read a word at its first piece, or at the mean of its pieces", "--pooling"
+        pooling: Literal["auto", "first", "last", "mean"] = setting(
+            "auto",
+            "read a word at its first piece, its last, or the mean of its pieces; auto: the first,"
+            " of a decoder the last, which has read the word",
+            "--pooling",
         )
 
     summary = "a tag for every word: parts of speech, names (BERT)"
@@ -126,6 +129,8 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
                 "give it a model of text and tagged training data",
             )
         self.tokenizer, self.tags = context.tokenizer, list(context.labels)
+        usual = "last" if context.architecture.causal else "first"
+        self.pooling = usual if options.pooling == "auto" else options.pooling
         self.classifier = RowClassifier(
             context.architecture, len(self.tags), context.architecture.dropout
         )
@@ -251,8 +256,11 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
             own, axis=1, return_index=True, return_inverse=True
         )
         tags_W = batch.per_token["tag"][pieces_M[first_W]]
-        if self.options.pooling == "first":
+        if self.pooling == "first":
             pieces_M, word_M = pieces_M[first_W], np.arange(len(first_W))
+        elif self.pooling == "last":
+            last_W = np.append(first_W[1:], len(pieces_M))[: len(first_W)] - 1
+            pieces_M, word_M = pieces_M[last_W], np.arange(len(last_W))
         words = np.split(place_W, np.cumsum(np.bincount(sample_W, minlength=len(batch)))[:-1])
         return TagBatch(
             Inputs.of(batch),
@@ -266,7 +274,7 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
     def _logits(self, hidden: Hidden, batch: TagBatch) -> Tensor:
         """Return the logits: float32 [W, C]."""
         read_MD = hidden.last_TD.index_select(0, batch.pieces_M)
-        if self.options.pooling == "mean":
+        if self.pooling == "mean":
             # Not index_add, whose sums on a GPU are taken in any order: a resume must be equal to
             # the bit.
             pieces_W = torch.bincount(batch.word_M, minlength=len(batch.tags_W))
