@@ -6,21 +6,14 @@ from sslcli.cli.options import Command, Given
 from sslcli.data.records.prompt_template import PromptTemplate
 from sslcli.datasets.locate import refuse_absent_labelled
 from sslcli.errors import UsageError
+from sslcli.workflows.evaluate.shot_settings import PromptSettings
 
 
 def check_in_context(command: Command, given: Given) -> None:
     """Refuse tasks without prompts, wrong templates, and examples that are absent or scored."""
     task, asked = given["task"], in_context_settings(command, given).settings
-    try:
-        names = registry.attribute("tasks", task, "prompt_names")
-    except AttributeError:
-        problem = f"{task} puts no example as a prompt with choices"
-        raise UsageError(problem, "evaluate a task with labels in context") from None
-    if "batch_size" in given:
-        problem = "--batch-size changes nothing in context, where rows are counted"
-        raise UsageError(problem, "leave it out")
-    if asked.template is not None:
-        PromptTemplate.read(asked.template, names)
+    check_prompts(task, asked)
+    _refuse_unread(task, command, given)
     scored = [given["data"]] if isinstance(given.get("data"), str) else given.get("data", ())
     refuse_absent_labelled(asked.examples)
     if not set(asked.examples).isdisjoint(scored):
@@ -29,3 +22,40 @@ def check_in_context(command: Command, given: Given) -> None:
     if scored and not asked.examples and max(asked.k):
         problem = "there is nothing to draw worked examples from"
         raise UsageError(problem, "give labelled training data with --examples, or --k 0")
+
+
+def check_prompts(task: str, asked: PromptSettings) -> None:
+    """Refuse a task without prompts, and a template or a way to ask that is not for it."""
+    try:
+        names = registry.attribute("tasks", task, "prompt_names")
+    except AttributeError:
+        problem = f"{task} puts no example as a prompt"
+        fit = [each for each in registry.names("tasks") if _has(each, "prompt_names")]
+        raise UsageError(problem, f"tasks that do: {', '.join(fit)}") from None
+    if asked.step_by_step and not _has(task, "prompt_words"):
+        problem = f"--step-by-step is for answers that are written, and those of {task} are chosen"
+        raise UsageError(problem, "leave it out")
+    if asked.template is not None:
+        PromptTemplate.read(
+            asked.template, names, registry.attribute("tasks", task, "prompt_answer")
+        )
+
+
+def _refuse_unread(task: str, command: Command, given: Given) -> None:
+    """Raises UsageError for a flag that would change nothing."""
+    if "batch_size" in given:
+        problem = "--batch-size changes nothing in context, where rows are counted"
+        raise UsageError(problem, "leave it out")
+    unread = registry.attribute("tasks", task, "prompt_unread")
+    for flag in command.flags:
+        if flag.key in given and flag.key.removeprefix("options.") in unread:
+            problem = f"{flag.names[0].partition('/')[0]} changes nothing in context"
+            raise UsageError(problem, "leave it out")
+
+
+def _has(task: str, member: str) -> bool:
+    try:
+        registry.attribute("tasks", task, member)
+    except AttributeError:
+        return False
+    return True

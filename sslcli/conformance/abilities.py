@@ -8,7 +8,7 @@ from sslcli.conformance.bench import Bench, TaskBench
 from sslcli.conformance.learnables import EIGHT
 from sslcli.conformance.plugin_class import demand
 from sslcli.contracts.abilities import Restoration, Restores
-from sslcli.contracts.prompts import Prompt, Prompts
+from sslcli.contracts.prompts import OpenPrompts, Prompt, Prompts, TemplatePrompts
 from sslcli.data.records.prompt_template import PromptTemplate
 from sslcli.errors import DataError
 
@@ -60,11 +60,36 @@ def prompts(bench: TaskBench) -> None:
     every template that the task has.
     """
     cls: object = bench.cls
-    if not isinstance(cls, Prompts):
+    if not isinstance(cls, TemplatePrompts):
         return
     demand(bool(cls.prompt_templates), "prompt_templates is empty", "give one for English")
     for text in cls.prompt_templates.values():
-        _prompts_with(bench, cls, PromptTemplate.parse(text, cls.prompt_names))
+        template = PromptTemplate.parse(text, cls.prompt_names, answer=cls.prompt_answer)
+        if isinstance(cls, Prompts):
+            _prompts_with(bench, cls, template)
+        if isinstance(cls, OpenPrompts):
+            _answers_with(bench, cls, template)
+
+
+def _answers_with(bench: TaskBench, cls: OpenPrompts, template: PromptTemplate) -> None:
+    """Check that prompts do not show the answer, and that a worked answer is read as right."""
+    scorer = bench.cls.scorer(bench.options, bench.context.labels or ())
+    demand(cls.answer_tokens(bench.options) > 0, "answer_tokens is 0", "give one or more")
+    for example, bare in zip(bench.examples, bench.unlabelled(), strict=True):
+        same = cls.prompt_texts(example) == cls.prompt_texts(bare)
+        demand(same, "texts of a prompt depend on the gold answer", "make them of `data` alone")
+        answer = cls.worked_answer(example, template)
+        demand(
+            bool(answer.strip()) and "\n" not in answer,
+            f"a worked answer is {answer!r:.80}",
+            "write it in one line, and none as a word",
+        )
+        read = cls.read_answer(example, answer, template)
+        demand(
+            scorer.score([read], [example])[0].value > 0,
+            f"the worked answer {answer!r:.80} is read as a wrong one",
+            "let read_answer undo what worked_answer writes",
+        )
 
 
 def _prompts_with(bench: TaskBench, cls: Prompts, template: PromptTemplate) -> None:

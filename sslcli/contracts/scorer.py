@@ -47,6 +47,10 @@ class Scorer(ABC, Generic[O]):
         """
         return Report()
 
+    def how_scored(self, examples: Sequence[Example]) -> Sequence[str]:
+        """Return sentences on how the scores of these examples are computed."""
+        return ()
+
     def label_names(self, examples: Sequence[Example]) -> Sequence[Sequence[str]]:
         """Return the label names of each example, for counting; () where answers are free text."""
         return [()] * len(examples)

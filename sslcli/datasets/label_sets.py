@@ -78,7 +78,7 @@ def _refuse_unknown(
             if label not in known:
                 hint = (
                     did_you_mean(label, labels)
-                    or f"it was trained on {', '.join(labels[:MOST_LEARNT])}"
+                    or f"the labels are {', '.join(labels[:MOST_LEARNT])}"
                 )
                 if is_first_row(example.where):
                     hint = f"{hint}; {IF_HEADER}"

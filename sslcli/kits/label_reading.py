@@ -120,7 +120,7 @@ class ReadsLabels(Generic[LO]):
         notes = [
             *alone,
             *form.notes,
-            *([f"{empty:,} of the {len(examples):,} texts to train on are empty"] if empty else []),
+            *([f"{empty:,} of the {len(examples):,} labelled texts are empty"] if empty else []),
         ]
         return options.model_copy(update=found), notes
 

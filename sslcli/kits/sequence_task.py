@@ -146,6 +146,8 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
 
     scorer = SequenceScorer
     prompt_names: ClassVar[Sequence[str]] = ("text",)
+    prompt_answer: ClassVar[str] = "label"
+    prompt_unread: ClassVar[frozenset[str]] = frozenset({"sequence_tokens"})
     prompt_templates: ClassVar[Mapping[str, str]] = {
         "en": "Text: {text}\nLabel: {label}",
         "zh": "文本：{text}\n类别：{label}",
@@ -198,11 +200,16 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
                 choices(example.gold, labels[:12], "labels:"),
             )
         answer = None if example.gold is None else list(labels).index(example.gold)
+        context = template.context(cls.prompt_texts(example))
+        return Prompt(context, template.words_of(labels), answer)
+
+    @classmethod
+    def prompt_texts(cls, example: Example) -> Mapping[str, str]:
+        """Return the texts by their names. Raises DataError where there are more of one."""
         if len(example.data) != len(cls.prompt_names):
             problem = f"templates have no names for the {len(example.data)} texts of an example"
             raise DataError(problem, f"set prompt_names of {cls.__name__}")
-        texts = dict(zip(cls.prompt_names, example.data, strict=True))
-        return Prompt(template.context(texts), template.words_of(labels), answer)
+        return dict(zip(cls.prompt_names, example.data, strict=True))
 
     def begin(self, backbone: Transformer, first_batch: Callable[[], SequenceBatch]) -> None:
         bias = self.classifier.classifier.bias
@@ -269,8 +276,7 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
         )
         if unknown is not None:
             hint = (
-                did_you_mean(unknown, self.names)
-                or f"it was trained on {', '.join(self.names[:12])}"
+                did_you_mean(unknown, self.names) or f"the labels are {', '.join(self.names[:12])}"
             )
             raise DataError(f"{example.where}: no training example has the label '{unknown}'", hint)
         return self.kind.target(answer)

@@ -3,7 +3,9 @@
 Letters: N examples, D draws, K kinds of examples (or sums), R resamples, S statistics.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from statistics import NormalDist
 
 import numpy as np
@@ -20,6 +22,22 @@ _OUTSIDE = 0.05  # of a 95 % interval, half of it on either side
 _PERCENTILES = (2.5, 97.5)
 
 Interval = tuple[float, float]
+_DRAWS: ContextVar[int] = ContextVar("draws", default=1)
+
+
+@contextmanager
+def over_draws(draws: int) -> Generator[None]:
+    """Within it every score is over several draws of the same examples, draw after draw, and its
+    interval is over draws and examples at once (see `interval_of_draws`).
+
+    A score of some of the examples takes the same ones of every draw. What has only the number of
+    examples of each kind cannot tell draws apart: its interval is that of one draw.
+    """
+    token = _DRAWS.set(draws)
+    try:
+        yield
+    finally:
+        _DRAWS.reset(token)
 
 
 def interval_of_mean(values_N: np.ndarray) -> Interval:
@@ -29,9 +47,20 @@ def interval_of_mean(values_N: np.ndarray) -> Interval:
     all are right; otherwise the percentile bootstrap (Efron 1979).
     """
     values = np.asarray(values_N, dtype=np.float64)
+    draws = _draws_in(len(values))
+    return interval_of_draws(values.reshape(draws, -1)) if draws > 1 else _of_mean(values)
+
+
+def _of_mean(values: np.ndarray) -> Interval:
     if np.isin(values, (0.0, 1.0)).all():
         return share_interval(float(values.sum()), len(values))
-    return interval_of_sums(lambda sums: sums[:, 0] / len(values), values[:, None])
+    return _of_sums(lambda sums: sums[:, 0] / len(values), values[:, None])
+
+
+def _draws_in(examples: int) -> int:
+    """How many draws so many examples are."""
+    draws = _DRAWS.get()
+    return draws if examples % draws == 0 else 1
 
 
 def interval_of_draws(values_DN: np.ndarray) -> Interval:
@@ -41,17 +70,24 @@ def interval_of_draws(values_DN: np.ndarray) -> Interval:
     2007, "The pigeonhole bootstrap"). Where all draws are the same it is `interval_of_mean`.
     """
     values = np.asarray(values_DN, dtype=np.float64)
-    draws, count = values.shape
     if (values == values[:1]).all():
-        return interval_of_mean(values[0])
+        return _of_mean(values[0])
+    return _of_sums_of_draws(lambda sums: sums[:, 0] / values.size, values[:, :, None])
+
+
+def _of_sums_of_draws(
+    statistic: Callable[[np.ndarray], np.ndarray], rows_DNK: np.ndarray
+) -> Interval:
+    draws, count, _ = rows_DNK.shape
     generator = np.random.default_rng(SEED)
     draws_RD = generator.multinomial(draws, np.full(draws, 1 / draws), size=RESAMPLES)
-    rows, means = max(1, PIECE_COUNTS // count), []
+    rows, values = max(1, PIECE_COUNTS // count), []
     for start in range(0, RESAMPLES, rows):
         piece_RD = draws_RD[start : start + rows]
         counts_RN = generator.multinomial(count, np.full(count, 1 / count), size=len(piece_RD))
-        means.append(np.einsum("rd,dn,rn->r", piece_RD, values, counts_RN, optimize=True))
-    return _percentiles(np.concatenate(means) / (draws * count))
+        sums = np.einsum("rd,dnk,rn->rk", piece_RD, rows_DNK, counts_RN, optimize=True)
+        values.append(statistic(sums))
+    return _percentiles(np.concatenate(values))
 
 
 def interval_of_counts(
@@ -70,9 +106,9 @@ def intervals_of_counts(
     statistics: Callable[[np.ndarray], np.ndarray], counts_K: np.ndarray
 ) -> list[Interval]:
     """Percentile bootstrap of several statistics [R, K] -> [R, S] on the same resamples."""
-    statistics_RS = np.concatenate(
-        [statistics(piece) for piece in _resampled(np.asarray(counts_K))]
-    )
+    counts, draws = np.asarray(counts_K), _draws_in(int(np.sum(counts_K)))
+    pieces = _resampled(counts, int(counts.sum()) // draws)
+    statistics_RS = np.concatenate([statistics(piece * draws) for piece in pieces])
     return [_percentiles(statistic_R) for statistic_R in statistics_RS.T]
 
 
@@ -82,25 +118,43 @@ def interval_of_sums(
     """Percentile bootstrap of a statistic [R, K] -> [R] of the sums over examples, where rows_NK
     has what each adds to them.
     """
-    kinds, counts = np.unique(np.asarray(rows_NK, dtype=np.float64), axis=0, return_counts=True)
-    return interval_of_counts(
-        lambda resampled: statistic(resampled.astype(np.float64) @ kinds), counts
-    )
+    rows = np.asarray(rows_NK, dtype=np.float64)
+    draws = _draws_in(len(rows))
+    rows_DNK = rows.reshape(draws, len(rows) // draws, rows.shape[1])
+    if (rows_DNK == rows_DNK[:1]).all():
+        return _of_sums(statistic, rows_DNK.sum(axis=0))
+    return _of_sums_of_draws(statistic, rows_DNK)
+
+
+def _of_sums(statistic: Callable[[np.ndarray], np.ndarray], rows_NK: np.ndarray) -> Interval:
+    kinds, counts = np.unique(rows_NK, axis=0, return_counts=True)
+    resampled = _resampled(counts, int(counts.sum()))
+    values = [statistic(piece.astype(np.float64) @ kinds) for piece in resampled]
+    return _percentiles(np.concatenate(values))
 
 
 def interval_of_statistic(statistic: Callable[..., float], *columns_N: np.ndarray) -> Interval:
     """Percentile bootstrap of any statistic of equally long columns, called once per resample."""
     columns = [np.asarray(column) for column in columns_N]
-    generator, count = np.random.default_rng(SEED), len(columns[0])
-    places = (generator.integers(0, count, count) for _ in range(RESAMPLES))
+    generator, draws = np.random.default_rng(SEED), _draws_in(len(columns[0]))
+    count = len(columns[0]) // draws
+
+    def one() -> np.ndarray:
+        """The places of one resample: of every draw in it the same examples."""
+        examples = generator.integers(0, count, count)
+        if draws == 1:
+            return examples
+        return (generator.integers(0, draws, draws)[:, None] * count + examples).ravel()
+
+    places = (one() for _ in range(RESAMPLES))
     return _percentiles(
         np.array([statistic(*(column[chosen] for column in columns)) for chosen in places])
     )
 
 
-def _resampled(counts_K: np.ndarray) -> Iterator[np.ndarray]:
-    """R rows of counts in pieces [up to R, K] that fit into memory; each row has as many examples
-    as there are.
+def _resampled(counts_K: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """R rows of counts in pieces [up to R, K] that fit into memory; each row has `size`
+    examples.
     """
     generator, count = np.random.default_rng(SEED), int(counts_K.sum())
     # few of a large confusion table's cells, and only they are drawn
@@ -109,7 +163,7 @@ def _resampled(counts_K: np.ndarray) -> Iterator[np.ndarray]:
     for start in range(0, RESAMPLES, rows):
         resampled = np.zeros((min(rows, RESAMPLES - start), len(counts_K)), dtype=np.int64)
         resampled[:, there] = generator.multinomial(
-            count, counts_K[there] / count, size=len(resampled)
+            size, counts_K[there] / count, size=len(resampled)
         )
         yield resampled
 

@@ -13,6 +13,7 @@ from finetuning_sides import Job
 
 from sslcli import registry
 from sslcli.core.presets import preset
+from sslcli.core.settings import Architecture
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.models.hf_directory import write_directory
 from sslcli.models.weights import Pretrained, expected_shapes, part_of
@@ -37,10 +38,10 @@ def write_data(folder: Path, jobs: Iterable[Job]) -> None:
             path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
 
 
-def write_model(folder: Path) -> None:
+def write_model(folder: Path, architecture: Architecture = "encoder") -> None:
     trainer = registry.load("tokenizers", "wordpiece")
     tokenizer = Tokenizer(trainer(trainer.Options()).train([*SENTENCES, *CHINESE], VOCABULARY))
-    settings = preset("tiny", "encoder", tokenizer.size, **SHAPE)
+    settings = preset("tiny", architecture, tokenizer.size, **SHAPE)
     generator = torch.Generator().manual_seed(1)
     tensors = {
         name: 0.1 * torch.randn(shape, generator=generator)

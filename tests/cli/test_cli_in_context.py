@@ -52,10 +52,37 @@ def test_what_cannot_be_is_refused_before_a_model_is_looked_for(
     assert said in ended.err
 
 
-def test_tasks_without_choices_are_refused(ssl, files, monkeypatch):
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("pos", "pos puts no example as a prompt"),
+        ("rewrite --beams 4", "--beams changes nothing in context"),
+        ("rewrite --seq-len 64", "--seq-len changes nothing in context"),
+        ("qa --stride 4", "--stride changes nothing in context"),
+        ("qa --no-answer yes", "--no-answer changes nothing in context"),
+        ("sentiment --seq-len 64", "--seq-len changes nothing in context"),
+        ("sentiment --step-by-step", "those of sentiment are chosen"),
+        ("qa --template own.txt", "own.txt does not end an example with {answer}"),
+        ("rewrite --template answer.txt", "answer.txt does not end an example with {target}"),
+        ("qa --template lone.txt", "lone.txt names {text}, which no example has"),
+    ],
+)
+def test_what_a_task_cannot_be_asked_in_context_is_refused(ssl, files, monkeypatch, line, said):
     monkeypatch.chdir(files)
-    ended = ssl("evaluate", "rewrite", "--model", ".", "--data", "test.jsonl", "--in-context")
-    assert (ended.code, "puts no example as a prompt" in ended.err) == (2, True)
+    (files / "answer.txt").write_text("{source}: {answer}\n")
+    (files / "lone.txt").write_text("{text}: {answer}\n")
+    ended = ssl(
+        "evaluate",
+        *line.split(),
+        "--model",
+        ".",
+        "--data",
+        "test.jsonl",
+        "--in-context",
+        "--k",
+        "0",
+    )
+    assert (ended.code, said in ended.err) == (2, True), ended.err
 
 
 def pretrained(ssl, files, objective):
@@ -116,3 +143,56 @@ def test_what_is_no_decoder_is_refused(ssl, files, monkeypatch):
     )
     assert ended.code != 0
     assert "prompts are for a decoder" in ended.err
+
+
+@pytest.mark.parametrize("steps", [(), ("--step-by-step",)])
+def test_written_targets_beside_the_source_itself(ssl, files, monkeypatch, steps):
+    monkeypatch.chdir(files)
+    pretrained(ssl, files, "clm")
+    for name, start in (("pairs", 0), ("asked", 50)):
+        rows = [
+            {"source": f"the cat number {start + n}", "target": f"cat {start + n} is here"}
+            for n in range(6)
+        ]
+        (files / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    line = (
+        "evaluate", "rewrite", "--in-context", "--data", "asked.jsonl", "--examples", "pairs.jsonl",
+        "--k", "0,1", "--draws", "2", "--max-length", "4", "--json", "--out", "found", "--model", "clm",
+    )  # fmt: skip
+    ended = ssl(*line, *steps)
+    assert ended.code == 0, ended.err
+    report = json.loads(ended.out)
+    if steps:
+        said = "0-shot: 6 of 6 texts do not say 'the answer is'"
+        assert any(said in note for note in report["notes"])
+        return
+    assert [row[0] for row in report["tables"][0]["rows"][:2]] == [0, 1]
+    scores = {score["name"]: score for score in report["scores"]}
+    assert scores["chrF 0-shot"]["baselines"]["copy"] > 0
+    assert scores["exact match 1-shot"]["count"] == 6
+    assert any("not above" in note for note in report["notes"])
+    lines = [
+        json.loads(x) for x in (files / "found" / "predictions.jsonl").read_text().splitlines()
+    ]
+    assert len(lines) == 6 * (1 + 2)
+    assert all(len(each["worked"]) == each["k"] for each in lines)
+    assert all(each["prediction"] == each["written"].partition("\n")[0].strip() for each in lines)
+    assert json.loads(ssl(*line).out)["scores"] == report["scores"]
+
+
+def test_min_knows_the_scores_of_a_task_behind_examples(ssl, files, monkeypatch):
+    monkeypatch.chdir(files)
+    line = (
+        "evaluate",
+        "rewrite",
+        "--in-context",
+        "--data",
+        "test.jsonl",
+        "--k",
+        "0",
+        "--model",
+        ".",
+    )
+    ended = ssl(*line, "--min", "chrf=1")
+    assert (ended.code, "there is no score 'chrf'" in ended.err) == (2, True)
+    assert "there is no score" not in ssl(*line, "--min", "chrF-0-shot=1").err

@@ -517,7 +517,7 @@ SPELLINGS = [
         "empty texts",
         "text,label\n,a\nfilm 1,b\n",
         "read 2",
-        ("1 of the 2 texts to train on are empty",),
+        ("1 of the 2 labelled texts are empty",),
     ),
     row(
         "ids for labels, asked for",

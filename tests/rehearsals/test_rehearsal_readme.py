@@ -140,7 +140,18 @@ def _write_stand_ins(folder):
         folder,
         [SimpleNamespace(task=task, train=train, evaluation=other) for task, train, other in names],
     )
+    questions = json.loads((folder / "dev.json").read_text())
+    for paragraph in questions["data"][0]["paragraphs"]:  # others than those of training
+        paragraph["context"] += " they all sleep ."
+    (folder / "dev.json").write_text(json.dumps(questions))
+    for name, day in (("reviews", "today"), ("labelled", "then")):
+        rows = [
+            {"text": f"{text} {day}", "label": ("good", "bad")[number % 2]}
+            for number, text in enumerate(ENGLISH[:12])
+        ]
+        (folder / f"{name}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     write_model(folder / "models" / "mbert")
+    write_model(folder / "models" / "gpt", "decoder")
 
 
 def _documents(sentences):

@@ -9,7 +9,15 @@ from sslcli.contracts.examples import Example
 from sslcli.data.documents import Where
 from sslcli.errors import DataError, UsageError
 from sslcli.metrics.choices import ChoiceScores
-from sslcli.metrics.intervals import interval_of_draws, interval_of_mean
+from sslcli.metrics.intervals import (
+    interval_of_draws,
+    interval_of_mean,
+    interval_of_statistic,
+    interval_of_sums,
+    intervals_of_counts,
+    over_draws,
+)
+from sslcli.registry import load
 from sslcli.settings import AnswerSettings
 from sslcli.workflows.evaluate.shot_settings import InContextSettings
 from sslcli.workflows.evaluate.worked_examples import drawn_examples, in_context_data, language_of
@@ -83,6 +91,58 @@ def test_draws_that_are_all_the_same_are_one():
     assert interval_of_draws(np.ones((3, 10)))[0] < 1
 
 
+def f1(sums):
+    return 2 * sums[:, 0] / (sums[:, 1] + sums[:, 2])
+
+
+def drawn_rows(draws, count):
+    """Hits, predictions and answers of every example in every draw: [D, N, 3]."""
+    generator = np.random.default_rng(5)
+    said, wanted = generator.integers(1, 5, (2, draws, count))
+    shares_D1 = generator.uniform(0.1, 0.9, (draws, 1))
+    return np.stack([np.minimum(said, wanted) * shares_D1, said, wanted], axis=-1)
+
+
+def slow_f1_interval(rows_DNK, rounds=4_000):
+    generator, (draws, count, _) = np.random.default_rng(8), rows_DNK.shape
+    values = []
+    for _ in range(rounds):
+        own = rows_DNK[generator.integers(0, draws, draws)]
+        values.append(f1(own[:, generator.integers(0, count, count)].sum(axis=(0, 1))[None])[0])
+    return tuple(np.percentile(values, (2.5, 97.5)))
+
+
+def test_all_intervals_of_scores_are_over_draws_and_examples_where_that_is_said():
+    rows_DNK = drawn_rows(5, 80)
+    pooled = rows_DNK.reshape(-1, 3)
+    expected = slow_f1_interval(rows_DNK)
+    alone = interval_of_sums(f1, pooled)
+    with over_draws(5):
+        assert interval_of_sums(f1, pooled) == pytest.approx(expected, abs=0.015)
+        by_columns = interval_of_statistic(
+            lambda *columns: float(f1(np.stack(columns, 1).sum(axis=0)[None])[0]), *pooled.T
+        )
+        assert by_columns == pytest.approx(expected, abs=0.015)
+        assert interval_of_mean(pooled[:, 0]) == interval_of_draws(rows_DNK[:, :, 0])
+    assert interval_of_sums(f1, pooled) == alone
+    assert expected[0] < alone[0] < alone[1] < expected[1]
+
+
+def test_draws_that_are_all_the_same_are_one_for_every_score():
+    rows_NK = drawn_rows(1, 60)[0]
+    counts = np.asarray([20, 30, 10])
+    one = interval_of_sums(f1, rows_NK), interval_of_mean(rows_NK[:, 0])
+    shares = intervals_of_counts(lambda counts_RK: counts_RK / counts_RK.sum(1)[:, None], counts)
+    with over_draws(4):
+        again = np.tile(rows_NK, (4, 1))
+        assert interval_of_sums(f1, again) == pytest.approx(one[0])
+        assert interval_of_mean(again[:, 0]) == one[1]
+        found = intervals_of_counts(
+            lambda counts_RK: counts_RK / counts_RK.sum(1)[:, None], 4 * counts
+        )
+    assert np.asarray(found) == pytest.approx(np.asarray(shares), abs=0.02)
+
+
 @pytest.mark.parametrize(
     ("texts", "named", "expected"),
     [
@@ -95,7 +155,7 @@ def test_draws_that_are_all_the_same_are_one():
 )
 def test_the_language_is_named_or_told_by_its_letters(texts, named, expected):
     example = Example("1", Where("file", 1), texts, language=named)
-    assert language_of([example]) == expected
+    assert language_of(load("tasks", "classify"), [example]) == expected
 
 
 def write(path, rows):

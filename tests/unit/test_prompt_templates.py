@@ -1,10 +1,13 @@
 """Templates of prompts: what they write, and what is refused of them."""
 
 import pytest
+from sslplugins.tasks.qa.counting import Answer
+from sslplugins.tasks.qa.files import Question
 
 from sslcli.contracts.examples import Example
 from sslcli.data.documents import Where
 from sslcli.data.records.prompt_template import PromptTemplate
+from sslcli.data.records.written_answers import answer_in, is_over
 from sslcli.errors import DataError
 from sslcli.registry import load
 
@@ -81,3 +84,87 @@ def test_every_task_with_labels_writes_all_its_texts_in_both_languages(task, lan
     assert prompt.worked == prompt.context + prompt.choices[1]
     if language == "en":
         assert list(prompt.choices) == labels
+
+
+@pytest.mark.parametrize(
+    ("task", "data", "gold", "answer"),
+    [
+        ("qa", Question("Who?", "Ann wrote."), (Answer(0, "Ann\nB."), Answer(4, "w")), "Ann B."),
+        ("qa", Question("Who?", "Ann wrote."), (), {"en": "unanswerable", "zh": "无法回答"}),
+        ("rewrite", "a  text", "one\n target", "one target"),
+        ("rewrite", "a  text", ("one", "other"), "one"),
+    ],
+)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_task_with_written_answers_writes_texts_and_answer(
+    task, data, gold, answer, language
+):
+    cls = load("tasks", task)
+    template = PromptTemplate.parse(
+        cls.prompt_templates[language], cls.prompt_names, answer=cls.prompt_answer
+    )
+    example = Example("1", Where("file.jsonl", 1), data, gold)
+    texts = cls.prompt_texts(example)
+    assert list(texts) == list(cls.prompt_names)
+    context = template.context(texts)
+    assert all(text in context for text in texts.values())
+    expected = answer if isinstance(answer, str) else answer[language]
+    assert cls.worked_answer(example, template) == expected
+    read = cls.read_answer(example, expected, template)
+    assert read.value == (expected if gold else "")
+
+
+def test_a_template_ends_with_the_answer_by_its_own_name():
+    template = PromptTemplate.parse("{q}? {answer}", ["q"], answer="answer")
+    assert template.with_answer(template.context({"q": "Who"}), "Ann") == "Who? Ann"
+    with pytest.raises(DataError, match=r"does not end an example with \{answer\}"):
+        PromptTemplate.parse("{q}? {label}", ["q"], answer="answer")
+    with pytest.raises(DataError, match="a word for 'none', which is no label"):
+        PromptTemplate.parse("{q}? {answer}\n---\nnone = no", ["q"], "own.txt", "answer").words_of(
+            ["no answer"]
+        )
+
+
+@pytest.mark.parametrize(
+    ("language", "worked"),
+    [
+        ("en", "Q: Who\nA: Let's think step by step. The answer is Ann."),
+        ("zh", "Q: Who\nA:让我们一步一步地思考。答案是Ann。"),
+        ("fr", "Q: Who\nA: Let's think step by step. The answer is Ann."),
+    ],
+)
+def test_steps_are_asked_for_and_the_answers_of_worked_examples_are_led_to(language, worked):
+    plain = PromptTemplate.parse("Q: {q}\nA: {answer}", ["q"], answer="answer")
+    template = plain.step_by_step(language)
+    assert template.with_answer(template.context({"q": "Who"}), "Ann") == worked
+
+
+STEPS = PromptTemplate.parse("Q: {q}\nA: {answer}", ["q"], answer="answer").step_by_step("en")
+
+
+@pytest.mark.parametrize(
+    ("written", "is_at_end", "answer"),
+    [
+        (" Well. So the answer is Ann. She is nice.\nAnd", True, "Ann"),
+        ("hm,\nthe Answer is: the U.S. Army.\n", True, "the U.S. Army"),
+        ("hm\n\nhm, the answer is 3", False, "3"),
+        ("hm\n\nQ: y\nA: the answer is 3", True, None),
+        ("所以答案是北京。再见", False, "北京"),
+        ("答案为：3", False, "3"),
+        ("The answer is", False, ""),
+        ("nothing of the kind", False, None),
+    ],
+)
+def test_the_answer_behind_steps_is_what_is_said_to_be_it(written, is_at_end, answer):
+    assert is_over(STEPS, written) == is_at_end
+    assert answer_in(STEPS, written) == answer
+
+
+@pytest.mark.parametrize(
+    ("written", "is_at_end", "answer"),
+    [(" Ann", False, "Ann"), (" Ann \nB", True, "Ann"), ("\nAnn", True, ""), ("", False, "")],
+)
+def test_a_plain_answer_is_the_rest_of_the_line(written, is_at_end, answer):
+    template = PromptTemplate.parse("Q: {q}\nA: {answer}", ["q"], answer="answer")
+    assert is_over(template, written) == is_at_end
+    assert answer_in(template, written) == answer

@@ -15,12 +15,14 @@ from sslcli.runs.references import FOUNDATION, LATEST, TRAINED
 from sslcli.workflows.evaluate.evaluate import evaluate, refuse_below
 from sslcli.workflows.evaluate.in_context import (
     InContextEvaluation,
+    columns_of,
     evaluate_in_context,
     refuse_unknown_shots,
     write_in_context,
 )
 from sslcli.workflows.evaluate.score_names import refuse_unknown_scores
 from sslcli.workflows.evaluate.scoring import TaskEvaluation, write_evaluation
+from sslcli.workflows.evaluate.written_in_context import WrittenEvaluation
 
 
 def evaluate_action(command: Command, given: Given, screen: Screen) -> int:
@@ -34,7 +36,9 @@ def evaluate_action(command: Command, given: Given, screen: Screen) -> int:
     return 0
 
 
-def evaluated(command: Command, given: Given, say: Say) -> TaskEvaluation | InContextEvaluation:
+def evaluated(
+    command: Command, given: Given, say: Say
+) -> TaskEvaluation | InContextEvaluation | WrittenEvaluation:
     """Evaluate as the line says, and write the files of --out."""
     if given.get("in_context"):
         return _in_context(command, given, say)
@@ -49,10 +53,12 @@ def evaluated(command: Command, given: Given, say: Say) -> TaskEvaluation | InCo
     return found
 
 
-def _in_context(command: Command, given: Given, say: Say) -> InContextEvaluation:
+def _in_context(
+    command: Command, given: Given, say: Say
+) -> InContextEvaluation | WrittenEvaluation:
     resolved, least = answer_settings(command, given), minimums_of(given.get("min", ()))
     asked = in_context_settings(command, given)
-    refuse_unknown_shots(asked.settings, least)
+    refuse_unknown_shots(asked.settings, least, columns_of(task_class(given["task"])))
     reference = _decoder_of(given, say)
     folder = output_folder(Path(given["out"])) if given.get("out") else None
     with naming_sources({**resolved.sources, **asked.sources}):

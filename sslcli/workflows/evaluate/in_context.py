@@ -1,17 +1,21 @@
 """`ssl evaluate TASK --in-context`: which label a language model takes behind worked examples,
-without being trained for the task.
+without being trained for the task, or which answer it writes.
 
 Letters: D draws, N scored examples, P prompts of each (its own, then content-free ones), C choices.
 """
 
 import json
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sslcli.contracts.prompts import OpenPrompts
+from sslcli.contracts.task import Task
+from sslcli.datasets.sifter import LEFT_OUT
+from sslcli.datasets.tasks import task_class
 from sslcli.engine.precision import choose_hardware
 from sslcli.metrics.choices import ChoiceScores
 from sslcli.metrics.intervals import interval_of_draws
@@ -25,7 +29,8 @@ from sslcli.reporting.saved_reports import (
 )
 from sslcli.reports import Report, Score, Table, amount
 from sslcli.settings import AnswerSettings
-from sslcli.workflows.evaluate.prompt_scores import EncodedPrompt, LanguageModel
+from sslcli.workflows.evaluate.language_model import LanguageModel
+from sslcli.workflows.evaluate.prompt_jobs import EncodedPrompt
 from sslcli.workflows.evaluate.score_names import score_called
 from sslcli.workflows.evaluate.shot_settings import (
     BYTE,
@@ -37,11 +42,8 @@ from sslcli.workflows.evaluate.shot_settings import (
     InContextSettings,
     score_name,
 )
-from sslcli.workflows.evaluate.worked_examples import (
-    InContextData,
-    drawn_examples,
-    in_context_data,
-)
+from sslcli.workflows.evaluate.worked_examples import InContextData, in_context_data
+from sslcli.workflows.evaluate.written_in_context import WrittenEvaluation, answered_in_context
 
 CHOICES = "choices.jsonl"
 CONTENT_FREE = ("N/A", "[MASK]", "")  # Zhao et al. 2021; an empty text is last, as PMI has it
@@ -87,6 +89,13 @@ class InContextEvaluation:
     report: Report
     data: InContextData
     shots: Sequence[Shots]
+    file: str = CHOICES
+
+    def lines(self) -> Iterator[Mapping[str, Any]]:
+        """Yield a line for each prompt: its worked examples, and the log-probability of every
+        choice.
+        """
+        return _lines(self)
 
 
 def evaluate_in_context(
@@ -95,42 +104,61 @@ def evaluate_in_context(
     settings: AnswerSettings,
     asked: InContextSettings,
     wanted: Collection[str] = (),
-) -> InContextEvaluation:
-    """Score the choices of a task's labels behind k worked examples, by a decoder.
+) -> InContextEvaluation | WrittenEvaluation:
+    """Score the choices of a task's labels behind k worked examples by a decoder, or the answers
+    that it writes.
 
     `wanted`: names of scores that there have to be. Raises DataError, ModelError, UsageError where
     data, template or model cannot be used.
     """
-    refuse_unknown_shots(asked, wanted)
+    refuse_unknown_shots(asked, wanted, columns_of(task_class(name)))
     working("reading the examples")
     data = in_context_data(name, settings, asked)
     model = LanguageModel.load(reference, choose_hardware(settings.hardware))
+    if data.open_task is not None:
+        found = answered_in_context(model, data, name, asked)
+    else:
+        found = _chosen_in_context(model, data, name, asked)
+    notes = [*model.notes, *data.notes, *found.report.notes, *model.tokenizer.remarks()]
+    counts = {LEFT_OUT: data.left_out}
+    return replace(found, report=replace(found.report, notes=notes, counts=counts))
+
+
+def _chosen_in_context(
+    model: LanguageModel, data: InContextData, name: str, asked: InContextSettings
+) -> InContextEvaluation:
     shots = [_shots(model, data, asked, count) for count in asked.k]
     report = _report(name, data, shots, asked)
-    notes = [*model.notes, *data.notes, *_cut_and_merged(data, shots), *report.notes]
-    notes += model.tokenizer.remarks()
-    counts = {"left out": data.left_out}
-    whole = Report(report.title, report.scores, report.tables, notes=notes, counts=counts)
-    return InContextEvaluation(whole, data, shots)
+    notes = [*_cut_and_merged(data, shots), *report.notes]
+    return InContextEvaluation(replace(report, notes=notes), data, shots)
 
 
-def refuse_unknown_shots(asked: InContextSettings, wanted: Collection[str]) -> None:
+def columns_of(task: type[Task]) -> Sequence[str]:
+    """The names of a task's scores in context, the number of worked examples apart."""
+    asks: object = task
+    return task.scorer.score_names if isinstance(asks, OpenPrompts) else COLUMNS
+
+
+def refuse_unknown_shots(
+    asked: InContextSettings, wanted: Collection[str], columns: Sequence[str]
+) -> None:
     """Raises UsageError for the name of a score that is not computed."""
     for name in wanted:
-        score_called(name, [Score(known, 0.0) for known in asked.score_names])
+        score_called(name, [Score(known, 0.0) for known in asked.score_names(columns)])
 
 
-def write_in_context(found: InContextEvaluation, folder: Path) -> None:
-    """choices.jsonl with every log-probability, scores.json and report.json; all or none.
+def write_in_context(found: InContextEvaluation | WrittenEvaluation, folder: Path) -> None:
+    """choices.jsonl with every log-probability, or predictions.jsonl with what was written;
+    scores.json and report.json; all or none.
 
     Raises RunError where the disk refuses.
     """
     with saved_together(folder, (SCORES, REPORT)) as aside:
-        with (aside / CHOICES).open("w", encoding="utf-8") as file:
-            for line in _lines(found):
+        with (aside / found.file).open("w", encoding="utf-8") as file:
+            for line in found.lines():
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
         write_scores(found.report.scores, aside)
-        write_report(found.report, aside, files=[CHOICES, SCORES])
+        write_report(found.report, aside, files=[found.file, SCORES])
 
 
 def _shots(
@@ -147,10 +175,7 @@ def _shots(
                 f"scoring {count}-shot prompts, {done:,} of {draws * len(data.scored):,} prompts"
             )
             portion = data.scored[start : start + TOGETHER]
-            own = [
-                drawn_examples(asked.seed, draw, data.task.key(each), len(data.pool), count)
-                for each in portion
-            ]
+            own = [data.drawn(asked.seed, draw, each, count) for each in portion]
             groups = [
                 _prompts(model, data, example, [data.pool[place] for place in places])
                 for example, places in zip(portion, own, strict=True)
@@ -167,11 +192,9 @@ def _prompts(
     model: LanguageModel, data: InContextData, example: Any, worked: Sequence[Any]
 ) -> list[EncodedPrompt]:
     """An example behind worked ones, then content-free texts behind the same."""
-    before, prompt = [data.prompt(each).worked for each in worked], data.prompt(example)
+    prompt = data.prompt(example)
     contexts = [prompt.context, *(data.context_of(text) for text in CONTENT_FREE)]
-    return [
-        model.encoded(data.template.behind(before, context), prompt.choices) for context in contexts
-    ]
+    return [model.encoded(data.behind(worked, context), prompt.choices) for context in contexts]
 
 
 def _report(

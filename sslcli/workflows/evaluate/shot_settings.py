@@ -1,5 +1,6 @@
-"""Settings of `ssl evaluate --in-context`. Imports no torch."""
+"""Settings of prompts, and of `ssl evaluate --in-context`. Imports no torch."""
 
+from collections.abc import Sequence
 from typing import Self
 
 from pydantic import model_validator
@@ -13,8 +14,25 @@ RAW, CHARACTER, BYTE, PMI, CALIBRATED = COLUMNS = (
 )  # fmt: skip
 
 
-class InContextSettings(Config):
-    """How choices are scored behind worked examples, by a model that is not trained for them."""
+class PromptSettings(Config):
+    """How examples are written for a language model."""
+
+    template: str | None = setting(
+        None,
+        "file that says how an example is written, up to its {label}; built in when not given",
+        "--template",
+        panel="In context",
+    )
+    step_by_step: bool = setting(
+        False,
+        "ask for steps first, and take for the answer what follows 'the answer is'",
+        "--step-by-step",
+        panel="In context",
+    )
+
+
+class InContextSettings(PromptSettings):
+    """How examples are answered behind worked ones, by a model that is not trained for them."""
 
     k: tuple[int, ...] = setting(
         (0, 1, 4), "worked examples before each prompt, a row for each number", "--k",
@@ -27,12 +45,6 @@ class InContextSettings(Config):
     examples: tuple[str, ...] = setting(
         (), "labelled file that worked examples are drawn from", "--examples", panel="In context"
     )
-    template: str | None = setting(
-        None,
-        "file that says how an example is written, up to its {label}; built in when not given",
-        "--template",
-        panel="In context",
-    )
     seed: int = setting(42, "the draws follow from it", "--seed", panel="In context", ge=0)
 
     @model_validator(mode="after")
@@ -43,12 +55,13 @@ class InContextSettings(Config):
             raise ValueError("k has a number twice")
         return self
 
-    @property
-    def score_names(self) -> list[str]:
+    def score_names(self, columns: Sequence[str] = COLUMNS) -> list[str]:
         """The names of all scores, row by row."""
-        return [score_name(column, count) for count in self.k for column in COLUMNS]
+        return [score_name(column, count) for count in self.k for column in columns]
 
 
 def score_name(column: str, count: int) -> str:
-    """Return the name of an accuracy: by what choices are compared, behind how many examples."""
+    """Return the name of a score: by what choices are compared, or the task's own, and behind how
+    many examples.
+    """
     return f"{column} {count}-shot"

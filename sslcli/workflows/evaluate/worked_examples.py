@@ -9,7 +9,7 @@ import numpy as np
 
 from sslcli.config import Config
 from sslcli.contracts.examples import Example, Split
-from sslcli.contracts.prompts import Prompt, Prompts
+from sslcli.contracts.prompts import OpenPrompts, Prompt, Prompts, TemplatePrompts
 from sslcli.contracts.task import Task
 from sslcli.data.records.prompt_template import PromptTemplate
 from sslcli.data.rng import Rng, name_key
@@ -20,7 +20,7 @@ from sslcli.datasets.tasks import task_class, task_options
 from sslcli.errors import DataError, UsageError
 from sslcli.reports import amount
 from sslcli.settings import AnswerSettings, LabelledSettings
-from sslcli.workflows.evaluate.shot_settings import InContextSettings
+from sslcli.workflows.evaluate.shot_settings import InContextSettings, PromptSettings
 
 _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _LETTERS_READ = 100  # examples by whose letters the language is told
@@ -48,20 +48,52 @@ class InContextData:
         """How the labels are written."""
         return self.template.words_of(self.labels)
 
+    @property
+    def open_task(self) -> OpenPrompts | None:
+        """The task where a model writes the answers, None where they are choices."""
+        task: object = self.task
+        return task if isinstance(task, OpenPrompts) else None
+
     def prompt(self, example: Example) -> Prompt:
         """Return an example as a prompt. Raises DataError where its answer is no single class."""
         asks: object = self.task
-        assert isinstance(asks, Prompts), "a task that gives no prompts is refused before"
+        assert isinstance(asks, Prompts), "a task without choices is asked for none"
         return asks.prompt(self.options, self.labels, example, self.template)
+
+    def context(self, example: Example) -> str:
+        """Write an example up to its answer."""
+        return self.template.context(prompting(self.task).prompt_texts(example))
+
+    def worked(self, example: Example) -> str:
+        """Write an example with its answer. Raises DataError as `prompt` does."""
+        if (asks := self.open_task) is None:
+            return self.prompt(example).worked
+        answer = asks.worked_answer(example, self.template)
+        return self.template.with_answer(self.context(example), answer)
+
+    def behind(self, worked: Sequence[Example], context: str) -> str:
+        """Write the whole prompt: worked examples, and an example up to its answer."""
+        return self.template.behind([self.worked(each) for each in worked], context)
+
+    def drawn(self, seed: int, draw: int, example: Example, count: int) -> list[int]:
+        """Indices of the worked examples in the pool."""
+        return drawn_examples(seed, draw, self.task.key(example), len(self.pool), count)
 
     def context_of(self, text: str) -> str:
         """Write an example up to its label with the same text in all places."""
-        return self.template.context(dict.fromkeys(getattr(self.task, "prompt_names", ()), text))
+        return self.template.context(dict.fromkeys(prompting(self.task).prompt_names, text))
 
     def majority(self) -> str:
         """Return the commonest label of the pool, or of what is scored where nothing is drawn."""
         counts = Counter(example.gold for example in self.pool or self.scored)
         return max(self.labels, key=lambda label: counts[label])
+
+
+def prompting(task: type[Task]) -> TemplatePrompts:
+    """The task as one whose examples are written by a template."""
+    asks: object = task
+    assert isinstance(asks, TemplatePrompts), "a task that gives no prompts is refused before"
+    return asks
 
 
 def drawn_examples(seed: int, draw: int, key: str, pool_size: int, count: int) -> list[int]:
@@ -110,7 +142,7 @@ def in_context_data(name: str, settings: AnswerSettings, asked: InContextSetting
         pool, apart = _kept_apart(task, pool, scored)
     else:
         scored, pool = pool, []
-        apart = ["without --examples the labels are those of the scored data"]
+        apart = ["without --examples the labels are those of the scored data"] if labels else []
     most = max(asked.k)
     if most > len(pool):
         held = f"{amount(len(pool), 'example')} that {'is' if len(pool) == 1 else 'are'} not scored"
@@ -118,7 +150,7 @@ def in_context_data(name: str, settings: AnswerSettings, asked: InContextSetting
             f"{most} worked examples are asked for, and there are {held}",
             "give labelled data with --examples, or a smaller --k",
         )
-    template, how = template_for(task, asked.template, scored)
+    template, how = template_for(task, asked, scored)
     notes = [*sifter.sentences(), *sifter.remarks, *said, *how, *apart]
     found = InContextData(task, options, template, labels, scored, pool, notes, sifter.left_out)
     _refuse_no_prompts(found)
@@ -126,30 +158,37 @@ def in_context_data(name: str, settings: AnswerSettings, asked: InContextSetting
 
 
 def template_for(
-    task: type[Task], file: str | None, examples: Sequence[Example]
+    task: type[Task], asked: PromptSettings, examples: Sequence[Example]
 ) -> tuple[PromptTemplate, Sequence[str]]:
     """The template of a file, else the built-in one for the language of the examples, and what is
     said about it. Raises DataError for a wrong one.
     """
-    names = getattr(task, "prompt_names", ())
-    if file is not None:
-        return PromptTemplate.read(file, names), []
-    templates = getattr(task, "prompt_templates", {})
-    usual = next(iter(templates))
-    language = language_of(examples)
-    chosen = language if language in templates else usual
-    said = f"the built-in template in '{chosen}' is taken (--template FILE gives another)"
-    return PromptTemplate.parse(templates[chosen], names), [said]
+    asks = prompting(task)
+    language, said = language_of(task, examples), list[str]()
+    if asked.template is not None:
+        template = PromptTemplate.read(asked.template, asks.prompt_names, asks.prompt_answer)
+    else:
+        templates = asks.prompt_templates
+        chosen = language if language in templates else next(iter(templates))
+        said = [f"the built-in template in '{chosen}' is taken (--template FILE gives another)"]
+        template = PromptTemplate.parse(
+            templates[chosen], asks.prompt_names, answer=asks.prompt_answer
+        )
+    if isinstance(asks, OpenPrompts):
+        template.words_of(asks.prompt_words)
+    return template.step_by_step(language) if asked.step_by_step else template, said
 
 
-def language_of(examples: Sequence[Example]) -> str:
+def language_of(task: type[Task], examples: Sequence[Example]) -> str:
     """The language that most examples name; where none does "zh" if most of their letters are
     Chinese, else nothing.
     """
     named = Counter(example.language for example in examples if example.language)
     if named:
         return named.most_common(1)[0][0].replace("_", "-").partition("-")[0].lower()
-    text = "".join("".join(example.data) for example in examples[:_LETTERS_READ])
+    asks = prompting(task)
+    read = examples[:_LETTERS_READ]
+    text = "".join("".join(asks.prompt_texts(example).values()) for example in read)
     letters = sum(map(str.isalpha, text))
     return "zh" if 2 * len(_CHINESE.findall(text)) > letters else ""
 
@@ -167,6 +206,8 @@ def _kept_apart(
 
 def _refuse_no_prompts(data: InContextData) -> None:
     """Raises DataError where labels, words and template make no prompt."""
+    if data.open_task is not None:
+        return
     first = data.prompt(replace(data.scored[0], gold=data.labels[0]))
     if not data.words or any(not word for word in first.choices):
         raise DataError("a label is an empty text", "give it a word in --template")

@@ -31,9 +31,11 @@ class QuestionScorer(Scorer):
     ) -> Report:
         rule = rule_of(examples, self.options.metric_language, self.options.strict_official)
         report = report_of(predictions, examples, rule)
-        return replace(
-            report, notes=[*report.notes, f"answers are compared by the rule of {name_of(rule)}"]
-        )
+        return replace(report, notes=[*report.notes, *self.how_scored(examples)])
+
+    def how_scored(self, examples: Sequence[Example]) -> Sequence[str]:
+        rule = rule_of(examples, self.options.metric_language, self.options.strict_official)
+        return (f"answers are compared by the rule of {name_of(rule)}",)
 
     def label_names(self, examples: Sequence[Example]) -> Sequence[Sequence[str]]:
         """Return whether each question has an answer; nothing where all of them have."""

@@ -40,6 +40,7 @@ from sslcli.api import (
 )
 from sslplugins.tasks.qa.counting import Offsets, Rule
 from sslplugins.tasks.qa.files import question_of, read_questions
+from sslplugins.tasks.qa.prompts import AsksInPrompts
 from sslplugins.tasks.qa.scorer import QuestionScorer
 from sslplugins.tasks.qa.scores import MetricLanguage
 from sslplugins.tasks.qa.windows import best_spans, merged_spans, pieces_between, window_bounds
@@ -72,7 +73,7 @@ class SpanBatch(ModelBatch):
     pieces_N: np.ndarray
 
 
-class QuestionAnswering(ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
+class QuestionAnswering(AsksInPrompts, ReadoutTask[SpanBatch, "QuestionAnswering.Options"]):
     """Extractive question answering over sliding windows, with optional "no answer"."""
 
     class Options(Task.Options):

@@ -72,8 +72,7 @@ class RewriteScorer(Scorer):
         worst = sorted(range(len(examples)), key=lambda place: reached[place])[:_WORST]
         empty = sum(not prediction.value for prediction in predictions)
         notes = [
-            f"chrF is chrF2|{CHRF_SIGNATURE}, bleu is BLEU|{bleu_signature(references)}",
-            f"rouge is {ROUGE_SIGNATURE}; exact match is without case and blanks",
+            *self.how_scored(examples),
             *([f"{empty:,} of {len(examples):,} answers are empty"] if empty else []),
         ]
         return Report(
@@ -83,6 +82,13 @@ class RewriteScorer(Scorer):
                 if reached[place] < 1
             ],
             notes=notes,
+        )
+
+    def how_scored(self, examples: Sequence[Example]) -> Sequence[str]:
+        references = [references_of(example) for example in examples]
+        return (
+            f"chrF is chrF2|{CHRF_SIGNATURE}, bleu is BLEU|{bleu_signature(references)}",
+            f"rouge is {ROUGE_SIGNATURE}; exact match is without case and blanks",
         )
 
     def format_prediction(self, example: Example, prediction: Prediction) -> Report:

@@ -46,6 +46,7 @@ from sslcli.api import (
     setting,
 )
 from sslplugins.tasks.rewrite.pairs_of_texts import FLAGS
+from sslplugins.tasks.rewrite.prompts import RewritesInPrompts
 from sslplugins.tasks.rewrite.reading import PairOptions, ReadsPairs
 from sslplugins.tasks.rewrite.scorer import RewriteScorer, first_of
 
@@ -69,7 +70,9 @@ class RewriteBatch(ModelBatch):
     targets_N: Tensor
 
 
-class Rewrite(ReadsPairs["Rewrite.Options"], Task[RewriteBatch, "Rewrite.Options"]):
+class Rewrite(
+    RewritesInPrompts, ReadsPairs["Rewrite.Options"], Task[RewriteBatch, "Rewrite.Options"]
+):
     """A new text for every text, from pairs of source and target."""
 
     class Options(PairOptions):

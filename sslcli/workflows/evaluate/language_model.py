@@ -1,42 +1,45 @@
-"""Log-probabilities of choices behind prompts, as texts: what a model reads of them, how much of it
-is cut off, and which contexts are read together.
+"""A decoder behind prompts, as texts: how likely it takes choices to be, and what it writes.
 
 Tokens are those of lm-evaluation-harness: context and choice are encoded as one text, and what
 follows as many tokens as the context alone has is the choice. Letters: C choices, P prompts.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from sslcli.core.choices import score_choices
+from sslcli.core.generation import Continuation, Writer
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.transformer import Transformer
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.engine.precision import Hardware
-from sslcli.errors import DataError, ModelError
+from sslcli.errors import DataError, ModelError, UsageError
 from sslcli.models.finite import watched
 from sslcli.models.loading import load_pretrained
+from sslcli.workflows.evaluate.prompt_jobs import (
+    ROWS_TOGETHER,
+    EncodedPrompt,
+    ScoringJob,
+    Tokens,
+    batches_of,
+    jobs_of,
+)
 
-ROWS_TOGETHER = 8_192  # of keys and values, those of a context once for each of its choices
-
-Tokens = tuple[int, ...]
+TOGETHER = 64  # prompts that are answered at once, at most
+_TAIL = 16  # tokens of a prompt that are decoded with an answer: what stands between both is told
 
 
 @dataclass(frozen=True)
-class EncodedPrompt:
-    """A context and its choices as tokens; `contexts` are one for each choice, the same but where
-    one is cut shorter for a long choice.
-
-    `merged`: choices whose first token the tokenizer would have merged with the context. `cut`:
-    whether tokens are missing on the left.
+class WrittenText:
+    """`text`: what was written. `is_whole`: whether it came to its end before the most tokens.
+    `cut`: whether the prompt lost its beginning.
     """
 
-    contexts: Sequence[Tokens]
-    choices: Sequence[Tokens]
-    merged: int
+    text: str
+    is_whole: bool
     cut: bool
 
 
@@ -78,8 +81,8 @@ class LanguageModel:
         a token of its own, or longer than a sequence.
         """
         bare = context.rstrip()
-        begins = tuple(self.tokenizer.template.prompt.tokens[0])
-        own = (*begins, *self._ids(bare)) or self._start()
+        begins = self._begins
+        own = self.context_tokens(bare)
         longest = self.backbone.settings.longest_tokens
         contexts, found, merged = [], [], 0
         for choice in choices:
@@ -95,19 +98,25 @@ class LanguageModel:
             found.append(tokens)
         return EncodedPrompt(contexts, found, merged, any(len(cut) < len(own) for cut in contexts))
 
+    def context_tokens(self, context: str) -> Tokens:
+        """Return the tokens of a context, with those that begin a text. Raises DataError where
+        there is none.
+        """
+        return (*self._begins, *self._ids(context)) or self._start()
+
     def scores(self, groups: Sequence[Sequence[EncodedPrompt]]) -> np.ndarray:
         """Log-probabilities [groups, P, C] of the choices of groups of P prompts each, in nats.
 
         What all prompts of a group begin with is read once. Raises RunError for logits that are no
         numbers.
         """
-        jobs = list(_jobs(groups))
+        jobs = list(jobs_of(groups))
         found = np.zeros((len(groups), len(groups[0]), len(groups[0][0].choices)))
-        for together in _batches(jobs):
+        for together in batches_of(jobs):
             self._score(together, found)
         return found
 
-    def _score(self, jobs: Sequence["_Job"], found: np.ndarray) -> None:
+    def _score(self, jobs: Sequence[ScoringJob], found: np.ndarray) -> None:
         contexts = [context for job in jobs for context in job.contexts]
         choices = [tokens for job in jobs for tokens in job.choices]
         prefixes = [job.prefix for job in jobs] if jobs[0].prefix else []
@@ -126,6 +135,10 @@ class LanguageModel:
             for one, place in zip(own, there, strict=True):
                 found[place] = one.log_probability
 
+    @property
+    def _begins(self) -> Tokens:
+        return tuple(self.tokenizer.template.prompt.tokens[0])
+
     def _ids(self, text: str) -> Sequence[int]:
         return self.tokenizer.encode(text).tolist()
 
@@ -137,77 +150,66 @@ class LanguageModel:
         return (self.tokenizer.end,)
 
 
-@dataclass(frozen=True)
-class _Job:
-    """Contexts that go on behind one prefix (empty for none), the choices of each, and the place of
-    each choice in the answer.
+def written_behind(
+    model: LanguageModel, contexts: Sequence[str], most_new: int, is_over: Callable[[str], bool]
+) -> list[WrittenText]:
+    """Write behind every context until `is_over`, the model ends, or there are so many tokens.
+
+    The blanks that end a context are left to the model, as most tokenizers have them before words.
+    What is longer than the model's sequences loses its beginning. Raises DataError for a context
+    without a token, UsageError where a sequence has no room for so many new ones.
     """
-
-    prefix: Tokens
-    contexts: Sequence[Tokens]
-    choices: Sequence[Sequence[Tokens]]
-    places: Sequence[Sequence[tuple[int, int, int]]]
-
-    @property
-    def rows(self) -> int:
-        """Rows of keys and values that are held at most."""
-        return sum(
-            (len(self.prefix) + len(context)) * len(own)
-            for context, own in zip(self.contexts, self.choices, strict=True)
-        ) + sum(len(tokens) for own in self.choices for tokens in own)
-
-
-def _jobs(groups: Sequence[Sequence[EncodedPrompt]]) -> Iterator[_Job]:
-    """A job for each group, or several where they would hold too many rows."""
-    for number, group in enumerate(groups):
-        asked: dict[Tokens, list[tuple[Tokens, tuple[int, int, int]]]] = {}
-        for prompt, encoded in enumerate(group):
-            pairs = zip(encoded.contexts, encoded.choices, strict=True)
-            for choice, (context, tokens) in enumerate(pairs):
-                asked.setdefault(context, []).append((tokens, (number, prompt, choice)))
-        same = _common(list(asked))
-        pending: list[Tokens] = []
-        for context in asked:
-            if pending and _rows([*pending, context], asked) > ROWS_TOGETHER:
-                yield _job(same, pending, asked)
-                pending = []
-            pending.append(context)
-        yield _job(same, pending, asked)
+    longest = model.backbone.settings.longest_tokens
+    if most_new >= longest:
+        raise UsageError(
+            f"answers of {most_new:,} tokens leave no room for a prompt: the model's sequences "
+            f"have {longest:,}",
+            "ask for shorter answers",
+        )
+    whole = [model.context_tokens(context.rstrip(" \t")) for context in contexts]
+    kept = [tokens[-(longest - most_new) :] for tokens in whole]
+    found: dict[int, WrittenText] = {}
+    for places in _batches([len(tokens) + most_new for tokens in kept]):
+        texts = [Continuation(place, kept[place], most_new) for place in places]
+        _grow(model, texts, is_over)
+        for own in texts:
+            text, cut = _decoded(model.tokenizer, own), kept[own.number] != whole[own.number]
+            is_whole = own.ended != "length" or is_over(text)
+            found[own.number] = WrittenText(text, is_whole, cut)
+    return [found[place] for place in range(len(contexts))]
 
 
-def _rows(contexts: Sequence[Tokens], asked: dict[Tokens, list]) -> int:
-    return sum(len(context) * len(asked[context]) for context in contexts)
+def _grow(
+    model: LanguageModel, texts: Sequence[Continuation], is_over: Callable[[str], bool]
+) -> None:
+    known_V = torch.from_numpy(model.tokenizer.known)
+    writer = Writer(model.backbone, model.head, stops=model.tokenizer.stops, known_V=known_V)
+    with model.hardware.autocast():
+        for grown in writer.write(texts):
+            for text in grown:
+                if not text.ended and is_over(_decoded(model.tokenizer, text)):
+                    text.ended = "halted"
 
 
-def _job(same: int, contexts: Sequence[Tokens], asked: dict[Tokens, list]) -> _Job:
-    choices = [[tokens for tokens, _ in asked[context]] for context in contexts]
-    places = [[place for _, place in asked[context]] for context in contexts]
-    return _Job(contexts[0][:same], [context[same:] for context in contexts], choices, places)
+def _decoded(tokenizer: Tokenizer, text: Continuation) -> str:
+    """The new text, with the blank before it if the tokenizer writes one."""
+    before, new = list(text.prompt[-_TAIL:]), text.tokens
+    return _plain(tokenizer, [*before, *new])[len(_plain(tokenizer, before)) :]
 
 
-def _common(contexts: Sequence[Tokens]) -> int:
-    """Tokens that all contexts begin with, so that each keeps one of its own."""
-    most = min(map(len, contexts)) - 1
-    first = contexts[0]
-    return next(
-        (
-            place
-            for place in range(most)
-            if any(other[place] != first[place] for other in contexts[1:])
-        ),
-        most,
-    )
+def _plain(tokenizer: Tokenizer, tokens: Sequence[int]) -> str:
+    tokens_T = np.asarray(tokens, dtype=np.int64)
+    return tokenizer.decode(tokens_T[~tokenizer.specials[tokens_T]])
 
 
-def _batches(jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
-    """Jobs of like length together, as many as hold the rows; with a prefix, or without."""
-    order = sorted(jobs, key=lambda job: (bool(job.prefix), job.rows))
-    batch: list[_Job] = []
-    for job in order:
-        is_full = sum(other.rows for other in batch) + job.rows > ROWS_TOGETHER
-        if batch and (is_full or bool(batch[0].prefix) != bool(job.prefix)):
+def _batches(rows: Sequence[int]) -> Iterator[list[int]]:
+    """Places of prompts of like length together, as many as hold the rows of keys and values."""
+    batch: list[int] = []
+    for place in sorted(range(len(rows)), key=rows.__getitem__):
+        is_full = sum(rows[other] for other in batch) + rows[place] > ROWS_TOGETHER
+        if batch and (is_full or len(batch) == TOGETHER):
             yield batch
             batch = []
-        batch.append(job)
+        batch.append(place)
     if batch:
         yield batch
