@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sslcli import registry
 from sslcli.asides import output_file
-from sslcli.cli.in_context_checks import check_in_context
+from sslcli.cli.in_context_checks import check_in_context, check_shots
 from sslcli.cli.line_values import (
     answer_settings,
     hardware_of,
@@ -288,17 +288,15 @@ def check_generate_line(command: Command, given: Given) -> None:
     """
     seed_of(given)
     refuse_absent_model(given.get("model"))
-    request = request_of(given)
+    request, objectives = request_of(given), asked_objectives(given.get("model", LATEST))
+    check_shots(command, given, objectives)
     if (name := given.get("texts")) is not None:
         if "text" in request:
             raise UsageError("there is a text and --data", "give one of them")
         if name != STANDARD_INPUT and (Path(name).is_dir() or not Path(name).exists()):
             raise no_such_file(name)
         request["text"] = BLANK
-    problems = [
-        problems_in("objectives", name, request, "", "Request")
-        for name in asked_objectives(given.get("model", LATEST))
-    ]
+    problems = [problems_in("objectives", name, request, "", "Request") for name in objectives]
     if problems and all(problems):
         hint = f"as in: {command.examples[0]}" if "text" not in request else ""
         flags = [flag for flag in command.flags if flag.names and flag.key in given]

@@ -14,7 +14,7 @@ from sslcli.errors import UsageError, choices
 from sslcli.layers import dotted_layer
 from sslcli.resolving import Resolved, resolve
 from sslcli.settings import AnswerSettings, Start
-from sslcli.workflows.evaluate.shot_settings import InContextSettings
+from sslcli.workflows.evaluate.shot_settings import InContextSettings, ShotSettings
 
 HARDWARE = ("device", "precision", "compile", "deterministic")
 STARTS: tuple[Start, ...] = get_args(Start)
@@ -132,6 +132,14 @@ def in_context_settings(command: Command, given: Given) -> Resolved[InContextSet
     """Resolve the settings of --in-context."""
     flags = [flag for flag in command.flags if flag.key in InContextSettings.model_fields]
     return resolve(InContextSettings, *layers_of(given, flags))
+
+
+def shot_settings(command: Command, given: Given) -> Resolved[ShotSettings] | None:
+    """Resolve the settings of --shots; None without it."""
+    if "shots" not in given:
+        return None
+    flags = [flag for flag in command.flags if flag.key in ShotSettings.model_fields]
+    return resolve(ShotSettings, *layers_of(given, flags))
 
 
 def minimums_of(texts: Sequence[str]) -> Mapping[str, float]:

@@ -180,7 +180,7 @@ def data_of(files, **asked):
 def test_a_scored_example_is_never_drawn_and_that_is_said(files):
     data = data_of(files)
     assert {each.data[0] for each in data.pool} == {f"text {n}" for n in (1, 2, 4, 5, 6, 7)}
-    assert "2 of 8 examples to draw from are scored too, and left out" in data.notes
+    assert "2 of 8 examples to draw from are asked too, and left out" in data.notes
     assert data.majority() == "a" if len(data.pool) % 2 else "b"
 
 

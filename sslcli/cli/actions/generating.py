@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from sslcli import registry
 from sslcli.cli.actions.choosing import chosen_model
-from sslcli.cli.line_values import request_of, seed_of
+from sslcli.cli.line_values import request_of, seed_of, shot_settings
 from sslcli.cli.naming import REQUEST, asked_objectives, text_at
 from sslcli.cli.options import Command, Given, spellings
 from sslcli.cli.screen import Screen
@@ -20,6 +20,7 @@ from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import RUN_FILE
 from sslcli.runs.references import ASKED, LATEST
 from sslcli.workflows.generate.generate import streamed
+from sslcli.workflows.generate.shots import ShownTexts
 
 BLANK = "[MASK]"
 ENDED_AT_ONCE = (
@@ -33,6 +34,11 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
     """Generate from a text and print texts, a table where they have scores, or JSON."""
     seed = seed_of(given)
     request = request_of(given)
+    texts = _texts(given["texts"]) if "texts" in given else None
+    shown = _shown(command, given, texts, screen)
+    if shown is not None and given.get("show_prompt"):
+        _show_prompts(shown.prompts, screen)
+        return 0
     reference, place = chosen_model(
         given.get("model", LATEST), ASKED, "model" not in given, screen.say
     )
@@ -45,7 +51,8 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
         screen.say("hint:  choose one that fills them: --model @latest:mlm")
     typed = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix(f"{REQUEST}."): sorted(spellings([flag]))[0] for flag in typed}
-    texts = _texts(given["texts"]) if "texts" in given else None
+    if shown is not None:
+        request, texts = shown.completed(request), shown.prompts
     streams = not screen.json and texts is None
     with naming_sources(sources):
         if len(names := asked_objectives(reference)) == 1:  # before the weights are read
@@ -54,6 +61,7 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
             checked(asked, first, hint="ssl generate --help lists the flags")
         made = streamed(reference, request, seed, screen.say, texts)
         artifacts, is_shown = _collected(made, screen, streams=streams)
+    artifacts = artifacts if shown is None else shown.answered(artifacts)
     if artifacts and all(map(adds_nothing, artifacts)):
         screen.say(STOPPED_AT_ONCE if "stop" in request else ENDED_AT_ONCE)
     if artifacts and not any(artifact.text.strip() for artifact in artifacts):
@@ -66,6 +74,29 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
     else:
         screen.report(Report(tables=[_table(artifacts)]))
     return 0
+
+
+def _shown(
+    command: Command, given: Given, texts: Sequence[str] | None, screen: Screen
+) -> ShownTexts | None:
+    """The texts of the line behind the worked examples of --shots; None without it."""
+    resolved = shot_settings(command, given)
+    if resolved is None:
+        return None
+    typed = [given.get("text", "")] if texts is None else texts
+    with naming_sources(resolved.sources):
+        shown = ShownTexts.of(resolved.settings, typed, seed_of(given))
+    for note in shown.data.notes:
+        screen.say(f"note: {note}")
+    return shown
+
+
+def _show_prompts(prompts: Sequence[str], screen: Screen) -> None:
+    if screen.json:
+        screen.document({"prompts": list(prompts)})
+        return
+    for line in "\n\n".join(prompts).split("\n"):
+        screen.line(printable(line))
 
 
 def _collected(

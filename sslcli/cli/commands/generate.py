@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from sslcli.cli.naming import request_flags
-from sslcli.cli.options import Command, Flag, asks_for_help, peek
+from sslcli.cli.options import Command, Flag, asks_for_help, flags_for, peek
 from sslcli.runs.references import LATEST
+from sslcli.workflows.evaluate.shot_settings import ShotSettings
 
 OWN = (
     Flag("text", (), "text with [MASK] to be filled in, or to be continued", metavar="TEXT"),
@@ -30,6 +31,14 @@ OWN = (
         metavar="N",
         default="42",
     ),
+    *flags_for(ShotSettings),
+    Flag(
+        "show_prompt",
+        ("--show-prompt",),
+        "print what the model would read, and write nothing, with --shots",
+        "In context",
+        "truth",
+    ),
 )
 
 
@@ -53,6 +62,7 @@ def generate_command(words: Sequence[str]) -> Command:
             'ssl generate "julia lives in [MASK]." --model @latest:mlm',
             'ssl generate "Once upon a time" --model @latest:clm --new-tokens 60 --temperature 0.7',
             "ssl generate --data questions.txt --model models/smollm2 --beams 4 --json",
+            'ssl generate "a fine day" --shots labelled.jsonl --task sentiment --model DIR',
         ),
         check="sslcli.cli.line_checks:check_generate_line",
     )

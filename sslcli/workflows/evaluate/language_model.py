@@ -155,7 +155,6 @@ def written_behind(
 ) -> list[WrittenText]:
     """Write behind every context until `is_over`, the model ends, or there are so many tokens.
 
-    The blanks that end a context are left to the model, as most tokenizers have them before words.
     What is longer than the model's sequences loses its beginning. Raises DataError for a context
     without a token, UsageError where a sequence has no room for so many new ones.
     """
@@ -166,7 +165,7 @@ def written_behind(
             f"have {longest:,}",
             "ask for shorter answers",
         )
-    whole = [model.context_tokens(context.rstrip(" \t")) for context in contexts]
+    whole = [model.context_tokens(context) for context in contexts]
     kept = [tokens[-(longest - most_new) :] for tokens in whole]
     found: dict[int, WrittenText] = {}
     for places in _batches([len(tokens) + most_new for tokens in kept]):

@@ -8,6 +8,7 @@ from pydantic import model_validator
 from sslcli.config import Config, Count, setting
 
 MOST_EXAMPLES = 256  # in one prompt
+STEP_TOKENS = 192  # of the steps before an answer
 # What choices are compared by.
 RAW, CHARACTER, BYTE, PMI, CALIBRATED = COLUMNS = (
     "raw sum", "per character", "per byte", "PMI", "calibrated"
@@ -19,7 +20,8 @@ class PromptSettings(Config):
 
     template: str | None = setting(
         None,
-        "file that says how an example is written, up to its {label}; built in when not given",
+        "file that says how an example is written, up to its {label} (of qa {answer}, of rewrite "
+        "{target}); built in when not given",
         "--template",
         panel="In context",
     )
@@ -29,6 +31,22 @@ class PromptSettings(Config):
         "--step-by-step",
         panel="In context",
     )
+
+
+class ShotSettings(PromptSettings):
+    """Which worked examples `ssl generate` has before a text."""
+
+    shots: str = setting(
+        "", "labelled file: examples of it stand worked before the text", "--shots",
+        panel="In context", min_length=1,
+    )  # fmt: skip
+    task: str = setting(
+        "", "task that they are examples of, with --shots", "--task", panel="In context"
+    )
+    k: int | None = setting(
+        None, "how many of them; 4, or all of fewer, when not given", "--k",
+        panel="In context", ge=0, le=MOST_EXAMPLES,
+    )  # fmt: skip
 
 
 class InContextSettings(PromptSettings):

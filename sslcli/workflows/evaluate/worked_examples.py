@@ -11,7 +11,9 @@ from sslcli.config import Config
 from sslcli.contracts.examples import Example, Split
 from sslcli.contracts.prompts import OpenPrompts, Prompt, Prompts, TemplatePrompts
 from sslcli.contracts.task import Task
+from sslcli.data.documents import Where
 from sslcli.data.records.prompt_template import PromptTemplate
+from sslcli.data.records.record import Record
 from sslcli.data.rng import Rng, name_key
 from sslcli.datasets.label_sets import with_labels
 from sslcli.datasets.labelled import examples_of
@@ -20,9 +22,14 @@ from sslcli.datasets.tasks import task_class, task_options
 from sslcli.errors import DataError, UsageError
 from sslcli.reports import amount
 from sslcli.settings import AnswerSettings, LabelledSettings
-from sslcli.workflows.evaluate.shot_settings import InContextSettings, PromptSettings
+from sslcli.workflows.evaluate.shot_settings import (
+    InContextSettings,
+    PromptSettings,
+    ShotSettings,
+)
 
 _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+LINE = "the command line"
 _LETTERS_READ = 100  # examples by whose letters the language is told
 
 
@@ -74,6 +81,13 @@ class InContextData:
     def behind(self, worked: Sequence[Example], context: str) -> str:
         """Write the whole prompt: worked examples, and an example up to its answer."""
         return self.template.behind([self.worked(each) for each in worked], context)
+
+    def prompt_to_write(self, example: Example, places: Sequence[int]) -> str:
+        """Write the whole prompt that an answer is written behind; the blanks at its end are left
+        to the model, as most tokenizers have them before words.
+        """
+        worked = [self.pool[place] for place in places]
+        return self.behind(worked, self.context(example)).rstrip(" \t")
 
     def drawn(self, seed: int, draw: int, example: Example, count: int) -> list[int]:
         """Indices of the worked examples in the pool."""
@@ -143,18 +157,46 @@ def in_context_data(name: str, settings: AnswerSettings, asked: InContextSetting
     else:
         scored, pool = pool, []
         apart = ["without --examples the labels are those of the scored data"] if labels else []
-    most = max(asked.k)
-    if most > len(pool):
-        held = f"{amount(len(pool), 'example')} that {'is' if len(pool) == 1 else 'are'} not scored"
-        raise UsageError(
-            f"{most} worked examples are asked for, and there are {held}",
-            "give labelled data with --examples, or a smaller --k",
-        )
+    _refuse_too_few(max(asked.k), pool, "--examples")
     template, how = template_for(task, asked, scored)
     notes = [*sifter.sentences(), *sifter.remarks, *said, *how, *apart]
     found = InContextData(task, options, template, labels, scored, pool, notes, sifter.left_out)
     _refuse_no_prompts(found)
     return found
+
+
+def shown_data(asked: ShotSettings, typed: Sequence[str]) -> InContextData:
+    r"""Read worked examples to be shown before typed texts, which are what is `scored`; where the
+    task takes several texts, a tab or \t stands between them. Raises DataError, UsageError.
+    """
+    task, sifter = task_class(asked.task), Sifter(None)
+    options = task_options(asked.task, {})
+    wanted = task.positional_fields(options)
+    questions = [text.replace(r"\t", "\t").split("\t", len(wanted) - 1) for text in typed]
+    if any(len(texts) < len(wanted) for texts in questions):
+        problem = f"{asked.task} takes {len(wanted)} texts: {' and '.join(wanted)}"
+        raise UsageError(problem, r"write \t between them")
+    pool = examples_of(task, options, [asked.shots], "train", LabelledSettings(), sifter)
+    options, said = task.understand(options, pool)
+    pool = with_labels(task, options, None, pool, sifter)
+    asks = [
+        task.parse(options, Record(Where(LINE, number), dict(zip(wanted, texts, strict=True))))
+        for number, texts in enumerate(questions, 1)
+    ]
+    pool, apart = _kept_apart(task, pool, asks)
+    _refuse_too_few(asked.k or 0, pool, "--shots")
+    template, how = template_for(task, asked, asks)
+    notes = [*sifter.sentences(), *sifter.remarks, *said, *how, *apart]
+    return InContextData(task, options, template, task.labels(options, pool), asks, pool, notes)
+
+
+def _refuse_too_few(most: int, pool: Sequence[Example], flag: str) -> None:
+    if most > len(pool):
+        held = f"{amount(len(pool), 'example')} that {'is' if len(pool) == 1 else 'are'} not asked"
+        raise UsageError(
+            f"{most} worked examples are asked for, and there are {held}",
+            f"give more labelled data with {flag}, or a smaller --k",
+        )
 
 
 def template_for(
@@ -200,7 +242,7 @@ def _kept_apart(
     known = {task.key(example) for example in scored}
     kept = [example for example in pool if task.key(example) not in known]
     gone = len(pool) - len(kept)
-    said = f"{gone:,} of {len(pool):,} examples to draw from are scored too, and left out"
+    said = f"{gone:,} of {len(pool):,} examples to draw from are asked too, and left out"
     return kept, [said] if gone else []
 
 

@@ -17,11 +17,10 @@ from sslcli.progress import working
 from sslcli.reports import Report, Score, Table, amount
 from sslcli.workflows.evaluate.language_model import LanguageModel, WrittenText, written_behind
 from sslcli.workflows.evaluate.scoring import PREDICTIONS, answer_line
-from sslcli.workflows.evaluate.shot_settings import InContextSettings, score_name
+from sslcli.workflows.evaluate.shot_settings import STEP_TOKENS, InContextSettings, score_name
 from sslcli.workflows.evaluate.worked_examples import InContextData
 
 TOGETHER = 64  # scored examples whose prompts are written and answered at once
-STEP_TOKENS = 192  # of the steps before an answer
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def _shots(
             working(f"answering {count}-shot prompts, {said}")
             portion = slice(start, start + TOGETHER)
             prompts = [
-                data.behind([data.pool[place] for place in own], data.context(example))
+                data.prompt_to_write(example, own)
                 for example, own in zip(data.scored[portion], places[portion], strict=True)
             ]
             texts[draw] += written_behind(
