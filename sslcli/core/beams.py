@@ -18,6 +18,7 @@ from sslcli.core.heads import LanguageModelHead
 from sslcli.core.inputs import Hidden, Inputs
 from sslcli.core.rules import NO_RULES, TokenRules, Written, only_known, refuse_no_numbers, ruled
 from sslcli.core.transformer import Transformer
+from sslcli.core.weight_layouts import laid_out
 from sslcli.errors import DataError, UsageError
 
 NEVER = -1e37  # a score that no real one is below, in float32
@@ -127,7 +128,11 @@ def beam_search(
     device = backbone.embedding.device
     search = _Search(rules, [prompt.tolist() for prompt in prompts], stops, device)
     cache, inputs = Cache(), Inputs.pack(prompts, device=device)
-    with evaluating(backbone, head):
+    rows = len(prompts) * rules.beams
+    with (
+        evaluating(backbone, head),
+        laid_out(backbone, head, rows=rows, passes=rules.new_tokens),
+    ):
         while search.texts:
             hidden = backbone.read_on(inputs, memory, cache)
             last_RD = hidden.last_TD.index_select(0, hidden.packing.starts_B1[1:] - 1)

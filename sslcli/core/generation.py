@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from sslcli.core.cache import Cache
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.inputs import Hidden, Inputs
-from sslcli.core.prompt_lookup import guess_from_prompt
 from sslcli.core.rules import (
     NO_RULES,
     TokenRules,
@@ -30,9 +29,11 @@ from sslcli.core.rules import (
 )
 from sslcli.core.sampling import PLAIN, Sampling, choose
 from sslcli.core.transformer import Transformer
+from sslcli.core.weight_layouts import laid_out
 from sslcli.errors import DataError, UsageError
 
 CHUNK_TOKENS = 512  # of a prompt in one pass
+LONGEST_NGRAM = 2  # that is looked up in what the text has said before
 
 
 @dataclass
@@ -146,7 +147,12 @@ class Writer:
         if len(live) < len(texts) and memory is not None:
             memory = memory.only([text.number for text in live])
         unread = {text.number: list(text.prompt) for text in live}
-        with evaluating(self.backbone, self.head):
+        rows = len(live) * (1 + self.lookup_tokens)
+        passes = max(text.most_new for text in live)
+        with (
+            evaluating(self.backbone, self.head),
+            laid_out(self.backbone, self.head, rows=rows, passes=passes),
+        ):
             while live:
                 grown = self._pass(live, unread, cache, memory, asks)
                 yield grown
@@ -279,6 +285,18 @@ class Writer:
         longest = max(texts, key=lambda text: before[text.number] + text.most_new, default=None)
         if longest is not None:
             refuse_too_long(self.backbone, before[longest.number], longest.most_new)
+
+
+def guess_from_prompt(tokens: Sequence[int], most: int) -> list[int]:
+    """Return at most `most` tokens that stand behind the first earlier place of the last two
+    tokens, or of the last one where the two stand nowhere else.
+    """
+    for size in range(min(LONGEST_NGRAM, len(tokens) - 1), 0, -1):
+        last = list(tokens[-size:])
+        for start in range(len(tokens) - size):
+            if list(tokens[start : start + size]) == last:
+                return list(tokens[start + size : start + size + most])
+    return []
 
 
 def _packed(reads: Sequence[list[int]], begins: Sequence[int], device: torch.device) -> Inputs:

@@ -28,7 +28,7 @@ class LanguageModelHead(nn.Module):
 
     def __init__(self, settings: TransformerSettings) -> None:
         super().__init__()
-        self.settings = settings
+        self.settings, self.multiply = settings, linear
         features, transforms = settings.features_of_embedding, settings.transforms_before_head
         self.activation = ACTIVATIONS[settings.activation]
         self.dense = (
@@ -54,7 +54,7 @@ class LanguageModelHead(nn.Module):
 
     def forward(self, hidden_ND: Tensor, backbone: Transformer) -> Tensor:
         """Return all logits [N, V]; meant for few rows."""
-        return linear(self.transform(hidden_ND), self._matrix(backbone), self.bias)
+        return self.multiply(self.transform(hidden_ND), self._matrix(backbone), self.bias)
 
     def loss(
         self,

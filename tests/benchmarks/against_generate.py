@@ -6,12 +6,15 @@
 Both read the same directory in float32. Prompts of 4 to 200 tokens are written on together, greedily
 and with 4 beams; the sides take turns, and the median of the rounds counts. Texts end where the
 model ends them, and tokens that a side really wrote are counted. Beside it: our own speed with and
-without a cache, a prompt at a time, and the bytes that the process holds at most for each side, in
-a process of its own.
+without a cache, a prompt at a time, and the memory that a process of each side holds at most while
+it writes, its model and its libraries included (Linux).
+
+Then the same with questions in the model's chat template, whose answers end sooner or later, up to
+256 tokens: a side that waits for the last one writes for nobody.
 """
 
 import argparse
-import resource
+import re
 import statistics
 import subprocess
 import sys
@@ -37,6 +40,42 @@ SEED, SHORTEST, LONGEST, BEAMS = 0, 4, 200, 4
 BATCHES = (1, 8, 32)
 CACHE_TOKENS = 256
 
+QUESTIONS = (
+    "What is the capital of France?",
+    "Is water wet? Answer with yes or no.",
+    "Name three colours.",
+    "What is 7 plus 5?",
+    "Write one sentence about the sea.",
+    "Who wrote Romeo and Juliet?",
+    "Explain in one paragraph why the sky is blue.",
+    "List five animals that live in a forest.",
+    "Say hello in Spanish.",
+    "What is the opposite of hot?",
+    "How many days does a week have?",
+    "Give a short definition of democracy.",
+    "Which planet is closest to the sun?",
+    "Write a haiku about snow.",
+    "What do bees make?",
+    "Describe how to boil an egg, step by step.",
+    "Answer with one word: what colour is grass?",
+    "What is a verb?",
+    "Name the four seasons.",
+    "Tell me about the history of the bicycle.",
+    "What is the largest ocean on earth?",
+    "Complete the sentence: the early bird",
+    "Is seven an odd number?",
+    "Write a title for a story about a lost dog.",
+    "What is photosynthesis?",
+    "Which language is spoken in Brazil?",
+    "Give me two reasons to read books.",
+    "What does a carpenter do?",
+    "Spell the word cat.",
+    "How does a rainbow come about?",
+    "What is the plural of mouse?",
+    "Summarise in one sentence: rivers carry water from the mountains to the sea.",
+)
+ANSWER_TOKENS = 256
+
 Texts = list[list[int]]
 
 
@@ -45,6 +84,16 @@ def prompts_of(count: int, vocabulary: int, longest: int) -> list[Tensor]:
     generator = torch.Generator().manual_seed(SEED)
     lengths = torch.linspace(SHORTEST, longest, count + 1)[1:].long().tolist()
     return [torch.randint(20, vocabulary, (length,), generator=generator) for length in lengths]
+
+
+def questions_of(folder: str, count: int) -> list[Tensor]:
+    """The first questions, as a turn of the model's chat template; plainly where it has none."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    if not tokenizer.chat_template:
+        return [torch.tensor(tokenizer(text)["input_ids"]) for text in QUESTIONS[:count]]
+    asked = [[{"role": "user", "content": text}] for text in QUESTIONS[:count]]
+    said = tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_dict=True)
+    return [torch.tensor(tokens) for tokens in said["input_ids"]]
 
 
 def padded(prompts: list[Tensor], pad: int) -> tuple[Tensor, Tensor]:
@@ -110,10 +159,9 @@ def seconds_of(run: Callable[[], Texts]) -> tuple[float, Texts]:
     return time.perf_counter() - before, texts
 
 
-def compare(sides: Sides, batch: int, beams: int, rounds: int, longest: int) -> None:
+def compare(sides: Sides, prompts: list[Tensor], beams: int, rounds: int) -> None:
     """One row: both in turn on the same prompts."""
-    vocabulary = sides.backbone.settings.vocabulary
-    prompts = prompts_of(batch, vocabulary, longest)
+    batch = len(prompts)
     runs = {
         "ours": lambda: sides.ours(prompts, beams),
         "transformers": lambda: sides.theirs(prompts, beams),
@@ -151,7 +199,7 @@ def cached(sides: Sides, new_tokens: int) -> None:
 
 
 def held(folder: str, name: str, batch: int, new_tokens: int, longest: int) -> float:
-    """MiB that a process of one side grows by while it writes."""
+    """MiB that a process of one side holds at most while it writes."""
     words = [folder, "--held", name, "--batch", str(batch), "--new-tokens", str(new_tokens)]
     words += ["--longest", str(longest)]
     ended = subprocess.run([sys.executable, __file__, *words], capture_output=True, text=True)
@@ -160,14 +208,16 @@ def held(folder: str, name: str, batch: int, new_tokens: int, longest: int) -> f
 
 
 def hold(folder: str, name: str, batch: int, new_tokens: int, longest: int) -> None:
+    """Print the MiB that this process holds at most while one side writes."""
     sides = Sides(folder, new_tokens, (name,))
     is_ours = name == "ours"
     vocabulary = sides.backbone.settings.vocabulary if is_ours else sides.model.config.vocab_size
     run = sides.ours if is_ours else sides.theirs
-    run(prompts_of(1, vocabulary, SHORTEST * 2), 1)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    Path("/proc/self/clear_refs").write_text("5")  # the most so far is forgotten
     run(prompts_of(batch, vocabulary, longest), 1)
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    status = Path("/proc/self/status").read_text()
+    (most,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
+    print(int(most) / 1024)
 
 
 def tiny(folder: str) -> None:
@@ -202,17 +252,23 @@ def main() -> int:
             hold(folder, given.held, given.batch, new_tokens, longest)
             return 0
         sides = Sides(folder, new_tokens, ("ours", "transformers"))
+        vocabulary = sides.backbone.settings.vocabulary
         print("| prompts | beams | tokens | ours, a second | transformers | times | same texts |")
         print("|---|---|---|---|---|---|---|")
         for beams in (1, BEAMS):
             for batch in batches:
-                compare(sides, batch, beams, rounds, longest)
+                compare(sides, prompts_of(batch, vocabulary, longest), beams, rounds)
         cached(sides, cache_tokens)
+        sides.new_tokens = cache_tokens if given.rehearse else ANSWER_TOKENS
+        print("Questions:")
+        for beams, batch in ((1, batches[-1]), (BEAMS, batches[1])):
+            compare(sides, questions_of(folder, batch), beams, rounds)
+        sides.new_tokens = new_tokens
         last = batches[-1]
         ours, theirs = (
             held(folder, name, last, new_tokens, longest) for name in ("ours", "transformers")
         )
-        print(f"{last} prompts take {ours:.0f} MiB more here, {theirs:.0f} there")
+        print(f"{last} prompts take {ours:.0f} MiB here, {theirs:.0f} there: {ours / theirs:.2f}")
     return 0
 
 

@@ -8,10 +8,9 @@ import torch
 from core_samples import DECODER, LLAMA, built, changed, tokens_of
 
 from sslcli.core.cache import SPARE, STEP, Cache
-from sslcli.core.generation import Continuation, Writer
+from sslcli.core.generation import Continuation, Writer, guess_from_prompt
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.inputs import Inputs
-from sslcli.core.prompt_lookup import guess_from_prompt
 
 SHAPES = {
     "learned": DECODER,
