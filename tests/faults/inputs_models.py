@@ -34,11 +34,11 @@ def tiny_tokenizer(kind: str = "wordpiece", size: int = 80) -> Tokenizer:
     return Tokenizer(cls(cls.Options()).train(TEXTS, size))
 
 
-def write_tiny_model(folder: Path, family: str = "bert") -> None:
-    """One narrow layer with its head and a tokenizer; some 15 kB."""
+def write_tiny_model(folder: Path, family: str = "bert", **shape: Any) -> None:
+    """One narrow layer with its head and a tokenizer; some 15 kB. `shape`: what else it has."""
     name, architecture, differences = FAMILIES[family]
     tokenizer = tiny_tokenizer()
-    settings = preset(name, architecture, tokenizer.size, **{**SIZES, **differences})
+    settings = preset(name, architecture, tokenizer.size, **{**SIZES, **differences, **shape})
     generator = torch.Generator().manual_seed(1)
     shapes = {
         name: shape

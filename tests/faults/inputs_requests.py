@@ -27,27 +27,21 @@ from tallies import Tally
 from sslcli.testing import tiny_tokenizer
 
 WORDS = (
-    "red",
-    "apple",
-    "the",
-    "a",
-    "is",
-    "[MASK]",
-    "[SEP]",
-    "[UNK]",
-    "eats",
-    "水果",
-    "x" * 40,
-    "\n",
+    *("the", "cat", "sees", "garden", "forest", ".", "follows", "bird", "likes", "a mouse"),
+    *("[MASK]", "[SEP]", "[UNK]", "apple", "\u6c34\u679c", "x" * 40, "\n"),
 )
+POSITIONS = 96
 FILES = {
-    "texts.txt": "the red apple\n\na red apple is\n",
+    "texts.txt": "the cat sees\n\nthe bird follows the\n",
     "empty.txt": "",
     "blank.txt": " \n\t\n",
     "strange.txt": "caf\u00e9 \u200b\U0001f34e\n" * 3,
     "broken.txt": None,  # no UTF-8
 }
-SAID = {"do_sample": True, "top_k": 3, "max_new_tokens": 5, "repetition_penalty": 1.2}
+SAID = {
+    **{"do_sample": True, "top_k": 3, "max_new_tokens": 5, "repetition_penalty": 1.2},
+    "eos_token_id": [3, 13],
+}
 Draw = Callable[[random.Random], str]
 
 
@@ -71,12 +65,14 @@ FLAGS: Mapping[str, tuple[Draw, Draw]] = {
     "--early-stopping": (_among("no", "yes", "never"), _among("maybe", "")),
     "--count": (_among(1, 2, 3), _among(0, -1, 10**6)),
     "--lookup": (_among(0, 1, 3, 10), _among(-1, "some")),
-    "--stop": (_among("e", "apple", "\\n", " ", "水"), _among("")),
+    "--stop": (_among("e", "cat", "\\n", " ", "\u6c34"), _among("")),
     "--seed": (_among(0, 1, 42), _among(-1, "seed", 2**70)),
     "--candidates": (_among(1, 3), _among(0, -1)),
     "--data": (_among("texts.txt", "strange.txt"), _among("empty.txt", "blank.txt", "broken.txt", "none.txt", ".")),
 }  # fmt: skip
-MODELS = ("gpt", "gpt", "said", "bart", "bert", "none")
+OF_BLANKS = ("--candidates", "--seed", "--data")
+OF_GAPS = ("--beams", "--length-penalty", "--seed", "--data")
+MODELS = (*("gpt", "llama", "said") * 4, *("bart", "bert") * 2, "none")
 
 
 @dataclass(frozen=True)
@@ -96,8 +92,16 @@ class Asked:
 def draw(rng: random.Random) -> Asked:
     """One random line: mostly of values that can be."""
     model = rng.choice(MODELS)
-    text = " ".join(rng.choices(WORDS, k=rng.choice((0, 1, 3, 12)))) if rng.random() < 0.8 else None
-    flags = rng.sample(sorted(FLAGS), k=rng.choice((0, 1, 2, 3, 5, 8)))
+    text = " ".join(rng.choices(WORDS, k=rng.choice((0, 1, 3, 12))))
+    own = {"bert": OF_BLANKS, "bart": OF_GAPS}.get(model, [*set(FLAGS) - {"--candidates"}])
+    known = sorted(FLAGS if rng.random() < 0.05 else own)
+    flags = rng.sample(known, k=min(rng.choice((0, 1, 2, 3, 5, 8)), len(known)))
+    if "--data" in flags and rng.random() < 0.9:
+        text = None
+    if "--data" not in flags and rng.random() < 0.05:
+        text = None
+    if model == "bert" and text is not None and rng.random() < 0.8:
+        text += " [MASK]"
     values, can_be = dict[str, str](), model != "none"
     for flag in flags:
         is_bad = rng.random() < 0.08
@@ -126,9 +130,10 @@ def fault_of_text(asked: Asked, artifact: Mapping[str, Any]) -> str:
     pieces, text = artifact["pieces"], artifact["text"]
     if artifact["score"] is not None and not math.isfinite(artifact["score"]):
         return f"a score of {artifact['score']}"
-    if asked.model not in {"gpt", "said"}:
+    if asked.model in {"bart", "bert"}:
         return ""
-    new = text.removeprefix(artifact["details"]["prompt"].strip())
+    prompt = artifact["details"]["prompt"].strip()
+    new = text.removeprefix(prompt) if text.startswith(prompt) else ""
     if len(pieces) > asked.number("--new-tokens", 5 if asked.model == "said" else 40):
         return f"{len(pieces)} new tokens"
     if (stop := asked.values.get("--stop")) and stop.replace("\\n", "\n") in new:
@@ -175,14 +180,15 @@ def _tried(asked: Asked, *, again: bool) -> str:
 
 def _must_be_refused(asked: Asked) -> bool:
     """Whether a value that cannot be is of a flag that the model has."""
-    return asked.model in {"gpt", "said", "none"}
+    return asked.model not in {"bart", "bert"}
 
 
 def _make_models() -> None:
-    for name in ("gpt", "said"):
-        write_tiny_model(Path(name), "gpt2")
+    for name in ("gpt", "llama", "said"):
+        family = "llama" if name == "llama" else "gpt2"
+        write_tiny_model(Path(name), family, longest_tokens=POSITIONS)
     Path("said/generation_config.json").write_text(json.dumps(SAID), encoding="utf-8")
-    write_tiny_model(Path("bert"), "bert")
+    write_tiny_model(Path("bert"), "bert", longest_tokens=POSITIONS)
     write_bart(Path("bart"), tiny_tokenizer())
     for name, content in FILES.items():
         data = b"\xff\xfe\x00caf\xe9" if content is None else content.encode()

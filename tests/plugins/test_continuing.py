@@ -137,6 +137,7 @@ def test_a_stop_text_is_not_looked_for_in_the_prompt():
 
 def test_line_breaks_can_be_typed():
     assert Continue(stop=(r"\n", r"a\tb")).stop == ("\n", "a\tb")
+    assert Continue(stop=(r"\\n", r"\\\n")).stop == (r"\n", "\\\n")  # a backslash, and an n
     assert r"\n is a line break" in str(Continue.model_fields["stop"].description)
 
 
@@ -180,6 +181,7 @@ def test_what_cannot_be_asked_for_is_refused(wrong):
         ({"num_beams": 4, "do_sample": False}, {"beams": 1}, {"beams": 1}),
         ({"max_new_tokens": 7, "no_repeat_ngram_size": 3}, {"new_tokens": 9}, {"new_tokens": 9, "no_repeat": 3}),
         ({"do_sample": True, "top_k": 0}, {}, {"top_k": None}),
+        ({"do_sample": True, "top_k": 3, "max_new_tokens": 7}, {"beams": 4}, {"new_tokens": 7}),
     ],
     ids=str,
 )  # fmt: skip

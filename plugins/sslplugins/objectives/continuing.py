@@ -3,6 +3,7 @@
 Letters: S steps, B continuations, V vocabulary.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
@@ -42,6 +43,7 @@ MOST_TOKENS = 1 << 17  # in a text: each has a random number from the beginning 
 MOST_TEXTS = 10_000
 UNFINISHED = "\ufffd"  # what is decoded of half a character
 ESCAPES = {r"\n": "\n", r"\t": "\t", r"\\": "\\"}
+ESCAPE = re.compile(r"\\[nt\\]")
 # A field of generation_config.json, ours, and whether it counts where nothing is sampled.
 SAID: Mapping[str, tuple[str, bool]] = {
     "temperature": ("temperature", False),
@@ -121,9 +123,7 @@ class Continue(Config):
         """Line breaks and tabs, which are hard to type."""
         if not all(given):
             raise ValueError("holds no character")
-        for typed, meant in ESCAPES.items():
-            given = tuple(text.replace(typed, meant) for text in given)
-        return given
+        return tuple(ESCAPE.sub(lambda found: ESCAPES[found[0]], text) for text in given)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -162,6 +162,8 @@ def completed(request: Continue, said: Mapping[str, Any]) -> tuple[Continue, Seq
         value = said.get(name)
         is_beams = own in ("beams", "length_penalty", "early_stopping")
         if value is None or own in given or (not always and samples is not True):
+            continue
+        if own in DRAWN and request.beams > 1:  # the line asks for no sampling
             continue
         if is_beams and (samples is True or (own_way and "beams" not in given)):
             continue
