@@ -48,8 +48,11 @@ from sslcli.data.records.read_context import Names, current_reading, remark
 from sslcli.data.records.record import Record
 from sslcli.data.records.records import read_records, read_table
 from sslcli.data.records.translations import Pair, distinct_pairs, languages_in, read_pairs
+from sslcli.data.records.turns import turns_of
 from sslcli.data.rng import Rng, SampleRng
 from sslcli.data.special_tokens import SpecialToken
+from sslcli.data.text.chat_template import ASSISTANT, SYSTEM, USER
+from sslcli.data.text.chats import Chat, EncodedChat
 from sslcli.data.text.sentences import split_sentences
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.locate import split_language
@@ -139,11 +142,14 @@ from sslcli.reports import (
 __all__ = [
     "ACTIVATIONS_OF_CONFIGS",
     "ARRANGEMENTS",
+    "ASSISTANT",
     "CHRF_SIGNATURE",
     "LARGEST_POWER",
     "ROUGE_SIGNATURE",
     "SQUAD_V1",
     "SQUAD_V2",
+    "SYSTEM",
+    "USER",
     "Annotated",
     "Annotates",
     "AnswerRule",
@@ -153,6 +159,7 @@ __all__ = [
     "Batch",
     "Beam",
     "BeamRules",
+    "Chat",
     "Computed",
     "Config",
     "ConfigError",
@@ -169,6 +176,7 @@ __all__ = [
     "EarlyStopping",
     "Edit",
     "Encoded",
+    "EncodedChat",
     "Example",
     "Family",
     "Follower",
@@ -347,6 +355,7 @@ __all__ = [
     "suffix_of",
     "sums_score",
     "tag_reading",
+    "turns_of",
     "unread_tags",
     "usable",
     "usable_texts",

@@ -90,7 +90,19 @@ def _parallel(number: int, sentence: str) -> Values:
     return {"source": sentence, "target": f"{subject} {verb} {place}"}
 
 
+def _instruction(number: int, sentence: str) -> Values:
+    """Make a conversation whose last answer is the place in the last thing said; some answer
+    before.
+    """
+    place = sentence.split()[-2]
+    turns = [("user", sentence), ("assistant", place)]
+    if number % 4 == 0:
+        earlier = tiny_sentences()[number - 1]
+        turns = [("user", earlier), ("assistant", earlier.split()[-2]), *turns]
+    return {"messages": [{"role": role, "content": content} for role, content in turns]}
+
+
 KINDS: Mapping[str, Callable[[int, str], Values]] = {
     "texts": _text, "pairs": _pair, "words": _words, "questions": _question, "sequences": _symbols,
-    "parallel": _parallel,
+    "parallel": _parallel, "instructions": _instruction,
 }  # fmt: skip

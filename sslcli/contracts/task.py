@@ -155,6 +155,13 @@ class Task(Learnable[V, TO]):
         return list(examples)
 
     @classmethod
+    def tokenizer_to_train(cls, tokenizer: Tokenizer) -> tuple[Tokenizer, Sequence[str]]:
+        """Return the tokenizer as a fine-tuned model keeps it, with a chat template say, and
+        sentences about it. Of its own result it changes nothing.
+        """
+        return tokenizer, ()
+
+    @classmethod
     def resolve_options(cls, options: TO, examples: Sequence[Example], tokenizer: Tokenizer) -> TO:
         """Fill in the options that depend on the training examples, before any other call.
 

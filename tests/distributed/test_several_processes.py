@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from several import run, together
 
 from sslcli.engine.checkpoints.tensor_files import load_tensors
+from sslcli.testing import tiny_records
 from sslcli.workflows.export.export import export
 
 OBJECTIVES = ["mlm", "clm", "mlm+nsp", "mlm+sop"]
@@ -125,6 +126,26 @@ def finetuning(source, folder, parallel):
     }
 
 
+def instructing(source, conversations, folder, parallel):
+    """Of a decoder, on conversations of several turns, with answers that it writes."""
+    job = finetuning(source, folder, parallel)
+    job["settings"] |= {
+        "task": "instruct",
+        "options": {"answer_tokens": 5},
+        "adapters": {},
+        "data": {"train": [str(conversations)]},
+    }
+    return job
+
+
+@pytest.fixture(scope="module")
+def conversations(tmp_path_factory):
+    path = tmp_path_factory.mktemp("conversations") / "a.jsonl"
+    lines = [json.dumps(record.values) for record in tiny_records("instructions")]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
 def training(objective, corpus, folder, parallel):
     return {
         "settings": settings_for(objective, corpus, folder, parallel),
@@ -172,7 +193,7 @@ def two_languages(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def alone(text_corpus, two_languages, tmp_path_factory, module_cache):
+def alone(text_corpus, two_languages, conversations, tmp_path_factory, module_cache):
     """A folder with each objective trained by one process, and the samples it took."""
     folder = tmp_path_factory.mktemp("alone")
     for objective in OBJECTIVES:
@@ -184,6 +205,8 @@ def alone(text_corpus, two_languages, tmp_path_factory, module_cache):
         "reason": "done",
         "step": STEPS,
     }
+    job = instructing(folder / "clm", conversations, folder / "instructions", "ddp")
+    assert run(job) == {"reason": "done", "step": STEPS}
     assert run(mixed(two_languages, folder / "languages", "ddp")) == {
         "reason": "done",
         "step": STEPS,
@@ -196,7 +219,7 @@ def alone(text_corpus, two_languages, tmp_path_factory, module_cache):
 
 
 @pytest.fixture(scope="module")
-def two(alone, text_corpus, two_languages, tmp_path_factory):
+def two(alone, text_corpus, two_languages, conversations, tmp_path_factory):
     """Everything that two processes do here, in one start of them: (folder, answers)."""
     folder = tmp_path_factory.mktemp("two")
     (folder / "taken").mkdir()
@@ -221,6 +244,9 @@ def two(alone, text_corpus, two_languages, tmp_path_factory):
         f"answers-{parallel}": finetuning(alone / "mlm", folder / f"answers-{parallel}", parallel)
         for parallel in ("ddp", "fsdp")
     }
+    for parallel in ("ddp", "fsdp"):
+        name = f"instructions-{parallel}"
+        jobs[name] = instructing(alone / "clm", conversations, folder / name, parallel)
     jobs |= {
         f"languages-{parallel}": mixed(two_languages, folder / f"languages-{parallel}", parallel)
         for parallel in ("ddp", "fsdp")
@@ -275,13 +301,14 @@ def test_two_processes_train_what_one_does(alone, two):
 
 
 @pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
-def test_two_processes_fine_tune_as_one_does(alone, two, parallel):
+@pytest.mark.parametrize("name", ["answers", "instructions"])
+def test_two_processes_fine_tune_as_one_does(alone, two, name, parallel):
     folder, answers = two
-    assert answers[f"answers-{parallel}"] == ({"reason": "done", "step": STEPS},) * 2
-    assert_same_course(alone / "answers", folder / f"answers-{parallel}")
+    assert answers[f"{name}-{parallel}"] == ({"reason": "done", "step": STEPS},) * 2
+    assert_same_course(alone / name, folder / f"{name}-{parallel}")
     predicted = [
         (each / "predictions.jsonl").read_text().splitlines()
-        for each in (alone / "answers", folder / f"answers-{parallel}")
+        for each in (alone / name, folder / f"{name}-{parallel}")
     ]
     texts = [[json.loads(line)["prediction"] for line in lines] for lines in predicted]
     assert texts[0] == texts[1]

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sslcli.errors import DataError, ModelError
+from sslcli.errors import DataError, ModelError, UsageError
 
 Message = Mapping[str, str]  # "role" and "content"
 Conversation = tuple[Sequence[Message], bool]  # the bool: with what begins the next answer
@@ -34,17 +34,19 @@ _CLOCK_SAID = (
     "the chat template asks for today's date, and is told 26 July 2024 on every day, so that the"
     " same words give the same text"
 )
+_PLAIN_ORIGIN = "the plain chat template"
+_PLAIN_SAID = (
+    "the model has no chat template: turns are written as 'user: ...' and 'assistant: ...', each"
+    " closed by {}"
+)
 _HINT = "name another model, or mend its template"
 
-# Turns as plain text, each closed by the tokenizer's end token.
+# Turns as plain text, each closed by a special token of the tokenizer, by its role.
 PLAIN = (
     "{% for message in messages %}{{ message['role'] }}: {{ message['content'] | trim }}"
     "{{ eos_token }}{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
 )
-PLAIN_SAID = (
-    "the model has no chat template: turns are written as 'user: ...' and 'assistant: ...', each"
-    " closed by the tokenizer's end token"
-)
+CLOSING_ROLES = ("eos_token", "sep_token", "bos_token", "cls_token")  # the first that there is
 
 
 @dataclass(frozen=True)
@@ -93,18 +95,28 @@ class ChatTemplate:
 
     @classmethod
     def plain(cls, tokens: Mapping[str, str]) -> "ChatTemplate":
-        """The template of a model that has none; it needs an end token."""
-        assert "eos_token" in tokens, "what is asked for a chat has an end token"
-        return cls(PLAIN, "the plain chat template", tokens)
+        """The template of a model that has none. Raises UsageError where no token could end a
+        turn.
+        """
+        role = next((each for each in CLOSING_ROLES if each in tokens), None)
+        if role is None:
+            raise UsageError(
+                "the tokenizer has no token to end a turn with, and the model no chat template",
+                f"choose another model, or write its {CHAT}",
+            )
+        return cls(PLAIN.replace("eos_token", role), _PLAIN_ORIGIN, tokens)
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is the one for models that have none."""
-        return self.source == PLAIN
+        """Whether it is the one for models that have none, and not kept with the model."""
+        return self.origin == _PLAIN_ORIGIN
 
     @cached_property
     def notes(self) -> Sequence[str]:
         """Sentences about it."""
+        if self.is_plain:
+            closing = next(self.tokens[role] for role in CLOSING_ROLES if role in self.tokens)
+            return (_PLAIN_SAID.format(closing),)
         return (_CLOCK_SAID,) if "strftime_now" in self.source else ()
 
     def text(self, messages: Sequence[Message], *, generation_prompt: bool = False) -> str:

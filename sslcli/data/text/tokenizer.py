@@ -141,13 +141,21 @@ class Tokenizer(Vocabulary):
         own = {role: self.pieces([token])[0] for role, token in ids.items() if token is not None}
         return own if self._hf is None else self._hf.roles
 
-    def chatting_as(self, template: str) -> "Tokenizer":
-        """Return the tokenizer for a model whose conversations are written by another template;
-        its own where that is empty.
+    @cached_property
+    def special_names(self) -> Sequence[str]:
+        """Every special token as a text may spell it."""
+        return self.pieces(np.flatnonzero(self.specials))
+
+    def chatting_as(self, template: str, ends: frozenset[int] = frozenset()) -> "Tokenizer":
+        """Return the tokenizer for a model whose conversations are written by a template, and whose
+        answers end with these tokens; as it was where these are empty.
         """
         found = copy(self)
         found.__dict__.pop("chat_template", None)
         found.chat = template or self.chat
+        if ends - self.stops:
+            found.ends = ends
+            found.generating = {**self.generating, ENDS: sorted(ends)}
         return found
 
     def encode_together(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

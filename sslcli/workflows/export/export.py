@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sslcli.asides import settled
+from sslcli.data.text.chat_template import CHAT
 from sslcli.data.text.hf_reading import ADDED, GENERATION
 from sslcli.errors import UsageError
 from sslcli.folders import replaced
@@ -27,7 +28,7 @@ CARD = "README.md"
 OWN_FILES = frozenset(
     {CONFIG, SINGLE, CARD, "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"}
 )
-FILES_OF_SOME = frozenset({ADDED, GENERATION})
+FILES_OF_SOME = frozenset({ADDED, CHAT, GENERATION})
 
 
 def export(

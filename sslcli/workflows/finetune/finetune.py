@@ -111,8 +111,9 @@ class Finetuning:
         tokenizer: Tokenizer,
         data: Labelled,
     ) -> None:
-        self.name, self.tokenizer, self.data = settings.task, tokenizer, data
         self.task = task_class(settings.task)
+        tokenizer, said = self.task.tokenizer_to_train(tokenizer)
+        self.name, self.tokenizer, self.data = settings.task, tokenizer, data
         given = data.options or task_options(settings.task, settings.options)
         self.options = self.task.resolve_options(given, data.train, tokenizer)
         labels = settings.labels or tuple(self.task.labels(self.options, data.train))
@@ -147,7 +148,7 @@ class Finetuning:
         parts = {"training": self.training, "held out": self.evaluation}
         strange = remarks_by_part({name: each.unknowns(tokenizer) for name, each in parts.items()})
         lost = [*_lost(self.training, "training"), *cut, *strange, *tokenizer.remarks()]
-        self.notes = [*pretrained.notes, *data.how_read, *data.notes, *lost]
+        self.notes = [*pretrained.notes, *said, *data.how_read, *data.notes, *lost]
 
     @classmethod
     def of(cls, settings: FinetuneSettings, resume: Resume | None, say: Say) -> "Finetuning":

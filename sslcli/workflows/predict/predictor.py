@@ -180,9 +180,10 @@ class Answerer:
                     f"use ssl evaluate {settings.task}",
                 )
             known, labels, data = settings.options, settings.labels, settings.data
+            tuned = trained
         elif answers is not None or _writes(pretrained, task):
             # a directory of another tool: what it does not say of the task is as we would have it
-            known, data = _said_by_directory(pretrained, task, answers), None
+            known, data, tuned = _said_by_directory(pretrained, task, answers), None, None
             labels = () if answers is None else answers.labels
         else:
             raise _unanswerable(reference, name, pretrained)
@@ -190,8 +191,8 @@ class Answerer:
         tokenizer = pretrained.tokenizer()
         refuse_missing_tokens({name: task}, tokenizer)
         learnable = task(options, Context(pretrained.settings, tokenizer, labels))
-        if trained is not None:
-            _load(learnable, trained.learnable, pretrained)
+        if tuned is not None:
+            _load(learnable, tuned.learnable, pretrained)
         elif answers is not None:
             answers.load_into(learnable)
         else:
@@ -199,19 +200,10 @@ class Answerer:
         backbone = Transformer(pretrained.settings)
         backbone.load_state_dict(dict(pretrained.backbone))
         answerer = cls(name, options, labels, Learner(backbone, learnable), hardware, data)
-        answerer.run = None if trained is None else trained.folder
-        answerer.trained_options, answerer.is_open = before, trained is None or bool(asked)
-        said = trained is not None or bool(pretrained.task_said[1])
-        unsaid = (
-            []
-            if said
-            else [
-                (
-                    f"{reference} does not say all of how its task "
-                    f"was set: {_by_default(options, asked or {})}"
-                )
-            ]
-        )
+        answerer.run = None if tuned is None else tuned.folder
+        answerer.trained_options, answerer.is_open = before, tuned is None or bool(asked)
+        said = tuned is not None or bool(pretrained.task_said[1])
+        unsaid = [] if said else _unsaid(reference, pretrained, task, options, asked or {})
         answerer.notes = [*pretrained.notes, *unsaid, *(_changed(before, options) if said else ())]
         answerer.tokenizer = tokenizer
         return answerer
@@ -284,9 +276,9 @@ class Answerer:
 
 
 def _writes(pretrained: Pretrained, task: type[Task]) -> bool:
-    """Whether the task writes texts with the head that a directory's model has."""
+    """Whether the task writes texts with the head of a language model, trained for it or not."""
     fits = pretrained.settings.architecture in task.architectures
-    return task.writes and fits and pretrained.trained is None and pretrained.head is not None
+    return task.writes and fits and pretrained.head is not None
 
 
 def _said_by_directory(
@@ -309,6 +301,21 @@ def _said_by_directory(
         return options
     problem = None if answers is None else answers.problem
     return {"kind": problem} if problem and "kind" in task.Options.model_fields else {}
+
+
+def _unsaid(
+    reference: str,
+    pretrained: Pretrained,
+    task: type[Task],
+    options: Config,
+    asked: Mapping[str, Any],
+) -> list[str]:
+    """What a model that was not fine-tuned here leaves open, in words."""
+    how = _by_default(options, asked)
+    if pretrained.answers is not None:
+        return [f"{reference} does not say all of how its task was set: {how}"]
+    _, notes = task.tokenizer_to_train(pretrained.tokenizer())
+    return [f"{reference} does not say that it was fine-tuned for this: {how}", *notes]
 
 
 def _by_default(options: Config, asked: Mapping[str, Any]) -> str:
