@@ -287,6 +287,8 @@ def check_generate_line(command: Command, given: Given) -> None:
     asked for, such as nothing.
     """
     seed_of(given)
+    if "system" in given:
+        raise UsageError("--system is for conversations", "add --chat, or leave it out")
     refuse_absent_model(given.get("model"))
     request, objectives = request_of(given), asked_objectives(given.get("model", LATEST))
     check_shots(command, given, objectives)

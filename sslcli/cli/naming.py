@@ -15,7 +15,15 @@ from sslcli.errors import UsageError
 from sslcli.layers import merged, nested
 from sslcli.runfiles import parse_assignments, read_layer
 from sslcli.runs.catalogue import RUN_FILE
-from sslcli.runs.references import ASKED, decided, head_readers, names_with, run_of
+from sslcli.runs.references import (
+    ASKED,
+    Purpose,
+    decided,
+    generating_tasks,
+    head_readers,
+    names_with,
+    run_of,
+)
 
 REQUEST = "request"
 FLAGS = {"--objective": "objective", "--reader": "data.reader", "--tokenizer": "tokenizer.kind"}
@@ -110,14 +118,14 @@ def shift_flags(name: str, flags: Sequence[Flag]) -> list[Flag]:
     return plugin_flags(_options("shifts", name), name, "options", spellings([*flags, *GLOBALS]))
 
 
-def request_flags(reference: str, flags: Sequence[Flag]) -> list[Flag]:
+def request_flags(reference: str, flags: Sequence[Flag], use: Purpose = ASKED) -> list[Flag]:
     """Return the request flags of a model's objective.
 
     A foreign directory has those of every objective that may read it. Raises UsageError where the
     reference leads nowhere, or the model does not generate.
     """
     found: dict[str, Flag] = {}
-    for name in asked_objectives(reference):
+    for name in asked_objectives(reference, use):
         request = registry.plugin_settings("objectives", name, "Request")
         found |= {
             flag.key: flag
@@ -128,12 +136,12 @@ def request_flags(reference: str, flags: Sequence[Flag]) -> list[Flag]:
     return [flag for key, flag in found.items() if key != f"{REQUEST}.text"]
 
 
-def asked_objectives(reference: str) -> list[str]:
+def asked_objectives(reference: str, use: Purpose = ASKED) -> list[str]:
     """Return the objectives that a model has, or may have, and that can be asked for something.
 
     Raises as `request_flags`.
     """
-    run = run_of(decided(reference, ASKED)[0])
+    run = run_of(decided(reference, use)[0])
     said = (
         head_readers()
         if run is None
@@ -141,6 +149,8 @@ def asked_objectives(reference: str) -> list[str]:
     )
     if run is not None and not any(said):
         task = text_at(read_layer(run / RUN_FILE).values, "task")
+        if task in generating_tasks():
+            return _that_read("decoder")
         hint = f"ask it with ssl predict {task}, or name one that was pretrained: @latest:mlm"
         raise UsageError(f"{run} was not pretrained but fine-tuned, and cannot generate", hint)
     asked = []
@@ -153,6 +163,16 @@ def asked_objectives(reference: str) -> list[str]:
         hint = f"ssl generate needs a model of {' or '.join(names_with('Request'))}"
         raise UsageError(problem, hint)
     return asked
+
+
+def _that_read(architecture: str) -> list[str]:
+    """The objectives that read the head of such a model and can be asked for something."""
+    return [
+        name
+        for name in head_readers()
+        if architecture in registry.attribute("objectives", name, "architectures")
+        and name in names_with("Request")
+    ]
 
 
 def _options(kind: str, name: str) -> type[BaseModel]:

@@ -13,6 +13,7 @@ from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Sample
 from sslcli.data.corpus import Corpus
 from sslcli.data.rng import Rng
+from sslcli.data.text.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,28 @@ class Streams(Generates, Protocol):
     ) -> Iterator[str | Artifact]:
         """Yield the artifacts of requests that differ in their texts alone, in order; before the
         artifact of a single one, pieces of its text as it grows.
+        """
+
+
+@runtime_checkable
+class ContinuesTokens(Streams, Protocol):
+    """A generator that goes on behind tokens that somebody else has laid out, as those of a
+    conversation.
+    """
+
+    def go_on(
+        self,
+        backbone: Transformer,
+        prompts: Sequence[tuple[str, np.ndarray]],
+        request: Any,
+        rng: Rng,
+        tokenizer: Tokenizer,
+    ) -> Iterator[str | Artifact]:
+        """Yield what is written behind each prompt, without it: pieces before where it is one.
+
+        `prompts`: what each is called in `details["prompt"]`, and its tokens, int64 [T], which
+        leave room for one more. What is written ends where `tokenizer` ends texts, and with the
+        model's positions.
         """
 
 

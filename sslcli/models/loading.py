@@ -34,6 +34,7 @@ from sslcli.runs.references import (
     TRAINED,
     decided,
     first_usable,
+    generating_tasks,
     head_readers,
     unfinished_alone,
 )
@@ -111,7 +112,8 @@ def newest_finetuned(task: str) -> tuple[Run, Sequence[str]]:
 
 
 def learner_of(pretrained: Pretrained) -> Learner:
-    """Load backbone and learnable; for a Hugging Face directory the objective that reads its head.
+    """Load backbone and learnable; for a Hugging Face directory, and for a model that was
+    fine-tuned to write with that head, the objective that reads the head.
 
     Raises ModelError without a tokenizer or, for such a directory, without a language-model head;
     PluginError if the objective is no longer installed.
@@ -120,10 +122,12 @@ def learner_of(pretrained: Pretrained) -> Learner:
     settings = None if trained is None else trained.settings
     if isinstance(settings, FinetuneSettings):
         task = settings.task
-        raise ModelError(
-            f"{pretrained.folder} is fine-tuned for {task} and has no generation head",
-            f"ask it with ssl predict {task}",
-        )
+        if not (task in generating_tasks() and pretrained.settings.causal):
+            raise ModelError(
+                f"{pretrained.folder} is fine-tuned for {task} and has no generation head",
+                f"ask it with ssl predict {task}",
+            )
+        trained = settings = None  # its head is that of a language model, as in a directory
     if settings is None and pretrained.head is None:
         raise ModelError(
             f"{pretrained.folder} has no language-model head",

@@ -67,6 +67,7 @@ TRAINED = Purpose(("pretrain", "finetune"))  # to be written elsewhere
 LOOKED_INTO = Purpose(("pretrain", "finetune"), ranked=True)
 FOUNDATION = Purpose(("pretrain",))  # to be trained further
 ASKED = Purpose(("pretrain",), ability="Request")  # for what its objective makes
+CHATTED = Purpose(("finetune", "pretrain"), ranked=True, ability="Request")  # in a conversation
 
 
 def find_run(reference: str, use: Purpose = ANY) -> Run:
@@ -249,7 +250,8 @@ def why_unusable(run: Run, use: Purpose) -> str:
     architecture = _setting(run, "model", "shape", "architecture") if use.architectures else None
     if use.architectures and architecture not in use.architectures:
         return f"is no {' and no '.join(sorted(use.architectures))}"
-    if use.ability and not any(_has(name, use.ability) for name in run.objective.split("+")):
+    is_able = any(_has(name, use.ability) for name in run.objective.split("+"))
+    if use.ability and not (is_able or run.objective in generating_tasks()):
         return f"was trained with {run.objective}, which cannot do that"
     return ""
 
@@ -264,6 +266,17 @@ def _has(objective: str, attribute: str) -> bool:
 def names_with(attribute: str) -> list[str]:
     """Objectives that have settings of this name, such as "Request"; the built-in ones first."""
     return [name for name in _objectives() if _has(name, attribute)]
+
+
+def generating_tasks() -> list[str]:
+    """Tasks that teach a decoder to write with the head of its language model, so that it can be
+    asked as one that was pretrained.
+    """
+    return [
+        name
+        for name in registry.usual("tasks", "writes")
+        if "decoder" in registry.attribute("tasks", name, "architectures")
+    ]
 
 
 def head_readers() -> list[str]:

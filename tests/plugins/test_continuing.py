@@ -7,7 +7,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 from sslplugins.objectives import continuing
-from sslplugins.objectives.continuing import Continue, Prompted, _Text, completed
+from sslplugins.objectives.continuing import Continue, completed
+from sslplugins.objectives.growing import GrowingText, Prompted
 
 from sslcli import registry
 from sslcli.api import (
@@ -106,7 +107,9 @@ class Bytes:
 def grown(new, *stops, prompt="a"):
     """What is sure after every byte of `new`, and the text at its end."""
     own = Continuation(0, list(prompt.encode()), 99)
-    text = _Text(own, Bytes(), Prompted(prompt, np.frombuffer(prompt.encode(), np.uint8)), stops)
+    text = GrowingText(
+        own, Bytes(), Prompted(prompt, np.frombuffer(prompt.encode(), np.uint8)), stops
+    )
     sure = []
     for byte in new.encode():
         own.tokens.append(byte)

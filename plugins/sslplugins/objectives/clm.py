@@ -30,6 +30,7 @@ from sslcli.api import (
     Report,
     Rng,
     Sample,
+    Tokenizer,
     TokenTargets,
     Transformer,
     passages_of,
@@ -38,9 +39,9 @@ from sslplugins.objectives.continuing import (
     NOT_CONTINUED,
     Continue,
     Continuer,
-    Prompted,
     completed,
 )
+from sslplugins.objectives.growing import Prompted
 from sslplugins.objectives.writing import not_followed
 
 # of a sample that is continued while it learns, and what is added at most
@@ -156,6 +157,25 @@ class CausalLanguageModel(Readout[NextTokenBatch, "CausalLanguageModel.Options"]
         """
         prompts = [Prompted(request.text, self._prompt(request.text)) for request in requests]
         return Continuer(backbone, self.head, self.tokenizer).write(prompts, requests[0], rng)
+
+    def go_on(
+        self,
+        backbone: Transformer,
+        prompts: Sequence[tuple[str, np.ndarray]],
+        request: Continue,
+        rng: Rng,
+        tokenizer: Tokenizer,
+    ) -> Iterator[str | Artifact]:
+        """Yield what is written behind prompts that are laid out in tokens already, as far as the
+        model has positions.
+        """
+        shape = self.context.architecture
+        learned = shape.positions == "learned"
+        given = [
+            Prompted(text, own, False, max(1, shape.longest_tokens - len(own)) if learned else None)
+            for text, own in prompts
+        ]
+        return Continuer(backbone, self.head, tokenizer).write(given, request, rng)
 
     def _prompt(self, text: str) -> np.ndarray:
         """Tokenize a prompt, with the special tokens that begin a text.

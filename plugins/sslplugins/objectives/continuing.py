@@ -5,7 +5,7 @@ Letters: S steps, B continuations, V vocabulary.
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -31,6 +31,7 @@ from sslcli.api import (
     refuse_too_long,
     setting,
 )
+from sslplugins.objectives.growing import GrowingText, Prompted
 from sslplugins.objectives.writing import (
     NOT_FOLLOWED,
     STOPPING,
@@ -41,7 +42,6 @@ from sslplugins.objectives.writing import (
 TOGETHER = 64  # continuations that are written at once
 MOST_TOKENS = 1 << 17  # in a text: each has a random number from the beginning on
 MOST_TEXTS = 10_000
-UNFINISHED = "\ufffd"  # what is decoded of half a character
 ESCAPES = {r"\n": "\n", r"\t": "\t", r"\\": "\\"}
 ESCAPE = re.compile(r"\\[nt\\]")
 # A field of generation_config.json, ours, and whether it counts where nothing is sampled.
@@ -217,69 +217,6 @@ def _fitting(request: type[Continue], name: str, own: str, value: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Prompted:
-    """What is continued, as it was typed and as the model reads it (int64 [length])."""
-
-    text: str
-    tokens: np.ndarray
-
-
-@dataclass
-class _Text:
-    """One continuation as text: how far it has been given away, and where it must end.
-
-    `ends_at`: characters of the new text before a stop text, None while there is none.
-    """
-
-    own: Continuation
-    tokenizer: Tokenizer
-    prompt: Prompted
-    stops: Sequence[str]
-    ends_at: int | None = None
-    begins: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.begins = len(self._decoded(0))
-
-    def _decoded(self, new_tokens: int) -> str:
-        new = np.asarray(self.own.tokens[:new_tokens], dtype=np.int64)
-        tokens = np.concatenate([self.prompt.tokens, new])
-        return self.tokenizer.decode(tokens[~self.tokenizer.specials[tokens]])
-
-    @property
-    def whole(self) -> str:
-        """Prompt and continuation, without what a stop text cuts off."""
-        text = self._decoded(len(self.own.tokens))
-        return text if self.ends_at is None else text[: self.begins + self.ends_at]
-
-    def look(self) -> None:
-        """End the text where a stop text has come."""
-        if not self.stops:
-            return
-        new = self._decoded(len(self.own.tokens))[self.begins :]
-        found = [place for stop in self.stops if (place := new.find(stop)) >= 0]
-        if not found:
-            return
-        self.ends_at = min(found)
-        kept = len(self.own.tokens)
-        while kept and len(self._decoded(kept - 1)) - self.begins >= self.ends_at:
-            kept -= 1
-        self.own.cut(kept)
-
-    def sure(self) -> str:
-        """What no further token can change: no half character, no beginning of a stop text."""
-        text = self.whole
-        if self.own.ended:
-            return text
-        text = text.rstrip(UNFINISHED)
-        longest = max((len(stop) for stop in self.stops), default=1) - 1
-        for size in range(min(longest, len(text) - self.begins), 0, -1):
-            if any(stop.startswith(text[-size:]) for stop in self.stops):
-                return text[:-size]
-        return text
-
-
-@dataclass(frozen=True)
 class Continuer:
     """Writes what comes after prompts, with a head on a backbone."""
 
@@ -298,7 +235,8 @@ class Continuer:
         """
         for prompted in prompts:
             with naming_text(prompted.text, len(prompts)):
-                refuse_too_long(self.backbone, len(prompted.tokens), request.new_tokens)
+                most = prompted.limit(request.new_tokens)
+                refuse_too_long(self.backbone, len(prompted.tokens), most)
         if request.beams > 1:
             size = max(1, TOGETHER // request.beams)
             for start in range(0, len(prompts), size):
@@ -313,8 +251,10 @@ class Continuer:
         for start in range(0, len(many), TOGETHER):
             portion = many[start : start + TOGETHER]
             texts = [
-                _Text(
-                    Continuation(number, prompted.tokens.tolist(), request.new_tokens),
+                GrowingText(
+                    Continuation(
+                        number, prompted.tokens.tolist(), prompted.limit(request.new_tokens)
+                    ),
                     self.tokenizer,
                     prompted,
                     request.stop,
@@ -327,7 +267,7 @@ class Continuer:
 
     def _grown(
         self,
-        texts: Sequence[_Text],
+        texts: Sequence[GrowingText],
         draws_B: np.ndarray,
         request: Continue,
         rng: Rng,
@@ -360,7 +300,7 @@ class Continuer:
         elif streams and whole != told:
             yield whole[len(told) :]
 
-    def _artifact(self, text: _Text) -> Artifact:
+    def _artifact(self, text: GrowingText) -> Artifact:
         own = text.own
         pieces = self.tokenizer.pieces(np.asarray(own.tokens, dtype=np.int64))
         said = tuple(zip(pieces, own.log_probabilities, strict=True))
@@ -372,7 +312,7 @@ class Continuer:
         """The best texts of beams, each with its score."""
         rules = BeamRules(
             request.beams,
-            request.new_tokens,
+            min(prompted.limit(request.new_tokens) for prompted in prompts),
             request.length_penalty,
             request.early_stopping,
             request.rules,
@@ -392,6 +332,6 @@ class Continuer:
                 continuation = Continuation(
                     0, prompted.tokens.tolist(), request.new_tokens, written
                 )
-                text = _Text(continuation, self.tokenizer, prompted, request.stop)
+                text = GrowingText(continuation, self.tokenizer, prompted, request.stop)
                 text.look()
                 yield Artifact(text.whole, beam.score, {"prompt": prompted.text})

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from sslcli.cli.naming import request_flags
 from sslcli.cli.options import Command, Flag, asks_for_help, flags_for, peek
-from sslcli.runs.references import LATEST
+from sslcli.runs.references import ASKED, CHATTED, LATEST
 from sslcli.workflows.evaluate.shot_settings import ShotSettings
 
+CHAT_ACTION = "sslcli.cli.actions.chatting:chat_action"
+CHAT_CHECK = "sslcli.cli.chat_checks:check_chat_line"
 OWN = (
     Flag("text", (), "text with [MASK] to be filled in, or to be continued", metavar="TEXT"),
     Flag(
@@ -39,16 +41,33 @@ OWN = (
         "In context",
         "truth",
     ),
+    Flag(
+        "chat",
+        ("--chat",),
+        "the text is what a user says, and the model answers by its chat template, with the "
+        "likeliest token where nothing else is said; without a text a conversation, line by line; "
+        "--data may be records of turns",
+        "Conversation",
+        "truth",
+    ),
+    Flag(
+        "system",
+        ("--system",),
+        "what stands before a conversation, with --chat",
+        "Conversation",
+        metavar="TEXT",
+    ),
 )
 
 
 def generate_command(words: Sequence[str]) -> Command:
     """Return the command `ssl generate`, with the request flags of the model's objective."""
-    named = peek(words, "--model", "-m")
+    named, chats = peek(words, "--model", "-m"), "--chat" in words
+    use = CHATTED if chats else ASKED
     flags = (
         OWN
         if asks_for_help(words) and not named
-        else (*OWN, *request_flags([LATEST, *named][-1], OWN))
+        else (*OWN, *request_flags([LATEST, *named][-1], OWN, use))
     )
     return Command(
         "generate",
@@ -57,12 +76,13 @@ def generate_command(words: Sequence[str]) -> Command:
             "with --model, --help lists the model's own flags too"
         ),
         flags,
-        "sslcli.cli.actions.generating:generate_action",
+        CHAT_ACTION if chats else "sslcli.cli.actions.generating:generate_action",
         (
             'ssl generate "julia lives in [MASK]." --model @latest:mlm',
             'ssl generate "Once upon a time" --model @latest:clm --new-tokens 60 --temperature 0.7',
             "ssl generate --data questions.txt --model models/smollm2 --beams 4 --json",
             'ssl generate "a fine day" --shots labelled.jsonl --task sentiment --model DIR',
+            'ssl generate --chat "Is the sky blue?" --system "Answer in one word." --model DIR',
         ),
-        check="sslcli.cli.line_checks:check_generate_line",
+        check=CHAT_CHECK if chats else "sslcli.cli.line_checks:check_generate_line",
     )

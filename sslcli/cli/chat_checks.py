@@ -1,0 +1,58 @@
+"""Checks of `ssl generate --chat`, before anything is loaded."""
+
+from pathlib import Path
+
+from sslcli import registry
+from sslcli.cli.line_values import request_of, seed_of
+from sslcli.cli.naming import REQUEST, asked_objectives
+from sslcli.cli.options import Command, Given, spellings
+from sslcli.errors import ConfigError, UsageError
+from sslcli.models.line_checks import problems_in, refuse_absent_model
+from sslcli.plainfiles import STANDARD_INPUT, no_such_file
+from sslcli.resolving import naming_sources
+from sslcli.runs.references import CHATTED, LATEST
+
+_NOT_IN_CHATS = ("shots", "show_prompt")
+
+
+def check_chat_line(command: Command, given: Given) -> None:
+    """Refuse what does not go with --chat, a model that continues no text, and absent files."""
+    seed_of(given)
+    refuse_absent_model(given.get("model"))
+    if (strange := next((key for key in _NOT_IN_CHATS if key in given), None)) is not None:
+        flag = f"--{strange.replace('_', '-')}"
+        raise UsageError(f"{flag} and --chat contradict each other", "leave one of them out")
+    for key, flag in (("text", "the text"), ("system", "--system")):
+        if key in given and not given[key].strip():
+            raise UsageError(f"{flag} is empty", "say something, or leave it out")
+    name = given.get("texts")
+    if name is not None and "text" in given:
+        raise UsageError("there is a text and --data", "give one of them")
+    if name not in (None, STANDARD_INPUT) and (Path(name).is_dir() or not Path(name).exists()):
+        raise no_such_file(name)
+    if given.get("json") and name is None and "text" not in given:
+        raise UsageError(
+            "a conversation line by line is no JSON", "give a text or --data with --json"
+        )
+    objectives = asked_objectives(given.get("model", LATEST), CHATTED)
+    continuing = [name for name in objectives if _continues(name)]
+    if not continuing:
+        problem = f"--chat is for a model that continues texts, and {objectives[0]} makes none"
+        raise UsageError(problem, "name a decoder with --model")
+    _refuse_strange_request(command, given, continuing)
+
+
+def _refuse_strange_request(command: Command, given: Given, objectives: list[str]) -> None:
+    request = request_of(given)
+    problems = [problems_in("objectives", name, request, "", "Request") for name in objectives]
+    if all(problems):
+        flags = [flag for flag in command.flags if flag.names and flag.key in given]
+        sources = {
+            flag.key.removeprefix(f"{REQUEST}."): sorted(spellings([flag]))[0] for flag in flags
+        }
+        with naming_sources(sources):
+            raise ConfigError(problems[0], "ssl generate --help lists the flags")
+
+
+def _continues(objective: str) -> bool:
+    return "stop" in registry.plugin_settings("objectives", objective, "Request").model_fields
