@@ -69,6 +69,7 @@ from sslcli.errors import (
     choices,
     naming_text,
 )
+from sslcli.grid import Grid
 from sslcli.kits.cloze import words_told
 from sslcli.kits.sequence_task import SequenceTask
 from sslcli.kits.word_vectors import (
@@ -183,6 +184,7 @@ __all__ = [
     "FrozenModel",
     "Generates",
     "GivesRecords",
+    "Grid",
     "Group",
     "HasLanguages",
     "Hidden",

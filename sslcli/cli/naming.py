@@ -11,6 +11,7 @@ from sslcli import registry
 from sslcli.cli.mistyped import refuse_foreign_objective
 from sslcli.cli.options import GLOBALS, Flag, peek, plugin_flags, spellings, unambiguous
 from sslcli.config import decides_training, leaves
+from sslcli.datasets.locate import reader_at
 from sslcli.errors import UsageError
 from sslcli.layers import merged, nested
 from sslcli.runfiles import parse_assignments, read_layer
@@ -51,14 +52,21 @@ def text_at(tree: Any, key: str) -> str:
     return tree if isinstance(tree, str) else ""
 
 
-def data_plugin_flags(said: dict[str, Any], flags: Sequence[Flag]) -> list[Flag]:
-    """Return the options of the named reader and tokenizer; `flags` are taken already."""
+def data_plugin_flags(
+    words: Sequence[str], said: dict[str, Any], flags: Sequence[Flag]
+) -> list[Flag]:
+    """Return the options of the reader, named or that of the data, and of the named tokenizer;
+    `flags` are taken already.
+    """
     added: list[Flag] = []
-    for kind, chosen, key in (
-        ("readers", "data.reader", "data.reader_options"),
-        ("tokenizers", "tokenizer.kind", "tokenizer.options"),
+    reader = text_at(said, "data.reader")
+    for reference in () if reader else peek(words, "--data", "-d"):
+        reader = reader or reader_at(reference)
+    for kind, name, key in (
+        ("readers", reader, "data.reader_options"),
+        ("tokenizers", text_at(said, "tokenizer.kind"), "tokenizer.options"),
     ):
-        if name := text_at(said, chosen):
+        if name:
             added += plugin_flags(
                 _options(kind, name), name, key, spellings([*flags, *added, *GLOBALS])
             )

@@ -17,6 +17,7 @@ from sslcli.data.documents import Modality
 from sslcli.data.rng import mix, name_key, unit
 from sslcli.data.shards import map_shards
 from sslcli.errors import DataError
+from sslcli.grid import Grid
 
 FEWEST_HELD_OUT_DOCUMENTS = 5
 FEWEST_DOCUMENTS_TO_DRAW_FROM = 4 * FEWEST_HELD_OUT_DOCUMENTS
@@ -28,7 +29,8 @@ class Corpus:
 
     `sentences` int64 [S+1] are offsets in tokens (or rows), `documents` int64 [D+1] in sentences;
     `spans` int64 [M, 3] are (document, first sentence, stop sentence). `unit`: a sample holds as
-    many sentences as fit into `sequence_tokens` ("fill"), or one ("sentence").
+    many sentences as fit into `sequence_tokens` ("fill"), or one ("sentence"). `grid`: how images
+    lie in their rows.
     """
 
     folder: Path
@@ -43,6 +45,7 @@ class Corpus:
     _bytes: np.ndarray
     _language_of: np.ndarray
     _shards: tuple[np.ndarray, ...]
+    grid: Grid | None = None
 
     @classmethod
     def open(
@@ -72,6 +75,7 @@ class Corpus:
             index["bytes"],
             index["languages"],
             shards.numbers,
+            Grid(**manifest["grid"]) if "grid" in manifest else None,
         )
 
     @cached_property

@@ -6,6 +6,8 @@ from typing import Literal, Self
 
 import numpy as np
 
+from sslcli.grid import Grid
+
 Modality = Literal["text", "images", "sound", "table"]
 
 
@@ -38,7 +40,7 @@ class Document:
 
     `sentences`, if the source knows them, are pieces whose concatenation is the text; otherwise the
     tokenizing workflow splits it. `array` is [items, features] for sequences of rows, or any shape
-    that an objective reads.
+    that an objective reads. `grid`: how the rows of an image were cut; of one size in all data.
     """
 
     where: Where
@@ -47,3 +49,4 @@ class Document:
     array: np.ndarray | None = None
     language: str = ""
     label: str | None = None
+    grid: Grid | None = None

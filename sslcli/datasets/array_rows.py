@@ -7,6 +7,7 @@ Letters: t rows of one document, F numbers of a row.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from sslcli.datasets.cache import Say
 from sslcli.datasets.locate import files_at, is_read_once, is_shards, reader_for, split_language
 from sslcli.datasets.sources import Source, documents, plain_text_reader
 from sslcli.errors import DataError, UsageError
+from sslcli.grid import Grid
 
 SAID_EVERY_NUMBERS = 1 << 22
 EXACT = 1 << 24
@@ -90,12 +92,16 @@ def write_rows(
     """Shards of all array documents; one without a row leaves no trace. Raises DataError naming the
     document.
     """
-    facts, said, shape, rounded = {}, 0, None, _Rounded()
+    facts: dict[str, Any] = {}
+    said, shape, grid, rounded = 0, None, None, _Rounded()
     with ShardWriter(folder, facts, modality=modality) as writer:
         for document in documents(sources, data):
             rows_tF = _checked(document, modality, rounded)
             if not len(rows_tF):
                 continue
+            grid = grid or document.grid
+            if document.grid != grid:
+                raise _other_grid(document, grid)
             shape = shape or rows_tF.shape[1:]
             if rows_tF.shape[1:] != shape:
                 raise DataError(
@@ -114,9 +120,19 @@ def write_rows(
         if not counts["tokens"]:
             raise DataError(f"there is no row in {', '.join(data.train)}", "check --data")
         noted = {"rounded": rounded.sentence} if rounded.count else {}
+        if grid is not None:
+            facts["grid"] = grid._asdict()
         facts["statistics"] = {
             name: counts[name] for name in ("documents", "sentences", "tokens", "bytes")
         } | noted
+
+
+def _other_grid(document: Document, grid: Grid | None) -> DataError:
+    own, others = ("no image" if each is None else each.described for each in (document.grid, grid))
+    return DataError(
+        f"{document.where} is {own}, and those before it are {others}",
+        "bring all images to one size with --resize, and to one kind with --colours",
+    )
 
 
 @dataclass

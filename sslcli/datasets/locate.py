@@ -91,6 +91,21 @@ def reader_for(file: str, known: Sequence[str]) -> str:
     return suffix
 
 
+def reader_at(reference: str) -> str:
+    """Return the reader for a reference, by its scheme or its suffix, and for a folder that of the
+    first file with one; empty where that does not say.
+    """
+    known, path = registry.names("readers"), split_language(reference)[1]
+    scheme, colon, _ = path.partition(":")
+    if colon and scheme in known:
+        return scheme
+    if is_shards(path):
+        return ""
+    names = (name for _, _, files in os.walk(path) for name in files)
+    suffixes = map(suffix_of, names if os.path.isdir(path) else [path])
+    return next((suffix for suffix in suffixes if suffix in known), "")
+
+
 def refuse_address(reference: str) -> None:
     """Raises DataError for what lies in a network."""
     if reference.partition(":")[0].lower() in ADDRESSES and not os.path.exists(reference):

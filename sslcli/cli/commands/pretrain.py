@@ -51,7 +51,7 @@ def pretrain_command(words: Sequence[str]) -> Command:
     # what is named.
     default = "" if asks_for_help(words) else PretrainSettings.model_fields["objective"].default
     flags += objective_flags(text_at(said, "objective") or default, flags)
-    flags += data_plugin_flags(said, flags)
+    flags += data_plugin_flags(words, said, flags)
     return Command(
         "pretrain",
         (

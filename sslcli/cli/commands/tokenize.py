@@ -34,7 +34,7 @@ OWN = (
 def tokenize_command(words: Sequence[str]) -> Command:
     """Return the command `ssl tokenize`, with the options of the reader and tokenizer named."""
     flags = [*(flag for flag in flags_for(TokenizeSettings) if flag.key not in NOT_HERE), *OWN]
-    flags += data_plugin_flags(said_by(words), flags)
+    flags += data_plugin_flags(words, said_by(words), flags)
     return Command(
         "tokenize",
         "Learn a tokenizer, or take one, and cut raw text into memory-mapped shards",
