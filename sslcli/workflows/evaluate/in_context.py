@@ -17,6 +17,7 @@ from sslcli.contracts.task import Task
 from sslcli.datasets.sifter import LEFT_OUT
 from sslcli.datasets.tasks import task_class
 from sslcli.engine.precision import choose_hardware
+from sslcli.errors import ModelError
 from sslcli.metrics.choices import ChoiceScores
 from sslcli.metrics.intervals import interval_of_draws
 from sslcli.progress import working
@@ -116,6 +117,9 @@ def evaluate_in_context(
     data = in_context_data(name, settings, asked)
     model = LanguageModel.load(reference, choose_hardware(settings.hardware))
     if data.open_task is not None:
+        if model.backbone.settings.has_memory:
+            problem = f"{reference} is an encoder-decoder, and a decoder writes answers in context"
+            raise ModelError(problem, f"fine-tune it: ssl finetune {name} --model {reference}")
         found = answered_in_context(model, data, name, asked)
     else:
         found = _chosen_in_context(model, data, name, asked)

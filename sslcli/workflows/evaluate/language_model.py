@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from sslcli.core.choices import score_choices
-from sslcli.core.generation import Continuation, Writer
+from sslcli.core.generation import Continuation, Writer, evaluating
 from sslcli.core.heads import LanguageModelHead
+from sslcli.core.inputs import Inputs
 from sslcli.core.transformer import Transformer
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.engine.precision import Hardware
@@ -45,7 +46,9 @@ class WrittenText:
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A decoder that tells how likely texts are."""
+    """A decoder that tells how likely texts are, or an encoder-decoder whose encoder reads the
+    prompts.
+    """
 
     backbone: Transformer
     head: LanguageModelHead
@@ -55,13 +58,14 @@ class LanguageModel:
 
     @classmethod
     def load(cls, reference: str, hardware: Hardware) -> "LanguageModel":
-        """Load the model of a reference. Raises ModelError where it is no decoder with a head."""
+        """Load the model of a reference. Raises ModelError where it is an encoder, or has no
+        head.
+        """
         pretrained = load_pretrained(reference)
-        architecture = pretrained.settings.architecture
-        if not pretrained.settings.causal or pretrained.settings.has_memory:
-            problem = f"{reference} is of the kind {architecture.replace('_', '-')}"
+        settings = pretrained.settings
+        if not (settings.causal or settings.has_memory):
             raise ModelError(
-                f"{problem}, and prompts are for a decoder",
+                f"{reference} is an encoder, and prompts are for a decoder",
                 "ssl pretrain --objective clm makes one",
             )
         backbone, head = pretrained.network()
@@ -80,6 +84,8 @@ class LanguageModel:
         longer than the model's sequences loses its beginning. Raises DataError for a choice without
         a token of its own, or longer than a sequence.
         """
+        if self.backbone.settings.has_memory:
+            return self._encoded_apart(context, choices)
         bare = context.rstrip()
         begins = self._begins
         own = self.context_tokens(bare)
@@ -97,6 +103,22 @@ class LanguageModel:
             contexts.append(own[-(longest + 1 - len(tokens)) :])
             found.append(tokens)
         return EncodedPrompt(contexts, found, merged, any(len(cut) < len(own) for cut in contexts))
+
+    def _encoded_apart(self, context: str, choices: Sequence[str]) -> EncodedPrompt:
+        """The prompt is the source of the encoder, and a choice the target of the decoder, which
+        begins as all its targets do. Choices are cut into tokens alone.
+        """
+        template, longest = self.tokenizer.template.single, self.backbone.settings.longest_tokens
+        own = np.asarray(self._ids(context.rstrip()), dtype=np.int64)
+        kept = own[max(len(own) + template.room - longest, 0) :]
+        begun = (self.tokenizer.start_of_decoder(), *template.tokens[0])
+        found = [tuple(self._ids(choice)) for choice in choices]
+        for choice, tokens in zip(choices, found, strict=True):
+            if not tokens or len(begun) + len(tokens) - 1 > longest:
+                what = "no token" if not tokens else f"more than {longest} tokens"
+                raise DataError(f"the choice '{choice:.40}' has {what}", "give it another word")
+        source = tuple(template.around(kept).tolist())
+        return EncodedPrompt([begun] * len(found), found, 0, len(kept) < len(own), source)
 
     def context_tokens(self, context: str) -> Tokens:
         """Return the tokens of a context, with those that begin a text. Raises DataError where
@@ -121,7 +143,10 @@ class LanguageModel:
         choices = [tokens for job in jobs for tokens in job.choices]
         prefixes = [job.prefix for job in jobs] if jobs[0].prefix else []
         prefix_of = [number for number, job in enumerate(jobs) for _ in job.contexts]
-        with self.hardware.autocast():
+        sources = [torch.tensor(job.source) for job in jobs if job.source]
+        device = self.backbone.embedding.device
+        with torch.no_grad(), evaluating(self.backbone), self.hardware.autocast():
+            memory = self.backbone.encode(Inputs.pack(sources, device=device)) if sources else None
             scored = score_choices(
                 self.backbone,
                 self.head,
@@ -129,6 +154,7 @@ class LanguageModel:
                 [[torch.tensor(tokens) for tokens in own] for own in choices],
                 prefixes=[torch.tensor(prefix) for prefix in prefixes],
                 prefix_of=prefix_of if prefixes else (),
+                memory=memory,
             )
         places = [places for job in jobs for places in job.places]
         for own, there in zip(scored, places, strict=True):

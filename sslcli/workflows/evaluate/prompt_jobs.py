@@ -17,13 +17,15 @@ class EncodedPrompt:
     one is cut shorter for a long choice.
 
     `merged`: choices whose first token the tokenizer would have merged with the context. `cut`:
-    whether tokens are missing on the left.
+    whether tokens are missing on the left. `source`: what an encoder reads, for a decoder that
+    reads its memory and a context that is none of the prompt's; empty without an encoder.
     """
 
     contexts: Sequence[Tokens]
     choices: Sequence[Tokens]
     merged: int
     cut: bool
+    source: Tokens = ()
 
 
 @dataclass(frozen=True)
@@ -36,19 +38,27 @@ class ScoringJob:
     contexts: Sequence[Tokens]
     choices: Sequence[Sequence[Tokens]]
     places: Sequence[Sequence[tuple[int, int, int]]]
+    source: Tokens = ()
 
     @property
     def rows(self) -> int:
         """Rows of keys and values that are held at most."""
-        return sum(
-            (len(self.prefix) + len(context)) * len(own)
-            for context, own in zip(self.contexts, self.choices, strict=True)
-        ) + sum(len(tokens) for own in self.choices for tokens in own)
+        return (
+            len(self.source)
+            + sum(
+                (len(self.prefix) + len(context)) * len(own)
+                for context, own in zip(self.contexts, self.choices, strict=True)
+            )
+            + sum(len(tokens) for own in self.choices for tokens in own)
+        )
 
 
 def jobs_of(groups: Sequence[Sequence[EncodedPrompt]]) -> Iterator[ScoringJob]:
     """A job for each group, or several where they would hold too many rows."""
     for number, group in enumerate(groups):
+        if group[0].source:
+            yield from _jobs_of_sources(number, group)
+            continue
         asked: dict[Tokens, list[tuple[Tokens, tuple[int, int, int]]]] = {}
         for prompt, encoded in enumerate(group):
             pairs = zip(encoded.contexts, encoded.choices, strict=True)
@@ -62,6 +72,14 @@ def jobs_of(groups: Sequence[Sequence[EncodedPrompt]]) -> Iterator[ScoringJob]:
                 pending = []
             pending.append(context)
         yield _job(same, pending, asked)
+
+
+def _jobs_of_sources(number: int, group: Sequence[EncodedPrompt]) -> Iterator[ScoringJob]:
+    """A job for each prompt that is an encoder's."""
+    for prompt, encoded in enumerate(group):
+        places = [(number, prompt, choice) for choice in range(len(encoded.choices))]
+        context = encoded.contexts[0]
+        yield ScoringJob((), [context], [encoded.choices], [places], encoded.source)
 
 
 def _rows(contexts: Sequence[Tokens], asked: dict[Tokens, list]) -> int:
