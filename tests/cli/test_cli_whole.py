@@ -378,3 +378,12 @@ def test_a_text_that_is_ended_at_once_is_said(place, ssl, monkeypatch, made, sai
     ended = ssl("generate", "the cat", "--model", "first")
     assert ended.code == 0
     assert ("adds nothing" in ended.err) is said
+
+
+def test_sharding_of_one_process_is_said_to_shard_nothing(text_corpus, tmp_path, capsys):
+    words = ["pretrain", "--data", str(text_corpus), "--out", str(tmp_path / "run"), *SMALL]
+    for parallel in ("ddp", "fsdp"):
+        assert run([*words, "--parallel", parallel, "--dry-run"]) == 0
+        printed = capsys.readouterr()
+        is_said = "one process, so that nothing is sharded" in printed.out + printed.err
+        assert is_said == (parallel == "fsdp")

@@ -16,6 +16,8 @@ from sslcli.workflows.training.disk_space import disk_space
 
 FEWEST_STEPS_BETWEEN = 20  # two evaluations, where nothing else was said
 
+ALONE = " · one process, so that nothing is sharded (--gpus N)"
+
 
 def plan_for(training: TrainingSettings, lengths: np.ndarray) -> Plan:
     """Steps from `max_steps` or `epochs`. An epoch has as many as its last, shorter batches make;
@@ -57,7 +59,7 @@ def how_it_is_trained(
         + (
             f" · {process_group.size} processes, {settings.hardware.parallel}"
             if process_group.size > 1
-            else ""
+            else ALONE * (settings.hardware.parallel != "ddp")
         ),
         "disk": space.describe(),
     }
