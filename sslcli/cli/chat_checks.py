@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from sslcli import registry
+from sslcli.cli.in_context_checks import check_shots
 from sslcli.cli.line_values import request_of, seed_of
 from sslcli.cli.naming import REQUEST, asked_objectives
 from sslcli.cli.options import Command, Given, spellings
@@ -12,16 +13,11 @@ from sslcli.plainfiles import STANDARD_INPUT, no_such_file
 from sslcli.resolving import naming_sources
 from sslcli.runs.references import CHATTED, LATEST
 
-_NOT_IN_CHATS = ("shots", "show_prompt")
-
 
 def check_chat_line(command: Command, given: Given) -> None:
     """Refuse what does not go with --chat, a model that continues no text, and absent files."""
     seed_of(given)
     refuse_absent_model(given.get("model"))
-    if (strange := next((key for key in _NOT_IN_CHATS if key in given), None)) is not None:
-        flag = f"--{strange.replace('_', '-')}"
-        raise UsageError(f"{flag} and --chat contradict each other", "leave one of them out")
     for key, flag in (("text", "the text"), ("system", "--system")):
         if key in given and not given[key].strip():
             raise UsageError(f"{flag} is empty", "say something, or leave it out")
@@ -39,6 +35,9 @@ def check_chat_line(command: Command, given: Given) -> None:
     if not continuing:
         problem = f"--chat is for a model that continues texts, and {objectives[0]} makes none"
         raise UsageError(problem, "name a decoder with --model")
+    check_shots(command, given, objectives)
+    if "shots" in given and "text" not in given and name is None:
+        raise UsageError("there is no text behind the worked examples", "give one, or --data FILE")
     _refuse_strange_request(command, given, continuing)
 
 

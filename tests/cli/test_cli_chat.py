@@ -172,7 +172,11 @@ def test_a_turn_that_spells_a_special_token_is_said(ssl, chat_model):
 
 
 LINES = {
-    "shots": (("--shots", "a.jsonl"), "--shots and --chat contradict each other"),
+    "shots of no task": (("a", "--shots", "a.txt"), "the examples of a.txt are for is not said"),
+    "shots alone": (
+        ("--shots", "a.txt", "--task", "sentiment"),
+        "there is no text behind the worked examples",
+    ),
     "an empty text": (("   ",), "the text is empty"),
     "an empty system": (("a", "--system", " "), "--system is empty"),
     "a text and a file": (("a", "--data", "a.txt"), "there is a text and --data"),

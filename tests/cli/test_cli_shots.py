@@ -90,13 +90,14 @@ def test_the_prompt_is_that_of_the_evaluation_letter_by_letter(
     assert len(set(read)) >= 9
 
 
-def test_what_is_written_is_what_the_evaluation_reads(ssl, place):
+@pytest.mark.parametrize("chat", [(), ("--chat",)])
+def test_what_is_written_is_what_the_evaluation_reads(ssl, place, chat):
     line = (
         "--k", "1", "--seed", "3", "--model", "clm", "--json",
     )  # fmt: skip
     ended = ssl(
         "evaluate", "rewrite", "--in-context", "--data", "rewrite-test.jsonl", "--examples",
-        "rewrite-train.jsonl", "--draws", "1", "--out", "found", "--max-length", "64", *line,
+        "rewrite-train.jsonl", "--draws", "1", "--out", "found", "--max-length", "64", *line, *chat,
     )  # fmt: skip
     assert ended.code == 0, ended.err
     lines = (place / "found" / "predictions.jsonl").read_text().splitlines()
@@ -104,12 +105,25 @@ def test_what_is_written_is_what_the_evaluation_reads(ssl, place):
     texts = "".join(f"{typed_of('rewrite', row)}\n" for row in rows_of("rewrite", 100, 9))
     (place / "asked.txt").write_text(texts)
     ended = ssl(
-        "generate", "--data", "asked.txt", "--shots", "rewrite-train.jsonl", "--task", "rewrite", *line
+        "generate", "--data", "asked.txt", "--shots", "rewrite-train.jsonl", "--task", "rewrite", *line, *chat
     )  # fmt: skip
     assert ended.code == 0, ended.err
     artifacts = json.loads(ended.out)["artifacts"]
     assert [each["text"] for each in artifacts] == expected
     assert [each["details"]["prompt"] for each in artifacts] == texts.splitlines()
+
+
+def test_a_prompt_in_a_chat_is_what_a_user_says(ssl, place):
+    line = ("generate", "a b", "--shots", "rewrite-train.jsonl", "--task", "rewrite", "--k", "1")
+    line = (*line, "--model", "clm", "--show-prompt", "--json")
+    (plain,) = json.loads(ssl(*line).out)["prompts"]
+    ended = ssl(*line, "--chat", "--system", "be brief")
+    assert ended.code == 0, ended.err
+    (chat,) = json.loads(ended.out)["prompts"]
+    assert plain.endswith("\n\nSource: a b\nTarget:")
+    system, user, asks = chat.partition("user: ")
+    assert system.startswith("system: be brief")
+    assert (user, asks.startswith(plain), asks.endswith("assistant:")) == ("user: ", True, True)
 
 
 def test_a_prompt_is_shown_in_its_lines_and_fewer_examples_are_all_of_them(ssl, place):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from sslcli.cli.actions.choosing import chosen_model
+from sslcli.cli.actions.shots import show_prompts, shown_texts
 from sslcli.cli.line_values import request_of, seed_of
 from sslcli.cli.naming import REQUEST
 from sslcli.cli.options import Command, Given, spellings
@@ -35,7 +36,13 @@ def chat_action(command: Command, given: Given, screen: Screen) -> int:
     seed, request = seed_of(given), request_of(given)
     request.pop("text", None)
     is_typed = "text" not in given and "texts" not in given
-    conversations = [] if is_typed else _conversations(given, screen)
+    lines = None if is_typed else _lines(given)
+    shown = shown_texts(command, given, lines, screen)
+    if shown is not None:
+        conversations = [asked(prompt, given.get("system")) for prompt in shown.prompts]
+        request = shown.completed(request)
+    else:
+        conversations = [] if is_typed else _conversations(given, lines, screen)
     reference, place = chosen_model(
         given.get("model", LATEST), CHATTED, "model" not in given, screen.say
     )
@@ -45,12 +52,16 @@ def chat_action(command: Command, given: Given, screen: Screen) -> int:
     sources = {flag.key.removeprefix(f"{REQUEST}."): sorted(spellings([flag]))[0] for flag in typed}
     with naming_sources(sources):
         talker = Talker(reference, screen.say)
+        if given.get("show_prompt"):
+            show_prompts([talker.chat.shown(each) for each in conversations], screen)
+            return 0
         complete = talker.completed(request)
         if is_typed:
             return _converse(Talk(talker, complete, given.get("system"), seed), screen)
         made = talker.answers(conversations, complete, Rng(seed, 0))
         streams = not screen.json and len(conversations) == 1
         artifacts = _shown(made, screen, streams=streams)
+        artifacts = artifacts if shown is None else shown.answered(artifacts)
     for note in talker.remarks(conversations):
         screen.say(f"note: {note}")
     if screen.json:
@@ -61,14 +72,22 @@ def chat_action(command: Command, given: Given, screen: Screen) -> int:
     return 0
 
 
-def _conversations(given: Given, screen: Screen) -> list:
+def _lines(given: Given) -> list[str] | None:
+    """Texts of a file; None where it holds records of turns, or there is none."""
+    name = given.get("texts")
+    if name is None or (holds_records(name) and "shots" not in given):
+        return None
+    found = [line for _, line in read_lines(name) if line.strip()]
+    if not found:
+        raise DataError("there is no text to answer", "write one in every line")
+    return found
+
+
+def _conversations(given: Given, lines: list[str] | None, screen: Screen) -> list:
     """Those of the line, or of a file."""
     system, name = given.get("system"), given.get("texts")
     if name is None:
         return [asked(given["text"], system)]
-    lines = None
-    if not holds_records(name):
-        lines = [line for _, line in read_lines(name) if line.strip()]
     found = conversations_in(name, lines, system, screen.say)
     if not found:
         raise DataError("there is no text to answer", "write one in every line")

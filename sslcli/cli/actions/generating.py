@@ -5,7 +5,8 @@ from dataclasses import asdict
 
 from sslcli import registry
 from sslcli.cli.actions.choosing import chosen_model
-from sslcli.cli.line_values import request_of, seed_of, shot_settings
+from sslcli.cli.actions.shots import show_prompts, shown_texts
+from sslcli.cli.line_values import request_of, seed_of
 from sslcli.cli.naming import REQUEST, asked_objectives, text_at
 from sslcli.cli.options import Command, Given, spellings
 from sslcli.cli.screen import Screen
@@ -20,7 +21,6 @@ from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import RUN_FILE
 from sslcli.runs.references import ASKED, LATEST
 from sslcli.workflows.generate.generate import streamed
-from sslcli.workflows.generate.shots import ShownTexts
 
 BLANK = "[MASK]"
 ENDED_AT_ONCE = (
@@ -35,9 +35,9 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
     seed = seed_of(given)
     request = request_of(given)
     texts = _texts(given["texts"]) if "texts" in given else None
-    shown = _shown(command, given, texts, screen)
+    shown = shown_texts(command, given, texts, screen)
     if shown is not None and given.get("show_prompt"):
-        _show_prompts(shown.prompts, screen)
+        show_prompts(shown.prompts, screen)
         return 0
     reference, place = chosen_model(
         given.get("model", LATEST), ASKED, "model" not in given, screen.say
@@ -74,29 +74,6 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
     else:
         screen.report(Report(tables=[_table(artifacts)]))
     return 0
-
-
-def _shown(
-    command: Command, given: Given, texts: Sequence[str] | None, screen: Screen
-) -> ShownTexts | None:
-    """The texts of the line behind the worked examples of --shots; None without it."""
-    resolved = shot_settings(command, given)
-    if resolved is None:
-        return None
-    typed = [given.get("text", "")] if texts is None else texts
-    with naming_sources(resolved.sources):
-        shown = ShownTexts.of(resolved.settings, typed, seed_of(given))
-    for note in shown.data.notes:
-        screen.say(f"note: {note}")
-    return shown
-
-
-def _show_prompts(prompts: Sequence[str], screen: Screen) -> None:
-    if screen.json:
-        screen.document({"prompts": list(prompts)})
-        return
-    for line in "\n\n".join(prompts).split("\n"):
-        screen.line(printable(line))
 
 
 def _collected(

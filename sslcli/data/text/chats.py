@@ -3,7 +3,7 @@
 Letters: T tokens of a conversation.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -104,7 +104,7 @@ class Chat:
             self.template.source if self.template.is_plain else "", self.ends
         )
 
-    def spelled(self, messages: Sequence[Message]) -> str:
+    def spelled(self, messages: Iterable[Message]) -> str:
         """The first special token that a turn's text spells, which would be read as that token;
         empty where there is none.
         """
@@ -125,6 +125,23 @@ class Chat:
         """
         texts = [self.template.text(each, generation_prompt=True) for each in conversations]
         return self.tokenizer.encode_rendered(texts)
+
+    def shown(self, messages: Sequence[Message]) -> str:
+        """Return the turns as a text, with what begins the next answer. Raises DataError where the
+        template refuses them.
+        """
+        return self.template.text(messages, generation_prompt=True)
+
+    def written(self, said: Sequence[str]) -> list[str]:
+        """Return what each user's turn is as a text, with what begins the answer. Raises DataError
+        where the template refuses it.
+        """
+        turns = [[{"role": USER, "content": text}] for text in said]
+        found = self.template.render([(own, True) for own in turns])
+        for own, rendering in zip(turns, found, strict=True):
+            if rendering.problem:
+                self.template.text(own, generation_prompt=True)  # which names the problem
+        return [rendering.text for rendering in found]
 
     def encoded(self, conversations: Sequence[Sequence[Message]]) -> Iterator[EncodedChat]:
         """Yield each conversation in tokens; its answers are found turn by turn.

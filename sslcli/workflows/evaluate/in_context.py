@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from sslcli.contracts.examples import Example
 from sslcli.contracts.prompts import OpenPrompts
 from sslcli.contracts.task import Task
 from sslcli.datasets.sifter import LEFT_OUT
@@ -115,7 +116,7 @@ def evaluate_in_context(
     refuse_unknown_shots(asked, wanted, columns_of(task_class(name)))
     working("reading the examples")
     data = in_context_data(name, settings, asked)
-    model = LanguageModel.load(reference, choose_hardware(settings.hardware))
+    model = LanguageModel.load(reference, choose_hardware(settings.hardware), chats=asked.chat)
     if data.open_task is not None:
         if model.backbone.settings.has_memory:
             problem = f"{reference} is an encoder-decoder, and a decoder writes answers in context"
@@ -124,6 +125,7 @@ def evaluate_in_context(
     else:
         found = _chosen_in_context(model, data, name, asked)
     notes = [*model.notes, *data.notes, *found.report.notes, *model.tokenizer.remarks()]
+    notes += _spelled(model, data)
     counts = {LEFT_OUT: data.left_out}
     return replace(found, report=replace(found.report, notes=notes, counts=counts))
 
@@ -135,6 +137,15 @@ def _chosen_in_context(
     report = _report(name, data, shots, asked)
     notes = [*_cut_and_merged(data, shots), *report.notes]
     return InContextEvaluation(replace(report, notes=notes), data, shots)
+
+
+def _spelled(model: LanguageModel, data: InContextData) -> Iterator[str]:
+    """A sentence where a user's turn has a special token, which a text otherwise never has."""
+    if model.chat is None:
+        return
+    said = ({"content": data.context(each)} for each in (*data.scored, *data.pool))
+    if token := model.chat.spelled(said):
+        yield f"a text spells {token}, which is read as that special token"
 
 
 def columns_of(task: type[Task]) -> Sequence[str]:
@@ -180,10 +191,7 @@ def _shots(
             )
             portion = data.scored[start : start + TOGETHER]
             own = [data.drawn(asked.seed, draw, each, count) for each in portion]
-            groups = [
-                _prompts(model, data, example, [data.pool[place] for place in places])
-                for example, places in zip(portion, own, strict=True)
-            ]
+            groups = _prompts(model, data, portion, own)
             scores[draw, start : start + len(portion)] = model.scores(groups)
             cut += sum(group[0].cut for group in groups)
             merged += sum(group[0].merged for group in groups)
@@ -193,12 +201,20 @@ def _shots(
 
 
 def _prompts(
-    model: LanguageModel, data: InContextData, example: Any, worked: Sequence[Any]
-) -> list[EncodedPrompt]:
-    """An example behind worked ones, then content-free texts behind the same."""
-    prompt = data.prompt(example)
-    contexts = [prompt.context, *(data.context_of(text) for text in CONTENT_FREE)]
-    return [model.encoded(data.behind(worked, context), prompt.choices) for context in contexts]
+    model: LanguageModel,
+    data: InContextData,
+    examples: Sequence[Example],
+    drawn: Sequence[Sequence[int]],
+) -> list[list[EncodedPrompt]]:
+    """Each example behind worked ones, then content-free texts behind the same."""
+    free = [data.context_of(text) for text in CONTENT_FREE]
+    choices, written = list[Sequence[str]](), list[str]()
+    for example, places in zip(examples, drawn, strict=True):
+        prompt, worked = data.prompt(example), [data.pool[place] for place in places]
+        choices.append(prompt.choices)
+        written += [data.behind(worked, context) for context in (prompt.context, *free)]
+    read = iter(model.as_read(written))
+    return [[model.encoded(next(read), own) for _ in range(1 + len(free))] for own in choices]
 
 
 def _report(

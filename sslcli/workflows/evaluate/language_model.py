@@ -4,7 +4,7 @@ Tokens are those of lm-evaluation-harness: context and choice are encoded as one
 follows as many tokens as the context alone has is the choice. Letters: C choices, P prompts.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from sslcli.core.generation import Continuation, Writer, evaluating
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.inputs import Inputs
 from sslcli.core.transformer import Transformer
+from sslcli.data.text.chats import Chat
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.engine.precision import Hardware
 from sslcli.errors import DataError, ModelError, UsageError
@@ -55,11 +56,13 @@ class LanguageModel:
     tokenizer: Tokenizer
     hardware: Hardware
     notes: Sequence[str] = ()
+    chat: Chat | None = None
 
     @classmethod
-    def load(cls, reference: str, hardware: Hardware) -> "LanguageModel":
-        """Load the model of a reference. Raises ModelError where it is an encoder, or has no
-        head.
+    def load(cls, reference: str, hardware: Hardware, *, chats: bool = False) -> "LanguageModel":
+        """Load the model of a reference; one that `chats` reads prompts as what a user says.
+
+        Raises ModelError where it is an encoder, has no head, or cannot chat.
         """
         pretrained = load_pretrained(reference)
         settings = pretrained.settings
@@ -68,6 +71,12 @@ class LanguageModel:
                 f"{reference} is an encoder, and prompts are for a decoder",
                 "ssl pretrain --objective clm makes one",
             )
+        if chats and settings.has_memory:
+            problem = f"{reference} is an encoder-decoder, and conversations are for a decoder"
+            raise ModelError(problem, "leave --chat out, or name a decoder")
+        tokenizer = pretrained.tokenizer()
+        chat = Chat.of(tokenizer) if chats else None
+        notes = [*pretrained.notes, *(chat.template.notes if chat is not None else ())]
         backbone, head = pretrained.network()
         if head is None:
             hint = "name a model that predicts the next token"
@@ -75,7 +84,15 @@ class LanguageModel:
         for module in (backbone, head):
             module.to(hardware.device)
             watched(module)
-        return cls(backbone, head, pretrained.tokenizer(), hardware, pretrained.notes)
+        return cls(backbone, head, tokenizer, hardware, notes, chat)
+
+    def as_read(self, prompts: Sequence[str]) -> list[str]:
+        """Return the contexts that are read for prompts: the same, or each as what a user says, up
+        to where the answer begins. Raises DataError where the chat template refuses one.
+        """
+        if self.chat is None:
+            return list(prompts)
+        return self.chat.written([prompt.rstrip() for prompt in prompts])
 
     def encoded(self, context: str, choices: Sequence[str]) -> EncodedPrompt:
         """Return the tokens of a context and of its choices.
@@ -162,10 +179,18 @@ class LanguageModel:
                 found[place] = one.log_probability
 
     @property
+    def stops(self) -> Collection[int]:
+        """The ids that end an answer."""
+        return self.tokenizer.stops if self.chat is None else self.chat.ends
+
+    @property
     def _begins(self) -> Tokens:
-        return tuple(self.tokenizer.template.prompt.tokens[0])
+        """A chat template writes these itself."""
+        return tuple(self.tokenizer.template.prompt.tokens[0]) if self.chat is None else ()
 
     def _ids(self, text: str) -> Sequence[int]:
+        if self.chat is not None:
+            return self.tokenizer.encode_rendered([text])[0].tolist()
         return self.tokenizer.encode(text).tolist()
 
     def _start(self) -> Tokens:
@@ -177,11 +202,11 @@ class LanguageModel:
 
 
 def written_behind(
-    model: LanguageModel, contexts: Sequence[str], most_new: int, is_over: Callable[[str], bool]
+    model: LanguageModel, prompts: Sequence[str], most_new: int, is_over: Callable[[str], bool]
 ) -> list[WrittenText]:
-    """Write behind every context until `is_over`, the model ends, or there are so many tokens.
+    """Write behind every prompt until `is_over`, the model ends, or there are so many tokens.
 
-    What is longer than the model's sequences loses its beginning. Raises DataError for a context
+    What is longer than the model's sequences loses its beginning. Raises DataError for a prompt
     without a token, UsageError where a sequence has no room for so many new ones.
     """
     longest = model.backbone.settings.longest_tokens
@@ -191,7 +216,7 @@ def written_behind(
             f"have {longest:,}",
             "ask for shorter answers",
         )
-    whole = [model.context_tokens(context) for context in contexts]
+    whole = [model.context_tokens(context) for context in model.as_read(prompts)]
     kept = [tokens[-(longest - most_new) :] for tokens in whole]
     found: dict[int, WrittenText] = {}
     for places in _batches([len(tokens) + most_new for tokens in kept]):
@@ -201,14 +226,14 @@ def written_behind(
             text, cut = _decoded(model.tokenizer, own), kept[own.number] != whole[own.number]
             is_whole = own.ended != "length" or is_over(text)
             found[own.number] = WrittenText(text, is_whole, cut)
-    return [found[place] for place in range(len(contexts))]
+    return [found[place] for place in range(len(prompts))]
 
 
 def _grow(
     model: LanguageModel, texts: Sequence[Continuation], is_over: Callable[[str], bool]
 ) -> None:
     known_V = torch.from_numpy(model.tokenizer.known)
-    writer = Writer(model.backbone, model.head, stops=model.tokenizer.stops, known_V=known_V)
+    writer = Writer(model.backbone, model.head, stops=model.stops, known_V=known_V)
     with model.hardware.autocast():
         for grown in writer.write(texts):
             for text in grown:

@@ -63,6 +63,12 @@ class InContextSettings(PromptSettings):
     examples: tuple[str, ...] = setting(
         (), "labelled file that worked examples are drawn from", "--examples", panel="In context"
     )
+    chat: bool = setting(
+        False,
+        "put each prompt as what a user says, by the model's chat template",
+        "--chat",
+        panel="In context",
+    )
     seed: int = setting(42, "the draws follow from it", "--seed", panel="In context", ge=0)
 
     @model_validator(mode="after")
