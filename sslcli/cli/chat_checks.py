@@ -36,8 +36,6 @@ def check_chat_line(command: Command, given: Given) -> None:
         problem = f"--chat is for a model that continues texts, and {objectives[0]} makes none"
         raise UsageError(problem, "name a decoder with --model")
     check_shots(command, given, objectives)
-    if "shots" in given and "text" not in given and name is None:
-        raise UsageError("there is no text behind the worked examples", "give one, or --data FILE")
     _refuse_strange_request(command, given, continuing)
 
 

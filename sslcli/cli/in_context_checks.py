@@ -47,6 +47,8 @@ def check_shots(command: Command, given: Given, objectives: Sequence[str]) -> No
     refuse_unknown_task(asked.task)
     check_prompts(asked.task, asked)
     refuse_absent_labelled([asked.shots])
+    if "text" not in given and "texts" not in given:
+        raise UsageError("there is no text behind the worked examples", "give one, or --data FILE")
     if given.get("texts") == asked.shots:
         raise UsageError(
             "worked examples are never those that are asked", "give other data with --shots"

@@ -54,7 +54,7 @@ class InContextSettings(PromptSettings):
 
     k: tuple[int, ...] = setting(
         (0, 1, 4), "worked examples before each prompt, a row for each number", "--k",
-        panel="In context", min_length=1,
+        panel="In context",
     )  # fmt: skip
     draws: Count = setting(
         3, "draws of worked examples, each in its own order", "--draws",
@@ -73,6 +73,8 @@ class InContextSettings(PromptSettings):
 
     @model_validator(mode="after")
     def _different_counts(self) -> Self:
+        if not self.k:
+            raise ValueError("k needs a number")
         if any(not 0 <= count <= MOST_EXAMPLES for count in self.k):
             raise ValueError(f"k must be numbers from 0 to {MOST_EXAMPLES}")
         if len(set(self.k)) < len(self.k):

@@ -250,6 +250,7 @@ def _refuse_no_prompts(data: InContextData) -> None:
     """Raises DataError where labels, words and template make no prompt."""
     if data.open_task is not None:
         return
+    data.prompt(replace(data.scored[0], gold=None))  # where there are no several classes
     first = data.prompt(replace(data.scored[0], gold=data.labels[0]))
     if not data.words or any(not word for word in first.choices):
         raise DataError("a label is an empty text", "give it a word in --template")
