@@ -4,6 +4,7 @@ from sslcli.config import Config, Count, Seconds, parse_shares, setting
 from sslcli.contracts.abilities import (
     Artifact,
     Generates,
+    HasRowBaselines,
     Illustrates,
     Restoration,
     Restores,
@@ -187,6 +188,7 @@ __all__ = [
     "Grid",
     "Group",
     "HasLanguages",
+    "HasRowBaselines",
     "Hidden",
     "HiddenBatch",
     "Illustrates",

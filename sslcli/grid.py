@@ -1,12 +1,10 @@
 """Images as rows: a grid of square patches, each a row of numbers.
 
 Letters: H and W pixels of an image, C channels, P pixels of a patch's side, L patches, F numbers of
-one (P * P * C).
+one (P * P * C). Imports no numpy: settings, which every command reads, know grids.
 """
 
-from typing import NamedTuple
-
-import numpy as np
+from typing import Any, NamedTuple
 
 
 class Grid(NamedTuple):
@@ -45,14 +43,14 @@ class Grid(NamedTuple):
             f"{self.patch} x {self.patch}"
         )
 
-    def cut(self, image_HWC: np.ndarray) -> np.ndarray:
-        """An image as rows [L, F]."""
+    def cut(self, image_HWC: Any) -> Any:
+        """An image, an array of numpy, as rows [L, F]."""
         assert image_HWC.shape == self[:3], "an image of this grid"
         (down, across), side = self.patches, self.patch
         parts = image_HWC.reshape(down, side, across, side, self.channels).transpose(0, 2, 1, 3, 4)
         return parts.reshape(self.rows, self.features)
 
-    def joined(self, rows_LF: np.ndarray) -> np.ndarray:
+    def joined(self, rows_LF: Any) -> Any:
         """Rows as the image [H, W, C] that `cut` made them of."""
         (down, across), side = self.patches, self.patch
         parts = rows_LF.reshape(down, across, side, side, self.channels).transpose(0, 2, 1, 3, 4)

@@ -112,6 +112,8 @@ FOREIGN_OBJECTIVES = {
     "albert": "mlm+sop",
     "next-sentence": "nsp",
     "sentence-order": "sop",
+    **dict.fromkeys(("ae", "auto-encoder"), "autoencoder"),
+    **dict.fromkeys(("dae", "denoising-autoencoder"), "autoencoder --corrupt gaussian"),
     **dict.fromkeys(("mbart", "denoising", "seq2seq"), "bart"),
     **dict.fromkeys(("t5", "span-corruption"), "denoise --noise spans"),
     **dict.fromkeys(
@@ -124,7 +126,6 @@ FOREIGN_OBJECTIVES = {
             "byol",
             "dino",
             "mae",
-            "ae",
             "vae",
             "gan",
         ),
@@ -132,7 +133,6 @@ FOREIGN_OBJECTIVES = {
     ),
     **dict.fromkeys(
         (
-            "autoencoder",
             "contrastive",
             "rtd",
             "jepa",

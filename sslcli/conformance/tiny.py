@@ -17,10 +17,12 @@ from sslcli.data.documents import Modality
 from sslcli.data.rng import mix
 from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.grid import Grid
 
 FEATURES = 8  # of every item of a tiny array document
 SEQUENCE_TOKENS = 32
 DOCUMENTS = 48
+GRID = Grid(8, 8, 3, 4)  # of a tiny image
 SUBJECTS = ("cat", "dog", "bird", "fish", "horse", "mouse")
 VERBS = ("sees", "likes", "follows")
 PLACES = ("garden", "house", "river", "forest")
@@ -85,11 +87,13 @@ def corpus_in_memory(
     unit: Literal["fill", "sentence"] = "fill",
     bytes_of: Sequence[int] | None = None,
     language_of: Sequence[int] | None = None,
+    grid: Grid | None = None,
 ) -> Corpus:
     """Build a corpus without files.
 
     Every document is a list of sentences, each its tokens (or one array, its rows). `bytes_of` each
     sentence: one per token where not given. `language_of` each document: all of language 0.
+    `grid`: of images.
     """
     sentences = [sentence for document in documents for sentence in document]
     sizes = [len(sentence) for sentence in sentences]
@@ -111,6 +115,7 @@ def corpus_in_memory(
         _bytes=np.cumsum([0, *(sizes if bytes_of is None else bytes_of)]),
         _language_of=languages,
         _shards=(shard,),
+        grid=grid,
     )
 
 
@@ -119,11 +124,15 @@ def tiny_corpus(
     sequence_tokens: int = SEQUENCE_TOKENS,
     unit: Literal["fill", "sentence"] = "fill",
 ) -> Corpus:
-    """Build the corpus of the tiny texts, or of arrays [items, FEATURES] (images: [8, 8, 3])."""
+    """Build the corpus of the tiny texts, or of arrays [items, FEATURES] (images: of GRID)."""
     if modality != "text":
         arrays = [[tiny_array(document, modality)] for document in range(DOCUMENTS)]
         return corpus_in_memory(
-            arrays, modality=modality, sequence_tokens=sequence_tokens, unit=unit
+            arrays,
+            modality=modality,
+            sequence_tokens=sequence_tokens,
+            unit=unit,
+            grid=GRID if modality == "images" else None,
         )
     texts = tiny_texts()
     return corpus_in_memory(
@@ -137,12 +146,13 @@ def tiny_corpus(
 def tiny_array(document: int, modality: Modality) -> np.ndarray:
     """Return float32 rows: the sum of two waves with phases of the document's own."""
     phases = mix(document, np.arange(2)) % np.uint64(628) / 100.0
-    length, width = (8, 24) if modality == "images" else (6 + document % 9, FEATURES)
+    is_image = modality == "images"
+    length, width = (8, 24) if is_image else (6 + document % 9, FEATURES)
     items, features = np.arange(length)[:, None], np.arange(width)[None, :]
     values = (np.sin(items / 2 + phases[0] + features) + np.cos(features / 2 + phases[1])).astype(
         np.float32
     )
-    return values.reshape(8, 8, 3) if modality == "images" else values
+    return GRID.cut((values.reshape(8, 8, 3) + 2) / 4) if is_image else values
 
 
 def tiny_context(architecture: Architecture = "encoder", modality: Modality = "text") -> Context:
@@ -152,6 +162,7 @@ def tiny_context(architecture: Architecture = "encoder", modality: Modality = "t
         architecture=architecture,
         vocabulary=0 if tokenizer is None else tokenizer.size,
         row_features=prod(tiny_array(0, modality).shape[1:]) if tokenizer is None else 0,
+        grid=GRID if modality == "images" else None,
         width=32,
         depth=2,
         heads=2,

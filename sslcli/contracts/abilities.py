@@ -130,13 +130,25 @@ class Restoration:
 
 @runtime_checkable
 class Restores(Protocol):
-    """A learnable that restores what `collate` corrupted; shown during training, unless it
-    illustrates itself.
+    """A learnable that restores what `collate` corrupted, or what went through codes; shown during
+    training, unless it illustrates itself.
     """
 
     def restore(self, backbone: Transformer, batch: Any) -> Sequence[Restoration]:
         """Return one restoration per sample of a collated batch, without gradients or
         randomness.
+        """
+
+
+@runtime_checkable
+class HasRowBaselines(Protocol):
+    """An objective on arrays that knows what its loss is without any learning."""
+
+    def baseline_losses(
+        self, train: Sequence[np.ndarray], held_out: Sequence[Any]
+    ) -> Mapping[str, float]:
+        """Return the mean loss on collated held-out batches, by name of what needs no training, in
+        `loss_unit`. `train`: the rows [t, F] of samples to fit it on.
         """
 
 

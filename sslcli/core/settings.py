@@ -3,9 +3,10 @@
 from collections.abc import Collection, Iterable
 from typing import Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_serializer, model_validator
 
 from sslcli.config import Config, Count, setting
+from sslcli.grid import Grid
 
 Architecture = Literal["encoder", "decoder", "encoder_decoder"]
 StackName = Literal["encoder", "decoder"]  # a half of an encoder-decoder
@@ -51,6 +52,9 @@ class TransformerSettings(Config):
         0,
         ge=0,
         description="features of an input row, projected to the embeddings; 0: as wide as they are",
+    )
+    grid: Grid | None = Field(
+        None, description="how images lie in the rows: height, width, channels, side of a patch"
     )
     width: int = Field(256, gt=0, description="features of a hidden state")
     depth: int = Field(4, gt=0, le=10_000, description="number of layers")
@@ -136,10 +140,19 @@ class TransformerSettings(Config):
         0.02, gt=0, description="standard deviation of the initial weights"
     )
 
+    @field_serializer("grid")
+    def _plain(self, grid: Grid | None) -> list[int] | None:
+        return None if grid is None else list(grid)
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.head_width is None and self.width % self.heads:
             raise ValueError(f"width {self.width} is not divisible by {self.heads} heads")
+        if self.grid is not None and self.row_features != self.grid.features:
+            raise ValueError(
+                f"a patch of {self.grid.described} has {self.grid.features} numbers, and rows have "
+                f"{self.row_features}"
+            )
         if self.heads % (self.key_value_heads or self.heads):
             raise ValueError(
                 f"{self.heads} heads cannot share {self.key_value_heads} key and value heads evenly"

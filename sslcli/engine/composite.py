@@ -183,7 +183,10 @@ def build_objective(
     refuse_unjoinable(
         {
             name: Joinable(
-                cls.architectures, cls.arranges, issubclass(cls, Readout) and cls.corrupts
+                cls.architectures,
+                cls.arranges,
+                issubclass(cls, Readout) and cls.corrupts,
+                cls.modalities,
             )
             for name, cls in classes.items()
         }

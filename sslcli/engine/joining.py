@@ -15,10 +15,13 @@ class Joinable:
     architectures: Collection[str]
     arranges: str
     corrupts: bool
+    modalities: Collection[str]
 
 
 def refuse_unjoinable(parts: Mapping[str, Joinable]) -> None:
-    """Raise UsageError if one backbone, one arrangement or one input cannot serve all parts."""
+    """Raise UsageError if one backbone, one arrangement, one input or one kind of data cannot serve
+    all parts.
+    """
     if len(parts) < 2:
         return
     arrangers = [name for name, part in parts.items() if part.arranges != "single"]
@@ -26,6 +29,11 @@ def refuse_unjoinable(parts: Mapping[str, Joinable]) -> None:
     for what, names in (("arrange the data", arrangers), ("corrupt the input", corrupters)):
         if len(names) > 1:
             raise UsageError(f"{' and '.join(names)} both {what}, so they cannot be joined", DIFFER)
+    if not frozenset.intersection(*(frozenset(part.modalities) for part in parts.values())):
+        reads = " and ".join(
+            f"{name} reads {' or '.join(sorted(part.modalities))}" for name, part in parts.items()
+        )
+        raise UsageError(f"{reads}, so they cannot be joined", DIFFER)
     refuse_no_common_transformer({name: part.architectures for name, part in parts.items()})
 
 

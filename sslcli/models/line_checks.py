@@ -77,12 +77,16 @@ def _architecture(expression: str) -> Architecture:
 
 
 def _part(name: str) -> Joinable:
-    needs, arranges = (
-        registry.attribute("objectives", name, member) for member in ("architectures", "arranges")
+    needs, arranges, modalities = (
+        registry.attribute("objectives", name, member)
+        for member in ("architectures", "arranges", "modalities")
     )
     reads_out = registry.descends("objectives", name, READOUT)
     return Joinable(
-        needs, arranges, reads_out and registry.attribute("objectives", name, "corrupts")
+        needs,
+        arranges,
+        reads_out and registry.attribute("objectives", name, "corrupts"),
+        modalities,
     )
 
 

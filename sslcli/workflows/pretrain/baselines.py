@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sslcli.contracts.abilities import HasRowBaselines
 from sslcli.contracts.objective import PredictsTokens, TokenTargets
 from sslcli.data.permuting import permuted
 from sslcli.data.rng import Rng, name_key
@@ -20,6 +21,7 @@ from sslcli.workflows.pretrain.prepare import Prepared
 
 MOST_TOKENS_COUNTED = 5_000_000
 MOST_TARGETS = 5_000
+MOST_FITTED = 5_000  # samples that a baseline of rows is fitted on
 PORTION_SAMPLES = 1 << 12
 
 
@@ -65,11 +67,11 @@ class PretrainingBaselines:
 
 def baselines_of(prepared: Prepared) -> PretrainingBaselines:
     """Unigram, bigram and, for small vocabularies, two-sided bigram, counted on training tokens, on
-    held-out targets.
+    held-out targets; of rows what the objective itself names.
     """
     found = next(with_ability(prepared.collator, PredictsTokens), None)
     if found is None:
-        return PretrainingBaselines()
+        return _row_baselines(prepared)
     name, part = found
     loaders = prepared.evaluation_loaders()
     counted = {
@@ -92,6 +94,22 @@ def baselines_of(prepared: Prepared) -> PretrainingBaselines:
             language: _reached(prepared, _targets(part, name, loaders[language]), counts)
             for language, counts in counted.items()
         },
+    )
+
+
+def _row_baselines(prepared: Prepared) -> PretrainingBaselines:
+    found = next(with_ability(prepared.collator, HasRowBaselines), None)
+    if found is None or not len(prepared.evaluation):
+        return PretrainingBaselines()
+    name, part = found
+    rng = Rng(prepared.settings.training.seed, 0, progress=0.0)
+    count = min(len(prepared.train), MOST_FITTED)
+    numbers = np.linspace(0, len(prepared.train) - 1, count).astype(int).tolist()
+    train = [prepared.train.sample(number, rng.sample(number)).values for number in numbers]
+    held_out = _held_out_batches(name, prepared.evaluation_loader())
+    losses = part.baseline_losses(train, held_out)
+    return PretrainingBaselines(
+        term=name or prepared.settings.objective, whole=NgramScores(losses=losses)
     )
 
 
@@ -154,12 +172,15 @@ def _tokenizer(prepared: Prepared) -> Tokenizer:
 
 def _targets(part: PredictsTokens, name: str | None, loader: Loader) -> list[TokenTargets]:
     """`name`: of the part, where the objective has several."""
-    passes = (batch for work in loader.one_pass() for batch in work.batches)
+    return [part.targets(batch) for batch in _held_out_batches(name, loader)]
+
+
+def _held_out_batches(name: str | None, loader: Loader) -> list[Any]:
+    """Those of one part of the objective, where it has several."""
     return [
-        part.targets(
-            batch.parts[name] if name is not None and isinstance(batch, CompositeBatch) else batch
-        )
-        for batch in passes
+        batch.parts[name] if name is not None and isinstance(batch, CompositeBatch) else batch
+        for work in loader.one_pass()
+        for batch in work.batches
     ]
 
 

@@ -56,6 +56,8 @@ def header(
 
 
 def _read_by(shape: TransformerSettings) -> str:
+    if shape.grid is not None:
+        return shape.grid.described
     return (
         f"rows of {shape.row_features}"
         if shape.row_features

@@ -79,7 +79,7 @@ def refuse_model_misfit(
     """Raises UsageError where the model is of the wrong kind or too short for the sequences."""
     hint = "choose another --arch, --model or --objective"
     refuse_other_architecture(classes, shape.architecture, "the model", hint)
-    wanted = settings.data.sequence_tokens
+    wanted = settings.data.sequence_tokens if shape.vocabulary else 0  # arrays are read whole
     if wanted > shape.longest_tokens and shape.positions == "learned":
         raise UsageError(
             (
@@ -108,6 +108,14 @@ def refuse_strange_data(
                     f"numbers, and the model reads {reads}"
                 ),
                 "choose other data, or another --model",
+            )
+        if wrong := next((corpus for corpus in corpora if corpus.grid != shape.grid), None):
+            own, reads = (
+                "no images" if grid is None else grid.described for grid in (wrong.grid, shape.grid)
+            )
+            raise UsageError(
+                f"{wrong.folder} holds {own}, and the model reads {reads}",
+                "choose other data, --resize them, or another --model",
             )
         return
     if tokenizer.size > shape.vocabulary:

@@ -175,8 +175,8 @@ def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say =
     learnt = None if resume is None else resume.tokenizer
     hint = hint_for_tokens(classes, of_model=pretrained is not None)
     # before data is read: of a new model all but its vocabulary or its rows is known
-    known = (ANY_VOCABULARY, 0) if modality == "text" else (0, 1)
-    shape = _shape(settings, architecture_for(classes), *known, pretrained)
+    known = {"vocabulary": ANY_VOCABULARY} if modality == "text" else {"row_features": 1}
+    shape = _shape(settings, architecture_for(classes), known, pretrained)
     refuse_model_misfit(settings, classes, shape)
     if resume is None:
         refuse_raw_data(settings.data)
@@ -187,8 +187,7 @@ def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say =
     shards = shards_for(settings.data, wanted, cache_folder(), learnt, say)
     refuse_missing_tokens(classes, shards.tokenizer, hint)
     corpus = Corpus.open(shards.folder, settings.data.sequence_tokens, settings.data.unit)
-    known = (0, prod(corpus.row_shape)) if shards.tokenizer is None else (shards.tokenizer.size, 0)
-    shape = _shape(settings, architecture_for(classes), *known, pretrained)
+    shape = _shape(settings, architecture_for(classes), _read(corpus, shards.tokenizer), pretrained)
     refuse_strange_data(shards.tokenizer, (corpus,), shape)
     refuse_single_sentences(classes, settings.data.train, corpus)
     refuse_giant(shape, settings.hardware.device)
@@ -275,23 +274,29 @@ def _generating_as(
     return tokenizer.generating_as(pretrained.tokenizer())
 
 
+def _read(corpus: Corpus, tokenizer: Tokenizer | None) -> dict[str, Any]:
+    """What data decides of a model's shape: tokens, rows, or the rows of images."""
+    if tokenizer is not None:
+        return {"vocabulary": tokenizer.size}
+    if corpus.grid is None:
+        return {"row_features": prod(corpus.row_shape)}
+    grid = corpus.grid
+    return {"row_features": grid.features, "grid": grid, "longest_tokens": grid.rows}
+
+
 def _shape(
     settings: PretrainSettings,
     architecture: Architecture,
-    vocabulary: int,
-    row_features: int,
+    read: Mapping[str, Any],
     pretrained: Pretrained | None,
 ) -> TransformerSettings:
     """That of the model that is trained further, or the preset with the differences from the run
-    file, for so many tokens or for rows of so many features.
+    file, for what it has to `read`.
     """
     if pretrained is not None:
         return pretrained.settings
     name = settings.model.preset or "mini"
-    overrides: dict[str, Any] = {"vocabulary": vocabulary}
-    if not vocabulary:
-        overrides["row_features"] = row_features
-    overrides |= settings.model.shape
+    overrides: dict[str, Any] = {"vocabulary": 0, **read, **settings.model.shape}
     try:
         return preset(
             name,
