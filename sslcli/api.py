@@ -17,7 +17,7 @@ from sslcli.contracts.loss import Loss, ModelBatch, Ratio, SampledRows
 from sslcli.contracts.objective import Objective, PredictsTokens, Readout, TokenTargets
 from sslcli.contracts.parameters import Follower, Group
 from sslcli.contracts.probe import FrozenModel, HiddenBatch, Probe, ProbeData, mean_row
-from sslcli.contracts.prompts import Prompt, Prompts
+from sslcli.contracts.prompts import OpenPrompts, Prompt, Prompts
 from sslcli.contracts.reader import Computed, GivesRecords, HasLanguages, Reader
 from sslcli.contracts.scorer import Scorer
 from sslcli.contracts.shift import Shift
@@ -206,6 +206,7 @@ __all__ = [
     "ModelError",
     "Names",
     "Objective",
+    "OpenPrompts",
     "Packing",
     "Pair",
     "Parsed",

@@ -30,7 +30,7 @@ def said_of(ssl, tmp_path, monkeypatch):
         facts = {"kind": "pretrain", "objective": objective, "status": "done", "started": "2026"}
         (folder / "run.json").write_text(json.dumps(facts))
         (folder / "config.yaml").write_text(yaml.safe_dump({"objective": objective}))
-        monkeypatch.setattr(generating, "streamed", lambda *_: iter(artifacts))
+        monkeypatch.setattr(generating, "streamed", lambda *_, **__: iter(artifacts))
         ended = ssl("generate", "a dog", "--model", "first", *words)
         assert ended.code == 0, ended.err
         return [note for note in (ENDS, STOPS, NO_TEXT) if note in ended.err]

@@ -147,7 +147,8 @@ def test_steps_are_written_with_the_answer_that_they_lead_to(ssl, place, monkeyp
 
     asked = []
 
-    def streamed(reference, request, seed, say, texts):
+    def streamed(reference, request, seed, say, texts, *, continues):
+        assert continues
         asked.append(request)
         for text in texts:
             yield Artifact(

@@ -59,7 +59,7 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
             asked = registry.plugin_settings("objectives", names[0], "Request")
             first = request if texts is None else {**request, "text": texts[0]}
             checked(asked, first, hint="ssl generate --help lists the flags")
-        made = streamed(reference, request, seed, screen.say, texts)
+        made = streamed(reference, request, seed, screen.say, texts, continues=shown is not None)
         artifacts, is_shown = _collected(made, screen, streams=streams)
     artifacts = artifacts if shown is None else shown.answered(artifacts)
     if artifacts and all(map(adds_nothing, artifacts)):

@@ -10,6 +10,7 @@ from typing import Any
 from sslcli.config import Config
 from sslcli.contracts.abilities import (
     Artifact,
+    ContinuesTokens,
     Generates,
     Illustrates,
     ReadsText,
@@ -58,13 +59,15 @@ def streamed(
     seed: int,
     say: Say = quiet,
     texts: Sequence[str] | None = None,
+    *,
+    continues: bool = False,
 ) -> Iterator[str | Artifact]:
     """Yield artifacts; the same request and seed give the same ones.
 
     `texts` are asked for in place of the request's one, and `details["prompt"]` is the one that an
-    artifact answers. A model that writes piece by piece yields the pieces of a single artifact
-    before it. `say` receives remarks on the model and the text. Raises ConfigError, ModelError,
-    UsageError.
+    artifact answers. `continues`: whether it must be a model that continues texts. A model that
+    writes piece by piece yields the pieces of a single artifact before it. `say` receives remarks
+    on the model and the text. Raises ConfigError, ModelError, UsageError.
     """
     pretrained = load_pretrained(reference)
     if pretrained.settings.vocabulary:
@@ -72,6 +75,9 @@ def streamed(
     learner = learner_of(pretrained).eval()
     watched(learner)
     generator = generator_of(learner, reference)
+    if continues and not isinstance(generator, ContinuesTokens):
+        problem = f"{reference} continues no text, and worked examples are for a model that does"
+        raise UsageError(problem, "name a decoder with --model")
     asked = [request] if texts is None else [{**request, "text": text} for text in texts]
     hint = "ssl generate --help lists the flags"
     complete = [checked(generator.Request, each, hint=hint) for each in asked]
