@@ -124,48 +124,59 @@ def _report(
     """The task's scores with intervals over draws and examples, beside answers without a model."""
     working("answering without a model")
     guessed = scorer.baselines(data.pool, data.scored)
-    beside = {guess: scorer.score(own, data.scored) for guess, own in guessed.items()}
-    reached: dict[str, dict[str, float]] = {}
-    for guess, scores in beside.items():
-        for score in scores:
-            reached.setdefault(score.name, {})[guess] = score.value
+    reached = {
+        guess: {score.name: score.value for score in scorer.score(own, data.scored)}
+        for guess, own in guessed.items()
+    }
     found, rows, notes, columns = list[Score](), list[list[Any]](), list[str](), list[str]()
     for own in shots:
-        draws = len(own.predictions)
-        with over_draws(draws):
-            pooled = list(chain.from_iterable(own.predictions))
-            scores = scorer.score(pooled, [*data.scored] * draws)
+        scores = _scores(scorer, data, own, reached)
         columns = [score.name for score in scores]
-        named = [
-            replace(
-                score,
-                name=score_name(score.name, own.count),
-                count=score.count // draws,
-                baselines=reached.get(score.name, {}),
-            )
-            for score in scores
-        ]
         rows.append([own.count, *(f"{score.value:.1f}" for score in scores)])
-        notes += _no_better(own.count, named, columns)
-        found += named
-    for guess, scores in beside.items():
-        by_name = {score.name: f"{score.value:.1f}" for score in scores}
-        rows.append([guess, *(by_name.get(column) for column in columns)])
+        notes += _no_better(own.count, scores)
+        found += [replace(each, name=score_name(each.name, own.count)) for each in scores]
+    for guess, values in reached.items():
+        cells = (f"{values[name]:.1f}" if name in values else None for name in columns)
+        rows.append([guess, *cells])
     drawn = f"{amount(asked.draws, 'draw')} of worked examples"
     title = f"{name} in context · {amount(len(data.scored), 'example')} · {drawn}"
     table = Table("scores", ["worked examples", *columns], rows)
     return Report(title, found, [table], notes=notes)
 
 
-def _no_better(count: int, scores: Sequence[Score], names: Sequence[str]) -> Iterator[str]:
+def _scores(
+    scorer: Scorer,
+    data: InContextData,
+    own: WrittenShots,
+    reached: Mapping[str, Mapping[str, float]],
+) -> list[Score]:
+    """The scores of all draws together. `reached`: by baseline, the score of each name."""
+    draws, pooled = len(own.predictions), list(chain.from_iterable(own.predictions))
+    with over_draws(draws):
+        scores = scorer.score(pooled, [*data.scored] * draws)
+    return [
+        replace(
+            score,
+            count=score.count // draws,
+            baselines={
+                guess: values[score.name]
+                for guess, values in reached.items()
+                if score.name in values
+            },
+        )
+        for score in scores
+    ]
+
+
+def _no_better(count: int, scores: Sequence[Score]) -> Iterator[str]:
     """A sentence where scores are not above the best answer without a model."""
     below: dict[str, list[str]] = {}
-    for score, name in zip(scores, names, strict=True):
-        if not score.baselines or score.interval is None:
+    for score in scores:
+        if not score.baselines or score.interval is None or not score.higher_is_better:
             continue
         best = max(score.baselines, key=lambda guess: score.baselines[guess])
         if score.ends[0] <= score.baselines[best]:
-            below.setdefault(best, []).append(name)
+            below.setdefault(best, []).append(score.name)
     if below:
         said = (f"not above {guess} by {', '.join(own)}" for guess, own in below.items())
         yield f"{count}-shot: {'; '.join(said)}"
