@@ -180,16 +180,18 @@ def _count(value: Any) -> Any:
     return value
 
 
+def parse_seconds(text: str) -> float | None:
+    """ "2h" -> 7200.0, "1h30m" -> 5400.0; None for what is no time with units."""
+    parts = re.findall(r"(\d+(\.\d+)?)([smhd])", text := text.strip().lower())
+    if not re.fullmatch(r"(\d+(\.\d+)?[smhd]\s*)+", text):
+        return None
+    return sum(float(number) * _SECONDS[unit] for number, _, unit in parts)
+
+
 def _seconds(value: Any) -> Any:
-    """ "2h" -> 7200.0, "1h30m" -> 5400.0, "90" -> 90.0."""
-    if isinstance(value, str) and re.fullmatch(
-        r"(\d+(\.\d+)?[smhd]\s*)+", text := value.strip().lower()
-    ):
-        return sum(
-            float(number) * _SECONDS[unit]
-            for number, _, unit in re.findall(r"(\d+(\.\d+)?)([smhd])", text)
-        )
-    return value
+    """Seconds of a text with units; "90", which has none, is left to pydantic, which makes 90.0."""
+    seconds = parse_seconds(value) if isinstance(value, str) else None
+    return value if seconds is None else seconds
 
 
 def _count_or_all(value: Any) -> Any:

@@ -50,7 +50,7 @@ COMMANDS = {
     "report": "Write all that is known of a run as one HTML page",
     "export": "Write a model directory that other tools load",
     "runs": "List, show, compare and remove runs",
-    "compare": "Compare runs (short for: ssl runs compare)",
+    "compare": "Compare objectives on tasks for the same cost, or runs side by side",
     "plugins": "List, show, check and start plugins",
     "doctor": "Say what this machine can do, and what is missing",
 }
@@ -77,6 +77,7 @@ LOADING = frozenset(
         "export",
         "tokenize",
         "checking",
+        "comparing",
     }
 )
 GLOBAL_NAMES = frozenset({"--json", "--quiet", "-q", "--verbose", "-v", "--debug", "--no-color"})

@@ -65,7 +65,7 @@ def refuse_objective(expression: str, options: Mapping[str, Mapping[str, Any]]) 
         refuse_unjoinable({name: _part(name) for name in names})
 
 
-def _architecture(expression: str) -> Architecture:
+def architecture_of(expression: str) -> Architecture:
     """As `architecture_for` decides of the classes, which is called later and refuses what has no
     kind in common.
     """
@@ -161,7 +161,7 @@ def refuse_pretraining(settings: PretrainSettings) -> None:
     refuse_objective(settings.objective, settings.options)
     preset = settings.model.preset
     if preset is not None and settings.model.source is None:
-        wanted = settings.model.shape.get("architecture", _architecture(settings.objective))
+        wanted = settings.model.shape.get("architecture", architecture_of(settings.objective))
         preset_settings(preset, wanted, ANY_VOCABULARY)
     refuse_untrained_backbone(settings)
     refuse_processes(settings.hardware, settings.optimizer)

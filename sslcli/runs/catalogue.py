@@ -195,7 +195,9 @@ def failure_in(facts: Mapping[str, Any]) -> str:
 
 
 def _command(run: Run) -> str:
-    return f"ssl finetune {run.objective}" if run.kind in ("finetune", "suite") else "ssl pretrain"
+    if run.kind in ("finetune", "suite"):
+        return f"ssl finetune {run.objective}"
+    return "ssl compare" if run.kind == "compare" else "ssl pretrain"
 
 
 def unreadable_settings(run: Run) -> str:

@@ -35,9 +35,9 @@ from sslcli.reports import Report, Table, amount, mebibytes
 from sslcli.runs.catalogue import FACTS_FILE, OWN_FILES, Run, read_facts
 from sslcli.runs.references import find_run
 
-# Beside OWN_FILES; the last three are of a suite.
-_MORE_OWN_FILES = ("lock", "table.csv", "submission", "submission.zip")
-_KINDS = ("pretrain", "finetune", "suite")
+# Beside OWN_FILES; the last but one three are of a suite, the last of a comparison.
+_MORE_OWN_FILES = ("lock", "table.csv", "submission", "submission.zip", "comparison.json")
+_KINDS = ("pretrain", "finetune", "suite", "compare")
 LOOKS, SECONDS_BETWEEN_LOOKS = 3, 0.05
 
 
@@ -169,8 +169,8 @@ def deletion(run: Run) -> Removal:
 
 
 def _parts(run: Run) -> list[Path]:
-    """Of a suite each part is a run."""
-    if run.kind != "suite":
+    """Of a suite and of a comparison each part is a run."""
+    if run.kind not in ("suite", "compare"):
         return []
     plain = (path for path in run.folder.iterdir() if not path.is_symlink())
     return [path for path in plain if read_facts(path).get("kind") in _KINDS]

@@ -1,5 +1,5 @@
-"""References to runs: a folder, a name, the beginning of a name, or "@latest", the newest usable
-one.
+"""References to runs: a folder, a name, the beginning of a name, NAME/PART of a comparison, or
+"@latest", the newest usable one.
 
 Never a baseline run or the copy with another seed, which only stand beside a run. Where weights are
 asked for, an unfinished run is skipped with a message, and used only by its name. Without torch,
@@ -30,6 +30,7 @@ from sslcli.runs.catalogue import (
 
 LATEST, BEST = "@latest", "@best"
 UNFINISHED = ("running", "stopped", "died", "failed", "diverged")
+PARTED = ("suite", "compare")  # kinds without weights of their own, whose parts are runs
 MOST_NAMED = 3  # skipped runs in a message
 _SELECTED = re.compile(r"(.+):(best|last|step-0*(\d+))", re.DOTALL)
 _HUBS = (
@@ -55,7 +56,7 @@ class Purpose:
     `ability`: a class attribute of one of its objectives.
     """
 
-    kinds: Sequence[str] = ("pretrain", "finetune", "suite")
+    kinds: Sequence[str] = ("pretrain", "finetune", "suite", "compare")
     ranked: bool = False
     weights: bool = True
     architectures: Collection[str] = ()
@@ -74,11 +75,13 @@ def find_run(reference: str, use: Purpose = ANY) -> Run:
     """A run by folder, name, unique beginning of a name, "@latest" or "@latest:mlm". Raises
     UsageError where that is not one.
     """
-    if (Path(reference) / FACTS_FILE).is_file():
-        return read_run(Path(reference))
+    below = [runs_folder() / reference] if os.sep in reference else []  # a part: NAME/PART
+    for folder in (Path(reference), *below):
+        if (folder / FACTS_FILE).is_file():
+            return read_run(folder)
     if reference == LATEST or reference.startswith(f"{LATEST}:"):
         return newest(use, reference.partition(":")[2])[0]
-    everyone = [run for run in all_runs() if not (use.weights and run.kind == "suite")]
+    everyone = [run for run in all_runs() if not (use.weights and run.kind in PARTED)]
     exact = [run for run in everyone if run.name == reference]
     fitting = exact or [run for run in everyone if reference and run.name.startswith(reference)]
     if len(fitting) == 1:

@@ -2,6 +2,7 @@
 trained.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -96,3 +97,21 @@ def test_it_trains(ssl, text_corpus, tmp_path, objective):
     options = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["options"]
     assert float(options["shuffle"]["shuffle_rate"]) == 0.3
     assert list(folder.glob("checkpoints/step-000003/learnable.safetensors"))
+
+
+def test_it_joins_a_comparison_by_its_name(ssl, tmp_path):
+    """An encoder beside a built-in decoder, on the generated world and for as many operations."""
+    words = ["compare", "--objectives", "shuffle,clm", "--tasks", "pos", "--budget", "1e9flops"]
+    words += ["--seeds", "1", "--no-scratch", "--batch-size", "4", "--vocabulary", "900"]
+    words += ["--set", "data.reader_options.sentences=300", "--device", "cpu"]
+    for setting in ("width=16", "depth=1", "heads=2", "feedforward_width=32"):
+        words += ["--set", f"model.shape.{setting}"]
+    words += ["--set", "options.shuffle.shuffle_rate=0.3"]
+    ssl(*words, "--out", tmp_path / "beside")
+    report = json.loads((tmp_path / "beside" / "report.json").read_text(encoding="utf-8"))
+    assert [score["name"] for score in report["scores"]] == [
+        "pos accuracy, shuffle",
+        "pos accuracy, clm",
+    ]
+    saved = (tmp_path / "beside" / "shuffle" / "config.yaml").read_text(encoding="utf-8")
+    assert yaml.safe_load(saved)["options"]["shuffle"]["shuffle_rate"] == 0.3

@@ -24,6 +24,7 @@ SHAPE = (
     "--device",
     "cpu",
 )
+SMALL_COMPARISON = ("--arch", "tiny", "--budget", "1e14flops", "--vocabulary", "120", "--dry-run")
 REHEARSED = ("examples/understanding/run.sh", "0", *SMALL_WORLD)
 KINDS = (".py", ".sh", ".sbatch", ".yaml")
 
@@ -132,6 +133,14 @@ def run_file(name):
     return rehearse
 
 
+def compared(stage, place):
+    files = ("qa=DATA/qa/train.json", "sentiment=DATA/sentiment/en-train.jsonl.gz")
+    files = (*files, "pos=DATA/pos/brown-train.conllu.gz")
+    labels = [word for file in files for word in ("--task-data", file)]
+    words = ("-c", "examples/objectives/english.yaml", "--data", "PROSE.txt.gz", *labels)
+    return stage.run("ssl", "compare", *words, *SMALL_COMPARISON, folder=place)
+
+
 REHEARSALS = {
     "cluster/pretrain.sbatch": slurm,
     "cluster/torchrun.sh": torchrun,
@@ -142,6 +151,7 @@ REHEARSALS = {
     "denoising/run.sh": noises,
     "denoising/summary.py": noises_side_by_side,
     "finetuning/run.sh": finetuning,
+    "objectives/english.yaml": compared,
     "third-party-plugin/sslcli_shuffle.py": lambda stage, place: stage.run(
         "ssl", "plugins", "show", "shuffle"
     ),
@@ -163,7 +173,7 @@ def files():
 
 @pytest.mark.parametrize("name", files())
 def test_every_example_can_be_rehearsed(name, stage, place):
-    rehearse = run_file(name) if name.endswith(".yaml") else REHEARSALS[name]
+    rehearse = REHEARSALS[name] if name in REHEARSALS else run_file(name)
     ended = rehearse(stage, place)
     assert ended.code == 0, ended.said[-3000:]
     assert "Traceback" not in ended.said
@@ -191,6 +201,10 @@ def test_every_command_of_the_documents_is_taken(folder, line, stage, place):
     launcher = words[words.index("--") :] if "--" in words else []
     words = words[: len(words) - len(launcher)]
     more = ["--dry-run"] if trains else []
+    if "compare" in words and "-c" in words:
+        more = list(SMALL_COMPARISON)
+    elif "compare" in words:
+        more = [*SMALL_WORLD[:2], "--budget", "1e12flops", "--dry-run"]
     if "--gpus" in words:  # there may be none
         words[words.index("--gpus") + 1] = "2"
         more += ["--device", "cpu"]

@@ -8,8 +8,9 @@ from sslcli.cli.page import rendered
 from sslcli.cli.screen import Screen
 from sslcli.folders import written
 from sslcli.reports import amount
+from sslcli.runs.catalogue import Run
 from sslcli.runs.references import LATEST, find_run, unfinished_state
-from sslcli.workflows.report.page import page_of
+from sslcli.workflows.report.page import Page, page_of
 
 FILE = "report.html"
 
@@ -22,17 +23,21 @@ def report_action(command: Command, given: Given, screen: Screen) -> int:
         state = unfinished_state(found)
         screen.say(f"run    {found.folder} (the newest{f'; it {state}' if state else ''})")
     path = Path(given["out"]) if "out" in given else found.folder / FILE
-    place = output_file(path)
-    page = page_of(found)
-    text = rendered(page)
-    with written(place) as file:
-        file.write(text)
+    page, size = write_page(found, path)
     if screen.json:
-        screen.document({"run": str(found.folder), "file": str(path), "bytes": len(text.encode())})
+        screen.document({"run": str(found.folder), "file": str(path), "bytes": size})
     elif screen.quiet:
         screen.line(str(path))
     else:
-        screen.line(
-            f"{path} · {amount(len(page.sections), 'section')} · {len(text.encode()) / 1e6:.2f} MB"
-        )
+        screen.line(f"{path} · {amount(len(page.sections), 'section')} · {size / 1e6:.2f} MB")
     return 0
+
+
+def write_page(run: Run, path: Path) -> tuple[Page, int]:
+    """Write the page of a run; returns it, and its size in bytes."""
+    place = output_file(path)
+    page = page_of(run)
+    text = rendered(page)
+    with written(place) as file:
+        file.write(text)
+    return page, len(text.encode())

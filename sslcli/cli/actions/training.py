@@ -36,7 +36,7 @@ def resumed(given: Given, kind: str, say: Say = quiet) -> Resume | None:
     if reference is None:
         return _restarted(given) if is_restart() else None
     if reference != AUTO:
-        kinds = ("pretrain",) if kind == "pretrain" else ("finetune", "suite")
+        kinds = ("finetune", "suite") if kind in ("finetune", "suite") else (kind,)
         run = resumed_run(reference, kinds)
         if reference.startswith(LATEST):
             _say_resumed(run, say)

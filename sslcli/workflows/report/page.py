@@ -21,6 +21,7 @@ from sslcli.runs.facts import (
     samples_of,
     scores_of,
 )
+from sslcli.runs.references import PARTED
 from sslcli.runs.run_tables import readable_facts
 
 PROBES = "probes"
@@ -70,14 +71,16 @@ def page_of(run: Run) -> Page:
     lines = read_metrics(run.folder)
     scores, problems = scores_of(run, lines)
     measured = _measured(run, lines, Report(scores=scores, notes=problems))
-    sections = [*measured, *_findings(run), *_fine_tuned(run), *_probes(run), *_made(run)]
+    parts = _parts(run) if run.kind == "compare" else ()
+    sections = [*measured, *_findings(run), *parts]
+    sections += [*_fine_tuned(run), *_probes(run), *_made(run)]
     title = f"{run.name} · {run.kind} · {run.objective}"
     return Page(title, run.status, key_sentence(run, scores or _suite_scores(run)), typed, sections)
 
 
 def _suite_scores(run: Run) -> Sequence[Score]:
     try:
-        return read_report(run.folder).report.scores if run.kind == "suite" else ()
+        return read_report(run.folder).report.scores if run.kind in PARTED else ()
     except DataError:
         return ()
 
@@ -89,7 +92,7 @@ def _measured(run: Run, lines: Sequence[Mapping[str, Any]], scores: Report) -> I
     if plots:
         pictures = [Picture(plot.title, "svg", curves_svg(plot)) for plot in plots]
         yield Section("Curves", Report(), pictures)
-    elif run.kind != "suite":
+    elif run.kind not in PARTED:
         yield Section(
             "Curves", Report(notes=["nothing was measured yet: metrics.jsonl has no losses"])
         )
@@ -125,9 +128,29 @@ def _findings(run: Run) -> Iterator[Section]:
         yield replace(section, report=_without(section.report, _own_findings(run)))
     if (run.folder / REPORT).is_file():
         yield _section("Findings", run.folder, with_scores=run.kind == "suite")
-    elif run.kind == "suite":
+    elif run.kind in PARTED:
         done = f"{run.facts.get('step', 0)} of {run.facts.get('total_steps', '?')} runs are done"
         yield Section("Findings", Report(notes=[f"there is no table yet: {done}"]))
+
+
+def _parts(run: Run) -> Iterator[Section]:
+    """The runs of a comparison in the order in which they began, and the losses of pretraining."""
+    parts = list(reversed(runs_in(run.folder)))
+    rows = [
+        (part.name, part.kind, part.facts.get("step"), part.facts.get("seconds"), part.status)
+        for part in parts
+    ]
+    columns = ("run", "kind", "steps", "seconds", "status")
+    if rows:
+        yield Section("Runs", Report(tables=[Table("", columns, rows)]))
+    pictures = [
+        Picture(plot.title, "svg", curves_svg(plot))
+        for part in parts
+        if part.kind == "pretrain"
+        for plot in curves_of(part, read_metrics(part.folder))[:1]
+    ]
+    if pictures:
+        yield Section("Curves of pretraining", Report(), pictures)
 
 
 def _own_findings(run: Run) -> Report:

@@ -8,8 +8,8 @@ others
 
 import shutil
 import time
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,6 @@ from sslcli.engine.precision import choose_hardware
 from sslcli.engine.stopping import Stopper, Stopping
 from sslcli.errors import (
     Diverged,
-    Interrupted,
-    Preempted,
     RunError,
     SslError,
     StopRequest,
@@ -51,6 +49,7 @@ from sslcli.workflows.suite.suite_scores import PartScores, SuiteScores
 from sslcli.workflows.training.resolve import continued_finetuning
 from sslcli.workflows.training.resume import Resume
 from sslcli.workflows.training.run import RunResult
+from sslcli.workflows.training.stops import stopped_in_words
 
 TABLE = "table.csv"
 
@@ -119,10 +118,10 @@ class _Suite:
         for part in self.plan.parts:
             for variant in self.plan.runs(part):
                 if not self.scores.has(part, variant.seed):
-                    with _stopped_in_words():
+                    with stopped_in_words():
                         self._run(part, variant)
                     self.write_facts("running")
-            with _stopped_in_words():
+            with stopped_in_words():
                 self._answer(part)
         scores = self.scores.by_evaluation(self.plan.parts, self.plan.seeds)
         report = self.plan.suite.summarise(scores)
@@ -261,17 +260,6 @@ class _Suite:
             if refusals
             else f"the leaderboard takes {submission / ARCHIVE}",
         ]
-
-
-@contextmanager
-def _stopped_in_words() -> Generator[None]:
-    """Whoever was asked to stop, and wherever that was found out, ends as StopRequest."""
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        raise Interrupted("interrupted") from error
-    except Stopping as error:
-        raise (Interrupted if error.reason == "interrupted" else Preempted)(error.reason) from error
 
 
 def _begun(plan: SuitePlan, resuming: bool) -> tuple[dict[str, Any], SuiteScores]:

@@ -12,6 +12,7 @@ from functools import reduce
 from operator import getitem
 from typing import Any, Generic, TypeVar
 
+from sslcli.config import Config
 from sslcli.deferred import Deferred
 from sslcli.errors import ConfigError
 from sslcli.layers import Layer, dotted_layer
@@ -30,15 +31,16 @@ from sslcli.workflows.training.resume import (
 tasks = Deferred("sslcli.datasets.tasks")  # which pretraining does without
 RECIPE = "the recipe of the data"
 S = TypeVar("S", PretrainSettings, FinetuneSettings)
+R = TypeVar("R", bound=Config)
 
 
 @dataclass(frozen=True)
-class ResolvedRun(Generic[S]):
+class ResolvedRun(Generic[R]):
     """`sources`: where each value that is not a default was said, by dotted key ("--lr",
     "a.yaml:12").
     """
 
-    settings: S
+    settings: R
     sources: Mapping[str, str]
     resume: Resume | None = None
 

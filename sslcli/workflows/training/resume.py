@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sslcli.config import Config
 from sslcli.datasets.data_files import what_changed
 from sslcli.datasets.tokenized import with_tokenizer_of_run
 from sslcli.engine.checkpoints.checkpoint import Checkpoints
@@ -20,6 +21,7 @@ from sslcli.settings import FinetuneSettings, PretrainSettings
 from sslcli.workflows.training.identity import MAY_CHANGE, Identified, flat
 
 S = TypeVar("S", PretrainSettings, FinetuneSettings)
+C = TypeVar("C", bound=Config)
 NEW_RUN = "resume with the settings of the run, or start a new one with --model RUN"
 
 
@@ -35,7 +37,7 @@ class Resume:
         return self.folder / "tokenizer"
 
 
-def saved_settings(model: type[S], folder: Path) -> S:
+def saved_settings(model: type[C], folder: Path) -> C:
     """The complete settings of a run. Raises UsageError where the folder holds none."""
     path = settings_file(folder)
     layer = read_layer(path)
@@ -83,7 +85,7 @@ def _with_same_tokenizer(
     )
 
 
-def continued(folder: Path, saved: S, asked: S, options: Mapping[str, Any]) -> S:
+def continued(folder: Path, saved: C, asked: C, options: Mapping[str, Any]) -> C:
     """Return the settings of the run in `folder`, with `asked` for machine and folder.
 
     `options` are the plugin's as it parses them: "3e-1" is no change from 0.3. Raises ConfigError

@@ -3,7 +3,7 @@
 import resource
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ from sslcli.core.packing import Packing
 from sslcli.core.settings import TransformerSettings
 from sslcli.engine.gradients import accumulate_gradients
 from sslcli.engine.learner import Learner
-from sslcli.engine.loader import Loader
+from sslcli.engine.loader import Loader, StepBatch
 from sslcli.engine.optimizer import Optimizer
 from sslcli.engine.plan import Plan
 from sslcli.engine.precision import Hardware
@@ -63,47 +63,71 @@ class Trainable(Protocol):
         """Return the training loader."""
 
 
-def try_steps(job: Trainable, hardware: Hardware) -> StepTrial:
-    """Three real updates on a learner that is thrown away afterwards, after one to warm up."""
+def try_steps(job: Trainable, hardware: Hardware, steps: int = TRIAL_STEPS) -> StepTrial:
+    """So many real updates on a learner that is thrown away afterwards, after one to warm up."""
     settings = job.settings
     learner = job.learner.to(hardware.device)
     replica, optimizer = (
         Replica(learner),
         Optimizer(learner.trained_parameters(), learner.groups(), settings.optimizer),
     )
-    followers, seconds, tokens, targets = learner.followers(), [], [], []
-    packings: list[Packing] = []
-    decoder_packings: list[Packing] = []
-    for step, work in enumerate(
-        islice(
-            job.loader(settings.training.micro_batch_size, ALONE, False).steps(0), TRIAL_STEPS + 1
-        )
-    ):
+    followers, seconds, works = learner.followers(), [], list[StepBatch]()
+    for step, work in enumerate(first_steps(job, steps + 1)):
         start = time.perf_counter()
         for batch in work.batches:
             accumulate_gradients(replica, batch, work.counts, hardware)
         norm = optimizer.norm()
-        optimizer.step(rate_factor(settings.schedule, step, TRIAL_STEPS + 1), norm)
+        optimizer.step(rate_factor(settings.schedule, step, steps + 1), norm)
         followers.update(0.0, torch.isfinite(norm))
         optimizer.zero()
         if hardware.device.type == "cuda":
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - start)
-        tokens.append(work.tokens)
-        targets.append(max(work.counts.values()))
-        packings += [batch.inputs.packing for batch in work.batches]
-        decoded = [batch.decoder_inputs for batch in work.batches]
-        decoder_packings += [inputs.packing for inputs in decoded if inputs is not None]
-    has_head = any(isinstance(module, LanguageModelHead) for module in learner.learnable.modules())
-    flops = step_flops(
-        learner.backbone.settings, packings, decoder_packings, sum(targets) if has_head else 0
-    )
+        works.append(work)
+    arithmetic = step_arithmetic(learner, works)
     return StepTrial(
-        sum(seconds[1:]) / TRIAL_STEPS,
-        sum(tokens) / (TRIAL_STEPS + 1),
-        flops / (TRIAL_STEPS + 1),
-        bool(decoder_packings),
+        sum(seconds[1:]) / steps,
+        arithmetic.tokens,
+        arithmetic.flops,
+        arithmetic.counts_decoder,
         peak_memory_bytes(hardware),
+    )
+
+
+def first_steps(job: Trainable, count: int) -> Iterator[StepBatch]:
+    """Yield the first batches of a training."""
+    return islice(job.loader(job.settings.training.micro_batch_size, ALONE, False).steps(0), count)
+
+
+@dataclass(frozen=True)
+class StepArithmetic:
+    """Means of a step: tokens of the samples, rows that encoder and decoder compute, and operations
+    of their passes. `counts_decoder`: whether what a decoder reads is known.
+    """
+
+    tokens: float
+    rows: float
+    flops: float
+    counts_decoder: bool
+
+
+def step_arithmetic(learner: Learner, works: Sequence[StepBatch]) -> StepArithmetic:
+    """What these batches cost, without computing any of it."""
+    batches = [batch for work in works for batch in work.batches]
+    packings = [batch.inputs.packing for batch in batches]
+    decoded = [batch.decoder_inputs for batch in batches]
+    decoder_packings = [inputs.packing for inputs in decoded if inputs is not None]
+    shape = learner.backbone.settings
+    if shape.has_memory and isinstance(learner.learnable, ReadoutTask):
+        decoder_packings = packings  # both halves read the same
+    has_head = any(isinstance(module, LanguageModelHead) for module in learner.learnable.modules())
+    targets = sum(max(work.counts.values()) for work in works) if has_head else 0
+    rows = sum(sum(packing.lengths) for packing in [*packings, *decoder_packings])
+    return StepArithmetic(
+        sum(work.tokens for work in works) / len(works),
+        rows / len(works),
+        step_flops(shape, packings, decoder_packings, targets) / len(works),
+        bool(decoder_packings),
     )
 
 
@@ -155,7 +179,7 @@ def prediction(job: Trainable, plan: Plan, trial: StepTrial) -> Report:
         "tokens per second": f"{trial.tokens_per_step / trial.seconds_per_step:,.0f}",
         "useful arithmetic": (
             f"{trial.flops_per_step / trial.seconds_per_step / 1e12:.3f} TFLOP/s"
-            f"{_counted(job.learner, trial)}"
+            f"{left_uncounted(job.learner, trial.counts_decoder)}"
         ),
         "training time": (
             f"{duration(trial.seconds_per_step * plan.total_steps)} "
@@ -170,10 +194,10 @@ def prediction(job: Trainable, plan: Plan, trial: StepTrial) -> Report:
     )
 
 
-def _counted(learner: Learner, trial: StepTrial) -> str:
+def left_uncounted(learner: Learner, counts_decoder: bool) -> str:
     """What the arithmetic leaves out: all that is no pass of the backbone over its inputs."""
     if learner.backbone.settings.has_memory:
-        return "" if trial.counts_decoder else ", of the encoder alone"
+        return "" if counts_decoder else ", of the encoder alone"
     return (
         ""
         if isinstance(learner.learnable, Readout | ReadoutTask)
