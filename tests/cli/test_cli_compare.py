@@ -14,7 +14,7 @@ import yaml
 
 from sslcli.runs.catalogue import read_run
 from sslcli.workflows.compare import comparison
-from sslcli.workflows.compare.parts import parts_of
+from sslcli.workflows.compare.parts import comparison_parts
 from sslcli.workflows.compare.settings import CompareSettings
 
 SHAPE = {"width": 16, "depth": 2, "heads": 2, "feedforward_width": 32}
@@ -69,7 +69,7 @@ def test_a_whole_comparison(whole):
     for score in scores:
         low, high = score["interval"]
         assert low <= score["value"] <= high
-    parts = [read_run(whole / part.name) for part in parts_of(settings_of(whole))]
+    parts = [read_run(whole / part.name) for part in comparison_parts(settings_of(whole))]
     assert len(parts) == RUNS
     assert {part.status for part in parts} == {"done"}
     fingerprints = {part.facts["tokenizer"] for part in parts}

@@ -14,18 +14,18 @@ from sslcli.metrics.intervals import interval_over_runs
 from sslcli.workflows.compare.budget import (
     Budget,
     alike_steps,
+    cost_in_words,
     equal_steps,
     parse_budget,
-    worded,
 )
-from sslcli.workflows.compare.plan import (
+from sslcli.workflows.compare.planned import (
     FEWEST_STEPS,
     ComparisonPlan,
     PlannedPretraining,
     PlannedTask,
+    Price,
     divided,
 )
-from sslcli.workflows.compare.prices import Price
 
 PRICES = st.lists(
     st.tuples(st.integers(1, 50), st.integers(1, 50)), min_size=1, max_size=6
@@ -177,5 +177,5 @@ def test_a_single_run_has_no_interval():
 
 
 def test_amounts_are_written_in_their_unit():
-    assert worded(90, "seconds") == "1m 30s"
-    assert worded(2e15, "flops") == "2e+15 FLOPs"
+    assert cost_in_words(90, "seconds") == "1m 30s"
+    assert cost_in_words(2e15, "flops") == "2e+15 FLOPs"

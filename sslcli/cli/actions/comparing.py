@@ -21,7 +21,8 @@ from sslcli.runs.catalogue import RUN_FILE, read_run
 from sslcli.runs.run_folder import asked_folder
 from sslcli.workflows.compare.comparison import KIND, run_comparison
 from sslcli.workflows.compare.division import division, division_lines
-from sslcli.workflows.compare.plan import ComparisonPlan, plan_comparison, with_tokenizer_kind
+from sslcli.workflows.compare.planned import ComparisonPlan
+from sslcli.workflows.compare.planning import plan_comparison, with_tokenizer_kind
 from sslcli.workflows.compare.resolve import resolve_comparison
 from sslcli.workflows.compare.settings import CompareSettings
 from sslcli.workflows.training.resolve import ResolvedRun

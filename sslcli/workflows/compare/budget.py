@@ -24,10 +24,10 @@ class Budget:
     unit: Unit
 
     def __str__(self) -> str:
-        return worded(self.amount, self.unit)
+        return cost_in_words(self.amount, self.unit)
 
 
-def worded(amount: float, unit: Unit) -> str:
+def cost_in_words(amount: float, unit: Unit) -> str:
     """ "4m 30s", or "1.2e+15 FLOPs"."""
     return duration(amount) if unit == "seconds" else f"{amount:.3g} FLOPs"
 

@@ -19,6 +19,7 @@ from sslcli.config import write_yaml
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.cache import Say, cache_folder
 from sslcli.datasets.tokenized import shards_for
+from sslcli.deferred import Deferred
 from sslcli.engine.stopping import Stopper, Stopping
 from sslcli.errors import DataError, Diverged, RunError, SslError, StopRequest
 from sslcli.folders import write_atomically
@@ -38,29 +39,19 @@ from sslcli.runs.run_folder import (
     write_facts,
 )
 from sslcli.workflows.compare.comparison_report import comparison_report
-from sslcli.workflows.compare.parts import (
-    Part,
-    finetune_settings,
-    parts_of,
-    pretrain_settings,
-    pretraining_of,
-)
-from sslcli.workflows.compare.plan import (
-    ComparisonPlan,
-    load_plan,
-    plan_comparison,
-    save_plan,
-    with_tokenizer_kind,
-)
+from sslcli.workflows.compare.part_settings import finetune_settings, pretrain_settings
+from sslcli.workflows.compare.parts import ComparisonPart, comparison_parts, pretraining_of
+from sslcli.workflows.compare.planned import ComparisonPlan, load_plan, save_plan
+from sslcli.workflows.compare.planning import plan_comparison, with_tokenizer_kind
 from sslcli.workflows.compare.settings import CompareSettings
 from sslcli.workflows.finetune.finetune import finetune
 from sslcli.workflows.finetune.study import Watch, named_failures
-from sslcli.workflows.pretrain.pretrain import pretrain
 from sslcli.workflows.training.resolve import ResolvedRun, continued_finetuning
 from sslcli.workflows.training.resume import Resume, continued_settings
 from sslcli.workflows.training.run import RunResult
 from sslcli.workflows.training.stops import stopped_in_words
 
+pretraining = Deferred("sslcli.workflows.pretrain.pretrain")
 KIND = "compare"
 TOKENIZER = "tokenizer"
 # Called before the first run: settings, plan and folder.
@@ -129,7 +120,7 @@ class _Comparison:
         self.settings, self.folder, self.watch, self.say = settings, folder, watch, say
         self.plan: ComparisonPlan | None = None
         self.begun, self.before = time.monotonic(), float(read_facts(folder).get("seconds", 0.0))
-        self.parts: Sequence[Part] = list(parts_of(settings))
+        self.parts: Sequence[ComparisonPart] = list(comparison_parts(settings))
         self.facts: dict[str, Any] = {
             **environment(), "kind": KIND, "objective": ",".join(settings.objectives),
             "tasks": list(settings.tasks), "seeds": settings.seeds, "command": command_line(),
@@ -173,10 +164,10 @@ class _Comparison:
         save_plan(plan, self.folder)
         return plan
 
-    def _is_done(self, part: Part) -> bool:
+    def _is_done(self, part: ComparisonPart) -> bool:
         return read_run(self.folder / part.name).status == "done"
 
-    def _run(self, part: Part, plan: ComparisonPlan) -> None:
+    def _run(self, part: ComparisonPart, plan: ComparisonPlan) -> None:
         folder = self.folder / part.name
         resume = Resume(folder) if (folder / RUN_FILE).is_file() else None
         what = f"{part.task} · {part.model.name} · seed {part.seed}" if part.task else part.name
@@ -188,13 +179,18 @@ class _Comparison:
             raise Stopping(result.outcome.reason)
 
     def _pretrained(
-        self, part: Part, plan: ComparisonPlan, folder: Path, resume: Resume | None, observe: Any
+        self,
+        part: ComparisonPart,
+        plan: ComparisonPlan,
+        folder: Path,
+        resume: Resume | None,
+        observe: Any,
     ) -> RunResult:
         steps = plan.of(part.model.objective).steps
         settings = pretrain_settings(self._with_tokenizer(plan), part.model, steps, folder)
         if resume is not None:
             settings = continued_settings(resume, settings)
-        return pretrain(settings, resume=resume, observe=observe)
+        return pretraining.pretrain(settings, resume=resume, observe=observe)
 
     def _with_tokenizer(self, plan: ComparisonPlan) -> CompareSettings:
         """That of the plan for every objective, also where the cache has lost it and it is learnt
@@ -214,7 +210,12 @@ class _Comparison:
         return settings.model_copy(update={"tokenizer": taken})
 
     def _finetuned(
-        self, part: Part, plan: ComparisonPlan, folder: Path, resume: Resume | None, observe: Any
+        self,
+        part: ComparisonPart,
+        plan: ComparisonPlan,
+        folder: Path,
+        resume: Resume | None,
+        observe: Any,
     ) -> RunResult:
         source = self.folder / pretraining_of(part.model).name
         settings = finetune_settings(

@@ -10,10 +10,10 @@ from sslcli.metrics.intervals import interval_over_runs
 from sslcli.reporting.saved_reports import read_scores
 from sslcli.reports import Curve, Plot, Report, Score, Table, amount
 from sslcli.runs.catalogue import read_facts, read_metrics
-from sslcli.workflows.compare.budget import worded
+from sslcli.workflows.compare.budget import cost_in_words
 from sslcli.workflows.compare.division import EQUAL, plan_notes
 from sslcli.workflows.compare.parts import Model, fine_tuning, models_of, named, pretraining_of
-from sslcli.workflows.compare.plan import ComparisonPlan
+from sslcli.workflows.compare.planned import ComparisonPlan
 from sslcli.workflows.compare.settings import CompareSettings
 
 COLUMNS = (
@@ -34,10 +34,12 @@ class Reached:
 
     @property
     def values(self) -> list[float]:
+        """Of every seed."""
         return [score.value for score in self.scores]
 
     @property
     def mean(self) -> float:
+        """Over the seeds."""
         return statistics.fmean(self.values)
 
     def over_seeds(self) -> Score:
@@ -166,7 +168,8 @@ def _notes(
     reached: Mapping[str, Sequence[Reached]],
     seconds: float,
 ) -> Iterator[str]:
-    yield f"equal are {EQUAL[plan.equal]}: {worded(plan.each, plan.equal)} each, rounded to steps"
+    each = cost_in_words(plan.each, plan.equal)
+    yield f"equal are {EQUAL[plan.equal]}: {each} each, rounded to steps"
     yield from plan_notes(plan)
     yield (
         "held-out losses are of different targets: they do not compare across objectives,"
@@ -177,12 +180,14 @@ def _notes(
         "all models of a task are fine-tuned with the same steps, batches and examples; documents"
         " come again where data is short, rows are those of encoder and decoder together"
     )
-    if any(each.architecture == "decoder" for each in plan.pretrainings):
+    if any(one.architecture == "decoder" for one in plan.pretrainings):
         yield "a decoder reads each token without those after it: tasks are harder for it by design"
     for task, of_task in reached.items():
         yield from _not_emerged(task, of_task)
-    planned = f", planned {worded(plan.planned, 'seconds')}" if plan.unit == "seconds" else ""
-    yield f"all of it took {worded(seconds, 'seconds')}{planned}"
+    planned = (
+        f", planned {cost_in_words(plan.planned, 'seconds')}" if plan.unit == "seconds" else ""
+    )
+    yield f"all of it took {cost_in_words(seconds, 'seconds')}{planned}"
 
 
 def _about_intervals(seeds: int) -> str:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from sslcli.reports import Report, Table, amount
-from sslcli.workflows.compare.budget import worded
+from sslcli.workflows.compare.budget import cost_in_words
 from sslcli.workflows.compare.parts import named
-from sslcli.workflows.compare.plan import ComparisonPlan
+from sslcli.workflows.compare.planned import ComparisonPlan
 from sslcli.workflows.compare.settings import CompareSettings
 
 EQUAL = {"seconds": "seconds of training steps", "flops": "FLOPs of training steps"}
@@ -16,17 +16,17 @@ def division_lines(settings: CompareSettings, plan: ComparisonPlan) -> Mapping[s
     unit, runs = plan.unit, len(plan.pretrainings)
     fine_tunings = settings.seeds * sum(len(task.prices) for task in plan.tasks)
     beside = (
-        f"{worded(plan.measuring, unit)} to look at data and models, "
-        f"{worded(plan.around, unit)} around the steps (reading, evaluations), "
+        f"{cost_in_words(plan.measuring, unit)} to look at data and models, "
+        f"{cost_in_words(plan.around, unit)} around the steps (reading, evaluations), "
         if unit == "seconds"
         else ""
     )
     lines = {
         "data": f"{', '.join(settings.data.train)} · one tokenizer, the same held-out documents",
-        "budget": f"{worded(plan.budget, unit)}: {beside}"
-        f"{worded(plan.for_pretraining, unit)} for {amount(runs, 'pretraining')}, "
-        f"{worded(plan.for_finetuning, unit)} for {amount(fine_tunings, 'fine-tuning')}",
-        "equal": f"{EQUAL[plan.equal]}: {worded(plan.each, plan.equal)} each",
+        "budget": f"{cost_in_words(plan.budget, unit)}: {beside}"
+        f"{cost_in_words(plan.for_pretraining, unit)} for {amount(runs, 'pretraining')}, "
+        f"{cost_in_words(plan.for_finetuning, unit)} for {amount(fine_tunings, 'fine-tuning')}",
+        "equal": f"{EQUAL[plan.equal]}: {cost_in_words(plan.each, plan.equal)} each",
     }
     for each in plan.pretrainings:
         lines[each.objective] = (

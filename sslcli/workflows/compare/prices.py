@@ -6,7 +6,6 @@ is thrown away, and one evaluation.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import torch
@@ -15,7 +14,7 @@ from sslcli.engine.evaluator import Evaluator, Illustrate
 from sslcli.engine.precision import Hardware
 from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.engine.processes.replicas import Replica
-from sslcli.workflows.compare.budget import Unit
+from sslcli.workflows.compare.planned import Price
 from sslcli.workflows.training.trial import (
     Trainable,
     first_steps,
@@ -36,26 +35,6 @@ class Priced(Trainable, Protocol):
 
     def illustrate(self) -> Illustrate:
         """Return the function that makes examples at each evaluation."""
-
-
-@dataclass(frozen=True)
-class Price:
-    """Means of a step: operations, rows, tokens, and seconds, 0 where nothing was timed.
-
-    `around`: seconds of a training beside its steps. `uncounted`: what the operations leave out,
-    in words.
-    """
-
-    flops: float
-    rows: float
-    tokens: float
-    seconds: float = 0.0
-    around: float = 0.0
-    uncounted: str = ""
-
-    def of(self, unit: Unit) -> float:
-        """The price of a step in a unit."""
-        return self.seconds if unit == "seconds" else self.flops
 
 
 def priced(

@@ -64,7 +64,7 @@ def by_task(named: Iterable[str], flag: str, tasks: Sequence[str]) -> dict[str, 
     return found
 
 
-def is_generated(references: Sequence[str]) -> bool:
+def are_generated(references: Sequence[str]) -> bool:
     """Tell whether all references are generated sources (demo:NAME), which may have labels too."""
     schemes = [split_language(reference)[1].partition(":") for reference in references]
     return all(colon and scheme in registry.names("readers") for scheme, colon, _ in schemes)
@@ -153,7 +153,7 @@ def _refuse_task_data(settings: CompareSettings) -> None:
     train = by_task(settings.task_data, "--task-data", settings.tasks)
     evaluation = by_task(settings.task_evaluation, "--task-eval-data", settings.tasks)
     for task in settings.tasks:
-        if task not in train and not is_generated(settings.data.train):
+        if task not in train and not are_generated(settings.data.train):
             problem = f"there is no labelled data for {task}"
             raise UsageError(problem, f"give it: --task-data {task}=FILE")
         if task in evaluation and task not in train:
