@@ -7,8 +7,8 @@ from sslcli.errors import UsageError
 from sslcli.resolving import naming_sources, resolve
 from sslcli.runs.catalogue import RUN_FILE
 from sslcli.runs.run_folder import asked_folder
+from sslcli.workflows.compare.compare_settings import CompareSettings
 from sslcli.workflows.compare.refusals import EXAMPLE, refuse_comparison
-from sslcli.workflows.compare.settings import CompareSettings
 
 RUNS = "runs"
 

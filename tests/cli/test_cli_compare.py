@@ -14,8 +14,8 @@ import yaml
 
 from sslcli.runs.catalogue import read_run
 from sslcli.workflows.compare import comparison
+from sslcli.workflows.compare.compare_settings import CompareSettings
 from sslcli.workflows.compare.parts import comparison_parts
-from sslcli.workflows.compare.settings import CompareSettings
 
 SHAPE = {"width": 16, "depth": 2, "heads": 2, "feedforward_width": 32}
 SMALL = [

@@ -19,12 +19,12 @@ from sslcli.errors import UsageError
 from sslcli.resolving import naming_sources
 from sslcli.runs.catalogue import RUN_FILE, read_run
 from sslcli.runs.run_folder import asked_folder
+from sslcli.workflows.compare.compare_settings import CompareSettings
 from sslcli.workflows.compare.comparison import KIND, run_comparison
 from sslcli.workflows.compare.division import division, division_lines
 from sslcli.workflows.compare.planned import ComparisonPlan
 from sslcli.workflows.compare.planning import plan_comparison, with_tokenizer_kind
-from sslcli.workflows.compare.resolve import resolve_comparison
-from sslcli.workflows.compare.settings import CompareSettings
+from sslcli.workflows.compare.resolved_comparison import resolve_comparison
 from sslcli.workflows.training.resolve import ResolvedRun
 from sslcli.workflows.training.resume import Resume
 

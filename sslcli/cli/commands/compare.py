@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sslcli.cli.commands.runs import COMPARE
 from sslcli.cli.options import CONFIG, DRY_RUN, OVERWRITE, RESUME, SET, Command, flags_for
-from sslcli.workflows.compare.settings import CompareSettings
+from sslcli.workflows.compare.compare_settings import CompareSettings
 
 RUNS = replace(
     COMPARE.flags[0],

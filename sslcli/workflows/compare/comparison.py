@@ -38,12 +38,12 @@ from sslcli.runs.run_folder import (
     now,
     write_facts,
 )
+from sslcli.workflows.compare.compare_settings import CompareSettings
 from sslcli.workflows.compare.comparison_report import comparison_report
 from sslcli.workflows.compare.part_settings import finetune_settings, pretrain_settings
 from sslcli.workflows.compare.parts import ComparisonPart, comparison_parts, pretraining_of
 from sslcli.workflows.compare.planned import ComparisonPlan, load_plan, save_plan
 from sslcli.workflows.compare.planning import plan_comparison, with_tokenizer_kind
-from sslcli.workflows.compare.settings import CompareSettings
 from sslcli.workflows.finetune.finetune import finetune
 from sslcli.workflows.finetune.study import Watch, named_failures
 from sslcli.workflows.training.resolve import ResolvedRun, continued_finetuning

@@ -11,10 +11,10 @@ from sslcli.reporting.saved_reports import read_scores
 from sslcli.reports import Curve, Plot, Report, Score, Table, amount
 from sslcli.runs.catalogue import read_facts, read_metrics
 from sslcli.workflows.compare.budget import cost_in_words
+from sslcli.workflows.compare.compare_settings import CompareSettings
 from sslcli.workflows.compare.division import EQUAL, plan_notes
 from sslcli.workflows.compare.parts import Model, fine_tuning, models_of, named, pretraining_of
 from sslcli.workflows.compare.planned import ComparisonPlan
-from sslcli.workflows.compare.settings import CompareSettings
 
 COLUMNS = (
     "objective", "architecture", "layers", "parameters", "steps", "documents", "rows", "tokens",

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from sslcli.reports import Report, Table, amount
 from sslcli.workflows.compare.budget import cost_in_words
+from sslcli.workflows.compare.compare_settings import CompareSettings
 from sslcli.workflows.compare.parts import named
 from sslcli.workflows.compare.planned import ComparisonPlan
-from sslcli.workflows.compare.settings import CompareSettings
 
 EQUAL = {"seconds": "seconds of training steps", "flops": "FLOPs of training steps"}
 

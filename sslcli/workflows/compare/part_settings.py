@@ -11,9 +11,9 @@ from sslcli.engine.settings import TrainingSettings
 from sslcli.layers import Layer, dotted_layer
 from sslcli.models.line_checks import ANY_VOCABULARY, objective_names
 from sslcli.settings import FinetuneSettings, ModelSettings, PretrainSettings, RunSettings
+from sslcli.workflows.compare.compare_settings import CompareSettings
 from sslcli.workflows.compare.parts import ComparisonPart, Model
 from sslcli.workflows.compare.refusals import by_task
-from sslcli.workflows.compare.settings import CompareSettings
 
 resolving = Deferred("sslcli.workflows.training.resolve")
 EVALUATIONS = 4  # of a pretraining, beside that of step 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sslcli.core.settings import Architecture
 from sslcli.models.line_checks import architecture_of
 from sslcli.settings import Start
-from sslcli.workflows.compare.settings import CompareSettings
+from sslcli.workflows.compare.compare_settings import CompareSettings
 
 
 @dataclass(frozen=True)

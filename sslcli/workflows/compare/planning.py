@@ -23,6 +23,7 @@ from sslcli.models.objectives import objective_classes
 from sslcli.models.weights import Pretrained
 from sslcli.settings import FinetuneSettings
 from sslcli.workflows.compare.budget import parse_budget
+from sslcli.workflows.compare.compare_settings import CompareSettings
 from sslcli.workflows.compare.part_settings import (
     EVALUATIONS,
     finetune_settings,
@@ -37,7 +38,6 @@ from sslcli.workflows.compare.planned import (
     divided,
 )
 from sslcli.workflows.compare.prices import priced
-from sslcli.workflows.compare.settings import CompareSettings
 from sslcli.workflows.pretrain.prepare import prepare
 
 pretraining = Deferred("sslcli.workflows.pretrain.pretrain")

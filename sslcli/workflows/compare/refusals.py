@@ -21,7 +21,7 @@ from sslcli.models.line_checks import (
     refuse_unknown,
     refuse_unusable_data,
 )
-from sslcli.workflows.compare.settings import CompareSettings
+from sslcli.workflows.compare.compare_settings import CompareSettings
 
 # of a fine-tuning, what the comparison itself decides
 DECIDED = ("task", "options", "labels", "model", "data", "hardware", "run")

@@ -14,8 +14,8 @@ from sslcli.errors import ConfigError, UsageError
 from sslcli.layers import Layer, dotted_layer
 from sslcli.models.objectives import recipe_for
 from sslcli.resolving import naming_sources, resolve
+from sslcli.workflows.compare.compare_settings import CompareSettings
 from sslcli.workflows.compare.refusals import refuse_comparison
-from sslcli.workflows.compare.settings import CompareSettings
 from sslcli.workflows.training.resolve import RECIPE, ResolvedRun
 from sslcli.workflows.training.resume import Resume, continued, saved_settings
 
