@@ -64,7 +64,7 @@ class ComparedTraining(Config):
         panel="Training",
         gt=0,
     )
-    eval_samples: Count = setting(1_000, "samples of the held-out data to evaluate on", gt=0)
+    eval_samples: Count = setting(500, "samples of the held-out data to evaluate on", gt=0)
     seed: int = setting(
         42,
         "seed of every pretraining, and the first of fine-tuning",

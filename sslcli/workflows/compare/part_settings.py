@@ -17,6 +17,7 @@ from sslcli.workflows.compare.refusals import by_task
 
 resolving = Deferred("sslcli.workflows.training.resolve")
 EVALUATIONS = 4  # of a pretraining, beside that of step 0
+SEEN_ON_THE_WAY = 200  # examples that a fine-tuning is evaluated on before all are scored
 MOST_LOGGED = 20  # steps between two lines of a log
 PRESET = "mini"
 
@@ -96,7 +97,8 @@ def finetune_settings(
         "training.log_every": _log_every(steps),
         "training.patience": None,
     }
-    layers = [Layer(settings.finetuning), dotted_layer(own, "the comparison")]
+    usual = dotted_layer({"training.eval_samples": SEEN_ON_THE_WAY}, "the comparison")
+    layers = [usual, Layer(settings.finetuning), dotted_layer(own, "the comparison")]
     return resolving.resolve_finetuning(layers).settings
 
 

@@ -11,7 +11,7 @@ from sslcli.core.arithmetic import parameters
 from sslcli.core.settings import TransformerSettings
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.cache import Say, cache_folder, quiet
-from sslcli.datasets.labelled import labelled_data
+from sslcli.datasets.labelled import Labelled, labelled_data
 from sslcli.datasets.tasks import task_class, task_options
 from sslcli.datasets.tokenized import shards_for
 from sslcli.datasets.tokenizer_training import piece_trainer, usual_tokenizer
@@ -125,7 +125,7 @@ def _pretraining(
         hardware,
         timed=timed,
         preparations=1,
-        evaluations=EVALUATIONS + 1,
+        evaluations=lambda job: EVALUATIONS + 1,
     )
     shape, corpus = job.learner.backbone.settings, job.prepared.train.corpus
     found = PlannedPretraining(
@@ -155,6 +155,7 @@ def _task(
     asked = finetune_settings(
         settings, fine_tuning(models[0], task, settings.training.seed, 0), TRIED_STEPS, "."
     )
+    _labelled(asked)  # which is read once a process: not a part of what each run costs
     for model in models:
         shape = shapes[model.objective]
         key = shape.model_dump_json()
@@ -163,8 +164,8 @@ def _task(
                 lambda shape=shape: _finetuning(asked, shape, tokenizer),
                 hardware,
                 timed=timed,
-                preparations=3,  # before, and twice for the answers of the best checkpoint
-                evaluations=3,
+                preparations=2,  # once more for the answers of the best checkpoint
+                evaluations=_evaluations_of_task,
             )
         prices[model.name] = by_shape[key]
     return PlannedTask(task, prices)
@@ -172,7 +173,15 @@ def _task(
 
 def _finetuning(asked: FinetuneSettings, shape: TransformerSettings, tokenizer: Tokenizer) -> Any:
     """The job of a fine-tuning from new weights, as from trained ones: they cost the same."""
-    data = labelled_data(
-        task_class(asked.task), task_options(asked.task, asked.options), asked.data
-    )
-    return finetuning.Finetuning(asked, Pretrained(shape, Path(), backbone={}), tokenizer, data)
+    weights = Pretrained(shape, Path(), backbone={})
+    return finetuning.Finetuning(asked, weights, tokenizer, _labelled(asked))
+
+
+def _labelled(asked: FinetuneSettings) -> Labelled:
+    task = task_class(asked.task)
+    return labelled_data(task, task_options(asked.task, asked.options), asked.data)
+
+
+def _evaluations_of_task(job: Any) -> float:
+    """At step 0 and at the end on some examples, then on all of them."""
+    return 2 + len(job.data.test) / len(job.evaluation.examples)

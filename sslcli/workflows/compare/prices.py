@@ -38,7 +38,12 @@ class Priced(Trainable, Protocol):
 
 
 def priced(
-    make: Callable[[], J], hardware: Hardware, *, timed: bool, preparations: int, evaluations: int
+    make: Callable[[], J],
+    hardware: Hardware,
+    *,
+    timed: bool,
+    preparations: int,
+    evaluations: Callable[[J], float],
 ) -> tuple[J, Price]:
     """Return a job and its price; it is of no use for training afterwards.
 
@@ -53,7 +58,7 @@ def priced(
     if not timed:
         return job, price
     seconds = try_steps(job, hardware, TIMED_STEPS).seconds_per_step
-    around = preparations * preparing + evaluations * _evaluation_seconds(job, hardware)
+    around = preparations * preparing + evaluations(job) * _evaluation_seconds(job, hardware)
     return job, Price(*(price.flops, price.rows, price.tokens), seconds, around, uncounted)
 
 
