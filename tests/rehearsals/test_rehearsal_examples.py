@@ -204,7 +204,7 @@ def test_every_command_of_the_documents_is_taken(folder, line, stage, place):
     if "compare" in words and "-c" in words:
         more = list(SMALL_COMPARISON)
     elif "compare" in words:
-        more = [*SMALL_WORLD[:2], "--budget", "1e12flops", "--dry-run"]
+        more = [*SMALL_WORLD[:2], "--budget", "1e13flops", "--dry-run"]
     if "--gpus" in words:  # there may be none
         words[words.index("--gpus") + 1] = "2"
         more += ["--device", "cpu"]

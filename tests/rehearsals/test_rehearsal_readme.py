@@ -105,7 +105,7 @@ def _shortened(line):
     """
     words = shlex.split(line.replace("RUN RUN", "@latest @latest"))
     if "--objectives" in words:
-        return [*words, *SMALL_WORLD, "--budget", "1e11flops", "--seeds", "1", "--dry-run"]
+        return [*words, *SMALL_WORLD, "--budget", "1e13flops", "--seeds", "1", "--dry-run"]
     if words[1] not in ("pretrain", "finetune") or "--resume" in words:
         return words
     is_of_the_world = "--data" not in words or "demo:world" in line

@@ -324,6 +324,7 @@ def test_a_dry_run_counts_what_the_backbone_reads(installed, text_corpus, tmp_pa
         ("waves:60", "visible-rows", "of one pass of the backbone alone"),
         (text_corpus, "reversal", "of the encoder alone"),
         (text_corpus, "mlm", ""),
+        (text_corpus, "mlm+nsp", ""),
     ):
         header, report = dry_run_pretrain(settings_of(tmp_path / "run", data, objective))
         figures = dict(report.tables[0].rows)

@@ -17,6 +17,7 @@ from sslcli.core.arithmetic import decoder_flops_per_token, flops_per_token, par
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.packing import Packing
 from sslcli.core.settings import TransformerSettings
+from sslcli.engine.composite import Composite
 from sslcli.engine.gradients import accumulate_gradients
 from sslcli.engine.learner import Learner
 from sslcli.engine.loader import Loader, StepBatch
@@ -198,11 +199,10 @@ def left_uncounted(learner: Learner, counts_decoder: bool) -> str:
     """What the arithmetic leaves out: all that is no pass of the backbone over its inputs."""
     if learner.backbone.settings.has_memory:
         return "" if counts_decoder else ", of the encoder alone"
-    return (
-        ""
-        if isinstance(learner.learnable, Readout | ReadoutTask)
-        else ", of one pass of the backbone alone"
-    )
+    learnable = learner.learnable
+    parts = learnable.objectives.values() if isinstance(learnable, Composite) else [learnable]
+    shares_its_pass = all(isinstance(part, Readout | ReadoutTask) for part in parts)
+    return "" if shares_its_pass else ", of one pass of the backbone alone"
 
 
 def attended_tokens(lengths: np.ndarray) -> float:
