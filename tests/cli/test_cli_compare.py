@@ -4,6 +4,7 @@ before anything is trained.
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from sslcli.runs.catalogue import read_run
 from sslcli.workflows.compare import comparison
 from sslcli.workflows.compare.compare_settings import CompareSettings
 from sslcli.workflows.compare.parts import comparison_parts
+from sslcli.workflows.compare.planned import FILE
 
 SHAPE = {"width": 16, "depth": 2, "heads": 2, "feedforward_width": 32}
 SMALL = [
@@ -127,20 +129,39 @@ def test_killed_and_typed_again_it_gives_the_same_table(whole, tmp_path, module_
     assert read_run(folder).status == "done"
 
 
+def test_one_that_is_done_is_shown_again_and_a_damaged_plan_is_refused(whole, ssl, tmp_path):
+    folder = tmp_path / "copied"
+    shutil.copytree(whole, folder)
+    before = (folder / "bart" / "run.json").read_bytes()
+    ended = ssl("compare", "--resume", str(folder), "--quiet")
+    assert (ended.code, ended.out.strip()) == (0, str(folder))
+    assert table_of(folder) == table_of(whole)
+    assert (folder / "bart" / "run.json").read_bytes() == before, "nothing is trained again"
+    (folder / FILE).write_text("{", encoding="utf-8")
+    ended = ssl("compare", "--resume", str(folder))
+    assert ended.code == 2
+    assert f"{FILE} cannot be read" in ended.err
+    assert read_run(folder).status == "failed"
+
+
 def test_a_stop_says_how_to_go_on_and_is_gone_on_with(ssl, tmp_path, monkeypatch):
     words = ["compare", "--objectives", "mlm,clm", "--tasks", "pos", "--seeds", "1"]
     words += ["--no-scratch", "--budget", "1e9flops", *SMALL, "--name", "stopped"]
-    usual = comparison.finetune
 
-    def interrupted(*given, **more):
-        signal.raise_signal(signal.SIGINT)
-        return usual(*given, **more)
+    def interrupted(usual):
+        def call(*given, **more):
+            signal.raise_signal(signal.SIGINT)
+            return usual(*given, **more)
 
-    monkeypatch.setattr(comparison, "finetune", interrupted)
-    ended = ssl(*words)
-    assert ended.code == 130
-    assert "go on with: ssl compare --resume" in ended.err
-    monkeypatch.setattr(comparison, "finetune", usual)
+        return call
+
+    for name, line in (("plan_comparison", words), ("finetune", ["compare", "--resume"])):
+        with monkeypatch.context() as patched:
+            patched.setattr(comparison, name, interrupted(getattr(comparison, name)))
+            ended = ssl(*line)
+        assert ended.code == 130
+        assert "go on with: ssl compare --resume" in ended.err
+        assert (tmp_path / "runs" / "stopped" / FILE).exists() == (name == "finetune")
     listed = ssl("runs")
     assert "stopped" in listed.out
     assert "mlm-pos" not in listed.out
