@@ -72,6 +72,7 @@ from sslcli.errors import (
 )
 from sslcli.grid import Grid
 from sslcli.kits.cloze import words_told
+from sslcli.kits.images import image_tables
 from sslcli.kits.sequence_task import SequenceTask
 from sslcli.kits.word_vectors import (
     Located,
@@ -301,6 +302,7 @@ __all__ = [
     "has_plain_heads",
     "has_shape",
     "has_spans",
+    "image_tables",
     "in_usual_case",
     "join_pair",
     "labelled_uses",

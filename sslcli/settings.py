@@ -63,8 +63,8 @@ class PretrainSettings(Config):
 
     objective: str = setting(
         "mlm",
-        "objective plugin: mlm, clm, bart, mass, denoise, nsp, sop, autoencoder; two are joined as "
-        "mlm+nsp",
+        "objective plugin: mlm, clm, bart, mass, denoise, nsp, sop, autoencoder, mae; two are "
+        "joined as mlm+nsp",
         "--objective",
         panel="Model",
     )

@@ -1,7 +1,9 @@
 """Shapes with a name, without torch.
 
 tiny  mini  small      any architecture: as BERT where encoder, as GPT-2 where decoder, as BART
-                       where both, with so many layers in each half (sizes of Turc et al. 2019)
+                       where both, with so many layers in each half (sizes of Turc et al. 2019);
+                       an encoder of images as ViT (Dosovitskiy et al. 2021), which begins with
+                       larger weights: of width D with a deviation of 1 / sqrt(D), as MAE does
 bert-base  bert-large  Devlin et al. 2019
 gpt2                   Radford et al. 2019, the smallest
 bart-base              Lewis et al. 2020; bart-tiny and bart-mini are tiny and mini by name
@@ -46,6 +48,12 @@ BART: Mapping[str, Any] = {
     "dropout": 0.1,
 }
 MBART: Mapping[str, Any] = {**BART, "norm_place": "pre", "scale_embeddings": True}
+VIT: Mapping[str, Any] = {
+    "architecture": "encoder",
+    "norm_place": "pre",
+    "norm_epsilon": 1e-6,
+    "norm_embeddings": False,
+}
 FAMILIES: Mapping[Architecture, Mapping[str, Any]] = {
     "encoder": BERT,
     "decoder": GPT2,
@@ -85,7 +93,11 @@ def preset(
     pydantic's ValidationError where the overrides do not fit.
     """
     if name in SIZES:
-        shape: dict[str, Any] = {**FAMILIES[architecture], **SIZES[name]}
+        family = FAMILIES[architecture]
+        if architecture == "encoder" and overrides.get("grid") is not None:
+            width = overrides.get("width", SIZES[name]["width"])
+            family = {**VIT, "initial_deviation": round(float(width) ** -0.5, 4)}
+        shape: dict[str, Any] = {**family, **SIZES[name]}
     elif name in MODELS:
         shape = {**MODELS[name]}
     else:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
-from sslplugins.objectives.autoencoder import AutoEncoder, sketched
+from sslplugins.objectives.autoencoder import AutoEncoder
 
 from sslcli.api import Context, Grid, Rng, UsageError
 from sslcli.cli.app import run
@@ -15,6 +15,7 @@ from sslcli.core.initialize import initialize
 from sslcli.core.settings import TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Sample, collate
+from sslcli.kits.images import sketched
 
 GRID = Grid(8, 8, 1, 4)
 SHAPE = TransformerSettings(

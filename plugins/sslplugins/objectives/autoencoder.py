@@ -29,15 +29,13 @@ from sslcli.api import (
     Report,
     Restoration,
     Rng,
-    Table,
     Transformer,
     UsageError,
+    image_tables,
     setting,
 )
 
 Corruption = Literal["none", "gaussian", "mask", "salt"]
-SHADES = " .:-=+*#%@"  # from dark to bright
-MOST_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -186,21 +184,13 @@ class AutoEncoder(Objective[ImageBatch, "AutoEncoder.Options"]):
 
     def show(self, batch: ImageBatch) -> Report:
         """Images as they are and as they are read, in characters."""
-        assert batch.inputs.rows_TD is not None, "images are rows"
-        read = batch.inputs.rows_TD.split(self.grid.rows)
-        whole = batch.whole_TF.split(self.grid.rows)
+        whole_TF, read_TF = _numbers(batch)
+        is_broken = self.options.corrupt != "none"
+        shown = {"as it is": whole_TF, **({"as read": read_TF} if is_broken else {})}
         numbers = self.grid.rows * self.grid.features
-        titles, shown = ("as it is", "as read"), 1 + (self.options.corrupt != "none")
         return Report(
             "what is restored",
-            tables=[
-                Table(f"image {number + 1}", titles[:shown], list(zip(*lines, strict=True)))
-                for number, both in enumerate(zip(whole, read, strict=True))
-                if number < MOST_SHOWN
-                for lines in [
-                    [sketched(self.grid.joined(rows_LF.numpy())) for rows_LF in both[:shown]]
-                ]
-            ],
+            tables=image_tables(self.grid, shown),
             notes=[f"an image of {numbers} numbers becomes a code of {self.options.code}"],
         )
 
@@ -220,13 +210,3 @@ def _components(centred_NP: np.ndarray, count: int) -> np.ndarray:
     count = min(count, int((values_N > 1e-9 * values_N[-1]).sum()))
     directions_KP = vectors_NN[:, ::-1][:, :count].T @ centred_NP
     return directions_KP / np.linalg.norm(directions_KP, axis=1, keepdims=True)
-
-
-def sketched(image_HWC: np.ndarray) -> list[str]:
-    """Lines of an image in shades of characters, which are twice as high as wide: two rows in one
-    line.
-    """
-    grey_HW = image_HWC.mean(axis=2)
-    halves = [grey_HW[top : top + 2].mean(axis=0) for top in range(0, len(grey_HW), 2)]
-    levels = (np.clip(halves, 0, 1) * (len(SHADES) - 1)).round().astype(int)
-    return ["".join(SHADES[level] for level in line) for line in levels]
