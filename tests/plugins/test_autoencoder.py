@@ -3,6 +3,8 @@
 Letters: B images, L patches, T patches of all images, F numbers of a patch, P numbers of an image.
 """
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -180,12 +182,14 @@ LINE = [
 
 def test_it_learns_to_restore_bars_better_than_principal_components(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
-    assert run([*LINE, "--eval-data", "dev.npz", "--max-steps", "300", "--name", "bars"]) == 0
+    assert run([*LINE, "--eval-data", "dev.npz", "--max-steps", "500", "--name", "bars"]) == 0
     said = capsys.readouterr()
     assert "8 x 8 pixels, grey, in 4 patches of 4 x 4" in said.out + said.err
-    row = next(line for line in said.out.splitlines() if line.startswith(" held-out loss"))
-    reached, _, _, mean, components = row.split()[2:7]
-    assert float(reached) < float(components) < float(mean), row
+    lines = (folder / "runs" / "bars" / "metrics.jsonl").read_text().splitlines()
+    reached = [line["loss"] for line in map(json.loads, lines) if line["split"] == "eval"][-1]
+    facts = json.loads((folder / "runs" / "bars" / "run.json").read_text())
+    baselines = facts["baselines"]["losses"]
+    assert reached < baselines["PCA of 8"] < baselines["mean image"], (reached, baselines)
 
 
 def test_a_model_of_images_reads_images_of_its_size_alone(folder, monkeypatch, capsys):

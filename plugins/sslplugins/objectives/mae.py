@@ -173,10 +173,12 @@ class MaskedAutoEncoder(Objective[PatchBatch, "MaskedAutoEncoder.Options"]):
         share = batch.hidden_N.numel() / whole_TF.shape[0]
         return [
             Restoration(
-                *(x_LF.numpy() for x_LF in each),
-                (each[2] - each[0]).square().mean().item() / share,
+                whole_LF.numpy(),
+                blank_LF.numpy(),
+                restored_LF.numpy(),
+                (restored_LF - whole_LF).square().mean().item() / share,
             )
-            for each in zip(*parts, strict=True)
+            for whole_LF, blank_LF, restored_LF in zip(*parts, strict=True)
         ]
 
     def show(self, batch: PatchBatch) -> Report:
