@@ -7,8 +7,10 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 from against_finetuning import JOBS
 from finetuning_rehearsal import SENTENCES, write_data, write_model
+from PIL import Image
 
 from sslcli.data.files import zstd
 
@@ -37,10 +39,22 @@ def write_material(folder: Path) -> None:
     (folder / "words.txt").write_text("cat 猫\nbird 鸟\nfish 鱼\n", encoding="utf-8")
     (folder / "corpus").mkdir()
     (folder / "corpus" / "one.jsonl.zst").write_bytes(zstd.compress(records.encode()))
+    write_images(folder)
     write_data(folder / "DATA", JOBS.values())
     write_model(folder / TINY_MODELS[0])
     for name in TINY_MODELS[1:]:
         shutil.copytree(folder / TINY_MODELS[0], folder / name)
+
+
+def write_images(folder: Path) -> None:
+    """Grey noise as arrays and as files."""
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 28, 28), dtype=np.uint8)
+    np.savez(folder / "fashion-train.npz", images=pixels[:30], labels=np.arange(30) % 10)
+    np.savez(folder / "fashion-dev.npz", images=pixels[30:], labels=np.arange(10))
+    for number, image in enumerate(pixels):
+        place = folder / "pictures" / ("dark" if number % 2 else "bright")
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(place / f"{number}.png")
 
 
 def _packed(path: Path, text: str) -> None:

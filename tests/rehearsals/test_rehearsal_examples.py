@@ -101,6 +101,12 @@ def translated(stage, place):
     return stage.shell(*words, folder=place, **few)
 
 
+def of_images(stage, place):
+    few = {"STEPS": "2", "SSLCLI_RUNS_DIR": "images"}
+    words = ("sh", "examples/images/run.sh", "fashion-train.npz", "fashion-dev.npz")
+    return stage.shell(*words, folder=place, **few)
+
+
 def plugin(stage, place):
     return stage.shell(
         sys.executable,
@@ -151,6 +157,7 @@ REHEARSALS = {
     "denoising/run.sh": noises,
     "denoising/summary.py": noises_side_by_side,
     "finetuning/run.sh": finetuning,
+    "images/run.sh": of_images,
     "objectives/english.yaml": compared,
     "third-party-plugin/sslcli_shuffle.py": lambda stage, place: stage.run(
         "ssl", "plugins", "show", "shuffle"

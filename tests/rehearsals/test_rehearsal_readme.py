@@ -8,7 +8,7 @@ import re
 import shlex
 from types import SimpleNamespace
 
-from example_material import CHINESE, ENGLISH, ROOT
+from example_material import CHINESE, ENGLISH, ROOT, write_images
 from finetuning_rehearsal import write_data, write_model
 
 import sslcli
@@ -130,6 +130,7 @@ def _write_stand_ins(folder):
         "wiki/one.jsonl.zst": zstd.compress(records.encode()),
         "news.txt.gz": gzip.compress(_documents(f"{sentence}。" for sentence in CHINESE).encode()),
     }
+    write_images(folder)
     for name, content in contents.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
