@@ -69,23 +69,24 @@ LAYOUTS = {
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layouts_of_one_conversation(layout):
     example = parse(id="x", **LAYOUTS[layout])
-    assert (example.id, example.data, example.gold) == ("x", tuple(said("hello there")), "good day")
+    assert (example.id, example.data.turns) == ("x", tuple(said("hello there")))
+    assert example.gold == "good day"
 
 
 def test_an_input_stands_below_its_instruction_and_a_system_before_all():
     example = parse(instruction="add", input="1 2", output="3", system="be brief")
-    assert [turn["content"] for turn in example.data] == ["be brief", "add\n\n1 2"]
-    assert example.data[0]["role"] == "system"
+    assert [turn["content"] for turn in example.data.turns] == ["be brief", "add\n\n1 2"]
+    assert example.data.turns[0]["role"] == "system"
     turns = [{"from": "system", "value": " "}, {"from": "human", "value": "a"}]
     example = parse(conversations=turns)
-    assert [turn["role"] for turn in example.data] == ["user"]
+    assert [turn["role"] for turn in example.data.turns] == ["user"]
     assert example.note == "an empty system turn is left out"
 
 
 def test_without_a_last_answer_there_is_no_label():
     assert parse(instruction="a").gold is None
     assert parse(messages=said("a", "b", "c")).gold is None
-    assert len(parse(messages=said("a", "b", "c")).data) == 3
+    assert len(parse(messages=said("a", "b", "c")).data.turns) == 3
     reading = Reading(labels="unread")
     assert reading_with(reading, lambda: [parse(messages=said("a", "b"))]).__next__().gold is None
 
@@ -99,7 +100,7 @@ def test_files_of_columns(tmp_path, name):
         text = "".join(f"{json.dumps(dict(zip(rows[0], row, strict=True)))}\n" for row in rows[1:])
     (tmp_path / name).write_text(text, encoding="utf-8")
     read = reading_with(Reading(), lambda: Instruct.read(Instruct.Options(), str(tmp_path / name)))
-    assert [(each.data[0]["content"], each.gold) for each in read] == [("a b", "c"), ("d", "e f")]
+    assert [(each.data.asked, each.gold) for each in read] == [("a b", "c"), ("d", "e f")]
 
 
 def test_answers_and_what_ends_them_have_a_loss_and_nothing_else():
@@ -263,6 +264,18 @@ def test_scores_and_baselines():
     report = scorer.error_report(found["copy"], test)
     assert any("without case, blanks and a full stop at the end" in note for note in report.notes)
     assert len(report.passages) == 1
+
+
+def test_scores_by_kind():
+    scorer = Instruct.scorer(Instruct.Options())
+    test = [
+        parse(messages=said("a", "a"), kind="copy"),
+        parse(messages=said("a", "b"), category="next"),
+        parse(messages=said("c", "d"), kind="next"),
+    ]
+    (table,) = scorer.error_report(scorer.baselines([], test)["copy"], test).tables
+    assert [(row[0], row[1], row[-1]) for row in table.rows] == [("copy", 100, 1), ("next", 0, 2)]
+    assert not scorer.error_report(scorer.baselines([], test[:1])["copy"], test[:1]).tables
 
 
 def test_an_encoder_is_refused_in_one_sentence():

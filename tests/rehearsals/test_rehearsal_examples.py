@@ -107,6 +107,11 @@ def of_images(stage, place):
     return stage.shell(*words, folder=place, **few)
 
 
+def instructed(stage, place):
+    few = {"STEPS": "2", "LIMIT": "16", "SSLCLI_RUNS_DIR": "instructed"}
+    return stage.shell("sh", "examples/instruct/run.sh", *SMALL_WORLD, folder=place, **few)
+
+
 def plugin(stage, place):
     return stage.shell(
         sys.executable,
@@ -158,6 +163,10 @@ REHEARSALS = {
     "denoising/summary.py": noises_side_by_side,
     "finetuning/run.sh": finetuning,
     "images/run.sh": of_images,
+    "instruct/instructions.py": lambda stage, place: stage.run(
+        str(EXAMPLES / "instruct" / "instructions.py"), "instructions", folder=place
+    ),
+    "instruct/run.sh": instructed,
     "objectives/english.yaml": compared,
     "third-party-plugin/sslcli_shuffle.py": lambda stage, place: stage.run(
         "ssl", "plugins", "show", "shuffle"

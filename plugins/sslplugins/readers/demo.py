@@ -30,6 +30,7 @@ from sslcli.api import (
 from sslplugins.readers.world import generated
 from sslplugins.readers.world.generated import Part, World
 from sslplugins.readers.world.grammar import Order
+from sslplugins.readers.world.instructions import instructions
 from sslplugins.readers.world.known import KNOWN, known
 from sslplugins.readers.world.labelled import KINDS, labelled
 from sslplugins.readers.world.lexicon import LANGUAGES
@@ -37,6 +38,7 @@ from sslplugins.readers.world.replayed import Replayed
 from sslplugins.readers.world.summaries import summaries
 
 REFERENCE = "demo:world"
+INSTRUCTIONS = "instructions"  # as the kind of records is called
 _SPOKEN: Mapping[str, tuple[str, ...]] = {
     "both": ("en", "zh"),
     "en+fake": ("en", "fake"),
@@ -139,6 +141,11 @@ class DemoReader(Reader["DemoReader.Options"]):
             " each that tells where somebody lives",
         )
 
+        kinds: Literal["known", "new"] = setting(
+            "known",
+            "of instructions: those of the kinds that training has, or of kinds that it never has",
+        )
+
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self._languages: Sequence[str] = _SPOKEN.get(options.language, (options.language,))
@@ -180,13 +187,16 @@ class DemoReader(Reader["DemoReader.Options"]):
         Raises DataError for a kind of record that the world does not have.
         """
         _refuse_other(reference)
-        kinds = (*KINDS, *KNOWN)
+        kinds = (*KINDS, *KNOWN, INSTRUCTIONS)
         if kind not in kinds:
             raise DataError(
                 f"{REFERENCE} has no {kind}", f"it has {', '.join(kinds)}; give a file to --data"
             )
         options, languages = self.options, self._languages
-        if kind == "parallel" and options.pairs == "summaries":
+        if kind == INSTRUCTIONS:
+            new = options.kinds == "new"
+            records = instructions(self._world, languages, split, new=new)
+        elif kind == "parallel" and options.pairs == "summaries":
             records = summaries(self._world, languages, options.sentences, split)
         else:
             records = (known if kind in KNOWN else labelled)(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sslcli.contracts.examples import Example, Prediction
 from sslcli.contracts.scorer import Scorer
@@ -54,6 +54,14 @@ class Answering(Protocol):
         """Return one prediction per example."""
 
 
+@runtime_checkable
+class TellsOfLabels(Protocol):
+    """One that knows how likely its model finds the labels."""
+
+    def said_of_labels(self, examples: Sequence[Example], batch_size: int) -> list[str]:
+        """Return sentences on that; none where it does not tell."""
+
+
 def scored(
     answerer: Answering,
     train: Sequence[Example],
@@ -85,6 +93,8 @@ def scored(
     title = f"{answerer.name} · {amount(len(examples), 'example')}"
     cuts = [cut_in(prediction) for prediction in predictions]
     official, said = official_files(scorer, examples, predictions)
+    if isinstance(answerer, TellsOfLabels):
+        said = [*said, *answerer.said_of_labels(examples, batch_size)]
     notes = [*errors.notes, *cut_sentences(answerer.task.records, cuts), *said]
     scores = [*beside, *errors.scores]
     report = replace(errors, title=title, scores=scores, notes=notes, counts=cut_counts(cuts))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sslcli import registry
-from sslcli.config import Config, decides_training, flags_of, leaves
+from sslcli.config import Config
 from sslcli.contracts.examples import Encoded, Example, Prediction
 from sslcli.contracts.learnable import Context
 from sslcli.contracts.scorer import Scorer
@@ -24,7 +24,7 @@ from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.data.text.unknowns import Unknowns
 from sslcli.datasets.cut_texts import Cut, cut_of, with_cut
 from sslcli.datasets.tasks import task_class, task_options
-from sslcli.engine.evaluator import Agree, examine
+from sslcli.engine.evaluator import Agree, evaluate_learner, examine
 from sslcli.engine.learner import Learner
 from sslcli.engine.loader import EVALUATION, Loader, StepBatch
 from sslcli.engine.metric_sums import MetricSums
@@ -39,6 +39,7 @@ from sslcli.models.task_heads import load_head, named_as_in
 from sslcli.models.weights import Pretrained, State, shapes_of
 from sslcli.progress import working
 from sslcli.settings import FinetuneSettings, LabelledSettings
+from sslcli.workflows.predict.option_words import by_default, changed, differences
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,7 @@ class Answerer:
         answerer.trained_options, answerer.is_open = before, tuned is None or bool(asked)
         said = tuned is not None or bool(pretrained.task_said[1])
         unsaid = [] if said else _unsaid(reference, pretrained, task, options, asked or {})
-        answerer.notes = [*pretrained.notes, *unsaid, *(_changed(before, options) if said else ())]
+        answerer.notes = [*pretrained.notes, *unsaid, *(changed(before, options) if said else ())]
         answerer.tokenizer = tokenizer
         return answerer
 
@@ -234,7 +235,7 @@ class Answerer:
         labels, how = named_as_in(self.labels, self.task.scorer(options).label_names(examples))
         decided = [
             f"{name} is {value}, as these data have it"
-            for name, value in _differences(self.options, options).items()
+            for name, value in differences(self.options, options).items()
         ]
         self.notes = [*self.notes, *decided, *([f"the classes of the model {how}"] if how else [])]
         labels = LabelNames(labels)
@@ -260,6 +261,24 @@ class Answerer:
         """Sentences about the texts that were answered since this was last asked."""
         unknowns, self._unknowns = self._unknowns, Unknowns()
         return [] if self.tokenizer is None else [*unknowns.remarks(), *self.tokenizer.remarks()]
+
+    def said_of_labels(self, examples: Sequence[Example], batch_size: int) -> list[str]:
+        """A sentence on the loss of the right answers, of a task that writes: how likely the model
+        finds them, whatever it writes itself.
+        """
+        collator = self.learnable
+        if not self.task.writes or any(example.gold is None for example in examples):
+            return []
+        data = EncodedSet.of(collator, examples, training=False)
+        if not len(data.samples):
+            return []
+        loader = evaluation_loader(data, collator, batch_size, None, seed=0)
+        replica = Replica(self.learner)
+        sums = evaluate_learner(replica, loader, self.hardware, lambda work: work)
+        loss, _, metrics = sums.read()
+        measured = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+        tokens = max(sums.counts().values(), default=0)
+        return [f"of {tokens:,} tokens of right answers: loss {loss:.4g} nats a token, {measured}"]
 
     def predictions(self, examples: Sequence[Example], batch_size: int) -> list[Prediction]:
         """Return one prediction per example, in order, whatever their labels."""
@@ -311,55 +330,11 @@ def _unsaid(
     asked: Mapping[str, Any],
 ) -> list[str]:
     """What a model that was not fine-tuned here leaves open, in words."""
-    how = _by_default(options, asked)
+    how = by_default(options, asked)
     if pretrained.answers is not None:
         return [f"{reference} does not say all of how its task was set: {how}"]
     _, notes = task.tokenizer_to_train(pretrained.tokenizer())
     return [f"{reference} does not say that it was fine-tuned for this: {how}", *notes]
-
-
-def _by_default(options: Config, asked: Mapping[str, Any]) -> str:
-    """The options that nobody said, as they would be typed."""
-    fields = {
-        name: field
-        for name, field in leaves(type(options))
-        if name not in asked and not decides_training(field)
-    }
-    typed = [
-        f"{flag} {value}"
-        for name, field in fields.items()
-        for flag in flags_of(field)[:1]
-        if (value := getattr(options, name))
-    ]
-    return f"it is taken as with {' '.join(typed)}" if typed else "the rest is as by default"
-
-
-def _differences(before: Config, after: Config) -> Mapping[str, Any]:
-    """Name -> value of the options that changed, of those that somebody may choose."""
-    fields = [
-        name
-        for name, field in leaves(type(before))
-        if not decides_training(field) and flags_of(field)
-    ]
-    return {
-        name.replace("_", " "): getattr(after, name)
-        for name in fields
-        if getattr(before, name) != getattr(after, name)
-    }
-
-
-def _changed(before: Config, after: Config) -> Sequence[str]:
-    old = _differences(after, before)
-    return [
-        f"{name} is {_written(value)} here, and was {_written(old[name])} in training"
-        for name, value in _differences(before, after).items()
-    ]
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        value = ",".join(map(str, value))
-    return "not given" if value in (None, "") else f"{value}"
 
 
 def _unanswerable(reference: str, name: str, pretrained: Pretrained) -> UsageError:

@@ -11,6 +11,7 @@ from sslcli.api import (
     Score,
     Scorer,
     Span,
+    Table,
     chrf,
     chrf_rows,
     mean_score,
@@ -19,6 +20,7 @@ from sslcli.api import (
 from sslplugins.tasks.instruct.baselines import baselines_of
 
 _WORST = 5  # answers that are shown
+_MOST_KINDS = 30
 
 
 class InstructScorer(Scorer):
@@ -64,8 +66,23 @@ class InstructScorer(Scorer):
         ]
         return Report(
             passages=[_passage(examples[place], predictions[place]) for place in worst],
+            tables=self._by_kind(predictions, examples),
             notes=notes,
         )
+
+    def _by_kind(
+        self, predictions: Sequence[Prediction], examples: Sequence[Example]
+    ) -> list[Table]:
+        """Scores of each kind of instruction, where the records name several."""
+        kinds = sorted({example.data.kind for example in examples})
+        if not 1 < len(kinds) <= _MOST_KINDS:
+            return []
+        rows = []
+        for kind in kinds:
+            places = [place for place, each in enumerate(examples) if each.data.kind == kind]
+            own = [predictions[place] for place in places], [examples[place] for place in places]
+            rows.append([kind, *(score.value for score in self.score(*own)), len(places)])
+        return [Table("by kind", ("kind", "exact match %", "chrF %", "n"), rows)]
 
     def format_prediction(self, example: Example, prediction: Prediction) -> Report:
         return Report(notes=[prediction.value or "(nothing)"])
@@ -78,5 +95,5 @@ def bare(text: str) -> str:
 
 def _passage(example: Example, prediction: Prediction) -> Passage:
     right = "" if example.gold is None else f", and right is {example.gold}"
-    asked = example.data[-1]["content"]
-    return Passage(f"{prediction.value or '(nothing)'}{right}", [Span(asked)], excerpt=True)
+    written = f"{prediction.value or '(nothing)'}{right}"
+    return Passage(written, [Span(example.data.asked)], excerpt=True)

@@ -44,6 +44,7 @@ from sslcli.api import (
     setting,
     turns_of,
 )
+from sslplugins.tasks.instruct.dialogue import Dialogue, kind_of
 from sslplugins.tasks.instruct.scorer import InstructScorer
 
 _PORTION = 1_000  # conversations that are cut into tokens together
@@ -67,7 +68,7 @@ class InstructBatch(ModelBatch):
 class Instruct(Task[InstructBatch, "Instruct.Options"]):
     """Answers to a user's turns, from conversations or from instructions and answers.
 
-    `Example.data` are the turns before the last answer, which is the label.
+    `Example.data` is the Dialogue before the last answer, which is the label.
     """
 
     class Options(Task.Options):
@@ -104,7 +105,8 @@ class Instruct(Task[InstructBatch, "Instruct.Options"]):
         if turns[-1]["role"] == ASSISTANT:
             *turns, last = turns
             answer = last["content"].strip() if current_reading().labels != "unread" else None
-        return Example(record.id, record.where, tuple(turns), answer, record.language, note)
+        data = Dialogue(tuple(turns), kind_of(record))
+        return Example(record.id, record.where, data, answer, record.language, note)
 
     @classmethod
     def label_hint(cls, example: Example) -> str:
@@ -133,7 +135,7 @@ class Instruct(Task[InstructBatch, "Instruct.Options"]):
         for start in range(0, len(examples), _PORTION):
             portion = examples[start : start + _PORTION]
             conversations = [
-                [*example.data, *([] if example.gold is None else [_answered(example.gold)])]
+                [*example.data.turns, *([] if example.gold is None else [_answered(example.gold)])]
                 for example in portion
             ]
             encoded = self.chat.encoded(conversations)
@@ -221,13 +223,17 @@ class Instruct(Task[InstructBatch, "Instruct.Options"]):
 
     def merge(self, example: Example, encoded: Encoded, parts: Sequence[Any]) -> Prediction:
         text = next(iter(parts), "")  # none of a conversation that is left out
-        return Prediction(text, details={"asked": example.data[-1]["content"]})
+        return Prediction(text, details={"asked": example.data.asked})
+
+    @classmethod
+    def key(cls, example: Example) -> str:
+        return "\n".join(f"{turn['role']}: {turn['content']}" for turn in example.data.turns)
 
     @classmethod
     def described(cls, example: Example) -> Mapping[str, str]:
         """Return the turns by who speaks, numbered where somebody speaks twice, and the answer."""
         found = dict[str, str]()
-        for number, turn in enumerate(example.data, 1):
+        for number, turn in enumerate(example.data.turns, 1):
             name = turn["role"]
             found[name if name not in found else f"{name} (turn {number})"] = turn["content"]
         return {**found, "answer": example.gold or "it has none"}
