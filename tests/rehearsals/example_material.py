@@ -41,6 +41,13 @@ def write_material(folder: Path) -> None:
     (folder / "corpus" / "one.jsonl.zst").write_bytes(zstd.compress(records.encode()))
     write_images(folder)
     write_data(folder / "DATA", JOBS.values())
+    for name in ("train", "dev"):
+        english = folder / "DATA" / "sentiment" / f"en-{name}.jsonl.gz"
+        shutil.copy(english, english.with_name(f"zh-{name}.jsonl.gz"))
+    (folder / "DATA" / "dict").mkdir()
+    pairs = "".join(f"cat{number}\t猫{number}\n" for number in range(12))
+    _packed(folder / "DATA" / "dict" / "en-zh.txt.gz", pairs)
+    write_model(folder / "smollm2", "decoder")
     write_model(folder / TINY_MODELS[0])
     for name in TINY_MODELS[1:]:
         shutil.copytree(folder / TINY_MODELS[0], folder / name)

@@ -112,6 +112,32 @@ def instructed(stage, place):
     return stage.shell("sh", "examples/instruct/run.sh", *SMALL_WORLD, folder=place, **few)
 
 
+def tables(stage, place):
+    words = ("sh", "examples/in-context/run.sh", "smollm2", "DATA", "tables")
+    return stage.shell(*words, folder=place, STEPS="2")
+
+
+def tables_side_by_side(stage, place):
+    ended = tables(stage, place)  # those that are there stay
+    assert ended.code == 0, ended.said[-3000:]
+    script = str(EXAMPLES / "in-context" / "summary.py")
+    ended = stage.run(script, "tables", folder=place)
+    names = ("nli", "qa", "sentiment-en", "sentiment-zh", "words")
+    assert all(f"### {name}: " in ended.said for name in names), ended.said
+    assert all((place / "tables" / f"{name}.csv").is_file() for name in names)
+    return ended
+
+
+def sampled(stage, place):
+    script = str(EXAMPLES / "in-context" / "sample.py")
+    words = ("DATA/dict/en-zh.txt.gz", "3", "some.tsv", "others.tsv")
+    ended = stage.run(script, *words, folder=place)
+    own, others = ((place / name).read_text("utf-8").splitlines() for name in words[2:])
+    assert own == ["cat2\t猫2", "cat6\t猫6", "cat10\t猫10"]
+    assert len({*own, *others}) == len(own) + len(others) == 12
+    return ended
+
+
 def plugin(stage, place):
     return stage.shell(
         sys.executable,
@@ -167,6 +193,9 @@ REHEARSALS = {
         str(EXAMPLES / "instruct" / "instructions.py"), "instructions", folder=place
     ),
     "instruct/run.sh": instructed,
+    "in-context/run.sh": tables,
+    "in-context/sample.py": sampled,
+    "in-context/summary.py": tables_side_by_side,
     "objectives/english.yaml": compared,
     "third-party-plugin/sslcli_shuffle.py": lambda stage, place: stage.run(
         "ssl", "plugins", "show", "shuffle"
