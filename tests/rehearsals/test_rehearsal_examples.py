@@ -245,7 +245,7 @@ def test_every_command_of_the_documents_is_taken(folder, line, stage, place):
     trains = words[1] in ("pretrain", "finetune")
     launcher = words[words.index("--") :] if "--" in words else []
     words = words[: len(words) - len(launcher)]
-    more = ["--dry-run"] if trains else []
+    more = ["--dry-run"] if trains and "--show-batch" not in words else []
     if "compare" in words and "-c" in words:
         more = list(SMALL_COMPARISON)
     elif "compare" in words:
