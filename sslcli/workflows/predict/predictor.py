@@ -295,9 +295,13 @@ class Answerer:
 
 
 def _writes(pretrained: Pretrained, task: type[Task]) -> bool:
-    """Whether the task writes texts with the head of a language model, trained for it or not."""
-    fits = pretrained.settings.architecture in task.architectures
-    return task.writes and fits and pretrained.head is not None
+    """Whether the task writes texts with the head that a model has: that of a directory, or of a
+    decoder as it was pretrained, to compare with. A run of an encoder-decoder restores noise.
+    """
+    settings = pretrained.settings
+    fits = settings.architecture in task.architectures
+    is_as_pretrained = pretrained.trained is None or settings.causal
+    return task.writes and fits and is_as_pretrained and pretrained.head is not None
 
 
 def _said_by_directory(
