@@ -37,6 +37,9 @@ def check_chat_line(command: Command, given: Given) -> None:
         raise UsageError(problem, "name a decoder with --model")
     check_shots(command, given, objectives)
     _refuse_strange_request(command, given, continuing)
+    if name is None and "text" not in given and int(request_of(given).get("count", 1)) > 1:
+        problem = "a conversation goes on behind one answer, and --count asks for several"
+        raise UsageError(problem, "leave it out, or give a text or --data")
 
 
 def _refuse_strange_request(command: Command, given: Given, objectives: list[str]) -> None:

@@ -137,6 +137,14 @@ def test_a_conversation_remembers_what_was_said(ssl, chat_model, theirs, monkeyp
     assert ended.out.splitlines() == [printable(first), printable(second)]
 
 
+def test_beams_answer_in_a_conversation_too(ssl, chat_model, monkeypatch):
+    line = ("generate", "--chat", "--model", str(chat_model), "--new-tokens", "5", "--beams", "2")
+    (alone,) = artifacts(ssl(*line, "the dog", "--json"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"the dog\n")))
+    ended = ssl(*line)
+    assert (ended.code, ended.out.splitlines()) == (0, [printable(alone["text"])])
+
+
 def test_the_oldest_turns_are_forgotten_aloud(ssl, plain_model, monkeypatch):
     lines = "".join(f"the cat sees the {animal}\n" for animal in ("dog", "bird", "fish", "horse"))
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
@@ -182,6 +190,7 @@ LINES = {
     "a text and a file": (("a", "--data", "a.txt"), "there is a text and --data"),
     "a file that is not there": (("--data", "nowhere.txt"), "there is no file or folder nowhere"),
     "a conversation as JSON": (("--json",), "a conversation line by line is no JSON"),
+    "several answers in a conversation": (("--count", "2"), "--count asks for several"),
     "a strange count": (("a", "--count", "0"), "--count"),
     "a strange temperature": (("a", "--temperature", "-1"), "--temperature"),
     "no room": (("the cat sees " * 40,), "leaves no room for an answer"),

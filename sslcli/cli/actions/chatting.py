@@ -60,7 +60,7 @@ def chat_action(command: Command, given: Given, screen: Screen) -> int:
             return _converse(Talk(talker, complete, given.get("system"), seed), screen)
         made = talker.answers(conversations, complete, Rng(seed, 0))
         streams = not screen.json and len(conversations) == 1
-        artifacts = _shown(made, screen, streams=streams)
+        artifacts = _shown(made, screen, streams=streams, scored=False)
         artifacts = artifacts if shown is None else shown.answered(artifacts)
     for note in talker.remarks(conversations):
         screen.say(f"note: {note}")
@@ -94,8 +94,12 @@ def _conversations(given: Given, lines: list[str] | None, screen: Screen) -> lis
     return found
 
 
-def _shown(made: Iterator[str | Artifact], screen: Screen, *, streams: bool) -> list[Artifact]:
-    """All artifacts; they are printed unless they have scores or JSON is asked for."""
+def _shown(
+    made: Iterator[str | Artifact], screen: Screen, *, streams: bool, scored: bool
+) -> list[Artifact]:
+    """All artifacts; they are printed unless JSON is asked for, those with scores where `scored`
+    says so: elsewhere a table has them.
+    """
     artifacts, is_open, is_shown = list[Artifact](), False, False
     try:
         for each in made:
@@ -108,7 +112,7 @@ def _shown(made: Iterator[str | Artifact], screen: Screen, *, streams: bool) -> 
             if is_open:
                 screen.line()
                 is_open = False
-            if not (is_shown or screen.json or each.score is not None):
+            if not (is_shown or screen.json or (each.score is not None and not scored)):
                 screen.line(printable(each.text))
             if not each.text:
                 screen.say(NOTHING)
@@ -122,7 +126,7 @@ def _converse(talk: Talk, screen: Screen) -> int:
     """Answer line by line until the input ends."""
     for line in _typed_lines(screen):
         if line.strip():
-            _shown(talk.answer(line.strip()), screen, streams=True)
+            _shown(talk.answer(line.strip()), screen, streams=True, scored=True)
     return 0
 
 
