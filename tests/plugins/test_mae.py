@@ -157,6 +157,11 @@ def test_baselines_tell_of_hidden_patches_without_learning(norm_pixels):
         ({}, {"decoder_heads": 3}, "a decoder of width 16 does not divide into 3 heads"),
         ({"grid": None}, {}, "reads no images of several patches"),
         ({"grid": Grid(4, 4, 1, 4), "row_features": 16}, {}, "no images of several patches"),
+        (
+            {"grid": Grid(4, 4, 1, 1), "row_features": 1},
+            {"norm_pixels": True},
+            "a patch of one number has no deviation",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(shape, options, says):

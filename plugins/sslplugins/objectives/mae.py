@@ -80,6 +80,11 @@ class MaskedAutoEncoder(Objective[PatchBatch, "MaskedAutoEncoder.Options"]):
                 "this model reads no images of several patches",
                 "use images, and a --patch smaller than they are",
             )
+        if options.norm_pixels and shape.grid.features < 2:
+            raise UsageError(
+                "a patch of one number has no deviation to restore it in",
+                "use a larger --patch, or leave out --norm-pixels",
+            )
         if width % options.decoder_heads:
             raise UsageError(
                 f"a decoder of width {width} does not divide into {options.decoder_heads} heads",
