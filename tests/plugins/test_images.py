@@ -6,6 +6,7 @@ Letters: N images, H and W pixels, C channels.
 
 import gzip
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -149,6 +150,21 @@ def test_a_fresh_array_can_be_named_among_several(tmp_path):
     assert "has no array 'middle'" in refusal(NumpyReader, tmp_path / "two.npz", array="middle")
 
 
+def test_what_else_an_archive_holds_is_no_matter(tmp_path):
+    others = {
+        "version": np.asarray(1),
+        "means": np.asfortranarray(np.ones((4, 5))),
+        "names": np.asarray([Anything()] * 3),
+    }
+    np.savez(tmp_path / "x.npz", images=MANY, **others)
+    with zipfile.ZipFile(tmp_path / "x.npz", "a") as archive:
+        archive.writestr("README.txt", "images of nothing")
+    found, _ = images_of(NumpyReader, tmp_path / "x.npz")
+    assert np.array_equal(np.stack(found)[..., 0], MANY.astype(np.float32) / 255)
+    np.savez(tmp_path / "y.npz", images=MANY, labels=np.asarray([Anything()] * 5))
+    assert "y.npz, field 'labels' holds objects" in refusal(NumpyReader, tmp_path / "y.npz")
+
+
 def test_which_axis_holds_channels_is_asked_about_where_two_may(tmp_path):
     strange = RANDOM.integers(0, 256, (2, 3, 8, 3), dtype=np.uint8)
     np.save(tmp_path / "strange.npy", strange)
@@ -236,7 +252,7 @@ def archive_of(path, content):
 
 NUMPY = {
     "objects": ("x.npy", lambda p: np.save(p, np.asarray([Anything()] * 3)), "objects of Python"),
-    "objects in an archive": ("x.npz", lambda p: np.savez(p, a=np.asarray([Anything()])), "objects"),
+    "objects in an archive": ("x.npz", lambda p: np.savez(p, a=np.asarray([[[Anything()]]])), "objects"),
     "text": ("x.npy", lambda p: p.write_text("no array"), "cannot be read as images"),
     "empty": ("x.npy", lambda p: p.write_bytes(b""), "cannot be read as images"),
     "cut off": ("x.npy", lambda p: (np.save(p, MANY), p.write_bytes(p.read_bytes()[:-9])), "it ends in record 5 of 5"),

@@ -50,18 +50,15 @@ class Stored:
 
     @classmethod
     def of_numpy(cls, stream: IO[bytes] | BufferedIOBase, where: Where) -> "Stored":
-        """The array of numpy that begins here. Raises ValueError for objects, which would be
+        """The array of numpy that begins here. Raises DataError for objects, which would be
         unpickled.
         """
-        major, _ = np.lib.format.read_magic(stream)
-        header = (
-            np.lib.format.read_array_header_1_0
-            if major == 1
-            else np.lib.format.read_array_header_2_0
-        )
-        shape, is_fortran, kind = header(stream)
+        shape, is_fortran, kind = _header(stream)
         if kind.hasobject:
-            raise ValueError("it holds objects of Python, which are not unpacked")
+            raise DataError(
+                f"{where} holds objects of Python, which are not unpacked",
+                "save it again as numbers, labels as numbers or texts",
+            )
         if is_fortran and len(shape) > 1:
             raise DataError(
                 f"{where} lies column by column", "save it again with numpy.ascontiguousarray"
@@ -137,10 +134,8 @@ class NumpyReader(_ArrayReader):
                     yield from self._out_of(archive, reference)
 
     def _out_of(self, archive: zipfile.ZipFile, reference: str) -> Iterator[Document]:
-        shapes = {
-            name.removesuffix(ARRAY): _opened(archive, name, reference).shape
-            for name in archive.namelist()
-        }
+        held = [name.removesuffix(ARRAY) for name in archive.namelist() if name.endswith(ARRAY)]
+        shapes = {name: _header(archive.open(name + ARRAY))[0] for name in held}
         name = self._chosen(shapes, reference)
         of_labels = next((each for each in LABELS if shapes.get(each) == shapes[name][:1]), None)
         labels = None
@@ -176,6 +171,14 @@ class IdxReader(_ArrayReader):
         where = Where(reference)
         with _refused(where), open_bytes(reference) as file:
             yield from self._images(Stored.of_idx(file), where)
+
+
+def _header(stream: IO[bytes] | BufferedIOBase) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether it lies column by column, and type of the array of numpy that begins here."""
+    major, _ = np.lib.format.read_magic(stream)
+    read = np.lib.format
+    header = read.read_array_header_1_0 if major == 1 else read.read_array_header_2_0
+    return header(stream)
 
 
 def _opened(archive: zipfile.ZipFile, name: str, reference: str) -> Stored:
