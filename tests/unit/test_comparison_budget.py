@@ -158,6 +158,16 @@ def test_too_little_is_refused_with_what_is_enough(budget, says):
     assert min(one.steps for one in (*found.pretrainings, *found.tasks)) >= FEWEST_STEPS
 
 
+def test_what_is_enough_operations_is_said_at_once_for_far_too_few():
+    plan = plan_of("flops", "flops", [FAST, SLOW], [[FAST, SLOW]], 1e6)
+    with pytest.raises(UsageError, match="fine-tuning for t0 would have 0 steps") as refused:
+        divided(plan, 0.6, seeds=3)
+    enough = parse_budget(refused.value.hint.split("--budget ")[1].split(",")[0])
+    found = divided(replace(plan, budget=enough.amount), 0.6, seeds=3)
+    fewest = min(one.steps for one in (*found.pretrainings, *found.tasks))
+    assert FEWEST_STEPS <= fewest <= 1.2 * FEWEST_STEPS
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=60))
 def test_intervals_over_runs_are_those_of_scipy(values):

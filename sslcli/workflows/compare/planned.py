@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from sslcli import plainfiles
 from sslcli.errors import DataError, UsageError
 from sslcli.folders import write_atomically
+from sslcli.reports import amount
 from sslcli.workflows.compare.budget import Unit, alike_steps, cost_in_words, equal_steps
 
 FILE = "comparison.json"
@@ -149,15 +150,20 @@ def divided(plan: ComparisonPlan, share: float, seeds: int) -> ComparisonPlan:
         ],
         tasks=[replace(one, steps=count) for one, count in zip(plan.tasks, of_tasks, strict=True)],
     )
-    counts = {one.objective: one.steps for one in found.pretrainings}
-    counts |= {f"every fine-tuning for {one.task}": one.steps for one in found.tasks}
-    who, fewest = min(counts.items(), key=lambda item: item[1])
+    counts = {
+        one.objective: (one.steps, each / measure)
+        for one, measure in zip(found.pretrainings, measures, strict=True)
+    }
+    for task in found.tasks:
+        together = seeds * sum(price.of(unit) for price in task.prices.values())
+        counts[f"every fine-tuning for {task.task}"] = task.steps, per_task / together
+    who, (fewest, unrounded) = min(counts.items(), key=lambda item: item[1])
     if fewest < FEWEST_STEPS:
-        raise _too_little(plan, f"{who} would have {fewest} steps", around, fewest)
+        raise _too_little(plan, f"{who} would have {amount(fewest, 'step')}", around, unrounded)
     return found
 
 
-def _too_little(plan: ComparisonPlan, problem: str, around: float, fewest: int = 0) -> UsageError:
+def _too_little(plan: ComparisonPlan, problem: str, around: float, fewest: float = 0) -> UsageError:
     """With what would do: as much more as the shortest run lacks, and what is spent beside it."""
     beside = plan.measuring + around if plan.unit == "seconds" else 0.0
     wanted = beside + (plan.budget - beside) * FEWEST_STEPS / fewest if fewest else 2 * beside
