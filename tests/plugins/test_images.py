@@ -215,7 +215,7 @@ def cut_off(path):
 
 
 PICTURES = {
-    "text": (lambda path: path.write_text("a picture"), "is no image that can be read"),
+    "text": (lambda path: path.write_text("a picture"), "can be read: it begins as none does"),
     "empty": (lambda path: path.write_bytes(b""), "is no image that can be read"),
     "cut off": (cut_off, "is no image that can be read"),
     "too many pixels": (bomb, "more pixels than is safe"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from sslcli.api import DataError, Document, Reader, Where, open_bytes
 from sslplugins.readers.images.cutting import ImageOptions, document_of, resized, scaled, toned
@@ -48,6 +48,11 @@ def _pixels(reference: str, where: Where) -> np.ndarray:
         raise DataError(
             f"{where} says that it has more pixels than is safe to unpack",
             "make it smaller, or leave it out",
+        ) from error
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"{where} is no image that can be read: it begins as none does",
+            "its name may be wrong; leave it out",
         ) from error
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
         raise DataError(
