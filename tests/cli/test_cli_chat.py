@@ -124,7 +124,7 @@ def test_files_of_lines_and_of_turns(ssl, chat_model, theirs, tmp_path):
     ended = ssl(*line, str(tmp_path / "a.jsonl"))
     expected = [theirs(talks[0], 9), theirs(said(ASKED), 9)]
     assert [each["text"] for each in artifacts(ended)] == expected
-    assert "the last answers of 1 records are left out" in ended.err
+    assert "the last answers of 1 record are left out" in ended.err
 
 
 def test_a_conversation_remembers_what_was_said(ssl, chat_model, theirs, monkeypatch):

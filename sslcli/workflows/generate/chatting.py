@@ -17,6 +17,7 @@ from sslcli.errors import UsageError
 from sslcli.models.finite import watched
 from sslcli.models.loading import learner_of, load_pretrained
 from sslcli.plainfiles import suffix_of
+from sslcli.reports import amount
 from sslcli.resolving import checked
 from sslcli.workflows.generate.generate import generator_of
 
@@ -141,7 +142,8 @@ def conversations_in(
             turns = [*asked("", system)[:-1], *turns]
         found.append(turns)
     if left_out:
-        say(f"note: the last answers of {left_out:,} records are left out: the model writes them")
+        records = amount(left_out, "record")
+        say(f"note: the last answers of {records} are left out: the model writes them")
     return found
 
 
