@@ -196,6 +196,12 @@ REHEARSALS = {
     "instruct/instructions.py": lambda stage, place: stage.run(
         str(EXAMPLES / "instruct" / "instructions.py"), "instructions", folder=place
     ),
+    "instruct/questions.py": lambda stage, place: stage.run(
+        str(EXAMPLES / "instruct" / "questions.py"),
+        "DATA/qa/train.json",
+        "questions.jsonl",
+        folder=place,
+    ),
     "instruct/run.sh": instructed,
     "in-context/run.sh": tables,
     "in-context/sample.py": sampled,
