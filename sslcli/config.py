@@ -24,6 +24,7 @@ C = TypeVar("C", bound=BaseModel)
 
 _SCALES = {"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_MOST_SHOWN = 40  # characters of a text that an error is about
 
 
 class Config(BaseModel):
@@ -124,23 +125,30 @@ def parse_shares(given: str, names: Mapping[str, bool], word: str) -> dict[str, 
     for part in parts:
         name, equals, number = (text.strip() for text in part.partition("="))
         if not name:
-            empty = f"'{part}' names no {word}" if part else f"'{given}' leaves a place empty"
+            empty = f"'{_short(part)}' names no {word}"
+            if not part:
+                empty = f"'{_short(given)}' leaves a place empty"
             raise ValueError(f"{empty}; {there}")
         if name not in names:
             near = get_close_matches(name, names, 1, 0.5)
             hint = f"did you mean '{near[0]}'?" if near else there
-            raise ValueError(f"there is no {word} '{name}'; {hint}")
+            raise ValueError(f"there is no {word} '{_short(name)}'; {hint}")
         if name in found:
             raise ValueError(f"'{name}' is named twice")
         found[name] = _share(name, number, names[name]) if equals else None
     return found
 
 
+def _short(text: str) -> str:
+    """The beginning of a text that an error is about."""
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+
+
 def _share(name: str, given: str, below_one: bool) -> float:
     try:
         share = float(given)
     except ValueError:
-        raise ValueError(f"the share of {name} must be a number, not '{given}'") from None
+        raise ValueError(f"the share of {name} must be a number, not '{_short(given)}'") from None
     if below_one and share == 1:
         raise ValueError(f"{name}=1 leaves nothing; use a share below 1")
     if not 0 < share <= 1:

@@ -5,8 +5,8 @@ from sslcli.cli.line_values import settings_flags
 from sslcli.cli.options import GLOBALS, Command, Given, layers_of
 from sslcli.errors import UsageError
 from sslcli.resolving import naming_sources, resolve
-from sslcli.runs.catalogue import RUN_FILE
-from sslcli.runs.run_folder import asked_folder
+from sslcli.runs.catalogue import RUN_FILE, asked_folder
+from sslcli.runs.references import find_run
 from sslcli.workflows.compare.compare_settings import CompareSettings
 from sslcli.workflows.compare.refusals import EXAMPLE, refuse_comparison
 
@@ -21,6 +21,8 @@ def check_compare_line(command: Command, given: Given) -> None:
         if named := [flag.names[0] for flag in others if flag.key not in everywhere]:
             problem = f"{named[0]} compares objectives, and {given[RUNS][0]} is taken for a run"
             raise UsageError(problem, f"runs stand alone; as in: {EXAMPLE}")
+        for reference in given[RUNS]:
+            find_run(reference)
         return
     if not others:
         raise UsageError("what is to be compared?", f"ssl compare RUN RUN; or {EXAMPLE}")

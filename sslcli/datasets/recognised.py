@@ -3,6 +3,7 @@
 import shlex
 
 from sslcli import registry
+from sslcli.contracts.task import Task
 from sslcli.datasets.labelled import read_examples
 from sslcli.datasets.tasks import task_class
 from sslcli.settings import LabelledSettings
@@ -16,10 +17,11 @@ def line_for(file: str) -> str:
 
 
 def tasks_of(file: str) -> list[str]:
-    """Return the tasks that find a labelled example at the beginning of a file, in the order of
-    their names; of several names of one task the first.
+    """Return the tasks that find a labelled example at the beginning of a file, those that write
+    texts behind the others, which ask more of a file, and else in the order of their names; of
+    several names of one task the first.
     """
-    found: dict[type, str] = {}
+    found: dict[type[Task], str] = {}
     for name in registry.names("tasks"):
         try:
             task = task_class(name)
@@ -29,4 +31,4 @@ def tasks_of(file: str) -> list[str]:
             continue
         if first is not None and first.gold is not None:
             found.setdefault(task, name)
-    return list(found.values())
+    return [found[task] for task in sorted(found, key=lambda task: task.writes)]

@@ -82,6 +82,13 @@ def runs_folder() -> Path:
     return Path(os.environ.get("SSLCLI_RUNS_DIR", "runs"))
 
 
+def asked_folder(name: str | None, folder: str | None) -> Path | None:
+    """Return the output folder that the user named, or None."""
+    if folder:
+        return Path(folder)
+    return runs_folder() / name if name else None
+
+
 def read_facts(folder: Path) -> dict[str, Any]:
     """run.json, empty where there is none that can be read."""
     try:

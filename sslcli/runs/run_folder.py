@@ -40,7 +40,7 @@ from sslcli.engine.events import (
 from sslcli.errors import RunError, UsageError
 from sslcli.folders import refused, write_atomically
 from sslcli.reports import finite, printable
-from sslcli.runs.catalogue import FACTS_FILE, read_metrics, runs_folder
+from sslcli.runs.catalogue import FACTS_FILE, asked_folder, read_metrics, runs_folder
 
 LOOKS, SECONDS_BETWEEN_LOOKS = 3, 0.05
 BEGINNING = frozenset({"lock", FACTS_FILE, "tokenizer"})  # before config.yaml there is no run
@@ -64,13 +64,6 @@ def new_run_folder(name: str | None, folder: str | None, kind: str, overwrite: b
             f"cannot make the run folder {path}: {error.strerror}", "choose another with --out"
         ) from error
     return path
-
-
-def asked_folder(name: str | None, folder: str | None) -> Path | None:
-    """Return the output folder that the user named, or None."""
-    if folder:
-        return Path(folder)
-    return runs_folder() / name if name else None
 
 
 def refuse_occupied(path: Path, overwrite: bool) -> None:

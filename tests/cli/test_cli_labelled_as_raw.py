@@ -1,6 +1,7 @@
 """A labelled file in the place of raw data is answered with the line that takes it."""
 
 import json
+import re
 
 import pytest
 
@@ -30,7 +31,8 @@ def test_the_task_that_reads_it_is_named(ssl, tmp_path, monkeypatch, command, na
 
 RECORDS = {
     "qa": {"question": "Who ran?", "context": "Ann ran.", "answer": "Ann"},
-    "rewrite": {"question": "Who ran?", "answer": "Ann"},
+    "rewrite": {"source": "Ann ran.", "target": "Ann went fast."},
+    "instruct": {"question": "Who ran?", "answer": "Ann"},
     "classify": {"sentence": "a good day", "label": "glad"},
 }
 
@@ -56,7 +58,9 @@ def test_records_of_no_task_are_asked_for_their_field(ssl, tmp_path):
 
 def test_one_that_no_task_reads_is_answered_with_the_readers(ssl, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0")
-    ended = ssl("pretrain", "--data", "photo.jpg")
+    (tmp_path / "song.mid").write_bytes(b"MThd")
+    ended = ssl("pretrain", "--data", "song.mid")
     assert ended.code == 2
-    assert "hint:  readers: demo, jsonl, txt; choose one with --reader" in ended.err
+    assert re.search(
+        r"hint:  readers: .*demo, .*jsonl, .*txt.*; choose one with --reader", ended.err
+    )

@@ -374,7 +374,9 @@ def test_a_pipe_that_closes_early_is_no_error(place):
 def test_a_text_that_is_ended_at_once_is_said(place, ssl, monkeypatch, made, said):
     pieces = () if said else ((" sees", -0.1),)
     artifact = Artifact(made, None, {"prompt": "the cat", "ended": "stop"}, pieces)
-    monkeypatch.setattr("sslcli.cli.actions.generating.streamed", lambda *given: iter([artifact]))
+    monkeypatch.setattr(
+        "sslcli.cli.actions.generating.streamed", lambda *given, **more: iter([artifact])
+    )
     ended = ssl("generate", "the cat", "--model", "first")
     assert ended.code == 0
     assert ("adds nothing" in ended.err) is said

@@ -17,8 +17,7 @@ from sslcli.cli.screen import Screen
 from sslcli.engine.events import Event, Finished, Observer, Started
 from sslcli.errors import UsageError
 from sslcli.resolving import naming_sources
-from sslcli.runs.catalogue import RUN_FILE, read_run
-from sslcli.runs.run_folder import asked_folder
+from sslcli.runs.catalogue import RUN_FILE, asked_folder, read_run
 from sslcli.workflows.compare.compare_settings import CompareSettings
 from sslcli.workflows.compare.comparison import KIND, run_comparison
 from sslcli.workflows.compare.division import division, division_lines

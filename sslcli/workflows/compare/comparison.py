@@ -25,12 +25,11 @@ from sslcli.errors import DataError, Diverged, RunError, SslError, StopRequest
 from sslcli.folders import write_atomically
 from sslcli.reporting.report_files import save_report
 from sslcli.reports import Report
-from sslcli.runs.catalogue import RUN_FILE, read_facts, read_run, runs_folder
+from sslcli.runs.catalogue import RUN_FILE, asked_folder, read_facts, read_run, runs_folder
 from sslcli.runs.command_line import command_line
 from sslcli.runs.disk_use import carry_out, chosen, deletion
 from sslcli.runs.interrupting import stopping_at_once
 from sslcli.runs.run_folder import (
-    asked_folder,
     environment,
     locked,
     new_name,

@@ -36,12 +36,11 @@ from sslcli.errors import (
 from sslcli.folders import remove, write_atomically
 from sslcli.reporting.saved_reports import files_of
 from sslcli.reports import Report
-from sslcli.runs.catalogue import FACTS_FILE, OWN_FILES, read_facts, runs_folder
+from sslcli.runs.catalogue import FACTS_FILE, OWN_FILES, asked_folder, read_facts, runs_folder
 from sslcli.runs.command_line import command_line
 from sslcli.runs.interrupting import stopping_at_once
 from sslcli.runs.run_folder import (
     Recorder,
-    asked_folder,
     environment,
     locked,
     new_run_folder,
