@@ -48,6 +48,9 @@ def write_material(folder: Path) -> None:
     pairs = "".join(f"cat{number}\t猫{number}\n" for number in range(12))
     _packed(folder / "DATA" / "dict" / "en-zh.txt.gz", pairs)
     write_model(folder / "smollm2", "decoder")
+    turn = {"instruction": "What is seen?", "input": ENGLISH[0], "output": "the cat"}
+    for name in ("questions-train", "questions-dev"):
+        (folder / f"{name}.jsonl").write_text(f"{json.dumps(turn | {'system': name})}\n" * 20)
     write_model(folder / TINY_MODELS[0])
     for name in TINY_MODELS[1:]:
         shutil.copytree(folder / TINY_MODELS[0], folder / name)
