@@ -33,7 +33,8 @@ def test_nor_does_it_cost_an_encoder_decoder_anything(trained, window, written, 
     bench, whole = trained
     name = written if isinstance(written, str) else written[bench.job == "rewrite"]
     calls = noted_calls(bench, window)
-    call = max(n for n, said in enumerate(calls, 1) if name in said and said.startswith(WRITING))
+    # the first: how many follow it depends on how busy the machine is
+    call = min(n for n, said in enumerate(calls, 1) if name in said and said.startswith(WRITING))
     refusal = refuse_call(bench, whole, window, call, kind, lasting=True)
     assert not refusal.fault
     assert refusal.code == 1
