@@ -5,6 +5,7 @@ S new tokens, D width, R rows, of K beams of each text.
 """
 
 from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -18,7 +19,7 @@ from sslcli.core.heads import LanguageModelHead
 from sslcli.core.inputs import Hidden, Inputs
 from sslcli.core.rules import NO_RULES, TokenRules, Written, only_known, refuse_no_numbers, ruled
 from sslcli.core.transformer import Transformer
-from sslcli.core.weight_layouts import laid_out
+from sslcli.core.weight_layouts import laid_out, passes_that_pay
 from sslcli.errors import DataError, UsageError
 
 NEVER = -1e37  # a score that no real one is below, in float32
@@ -128,12 +129,12 @@ def beam_search(
     device = backbone.embedding.device
     search = _Search(rules, [prompt.tolist() for prompt in prompts], stops, device)
     cache, inputs = Cache(), Inputs.pack(prompts, device=device)
-    rows = len(prompts) * rules.beams
-    with (
-        evaluating(backbone, head),
-        laid_out(backbone, head, rows=rows, passes=rules.new_tokens),
-    ):
+    together = len(prompts) * rules.beams
+    with evaluating(backbone, head), ExitStack() as layout:
         while search.texts:
+            if search.length == passes_that_pay(together):
+                left = rules.new_tokens - search.length
+                layout.enter_context(laid_out(backbone, head, rows=together, passes=left))
             hidden = backbone.read_on(inputs, memory, cache)
             last_RD = hidden.last_TD.index_select(0, hidden.packing.starts_B1[1:] - 1)
             logits_RV = only_known(head(last_RD, backbone).to(torch.float32), known_V)

@@ -8,7 +8,7 @@ width, N rows whose next token is asked for.
 """
 
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,7 +29,7 @@ from sslcli.core.rules import (
 )
 from sslcli.core.sampling import PLAIN, Sampling, choose
 from sslcli.core.transformer import Transformer
-from sslcli.core.weight_layouts import laid_out
+from sslcli.core.weight_layouts import laid_out, passes_that_pay
 from sslcli.errors import DataError, UsageError
 
 CHUNK_TOKENS = 512  # of a prompt in one pass
@@ -147,13 +147,13 @@ class Writer:
         if len(live) < len(texts) and memory is not None:
             memory = memory.only([text.number for text in live])
         unread = {text.number: list(text.prompt) for text in live}
-        rows = len(live) * (1 + self.lookup_tokens)
-        passes = max(text.most_new for text in live)
-        with (
-            evaluating(self.backbone, self.head),
-            laid_out(self.backbone, self.head, rows=rows, passes=passes),
-        ):
+        rows, done = len(live) * (1 + self.lookup_tokens), 0
+        with evaluating(self.backbone, self.head), ExitStack() as layout:
             while live:
+                if done == passes_that_pay(rows):  # most texts end long before they must
+                    left = max(text.most_new - len(text.tokens) for text in live)
+                    layout.enter_context(laid_out(self.backbone, self.head, rows=rows, passes=left))
+                done += 1
                 grown = self._pass(live, unread, cache, memory, asks)
                 yield grown
                 live = self._staying(live, cache)

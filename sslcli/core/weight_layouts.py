@@ -19,7 +19,6 @@ from torch.nn.functional import linear
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.transformer import Transformer
 
-FEWEST_PASSES = 32  # that pay for a new layout, which costs as much as a dozen of them save
 FEWEST_BYTES = 1 << 24  # of weights; fewer stay in the processor's caches
 FEW_ROWS = 2  # of a pass, for which columns are quicker than blocks
 
@@ -37,7 +36,7 @@ def laid_out(
     layers = list(_linears(backbone, head))
     matrix = backbone.embedding if head.weight is None else head.weight
     found = [layer.weight for layer in layers] + [matrix] * _is_plain(matrix)
-    pays = passes >= FEWEST_PASSES and sum(map(_bytes, found)) >= FEWEST_BYTES
+    pays = passes >= passes_that_pay(rows) and sum(map(_bytes, found)) >= FEWEST_BYTES
     with ExitStack() as after:
         if pays and rows <= FEW_ROWS:
             for weight in {id(weight): weight for weight in found}.values():
@@ -49,6 +48,15 @@ def laid_out(
             if _is_plain(matrix) and head.multiply is linear:
                 after.enter_context(_head_in_blocks(head, matrix, rows))
         yield
+
+
+def passes_that_pay(rows: int) -> int:
+    """How many passes of so many rows save what a new layout costs.
+
+    Whoever does not know how many will come waits for so many first, and loses at most as much
+    again.
+    """
+    return 32 if rows <= FEW_ROWS else 12
 
 
 def _linears(*modules: nn.Module) -> Iterator[nn.Linear]:

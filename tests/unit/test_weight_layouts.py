@@ -6,7 +6,7 @@ import pytest
 import torch
 from core_samples import DECODER, LLAMA, built, changed, tokens_of
 
-from sslcli.core import weight_layouts
+from sslcli.core import beams, generation, weight_layouts
 from sslcli.core.beams import BeamRules, beam_search
 from sslcli.core.generation import Continuation, Writer, generate_tokens
 from sslcli.core.heads import LanguageModelHead
@@ -24,7 +24,8 @@ SHAPES = {
 @pytest.fixture(autouse=True)
 def pays_at_once(monkeypatch):
     monkeypatch.setattr(weight_layouts, "FEWEST_BYTES", 0)
-    monkeypatch.setattr(weight_layouts, "FEWEST_PASSES", 1)
+    for module in (weight_layouts, generation, beams):
+        monkeypatch.setattr(module, "passes_that_pay", lambda rows: 0)
 
 
 def model_of(settings):
@@ -76,8 +77,8 @@ def test_texts_are_the_same(count, monkeypatch):
     def written():
         greedy = generate_tokens(backbone, head, prompts, new_tokens=12)
         guessed = generate_tokens(backbone, head, prompts, new_tokens=12, lookup_tokens=4)
-        beams = beam_search(backbone, head, prompts, rules, stops=())
-        found = [own[0].tokens.tolist() for own in beams]
+        searched = beam_search(backbone, head, prompts, rules, stops=())
+        found = [own[0].tokens.tolist() for own in searched]
         return [tokens.tolist() for tokens in greedy + guessed] + found
 
     laid = written()
@@ -131,9 +132,20 @@ def test_what_is_no_plain_float32_layer_is_left_alone(rows):
 @torch.no_grad()
 def test_few_passes_and_small_models_are_left_alone(monkeypatch):
     backbone, head = model_of(LLAMA)
-    monkeypatch.setattr(weight_layouts, "FEWEST_PASSES", 10)
+    monkeypatch.setattr(weight_layouts, "passes_that_pay", lambda rows: 10)
     pointers = {name: weight.data_ptr() for name, weight in backbone.named_parameters()}
     for passes, fewest in ((9, 0), (10, 1 << 60)):
         monkeypatch.setattr(weight_layouts, "FEWEST_BYTES", fewest)
         with laid_out(backbone, head, rows=8, passes=passes):
             assert {n: w.data_ptr() for n, w in backbone.named_parameters()} == pointers
+
+
+def test_a_layout_waits_until_it_pays(monkeypatch):
+    """Whoever asks for many tokens mostly gets few: nothing is laid out before."""
+    backbone, head = model_of(LLAMA)
+    monkeypatch.setattr(generation, "passes_that_pay", lambda rows: 5)
+    before = {name: weight.data_ptr() for name, weight in backbone.named_parameters()}
+    moved = []
+    for _ in Writer(backbone, head).write([Continuation(0, [1, 2], 9)]):
+        moved.append({n: w.data_ptr() for n, w in backbone.named_parameters()} != before)
+    assert moved == [False] * 5 + [True] * 4
