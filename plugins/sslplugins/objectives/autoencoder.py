@@ -44,6 +44,12 @@ class ImageBatch(ModelBatch):
 
     whole_TF: Tensor
 
+    @property
+    def read_TF(self) -> Tensor:
+        """The patches as the network reads them."""
+        assert self.inputs.rows_TD is not None, "images are rows"
+        return self.inputs.rows_TD
+
 
 class AutoEncoder(Objective[ImageBatch, "AutoEncoder.Options"]):
     """Reconstruct images from a code that has no room for them."""
@@ -152,8 +158,11 @@ class AutoEncoder(Objective[ImageBatch, "AutoEncoder.Options"]):
         """
         train_NP = np.stack([rows_LF.ravel() for rows_LF in train]).astype(np.float64)
         whole_BP, read_BP = (
-            np.concatenate([part.reshape(-1, train_NP.shape[1]) for part in parts])
-            for parts in zip(*(_numbers(batch) for batch in held_out), strict=True)
+            torch.cat(parts).reshape(-1, train_NP.shape[1]).numpy()
+            for parts in (
+                [batch.whole_TF for batch in held_out],
+                [batch.read_TF for batch in held_out],
+            )
         )
         mean_P = train_NP.mean(axis=0)
         components_KP = _components(train_NP - mean_P, self.options.code)
@@ -168,9 +177,8 @@ class AutoEncoder(Objective[ImageBatch, "AutoEncoder.Options"]):
         """Return each image as it is, as it was read, and as its code makes it."""
         codes_BK = self.codes(backbone, batch)
         restored_TF = self.images(codes_BK).float()
-        parts = (batch.whole_TF, batch.inputs.rows_TD, restored_TF)
-        assert batch.inputs.rows_TD is not None, "images are rows"
-        each = (x_TF.cpu().float().split(self.grid.rows) for x_TF in parts if x_TF is not None)
+        parts = (batch.whole_TF, batch.read_TF, restored_TF)
+        each = (x_TF.cpu().float().split(self.grid.rows) for x_TF in parts)
         return [
             Restoration(
                 whole_LF.numpy(),
@@ -184,21 +192,15 @@ class AutoEncoder(Objective[ImageBatch, "AutoEncoder.Options"]):
 
     def show(self, batch: ImageBatch) -> Report:
         """Images as they are and as they are read, in characters."""
-        whole_TF, read_TF = _numbers(batch)
-        is_broken = self.options.corrupt != "none"
-        shown = {"as it is": whole_TF, **({"as read": read_TF} if is_broken else {})}
+        shown = {"as it is": batch.whole_TF.numpy()}
+        if self.options.corrupt != "none":
+            shown["as read"] = batch.read_TF.numpy()
         numbers = self.grid.rows * self.grid.features
         return Report(
             "what is restored",
             tables=image_tables(self.grid, shown),
             notes=[f"an image of {numbers} numbers becomes a code of {self.options.code}"],
         )
-
-
-def _numbers(batch: ImageBatch) -> tuple[np.ndarray, np.ndarray]:
-    """[T, F], whole and as read."""
-    assert batch.inputs.rows_TD is not None, "images are rows"
-    return batch.whole_TF.numpy(), batch.inputs.rows_TD.numpy()
 
 
 def _components(centred_NP: np.ndarray, count: int) -> np.ndarray:

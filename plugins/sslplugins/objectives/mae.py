@@ -5,6 +5,7 @@ Letters: B images, L patches of one, T patches of all of them end to end, V visi
 ones, F numbers of a patch, D width of the encoder, E width of the decoder.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -136,7 +137,7 @@ class MaskedAutoEncoder(Objective[PatchBatch, "MaskedAutoEncoder.Options"]):
         """The squared error of all numbers of hidden patches."""
         right_NF = batch.whole_TF.index_select(0, batch.hidden_N)
         if self.options.norm_pixels:
-            right_NF = (right_NF - right_NF.mean(dim=1, keepdim=True)) / _deviation(right_NF)
+            right_NF = _normed(right_NF)
         told_NF = self._told(backbone, batch).float()
         return Loss({"restoration": (told_NF - right_NF).square().sum()})
 
@@ -146,21 +147,20 @@ class MaskedAutoEncoder(Objective[PatchBatch, "MaskedAutoEncoder.Options"]):
         """The mean image, and the mean of the visible patches; with normed pixels the loss of
         telling nothing.
         """
-        mean_LF = np.mean(train, axis=0)
-        errors, count = {"mean image": 0.0, "mean of the visible": 0.0, "nothing": 0.0}, 0
+        mean_LF = torch.from_numpy(np.mean(train, axis=0))
+        errors, count = defaultdict[str, float](float), 0
         for batch in held_out:
             right_NF = batch.whole_TF.index_select(0, batch.hidden_N).double()
-            places_N = batch.hidden_N.numpy() % self.grid.rows
-            images_N = batch.hidden_N.numpy() // self.grid.rows
-            seen_BLF = batch.whole_TF[batch.visible_V].unflatten(0, (len(batch.inputs.packing), -1))
-            of_seen_NF = seen_BLF.double().mean(dim=1)[images_N]
-            normed_NF = (right_NF - right_NF.mean(dim=1, keepdim=True)) / _deviation(right_NF)
-            errors["mean image"] += (right_NF.numpy() - mean_LF[places_N]).__pow__(2).sum()
-            errors["mean of the visible"] += (right_NF - of_seen_NF).square().sum().item()
-            errors["nothing"] += normed_NF.square().sum().item()
             count += right_NF.numel()
-        names = ["nothing"] if self.options.norm_pixels else ["mean image", "mean of the visible"]
-        return {name: float(errors[name]) / count for name in names}
+            if self.options.norm_pixels:
+                errors["nothing"] += _normed(right_NF).square().sum().item()
+                continue
+            seen_BLF = batch.whole_TF[batch.visible_V].unflatten(0, (len(batch.inputs.packing), -1))
+            of_seen_NF = seen_BLF.double().mean(dim=1)[batch.hidden_N // self.grid.rows]
+            of_all_NF = mean_LF[batch.hidden_N % self.grid.rows]
+            errors["mean image"] += (right_NF - of_all_NF).square().sum().item()
+            errors["mean of the visible"] += (right_NF - of_seen_NF).square().sum().item()
+        return {name: error / count for name, error in errors.items()}
 
     @torch.no_grad()
     def restore(self, backbone: Transformer, batch: PatchBatch) -> Sequence[Restoration]:
@@ -199,6 +199,11 @@ class MaskedAutoEncoder(Objective[PatchBatch, "MaskedAutoEncoder.Options"]):
                 f"{self.visible(self.grid.rows)} of {self.grid.rows} patches of each image are seen"
             ],
         )
+
+
+def _normed(x_NF: Tensor) -> Tensor:
+    """Each patch around its own mean, in its own deviations."""
+    return (x_NF - x_NF.mean(dim=1, keepdim=True)) / _deviation(x_NF)
 
 
 def _deviation(x_NF: Tensor) -> Tensor:
