@@ -13,7 +13,7 @@ from sslcli.contracts.examples import Annotated, Encoded, Example, Prediction, S
 from sslcli.contracts.family import Family, Key
 from sslcli.contracts.learnable import Context, Learnable
 from sslcli.contracts.linear_shift import LinearShift
-from sslcli.contracts.loss import Loss, ModelBatch, Ratio, SampledRows
+from sslcli.contracts.loss import Histogram, Loss, ModelBatch, Ratio, SampledRows
 from sslcli.contracts.objective import Objective, PredictsTokens, Readout, TokenTargets
 from sslcli.contracts.parameters import Follower, Group
 from sslcli.contracts.probe import FrozenModel, HiddenBatch, Probe, ProbeData, mean_row
@@ -192,6 +192,7 @@ __all__ = [
     "HasRowBaselines",
     "Hidden",
     "HiddenBatch",
+    "Histogram",
     "Illustrates",
     "Inputs",
     "Key",

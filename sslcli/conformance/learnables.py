@@ -13,7 +13,7 @@ from torch import Tensor
 from sslcli.conformance.bench import LearnableBench
 from sslcli.conformance.plugin_class import demand
 from sslcli.conformance.trees import copied, equal, global_generators, tree_leaves
-from sslcli.contracts.loss import Loss, ModelBatch
+from sslcli.contracts.loss import Histogram, Loss, ModelBatch, Ratio
 from sslcli.data.rng import Rng
 from sslcli.engine.learner import Learner
 from sslcli.engine.optimizer import Optimizer
@@ -102,7 +102,11 @@ def forward(bench: LearnableBench) -> None:
     demand(equal(given, batch), "forward writes into its batch")
     finite = {
         **first.sums,
-        **{name: torch.as_tensor(ratio.sum) for name, ratio in first.metrics.items()},
+        **{
+            f"{name} {part}": value
+            for name, metric in first.metrics.items()
+            for part, value in _parts(metric).items()
+        },
     }
     demand(all(bool(torch.isfinite(value)) for value in finite.values()), f"not finite: {finite}")
 
@@ -258,9 +262,9 @@ def _measured(bench: LearnableBench, parts: Sequence[Sequence[int]]) -> dict[str
         state.add(loss.state)
         for name, value in loss.sums.items():
             add(f"sum {name}", value)
-        for name, ratio in loss.metrics.items():
-            add(f"metric {name}", ratio.sum)
-            add(f"count of metric {name}", ratio.count)
+        for name, metric in loss.metrics.items():
+            for part, value in _parts(metric).items():
+                add(f"{part} of metric {name}", value)
     found.update({f"state {name}": value.double() for name, value in state.over(ALONE).items()})
     found.update({f"count {term}": torch.tensor(float(count)) for term, count in counts.items()})
     found.update(
@@ -271,6 +275,13 @@ def _measured(bench: LearnableBench, parts: Sequence[Sequence[int]]) -> dict[str
         }
     )
     return found
+
+
+def _parts(metric: Ratio | Histogram) -> dict[str, Tensor]:
+    """What of a metric adds up."""
+    if isinstance(metric, Histogram):
+        return {"counts": metric.counts}
+    return {"sum": torch.as_tensor(metric.sum), "count": torch.as_tensor(metric.count)}
 
 
 def demand_close(first: Mapping[str, Tensor], second: Mapping[str, Tensor], message: str) -> None:

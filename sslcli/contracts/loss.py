@@ -1,10 +1,11 @@
 """What a learnable takes and gives in one step: a micro-batch, its loss, metrics and state.
 
-Letters: N sampled rows, K at most of them, D width.
+Letters: N sampled rows, K at most of them, D width; G quantities, each of V values.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from torch import Tensor
 
@@ -41,6 +42,22 @@ class Ratio:
     exponential: bool = False
 
 
+Measure = Literal["usage", "perplexity", "entropy"]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How often each value was met, [V], or [G, V] of several quantities; adds up as a Ratio does.
+
+    "codes" is reported as "usage_of_codes" (the share of the values that were met at all),
+    "perplexity_of_codes" (2 to the entropy) or "entropy_of_codes" (in bits): the mean over the
+    quantities, of all that was met together, as no mean over batches is.
+    """
+
+    counts: Tensor
+    measures: tuple[Measure, ...] = ("usage", "perplexity")
+
+
 @dataclass(frozen=True)
 class SampledRows:
     """Rows for `after_step`: the `at_most` rows of the global batch whose `order_N` is smallest.
@@ -66,5 +83,5 @@ class Loss:
     """
 
     sums: Mapping[str, Tensor]
-    metrics: Mapping[str, Ratio] = field(default_factory=dict)
+    metrics: Mapping[str, Ratio | Histogram] = field(default_factory=dict)
     state: Mapping[str, Tensor | SampledRows] = field(default_factory=dict)

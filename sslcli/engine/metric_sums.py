@@ -1,22 +1,55 @@
-"""Sums and counts that add up over micro-batches and steps; read only when a log line is due."""
+"""Sums and counts that add up over micro-batches and steps; read only when a log line is due.
+
+Letters: G quantities, each of V values.
+"""
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from sslcli.contracts.loss import Loss
+from sslcli.contracts.loss import Histogram, Loss, Measure
 from sslcli.engine.processes.process_group import ProcessGroup
 
 
+@dataclass
+class Tally:
+    """A histogram in the making: [G, V] in float64, and what is reported of it."""
+
+    counts_GV: Tensor
+    measures: tuple[Measure, ...]
+
+    def add(self, counts_GV: Tensor) -> None:
+        """Add counts."""
+        self.counts_GV = self.counts_GV + counts_GV
+
+    def read(self) -> dict[str, float]:
+        """Return each measure; nothing of no count."""
+        counts_GV = self.counts_GV.cpu()
+        if not counts_GV.sum():
+            return {}
+        shares_GV = counts_GV / counts_GV.sum(dim=1, keepdim=True).clamp_min(1)
+        entropy_G = -torch.special.xlogy(shares_GV, shares_GV).sum(dim=1) / math.log(2)
+        found = {
+            "usage": (counts_GV > 0).double().mean(),
+            "perplexity": (2**entropy_G).mean(),
+            "entropy": entropy_G.mean(),
+        }
+        return {measure: found[measure].item() for measure in self.measures}
+
+
 class MetricSums:
-    """Terms and metrics as running (sum, count), in float64 on the device of the data."""
+    """Terms and metrics as running (sum, count), in float64 on the device of the data; `tallies`
+    are metrics of whole histograms.
+    """
 
     def __init__(self) -> None:
         self.terms: dict[str, list[Tensor | float]] = {}
         self.metrics: dict[str, list[Tensor | float]] = {}
+        self.tallies: dict[str, Tally] = {}
         self.exponential: set[str] = set()
 
     def add(self, loss: Loss, counts: Mapping[str, int], counted: bool = True) -> None:
@@ -26,15 +59,28 @@ class MetricSums:
         for term, value in loss.sums.items():
             _accumulate(self.terms, term, *((value, counts[term]) if counted else (0.0, 0.0)))
         for name, ratio in loss.metrics.items():
+            if isinstance(ratio, Histogram):
+                met_GV = torch.atleast_2d(ratio.counts.detach().to(torch.float64)) * counted
+                self._tally(name, met_GV, ratio.measures)
+                continue
             _accumulate(self.metrics, name, *((ratio.sum, ratio.count) if counted else (0.0, 0.0)))
             if ratio.exponential:
                 self.exponential.add(name)
+
+    def _tally(self, name: str, counts_GV: Tensor, measures: tuple[Measure, ...]) -> None:
+        if name in self.tallies:
+            self.tallies[name].add(counts_GV)
+        else:
+            self.tallies[name] = Tally(counts_GV, measures)
 
     def merge(self, other: "MetricSums", finite: Tensor) -> None:
         """Add another one, or zeros if the scalar bool `finite`, on the device, is false."""
         for mine, theirs in ((self.terms, other.terms), (self.metrics, other.metrics)):
             for name, pair in theirs.items():
                 _accumulate(mine, name, *(_where(finite, value) for value in pair))
+        for name, tally in other.tallies.items():
+            counts_GV = torch.where(finite, tally.counts_GV, 0.0)
+            self._tally(name, counts_GV, tally.measures)
         self.exponential |= other.exponential
 
     @classmethod
@@ -45,6 +91,8 @@ class MetricSums:
             for mine, theirs in ((whole.terms, part.terms), (whole.metrics, part.metrics)):
                 for name, pair in theirs.items():
                     _accumulate(mine, name, *pair)
+            for name, tally in part.tallies.items():
+                whole._tally(name, tally.counts_GV, tally.measures)
             whole.exponential |= part.exponential
         return whole
 
@@ -62,6 +110,10 @@ class MetricSums:
             (whole.terms if sums is self.terms else whole.metrics)[name] = totals[
                 2 * index : 2 * index + 2
             ]
+        for name, tally in sorted(self.tallies.items()):
+            rows = process_group.gather(tally.counts_GV.flatten().tolist())
+            counts_GV = torch.from_numpy(rows.sum(axis=0)).view(tally.counts_GV.shape)
+            whole.tallies[name] = Tally(counts_GV, tally.measures)
         whole.exponential = self.exponential
         return whole
 
@@ -84,6 +136,11 @@ class MetricSums:
             name: _exponential(value) if name in self.exponential else value
             for name, value in metrics.items()
         }
+        shown |= {
+            _of(measure, name): value
+            for name, tally in self.tallies.items()
+            for measure, value in tally.read().items()
+        }
         return (sum(terms.values()) if terms else math.nan), terms, shown
 
     def counts(self) -> dict[str, int]:
@@ -92,6 +149,10 @@ class MetricSums:
             name: round(float(count))
             for sums in (self.terms, self.metrics)
             for name, (_, count) in sums.items()
+        } | {
+            _of(measure, name): round(float(tally.counts_GV.sum()))
+            for name, tally in self.tallies.items()
+            for measure in tally.measures
         }
 
     def dump(self) -> dict[str, Any]:
@@ -100,10 +161,15 @@ class MetricSums:
         def numbers(sums: dict[str, list]) -> dict[str, list[float]]:
             return {name: [float(total), float(count)] for name, (total, count) in sums.items()}
 
+        tallies = {
+            name: {"counts": tally.counts_GV.tolist(), "measures": list(tally.measures)}
+            for name, tally in self.tallies.items()
+        }
         return {
             "terms": numbers(self.terms),
             "metrics": numbers(self.metrics),
             "exponential": sorted(self.exponential),
+            **({"tallies": tallies} if tallies else {}),
         }
 
     @classmethod
@@ -118,7 +184,16 @@ class MetricSums:
                 for kind in ("terms", "metrics")
             )
             sums.exponential = set(dumped["exponential"])
+            for name, found in dumped.get("tallies", {}).items():
+                counts_GV = torch.tensor(found["counts"], dtype=torch.float64) * counted
+                sums.tallies[name] = Tally(counts_GV, tuple(found["measures"]))
         return sums
+
+
+def _of(measure: str, name: str) -> str:
+    """ "usage" of "codes" is "usage_of_codes", of "vq.codes" "vq.usage_of_codes"."""
+    part, dot, own = name.rpartition(".")
+    return f"{part}{dot}{measure}_of_{own}"
 
 
 def _accumulate(
