@@ -212,6 +212,7 @@ PAIR = ["--objectives", "mlm,bart", "--tasks", "pos"]
             ["--objectives", "mlm+nsp,nsp+mlm", "--tasks", "pos"],
             "'mlm+nsp' and 'nsp+mlm' are the same",
         ),
+        (["--objectives", "mlm,mae", "--tasks", "pos"], "'mae' reads images"),
         (["--objectives", "mlm,clmm", "--tasks", "pos"], "did you mean 'clm'"),
         (["--objectives", "mlm,clm+bart", "--tasks", "pos"], "need different kinds of Transformer"),
         (["--objectives", "mlm,clm", "--tasks", "poss"], "there is no task 'poss'"),

@@ -61,6 +61,7 @@ RECORDS = {
     "images": (turn(images=["a.png"]), "the turn has 'images', which is not read"),
     "a weight": (turns(U, {**A, "weight": 0}), "the turn has a weight of 0"),
     "no answer": (turns(U), "there is no answer to learn from or to score with"),
+    "two answers at the end": (turns(U, A, A), "two turns of the assistant stand at the end"),
     "a last turn of the user": (turns(U, A, U), "there is no answer to learn from"),
     "an instruction alone": ({"instruction": "a"}, "there is no answer to learn from"),
     "an empty instruction": ({"instruction": " ", "output": "a"}, "'instruction': the text is empty"),

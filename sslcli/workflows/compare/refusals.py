@@ -36,6 +36,7 @@ def refuse_comparison(settings: CompareSettings) -> None:
     for task in settings.tasks:
         refuse_unknown("tasks", task, "task")
     _refuse_options(settings)
+    _refuse_other_kinds(settings.objectives)
     _refuse_pairs(settings)
     _refuse_shapes(settings)
     _refuse_finetuning(settings.finetuning)
@@ -104,6 +105,16 @@ def _refuse_options(settings: CompareSettings) -> None:
         problems += problems_in("tasks", task, options.get(task, {}), f"options.{task}")
     if problems:
         raise ConfigError(problems, f"compared are {', '.join(sorted(known))}")
+
+
+def _refuse_other_kinds(objectives: Sequence[str]) -> None:
+    """Raises UsageError naming the first objective that reads no text, as the tasks do."""
+    for expression in objectives:
+        for name in objective_names(expression):
+            reads = registry.attribute("objectives", name, "modalities")
+            if "text" not in reads:
+                problem = f"'{name}' reads {' or '.join(sorted(reads))}, and the tasks read text"
+                raise UsageError(problem, f"leave out {expression}: objectives of text compare")
 
 
 def _refuse_pairs(settings: CompareSettings) -> None:

@@ -104,6 +104,11 @@ class Instruct(Task[InstructBatch, "Instruct.Options"]):
         answer = None
         if turns[-1]["role"] == ASSISTANT:
             *turns, last = turns
+            if turns[-1]["role"] == ASSISTANT:
+                raise DataError(
+                    f"{record.where}: two turns of the assistant stand at the end",
+                    "join them to one: each answer follows what somebody asked",
+                )
             answer = last["content"].strip() if current_reading().labels != "unread" else None
         data = Dialogue(tuple(turns), kind_of(record))
         return Example(record.id, record.where, data, answer, record.language, note)
