@@ -3,6 +3,7 @@
 from sslcli.config import Config, Count, Seconds, parse_shares, setting
 from sslcli.contracts.abilities import (
     Artifact,
+    Encodes,
     Generates,
     HasRowBaselines,
     Illustrates,
@@ -16,7 +17,7 @@ from sslcli.contracts.linear_shift import LinearShift
 from sslcli.contracts.loss import Histogram, Loss, ModelBatch, Ratio, SampledRows
 from sslcli.contracts.objective import Objective, PredictsTokens, Readout, TokenTargets
 from sslcli.contracts.parameters import Follower, Group
-from sslcli.contracts.probe import FrozenModel, HiddenBatch, Probe, ProbeData, mean_row
+from sslcli.contracts.probe import FrozenModel, HiddenBatch, Part, Probe, ProbeData, mean_row
 from sslcli.contracts.prompts import OpenPrompts, Prompt, Prompts
 from sslcli.contracts.reader import Computed, GivesRecords, HasLanguages, Reader
 from sslcli.contracts.scorer import Scorer
@@ -38,8 +39,9 @@ from sslcli.core.transformer import Transformer
 from sslcli.data.arrangements import ARRANGEMENTS, Rows, enclose, join_pair
 from sslcli.data.batches import Batch, Sample
 from sslcli.data.corpus import Corpus
-from sslcli.data.documents import Document, Modality, Where
+from sslcli.data.documents import Document, Where
 from sslcli.data.files import open_bytes, read_lines
+from sslcli.data.items import Items
 from sslcli.data.records.continuing import Parsed, Unreadable
 from sslcli.data.records.json_records import parse_json, read_json
 from sslcli.data.records.label_columns import in_usual_case
@@ -73,6 +75,7 @@ from sslcli.errors import (
 from sslcli.grid import Grid
 from sslcli.kits.cloze import words_told
 from sslcli.kits.images import image_tables
+from sslcli.kits.items import item_codes, reconstructed_items, restored_items
 from sslcli.kits.sequence_task import SequenceTask
 from sslcli.kits.word_vectors import (
     Located,
@@ -115,6 +118,7 @@ from sslcli.metrics.squad import (
 )
 from sslcli.metrics.squad2 import best_threshold, squad_v2_scores
 from sslcli.metrics.tag_schemes import TagReading, tag_reading, unread_tags
+from sslcli.modalities import Modality
 from sslcli.models.hf_config import (
     ACTIVATIONS_OF_CONFIGS,
     ConfigField,
@@ -180,6 +184,7 @@ __all__ = [
     "Edit",
     "Encoded",
     "EncodedChat",
+    "Encodes",
     "Example",
     "Family",
     "Follower",
@@ -195,6 +200,7 @@ __all__ = [
     "Histogram",
     "Illustrates",
     "Inputs",
+    "Items",
     "Key",
     "LanguageModelHead",
     "Learnable",
@@ -212,6 +218,7 @@ __all__ = [
     "Packing",
     "Pair",
     "Parsed",
+    "Part",
     "Passage",
     "PassedOver",
     "PieceTrainer",
@@ -305,6 +312,7 @@ __all__ = [
     "has_spans",
     "image_tables",
     "in_usual_case",
+    "item_codes",
     "join_pair",
     "labelled_uses",
     "languages_in",
@@ -333,8 +341,10 @@ __all__ = [
     "read_pairs",
     "read_records",
     "read_table",
+    "reconstructed_items",
     "refuse_too_long",
     "remark",
+    "restored_items",
     "retrieve",
     "rotary_base",
     "rouge_f1",

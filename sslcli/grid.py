@@ -35,13 +35,15 @@ class Grid(NamedTuple):
         return self.patch * self.patch * self.channels
 
     @property
+    def pixels(self) -> str:
+        """Size and kind of the images in words."""
+        colours = {1: "grey", 3: "colour"}.get(self.channels, f"{self.channels} channels")
+        return f"{self.height} x {self.width} pixels, {colours}"
+
+    @property
     def described(self) -> str:
         """The grid in words."""
-        colours = {1: "grey", 3: "colour"}.get(self.channels, f"{self.channels} channels")
-        return (
-            f"{self.height} x {self.width} pixels, {colours}, in {self.rows} patches of "
-            f"{self.patch} x {self.patch}"
-        )
+        return f"{self.pixels}, in {self.rows} patches of {self.patch} x {self.patch}"
 
     def cut(self, image_HWC: Any) -> Any:
         """An image, an array of numpy, as rows [L, F]."""

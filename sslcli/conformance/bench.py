@@ -24,10 +24,10 @@ from sslcli.core.settings import Architecture
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Batch, Sample, collate
 from sslcli.data.corpus import Corpus
-from sslcli.data.documents import Modality
 from sslcli.data.rng import Rng
 from sslcli.engine.learner import Learner
 from sslcli.errors import CheckError
+from sslcli.modalities import Modality
 
 FEWEST_EXAMPLES = 8
 L = TypeVar("L", bound=Learnable)

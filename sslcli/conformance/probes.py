@@ -24,6 +24,7 @@ from sslcli.core.settings import ARCHITECTURES, Architecture
 from sslcli.data.rng import Rng
 from sslcli.data.special_tokens import SPECIAL_TOKENS
 from sslcli.errors import CheckError, SslError
+from sslcli.modalities import WORDS
 from sslcli.reports import Report
 
 COMMAND_FLAGS = frozenset(
@@ -70,9 +71,13 @@ class ProbeBench:
 
     def report(self, model: FrozenModel | None = None) -> Report:
         """Run the probe on `model`, the tiny frozen model when none is given, with seed 0."""
-        return self.cls(self.options).run(
-            model or tiny_frozen_model(self.architecture), Rng(0, 0, "probe")
-        )
+        return self.cls(self.options).run(model or self.model(), Rng(0, 0, "probe"))
+
+    def model(self, *, known: bool = True) -> FrozenModel:
+        """Build the tiny frozen model: of text, or of the first of what the probe looks into."""
+        modalities = self.cls.modalities
+        modality = "text" if "text" in modalities else min(modalities)
+        return tiny_frozen_model(self.architecture, modality, known=known)
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,11 @@ def probe_declarations(bench: ProbeBench) -> None:
         bool(cls.architectures) and cls.architectures <= {*ARCHITECTURES},
         f"architectures is {set(cls.architectures)}",
         f"name some of {', '.join(ARCHITECTURES)}",
+    )
+    demand(
+        bool(cls.modalities) and cls.modalities <= {*WORDS},
+        f"modalities is {set(cls.modalities)}",
+        f"name some of {', '.join(WORDS)}",
     )
     strange = sorted(map(str, cls.special_tokens - SPECIAL_TOKENS.keys()))
     demand(
@@ -188,7 +198,7 @@ def repeatable(bench: ProbeBench) -> None:
 
 def frozen(bench: ProbeBench) -> None:
     """The model is not changed."""
-    model = tiny_frozen_model(bench.architecture)
+    model = bench.model()
     before = state_of(model)
     bench.report(model)
     demand(equal(before, state_of(model)), "the model's weights are changed", "a probe only reads")
@@ -200,8 +210,8 @@ def frozen(bench: ProbeBench) -> None:
 def without_known_facts(bench: ProbeBench) -> None:
     """Without known facts or without a head, the probe still reports or says what is missing."""
     for model in (
-        tiny_frozen_model(bench.architecture, known=False),
-        replace(tiny_frozen_model(bench.architecture), learnable=None),
+        bench.model(known=False),
+        replace(bench.model(), learnable=None),
     ):
         try:
             bench.report(model)

@@ -1,4 +1,5 @@
-"""A tiny frozen model, and tiny probe data: two languages of the same grammar with known words.
+"""A tiny frozen model, and tiny probe data: two languages of the same grammar with known words, or
+images.
 
 The second language says "dog" for "cat" and so on, so that both have their words in the tiny
 vocabulary.
@@ -9,24 +10,28 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sslcli.config import Config
 from sslcli.conformance.records import TAGS, tiny_sentences
-from sslcli.conformance.tiny import PLACES, SUBJECTS, VERBS, tiny_context
+from sslcli.conformance.tiny import PLACES, SUBJECTS, VERBS, tiny_context, tiny_corpus
+from sslcli.contracts.abilities import Restoration
 from sslcli.contracts.examples import Annotated
 from sslcli.contracts.learnable import Context, Learnable
 from sslcli.contracts.loss import Loss, ModelBatch
-from sslcli.contracts.probe import FrozenModel
+from sslcli.contracts.probe import FrozenModel, Part
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.initialize import initialize
+from sslcli.core.inputs import Inputs
 from sslcli.core.settings import Architecture
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Batch
 from sslcli.data.documents import Document, Where
+from sslcli.data.items import Items
 from sslcli.data.records.record import Record
 from sslcli.data.rng import Rng
 from sslcli.errors import UsageError
+from sslcli.modalities import Modality
 
 LANGUAGES = ("aa", "bb")
 WORDS: Mapping[str, str] = {
@@ -88,6 +93,41 @@ class TinyProbeData:
         ]
         return found[::2], found[1::2]
 
+    def items(self, part: Part) -> Items:
+        """Raise UsageError: there are no images."""
+        raise UsageError("this model reads text", "choose another probe")
+
+
+@dataclass(frozen=True)
+class TinyItems:
+    """Probe data of tiny images, every second one held out; labelled where it is `known`."""
+
+    known: bool = True
+
+    def languages(self) -> Sequence[str]:
+        """Return nothing: images are in no language."""
+        return ()
+
+    def documents(self, language: str = "") -> Iterator[Document]:
+        """Raise UsageError: there is no text."""
+        raise UsageError("this model reads images", "choose another probe")
+
+    def records(self, kind: str) -> Iterator[Record]:
+        """Raise UsageError: there are no records."""
+        raise UsageError(f"there is no {kind} for this model", "choose another probe")
+
+    def annotated(self, task: str) -> tuple[Sequence[Annotated], Sequence[Annotated]]:
+        """Raise UsageError: there are no texts with labels."""
+        raise UsageError(f"there are no labels of {task}", "choose another probe")
+
+    def items(self, part: Part) -> Items:
+        """Return the items of one part."""
+        corpus = tiny_corpus("images")
+        if not self.known:
+            corpus = replace(corpus, labels=(), _label_of=None)
+        documents = corpus.spans[part == "held_out" :: 2, 0]
+        return Items(documents, corpus.array, corpus.label_of, "tiny images", corpus.grid)
+
 
 class _Head(Learnable[ModelBatch]):
     """A language-model head that is not trained."""
@@ -105,21 +145,72 @@ class _Head(Learnable[ModelBatch]):
         raise NotImplementedError
 
 
-def tiny_frozen_model(architecture: Architecture = "encoder", *, known: bool = True) -> FrozenModel:
+class _Bottleneck(Learnable[ModelBatch]):
+    """A code of each image that is not trained, and the image of it."""
+
+    summary = "a bottleneck"
+
+    def __init__(self, options: Config, context: Context) -> None:
+        super().__init__(options, context)
+        grid = context.architecture.grid
+        assert grid is not None, "it reads images"
+        self.grid = grid
+        self.narrow = nn.Linear(context.architecture.width, 4)
+        self.widen = nn.Linear(4, grid.rows * grid.features)
+
+    def collate(self, batch: Batch, rng: Rng) -> ModelBatch:
+        return ModelBatch(Inputs.of(batch), {"restoration": batch.size})
+
+    def forward(self, backbone: Transformer, batch: ModelBatch) -> Loss:
+        raise NotImplementedError
+
+    def codes(self, backbone: Transformer, inputs: Inputs) -> Tensor:
+        """[B, 4]"""
+        rows_TD = backbone(inputs).last_TD
+        return self.narrow(rows_TD.unflatten(0, (-1, self.grid.rows)).mean(dim=1))
+
+    def decoded(self, codes_BK: Tensor) -> Tensor:
+        """[T, F]"""
+        return self.widen(codes_BK).unflatten(1, (self.grid.rows, -1)).flatten(0, 1)
+
+    def restore(self, backbone: Transformer, batch: ModelBatch) -> Sequence[Restoration]:
+        """Return each image as its code makes it."""
+        whole_TF = batch.inputs.rows_TD
+        assert whole_TF is not None, "images are rows"
+        codes_BK = self.codes(backbone, batch.inputs)
+        restored_TF = self.decoded(codes_BK)
+        each = (x_TF.split(self.grid.rows) for x_TF in (whole_TF, restored_TF))
+        return [
+            Restoration(
+                whole_LF.numpy(),
+                whole_LF.numpy(),
+                restored_LF.detach().numpy(),
+                (restored_LF - whole_LF).square().mean().item(),
+                code_K[None].detach().numpy(),
+            )
+            for whole_LF, restored_LF, code_K in zip(*each, codes_BK, strict=True)
+        ]
+
+
+def tiny_frozen_model(
+    architecture: Architecture = "encoder", modality: Modality = "text", *, known: bool = True
+) -> FrozenModel:
     """Build a frozen model with random weights, different at every stage."""
-    context = tiny_context(architecture)
+    context = tiny_context(architecture, modality)
+    is_text = modality == "text"
 
     def at(step: int) -> FrozenModel:
         # modules are born with weights of the global generator
         with torch.random.fork_rng(devices=[]):
-            parts = Transformer(context.architecture), _Head(Config(), context)
+            parts = (
+                Transformer(context.architecture),
+                (_Head if is_text else _Bottleneck)(Config(), context),
+            )
         for part in parts:
             initialize(part, torch.Generator().manual_seed(step))
             part.eval().requires_grad_(False)
-        assert context.tokenizer is not None, "a context of text has one"
-        return FrozenModel(
-            f"tiny, step {step}", step, parts[0], context.tokenizer, parts[1], TinyProbeData(known)
-        )
+        data = TinyProbeData(known) if is_text else TinyItems(known)
+        return FrozenModel(f"tiny, step {step}", step, parts[0], context.tokenizer, parts[1], data)
 
     return replace(at(STEPS[-1]), stages=lambda: map(at, STEPS))
 

@@ -13,11 +13,11 @@ import tokenizers
 from sslcli.contracts.learnable import Context
 from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.data.corpus import Corpus
-from sslcli.data.documents import Modality
 from sslcli.data.rng import mix
 from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.grid import Grid
+from sslcli.modalities import Modality
 
 FEATURES = 8  # of every item of a tiny array document
 SEQUENCE_TOKENS = 32
@@ -88,12 +88,13 @@ def corpus_in_memory(
     bytes_of: Sequence[int] | None = None,
     language_of: Sequence[int] | None = None,
     grid: Grid | None = None,
+    labels: Sequence[str] = (),
 ) -> Corpus:
     """Build a corpus without files.
 
     Every document is a list of sentences, each its tokens (or one array, its rows). `bytes_of` each
     sentence: one per token where not given. `language_of` each document: all of language 0.
-    `grid`: of images.
+    `grid`: of images. `labels`: of each document.
     """
     sentences = [sentence for document in documents for sentence in document]
     sizes = [len(sentence) for sentence in sentences]
@@ -116,6 +117,8 @@ def corpus_in_memory(
         _language_of=languages,
         _shards=(shard,),
         grid=grid,
+        labels=(names := tuple(dict.fromkeys(labels))),
+        _label_of=np.asarray([names.index(label) for label in labels]) if labels else None,
     )
 
 
@@ -124,7 +127,9 @@ def tiny_corpus(
     sequence_tokens: int = SEQUENCE_TOKENS,
     unit: Literal["fill", "sentence"] = "fill",
 ) -> Corpus:
-    """Build the corpus of the tiny texts, or of arrays [items, FEATURES] (images: of GRID)."""
+    """Build the corpus of the tiny texts, or of labelled arrays [items, FEATURES] (images: of
+    GRID).
+    """
     if modality != "text":
         arrays = [[tiny_array(document, modality)] for document in range(DOCUMENTS)]
         return corpus_in_memory(
@@ -133,6 +138,7 @@ def tiny_corpus(
             sequence_tokens=sequence_tokens,
             unit=unit,
             grid=GRID if modality == "images" else None,
+            labels=[SUBJECTS[number % 3] for number in range(DOCUMENTS)],
         )
     texts = tiny_texts()
     return corpus_in_memory(

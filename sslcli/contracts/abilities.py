@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
+from torch import Tensor
 
 from sslcli.config import Config
+from sslcli.core.inputs import Inputs
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Sample
 from sslcli.data.corpus import Corpus
@@ -138,6 +140,17 @@ class Restores(Protocol):
         """Return one restoration per sample of a collated batch, without gradients or
         randomness.
         """
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """A learnable on arrays with a code between what it reads and what it restores."""
+
+    def codes(self, backbone: Transformer, inputs: Inputs) -> Tensor:
+        """Return the code of each item as it is, [B, K], without randomness."""
+
+    def decoded(self, codes_BK: Tensor) -> Tensor:
+        """Return the rows [T, F] that codes stand for."""
 
 
 @runtime_checkable

@@ -15,11 +15,11 @@ from sslcli.contracts.parameters import Follower, Group
 from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Batch
-from sslcli.data.documents import Modality
 from sslcli.data.rng import Rng
 from sslcli.data.special_tokens import SpecialToken, worded
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import UsageError
+from sslcli.modalities import Modality
 
 
 @dataclass(frozen=True)

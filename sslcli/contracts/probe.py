@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar, Generic, Protocol
+from typing import ClassVar, Generic, Literal, Protocol
 
 import numpy as np
 import torch
@@ -25,16 +25,19 @@ from sslcli.core.inputs import Edit, Hidden, Inputs
 from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.documents import Document
+from sslcli.data.items import Items
 from sslcli.data.records.record import Record
 from sslcli.data.rng import Rng
 from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.tokenizer import Tokenizer
-from sslcli.errors import DataError
+from sslcli.errors import DataError, ModelError
+from sslcli.modalities import Modality
 from sslcli.progress import working
 from sslcli.reports import Report
 
 _PART_HEAD = re.compile(r"parts\.[^.]+\.head")
 TOKENS_AT_ONCE = 4_096  # of one packed batch
+Part = Literal["train", "held_out"]
 
 
 class ProbeData(Protocol):
@@ -59,6 +62,11 @@ class ProbeData(Protocol):
     def annotated(self, task: str) -> tuple[Sequence[Annotated], Sequence[Annotated]]:
         """Return texts with labelled spans of a task that implements Annotates: to train on, to
         test on.
+        """
+
+    def items(self, part: Part) -> Items:
+        """Return the images of the run's training data, or those held out of it; for the latter
+        --data may name others.
         """
 
 
@@ -104,6 +112,8 @@ class Lengths:
 class FrozenModel:
     """A frozen model in evaluation mode, with the data to probe it with.
 
+    A model of images has no tokenizer; see `kits.items` for what it makes of them.
+
     `name`: for captions. `step`: of training, None if unknown. `learnable`: what it was trained
     with, None for a model without a head. `stages`: the same model at each milestone, earliest
     first. `lengths`: counts the texts that were left out for their length. Of an encoder-decoder
@@ -115,13 +125,20 @@ class FrozenModel:
     name: str
     step: int | None
     backbone: Transformer
-    tokenizer: Tokenizer
+    own_tokenizer: Tokenizer | None
     learnable: Learnable | None
     probe_data: ProbeData
     stages: Callable[[], Iterator["FrozenModel"]] = lambda: iter(())
     lengths: Lengths = field(default_factory=Lengths, compare=False, repr=False)
     reads_memory: bool = False
     is_half: bool = False
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer. Raises ModelError where the model reads no text."""
+        if self.own_tokenizer is None:
+            raise ModelError(f"{self.name} reads no text", "choose another probe, or a --model")
+        return self.own_tokenizer
 
     @cached_property
     def settings(self) -> TransformerSettings:
@@ -256,6 +273,8 @@ class Probe(ABC, Generic[O]):
 
     summary: ClassVar[str]
     architectures: ClassVar[frozenset[Architecture]] = frozenset({"encoder", "decoder"})
+    # what the models read that it can be asked of
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
     # a model whose tokenizer lacks one of them is refused
     special_tokens: ClassVar[frozenset[SpecialToken]] = frozenset()
     # the option that a bare word on the line fills; where there is none, the word is the model

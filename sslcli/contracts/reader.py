@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Generic, Protocol, runtime_checkable
 from sslcli.config import Config
 from sslcli.contracts.examples import Split
 from sslcli.contracts.options import O
-from sslcli.data.documents import Document, Modality
+from sslcli.data.documents import Document
 from sslcli.data.records.record import Record
+from sslcli.modalities import Modality
 
 
 class Reader(ABC, Generic[O]):

@@ -13,12 +13,15 @@ from typing import Literal, Self
 
 import numpy as np
 
-from sslcli.data.documents import Modality
 from sslcli.data.rng import mix, name_key, unit
-from sslcli.data.shards import map_shards
+from sslcli.data.shards import LABELS, map_shards
 from sslcli.errors import DataError
 from sslcli.grid import Grid
+from sslcli.modalities import Modality
 
+# not a run's: two seeds are compared on the same held-out documents, and a run that goes on keeps
+# them
+SPLIT_SEED = 0
 FEWEST_HELD_OUT_DOCUMENTS = 5
 FEWEST_DOCUMENTS_TO_DRAW_FROM = 4 * FEWEST_HELD_OUT_DOCUMENTS
 
@@ -30,7 +33,7 @@ class Corpus:
     `sentences` int64 [S+1] are offsets in tokens (or rows), `documents` int64 [D+1] in sentences;
     `spans` int64 [M, 3] are (document, first sentence, stop sentence). `unit`: a sample holds as
     many sentences as fit into `sequence_tokens` ("fill"), or one ("sentence"). `grid`: how images
-    lie in their rows.
+    lie in their rows. `labels`: what the source calls the documents, where it says that.
     """
 
     folder: Path
@@ -46,6 +49,8 @@ class Corpus:
     _language_of: np.ndarray
     _shards: tuple[np.ndarray, ...]
     grid: Grid | None = None
+    labels: tuple[str, ...] = ()
+    _label_of: np.ndarray | None = None
 
     @classmethod
     def open(
@@ -76,6 +81,8 @@ class Corpus:
             index["languages"],
             shards.numbers,
             Grid(**manifest["grid"]) if "grid" in manifest else None,
+            tuple(manifest.get(LABELS, ())),
+            index.get(LABELS),
         )
 
     @cached_property
@@ -89,6 +96,11 @@ class Corpus:
     def languages_of(self, documents: np.ndarray) -> np.ndarray:
         """Return the language indices of several documents, int64."""
         return np.asarray(self._language_of[documents], dtype=np.int64)
+
+    def label_of(self, document: int) -> str | None:
+        """Return the label of an array document, None where its source gives none."""
+        number = -1 if self._label_of is None else int(self._label_of[document])
+        return self.labels[number] if number >= 0 else None
 
     def tokens(self, start: int, stop: int) -> np.ndarray:
         """int64 [stop - start], a copy."""

@@ -8,8 +8,6 @@ import numpy as np
 
 from sslcli.grid import Grid
 
-Modality = Literal["text", "images", "sound", "table"]
-
 
 @dataclass(frozen=True, slots=True)
 class Where:

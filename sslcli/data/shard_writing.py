@@ -11,11 +11,11 @@ from typing import Any, BinaryIO, Self
 
 import numpy as np
 
-from sslcli.data.documents import Modality
-from sslcli.data.shards import INDEX, TYPES
+from sslcli.data.shards import INDEX, LABELS, TYPES
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import DataError
 from sslcli.folders import sealed
+from sslcli.modalities import Modality
 
 SHARD_NUMBERS = 1 << 25  # tokens in one file
 _NAMES = {np.dtype(kind): name for name, kind in TYPES.items()}
@@ -49,6 +49,9 @@ class ShardWriter:
     ) -> None:
         self.facts, self.modality, self.tokenizer = facts, modality, tokenizer
         self.languages: dict[str, int] = {}
+        self.labels: dict[str, int] = {}
+        names = INDEX if modality == "text" else (*INDEX, LABELS)
+        self._types = {name: np.dtype(INDEX.get(name, np.int32)) for name in names}
         self.counts = {"documents": 0, "sentences": 0, "tokens": 0, "bytes": 0}
         self._type = np.uint16 if tokenizer is not None and tokenizer.size <= 1 << 16 else np.uint32
         self._row_shape: tuple[int, ...] = ()
@@ -63,7 +66,7 @@ class ShardWriter:
         with ExitStack() as stack:
             self.folder = stack.enter_context(self._sealing)
             (self.folder / "index").mkdir()
-            paths = {name: self.folder / "index" / f"{name}.raw" for name in INDEX}
+            paths = {name: self.folder / "index" / f"{name}.raw" for name in self._types}
             self._raw: dict[str, BinaryIO] = {
                 name: stack.enter_context(path.open("w+b")) for name, path in paths.items()
             }
@@ -82,10 +85,12 @@ class ShardWriter:
             texts.languages,
         )
 
-    def add_array(self, rows: np.ndarray, language: str = "") -> None:
+    def add_array(self, rows: np.ndarray, language: str = "", label: str | None = None) -> None:
         """Append one document of rows [t, ...]. Raises DataError if documents differ in more
         than t.
         """
+        named = -1 if label is None else self.labels.setdefault(label, len(self.labels))
+        self._append(LABELS, [named])
         self._row_shape = self._row_shape or rows.shape[1:]
         if self._row_shape != rows.shape[1:]:
             raise DataError(
@@ -142,7 +147,7 @@ class ShardWriter:
             self._flush()
 
     def _append(self, name: str, values: Sequence[int] | np.ndarray) -> None:
-        self._raw[name].write(np.asarray(values, dtype=INDEX[name]).tobytes())
+        self._raw[name].write(np.asarray(values, dtype=self._types[name]).tobytes())
 
     def _flush(self) -> None:
         name = "tokens" if self.modality == "text" else "rows"
@@ -158,7 +163,10 @@ class ShardWriter:
             self._flush()
         for name, file in self._raw.items():
             _to_safetensors(
-                file, self.folder / "index" / f"{name}.safetensors", name, np.dtype(INDEX[name])
+                file,
+                self.folder / "index" / f"{name}.safetensors",
+                name,
+                self._types[name],
             )
             (self.folder / "index" / f"{name}.raw").unlink()
         if self.tokenizer is not None:
@@ -169,6 +177,7 @@ class ShardWriter:
             "languages": list(self.languages),
             "counts": self.counts,
             "shards": self._shards,
+            **({} if self.modality == "text" else {LABELS: list(self.labels)}),
         }
         self._manifest |= {**self.facts, **identity, **found}
 

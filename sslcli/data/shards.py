@@ -6,6 +6,7 @@
     int64 [D+1], in sentences
     index/bytes.safetensors     int64 [S+1], source bytes before each  index/languages.safetensors
     int32 [D]
+    index/labels.safetensors    int32 [D] of arrays, -1 for none; their names are in the manifest
     tokenizer/                  the tokenizer that made the tokens     manifest.json   sizes,
     hashes, counts, languages
 
@@ -28,10 +29,12 @@ from sslcli.folders import MANIFEST, read_sealed
 
 TYPES = {"U16": np.uint16, "U32": np.uint32, "I32": np.int32, "I64": np.int64, "F32": np.float32}
 INDEX = {"sentences": np.int64, "documents": np.int64, "bytes": np.int64, "languages": np.int32}
+LABELS = "labels"  # of arrays alone: what their source says that they are
 _EXPECTED = {
     "tokens": (np.uint16, np.uint32),
     "rows": (np.float32,),
     **{name: (kind,) for name, kind in INDEX.items()},
+    LABELS: (np.int32,),
 }
 
 
@@ -53,7 +56,8 @@ def map_shards(folder: Path, verify: bool = False) -> Shards:
     is damaged or empty.
     """
     manifest = read_manifest(folder, verify)
-    index = {name: map_tensor(folder / "index" / f"{name}.safetensors", name) for name in INDEX}
+    names = [*INDEX, *([LABELS] if LABELS in manifest else [])]
+    index = {name: map_tensor(folder / "index" / f"{name}.safetensors", name) for name in names}
     name = "tokens" if manifest["modality"] == "text" else "rows"
     numbers = tuple(
         map_tensor(folder / f"{name}-{number:05d}.safetensors", name)

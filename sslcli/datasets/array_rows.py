@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sslcli import registry
-from sslcli.data.documents import Document, Modality
+from sslcli.data.documents import Document
 from sslcli.data.settings import DataSettings
 from sslcli.data.shard_writing import ShardWriter
 from sslcli.data.shards import read_manifest
@@ -21,10 +21,10 @@ from sslcli.datasets.locate import files_at, is_read_once, is_shards, reader_for
 from sslcli.datasets.sources import Source, documents, plain_text_reader
 from sslcli.errors import DataError, UsageError
 from sslcli.grid import Grid
+from sslcli.modalities import WORDS, Modality
 
 SAID_EVERY_NUMBERS = 1 << 22
 EXACT = 1 << 24
-WORDS = {"text": "text", "images": "images", "sound": "sound", "table": "tables"}
 
 
 def modality_of(sources: Sequence[Source]) -> Modality:
@@ -111,7 +111,7 @@ def write_rows(
                     ),
                     "bring all documents to one shape",
                 )
-            writer.add_array(rows_tF, document.language)
+            writer.add_array(rows_tF, document.language, document.label)
             counts = writer.counts
             if counts["bytes"] // SAID_EVERY_NUMBERS > said:
                 said = counts["bytes"] // SAID_EVERY_NUMBERS

@@ -10,12 +10,15 @@ from typing import Any
 
 from sslcli import registry
 from sslcli.contracts.examples import Annotated
+from sslcli.contracts.probe import Part
 from sslcli.contracts.reader import GivesRecords
 from sslcli.contracts.task import Annotates
 from sslcli.data.documents import Document
+from sslcli.data.items import Items
 from sslcli.data.records.record import Record
 from sslcli.data.settings import DataSettings
 from sslcli.datasets.computed import records_of
+from sslcli.datasets.item_data import ItemData
 from sslcli.datasets.labelled import labelled_data
 from sslcli.datasets.locate import split_language
 from sslcli.datasets.sifter import Sifter
@@ -34,11 +37,13 @@ class References:
 
     `given` and `reader`: from --data and --reader. `trained`: the run's training data, used if
     nothing is given; its reader's options hold for given references that the same reader opens.
+    `own_items`: of a model that reads no text.
     """
 
     given: Sequence[str] = ()
     trained: DataSettings = field(default_factory=lambda: DataSettings(train=()))
     reader: str | None = None
+    own_items: ItemData | None = None
 
     def languages(self) -> Sequence[str]:
         """Return the languages of the references, and of the first documents of those without."""
@@ -100,6 +105,15 @@ class References:
             for examples in (found.train, found.test)
         )
         return train, test
+
+    def items(self, part: Part) -> Items:
+        """Return items of the run's training part, or its held-out part, which given references
+        replace.
+        """
+        if self.own_items is None:
+            raise UsageError("this model reads text", "choose another probe, or another --model")
+        working("reading the data")
+        return self.own_items.items(part, self.given, self.reader)
 
     def _sources(self) -> Sequence[Source]:
         if not self._all:

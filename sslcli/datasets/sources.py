@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -137,14 +137,7 @@ def _of(source: Source, data: DataSettings) -> Iterator[Document]:
     found = documents_of(reader_of(source, data), source.reference)
     for document in _recognised(found, source):
         if source.language:
-            document = Document(
-                document.where,
-                document.text,
-                document.sentences,
-                document.array,
-                source.language,
-                document.label,
-            )
+            document = replace(document, language=source.language)
         yield document
 
 

@@ -132,11 +132,11 @@ def _model(place: WeightsRef) -> Iterator[Path]:
 
 
 def _trained(place: WeightsRef) -> tuple[Sequence[str], str | None]:
-    """The data of the run, and its reader."""
+    """The data of the run, its held-out data with it, and its reader."""
     if place.run is None:
         return (), None
     said = read_layer(place.run / RUN_FILE).values.get("data") or {}
-    return said.get("train") or (), said.get("reader")
+    return [*(said.get("train") or ()), *(said.get("evaluation") or ())], said.get("reader")
 
 
 def _data(reference: str) -> Iterator[Path]:

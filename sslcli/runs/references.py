@@ -15,6 +15,7 @@ from pathlib import Path
 from sslcli import registry
 from sslcli.errors import SslError, UsageError, did_you_mean
 from sslcli.folders import MANIFEST
+from sslcli.modalities import WORDS, modality_read
 from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import (
     FACTS_FILE,
@@ -53,7 +54,7 @@ class Purpose:
 
     `kinds`: a run of an earlier one is preferred to a newer run of a later one if they are
     `ranked`; "@latest:qa" chooses explicitly. `architectures`: of its Transformer, any if empty.
-    `ability`: a class attribute of one of its objectives.
+    `ability`: a class attribute of one of its objectives. `modalities`: what it reads.
     """
 
     kinds: Sequence[str] = ("pretrain", "finetune", "suite", "compare")
@@ -61,6 +62,7 @@ class Purpose:
     weights: bool = True
     architectures: Collection[str] = ()
     ability: str = ""
+    modalities: Collection[str] = ()
 
 
 ANY = Purpose(weights=False)  # to be shown
@@ -253,6 +255,9 @@ def why_unusable(run: Run, use: Purpose) -> str:
     architecture = _setting(run, "model", "shape", "architecture") if use.architectures else None
     if use.architectures and architecture not in use.architectures:
         return f"is no {' and no '.join(sorted(use.architectures))}"
+    shape = _setting(run, "model", "shape") if use.modalities else None
+    if isinstance(shape, dict) and (reads := modality_read(shape)) not in use.modalities:
+        return f"reads {WORDS[reads] if reads else 'rows of numbers'}"
     is_able = any(_has(name, use.ability) for name in run.objective.split("+"))
     if use.ability and not (is_able or run.objective in generating_tasks()):
         return f"was trained with {run.objective}, which cannot do that"

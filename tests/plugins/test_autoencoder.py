@@ -59,7 +59,7 @@ def test_the_loss_is_the_squared_error_of_every_number():
     )
     with torch.no_grad():
         loss, restored = objective(backbone, batch), objective.restore(backbone, batch)
-        codes = objective.codes(backbone, batch)
+        codes = objective.codes(backbone, batch.inputs)
     assert codes.shape == (6, 5)
     assert batch.counts == {"reconstruction": found.size}
     slow = sum(

@@ -132,12 +132,12 @@ class AutoEncoder(Objective[ImageBatch, "AutoEncoder.Options"]):
             return whole_TF + np.float32(rate) * normal_TF.astype(np.float32)
         return whole_TF
 
-    def codes(self, backbone: Transformer, batch: ImageBatch) -> Tensor:
+    def codes(self, backbone: Transformer, inputs: Inputs) -> Tensor:
         """[B, K], the numbers that each image is reduced to."""
-        rows_TD = backbone(batch.inputs).last_TD
+        rows_TD = backbone(inputs).last_TD
         return self.encode(rows_TD.unflatten(0, (-1, self.grid.rows)).flatten(1))
 
-    def images(self, codes_BK: Tensor) -> Tensor:
+    def decoded(self, codes_BK: Tensor) -> Tensor:
         """Patches [T, F] of the images that codes stand for, not clipped."""
         x_BM = codes_BK
         for layer in self.decode[:-1]:
@@ -147,7 +147,7 @@ class AutoEncoder(Objective[ImageBatch, "AutoEncoder.Options"]):
 
     def forward(self, backbone: Transformer, batch: ImageBatch) -> Loss:
         """The squared error of all numbers."""
-        restored_TF = self.images(self.codes(backbone, batch)).float()
+        restored_TF = self.decoded(self.codes(backbone, batch.inputs)).float()
         return Loss({"reconstruction": (restored_TF - batch.whole_TF).square().sum()})
 
     def baseline_losses(
@@ -175,8 +175,8 @@ class AutoEncoder(Objective[ImageBatch, "AutoEncoder.Options"]):
     @torch.no_grad()
     def restore(self, backbone: Transformer, batch: ImageBatch) -> Sequence[Restoration]:
         """Return each image as it is, as it was read, and as its code makes it."""
-        codes_BK = self.codes(backbone, batch)
-        restored_TF = self.images(codes_BK).float()
+        codes_BK = self.codes(backbone, batch.inputs)
+        restored_TF = self.decoded(codes_BK).float()
         parts = (batch.whole_TF, batch.read_TF, restored_TF)
         each = (x_TF.cpu().float().split(self.grid.rows) for x_TF in parts)
         return [

@@ -40,7 +40,11 @@ def probed(command: Command, given: Given, say: Say, writes: bool = True) -> Loo
     is_default = "model" not in given and reference == LATEST
     reference, _ = chosen_model(
         reference,
-        replace(LOOKED_INTO, architectures=_architectures(name, stack)),
+        replace(
+            LOOKED_INTO,
+            architectures=_architectures(name, stack),
+            modalities=registry.attribute("probes", name, "modalities"),
+        ),
         is_default,
         say,
     )

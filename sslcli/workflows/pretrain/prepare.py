@@ -19,7 +19,7 @@ from sslcli.contracts.objective import Objective
 from sslcli.core.presets import preset
 from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.data.batches import Sample
-from sslcli.data.corpus import Corpus
+from sslcli.data.corpus import SPLIT_SEED, Corpus
 from sslcli.data.mixing import Mixture
 from sslcli.data.permuting import permuted
 from sslcli.data.rng import Rng, name_key
@@ -58,9 +58,6 @@ from sslcli.workflows.pretrain.misfits import (
 from sslcli.workflows.training.resume import Resume
 
 MOST_SHOWN = 3  # held-out samples, at every evaluation
-# not the run's: two seeds are compared on the same held-out documents, and a run that goes on keeps
-# them
-SPLIT_SEED = 0
 
 
 @dataclass(frozen=True)

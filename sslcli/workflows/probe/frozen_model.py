@@ -8,11 +8,14 @@ from sslcli.contracts.learnable import Learnable
 from sslcli.contracts.probe import FrozenModel
 from sslcli.core.settings import StackName
 from sslcli.core.transformer import Transformer
+from sslcli.data.settings import DataSettings
 from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.datasets.item_data import ItemData
 from sslcli.datasets.probe_data import References
 from sslcli.engine.checkpoints.checkpoint_files import step_of
 from sslcli.engine.precision import Hardware
 from sslcli.errors import UsageError
+from sslcli.modalities import modality_read
 from sslcli.models.finite import watched
 from sslcli.models.loading import learner_of, load_pretrained
 from sslcli.models.weights import Pretrained
@@ -55,7 +58,7 @@ def subject_of(
         pretrained,
         _references(pretrained, given, reader),
         hardware,
-        pretrained.tokenizer(),
+        _tokenizer(pretrained),
         with_stages=True,
         stack=stack,
     )
@@ -63,16 +66,22 @@ def subject_of(
 
 def _references(pretrained: Pretrained, given: Sequence[str], reader: str | None) -> References:
     settings = None if pretrained.trained is None else pretrained.trained.settings
-    if not isinstance(settings, PretrainSettings):
-        return References(given, reader=reader)
-    return References(given, settings.data, reader)
+    trained = settings.data if isinstance(settings, PretrainSettings) else DataSettings(train=())
+    modality = modality_read(pretrained.settings.model_dump())
+    if modality in ("text", None):
+        return References(given, trained, reader)
+    return References(given, trained, reader, ItemData(pretrained.settings, modality, trained))
+
+
+def _tokenizer(pretrained: Pretrained) -> Tokenizer | None:
+    return pretrained.tokenizer() if pretrained.settings.vocabulary else None
 
 
 def _subject(
     pretrained: Pretrained,
     probe_data: References,
     hardware: Hardware,
-    tokenizer: Tokenizer,
+    tokenizer: Tokenizer | None,
     *,
     with_stages: bool = False,
     stack: StackName | None = None,
@@ -137,7 +146,7 @@ def _stages(
     run: Path,
     probe_data: References,
     hardware: Hardware,
-    tokenizer: Tokenizer,
+    tokenizer: Tokenizer | None,
     stack: StackName | None,
 ) -> Iterator[FrozenModel]:
     """Each milestone in turn, and what came last, with `tokenizer` where theirs is equal to it.
@@ -156,12 +165,12 @@ def _stages(
     for number, (step, folder) in enumerate(sorted(by_step.items()), 1):
         begin(f"milestone {number} of {len(by_step)}, step {step:,}")
         pretrained = load_pretrained(str(folder))
-        own = pretrained.tokenizer()
+        own = _tokenizer(pretrained)
         yield _subject(
             pretrained,
             probe_data,
             hardware,
-            tokenizer if own.hash == tokenizer.hash else own,
+            tokenizer if own and tokenizer and own.hash == tokenizer.hash else own,
             stack=stack,
         )
     begin("")

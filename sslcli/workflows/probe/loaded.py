@@ -50,6 +50,7 @@ class LoadedModel:
         it is damaged or reads no text.
         """
         pretrained = load_pretrained(reference)
+        pretrained.tokenizer()
         frozen = subject_of(pretrained, (), choose_hardware(hardware), stack=stack)
         return cls(pretrained, frozen)
 

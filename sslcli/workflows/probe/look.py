@@ -30,11 +30,12 @@ def look(name: str, aim: Aim, options: Mapping[str, Any]) -> Answer:
         aim.stack,
     )
     refuse_other_architecture({name: cls}, model.settings.architecture, model.name)
-    refuse_missing_tokens({name: cls}, model.tokenizer)
+    refuse_missing_tokens({name: cls}, model.own_tokenizer)
     report = cls(complete).run(model, Rng(aim.seed, 0, "probe"))
     report = replace(report, notes=[*report.notes, *model.lengths.remarks()])
     typed = str(getattr(complete, cls.positional_fields, "")) if cls.positional_fields else ""
-    return Answer(report, model.name, file_name(f"{name} {typed}"), model.tokenizer.remarks())
+    remarks = model.own_tokenizer.remarks() if model.own_tokenizer is not None else ()
+    return Answer(report, model.name, file_name(f"{name} {typed}"), remarks)
 
 
 def probe_options(cls: type[Probe], name: str, given: Mapping[str, Any]) -> Config:

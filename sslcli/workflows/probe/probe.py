@@ -10,15 +10,19 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from sslcli import registry
 from sslcli.asides import refuse_unwritable
 from sslcli.deferred import Deferred
+from sslcli.errors import UsageError
+from sslcli.modalities import WORDS, modality_read
 from sslcli.models.kept_answers import Answer, kept, recalled
 from sslcli.models.places import WeightsRef, locate_weights
 from sslcli.models.question_key import question_key
 from sslcli.reporting.report_files import font_notes, save_report
 from sslcli.reporting.saved_reports import caption_of
 from sslcli.reports import Report
-from sslcli.runs.catalogue import runs_folder
+from sslcli.runfiles import read_layer
+from sslcli.runs.catalogue import RUN_FILE, runs_folder
 from sslcli.runs.command_line import command_line
 from sslcli.workflows.probe.aim import Aim
 
@@ -48,6 +52,7 @@ def probe(
     Raises ConfigError, DataError, ModelError, PluginError or UsageError.
     """
     place = locate_weights(aim.reference)
+    refuse_other_modality(name, place)
     if writes:
         refuse_unwritable_files(aim.reference, folder)
     asked = {"options": dict(options), "seed": aim.seed, "stack": aim.stack}
@@ -58,6 +63,24 @@ def probe(
         if writes
         else Looked(answer.report, (), answer.remarks)
     )
+
+
+def refuse_other_modality(name: str, place: WeightsRef) -> None:
+    """Raise UsageError where the probe is asked of models that read something else: before torch
+    is imported. What a directory of another tool reads, its family knows.
+    """
+    known = registry.attribute("probes", name, "modalities")
+    if place.run is None:
+        return
+    shape = (read_layer(place.run / RUN_FILE).values.get("model") or {}).get("shape") or {}
+    found = modality_read(shape)
+    if found not in known:
+        reads = "rows of numbers" if found is None else found
+        wanted = " and ".join(WORDS[each] for each in sorted(known))
+        raise UsageError(
+            f"'{name}' looks into models of {wanted}, and {place.run} reads {reads}",
+            "choose another probe, or another --model",
+        )
 
 
 def refuse_unwritable_files(reference: str, folder: Path | None) -> None:

@@ -1,0 +1,62 @@
+"""Items: the array documents of a corpus one by one, as a frozen model is asked about them.
+
+Letters: N items, L rows of one, F numbers of a row.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from sslcli.data.batches import Batch, Sample, collate
+from sslcli.grid import Grid
+
+ITEMS_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Items:
+    """N documents of arrays, read when they are asked for.
+
+    `documents` int64 [N]: their numbers; of one `rows_of` gives the rows [L, F] as the model reads
+    them, and `label_of` what the source calls it. `name`: of all of them, for messages. `grid`: of
+    images.
+    """
+
+    documents: np.ndarray
+    rows_of: Callable[[int], np.ndarray]
+    label_of: Callable[[int], str | None]
+    name: str
+    grid: Grid | None = None
+
+    def __len__(self) -> int:
+        return len(self.documents)
+
+    @cached_property
+    def labels(self) -> tuple[str | None, ...]:
+        """What the source calls each item, None where it does not say."""
+        return tuple(map(self.label_of, self.documents.tolist()))
+
+    def rows(self, item: int) -> np.ndarray:
+        """float32 [L, F], as the model reads them."""
+        return self.rows_of(int(self.documents[item]))
+
+    def batches(self, size: int = ITEMS_AT_ONCE) -> Iterator[Batch]:
+        """All items in order, at most `size` together; random numbers are keyed by the documents'
+        numbers.
+        """
+        for start in range(0, len(self), size):
+            some = range(start, min(start + size, len(self)))
+            samples = [Sample(rows=self.rows(item)) for item in some]
+            yield collate(self.documents[some.start : some.stop], samples)
+
+    def some(self, count: int) -> "Items":
+        """At most so many, evenly over all of them, in their order."""
+        if count >= len(self):
+            return self
+        return self.among(np.linspace(0, len(self) - 1, count).astype(np.int64))
+
+    def among(self, chosen: np.ndarray) -> "Items":
+        """Those at these places, or where a mask is true."""
+        return replace(self, documents=self.documents[chosen])

@@ -1,0 +1,123 @@
+"""Items to look at a model of images with: what --data names, else the data of its run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sslcli import registry
+from sslcli.contracts.probe import Part
+from sslcli.core.settings import TransformerSettings
+from sslcli.data.corpus import SPLIT_SEED, Corpus
+from sslcli.data.items import Items
+from sslcli.data.settings import DataSettings, TokenizerSettings
+from sslcli.datasets.array_rows import refuse_unread
+from sslcli.datasets.cache import cache_folder
+from sslcli.datasets.locate import is_shards
+from sslcli.datasets.sources import expand
+from sslcli.datasets.tokenized import shards_for
+from sslcli.errors import DataError, UsageError
+from sslcli.grid import Grid
+from sslcli.modalities import Modality
+
+
+@dataclass(frozen=True)
+class ItemData:
+    """`shape`: of the model, `modality`: what it reads, `trained`: the data of its run."""
+
+    shape: TransformerSettings
+    modality: Modality
+    trained: DataSettings
+
+    def items(self, part: Part, given: Sequence[str] = (), reader: str | None = None) -> Items:
+        """The items of the run's training part, or of its held-out part, instead of which others
+        may be `given`.
+
+        Raises UsageError where there are none, DataError where the model does not read them.
+        """
+        if part == "held_out" and given:
+            return self._all(self._given(given, reader))
+        if not self.trained.train:
+            raise UsageError(
+                "this model does not say what it was trained on",
+                "give data with --data, or choose the model of a run",
+            )
+        if self.trained.evaluation:
+            own = self.trained.evaluation if part == "held_out" else self.trained.train
+            return self._all(self.trained.model_copy(update={"train": own, "evaluation": ()}))
+        corpus = self._corpus(self.trained)
+        parts = corpus.split(self.trained.held_out, SPLIT_SEED)
+        chosen = parts[part == "held_out"]
+        return self._items(chosen, self.trained)
+
+    def _given(self, given: Sequence[str], reader: str | None) -> DataSettings:
+        options = {} if _are_shards(given) else self._known_options(given, reader)
+        return DataSettings(train=tuple(given), reader=reader, reader_options=options)
+
+    def _known_options(self, given: Sequence[str], reader: str | None) -> dict[str, Any]:
+        """The options that the run's data was read with, as far as these readers have them."""
+        names = {source.reader for source in expand(given, reader)}
+        fields = [
+            registry.plugin_settings("readers", each).model_fields.keys() for each in sorted(names)
+        ]
+        return {
+            name: value
+            for name, value in self.trained.reader_options.items()
+            if all(name in own for own in fields)
+        }
+
+    def _all(self, data: DataSettings) -> Items:
+        return self._items(self._corpus(data), data)
+
+    def _items(self, corpus: Corpus, data: DataSettings) -> Items:
+        own, grid = corpus.grid, self.shape.grid
+        rows_of = corpus.array
+        if own is not None and grid is not None and own != grid:
+            rows_of = partial(_cut_anew, corpus, own, grid)
+        name = ", ".join(data.train)
+        return Items(corpus.spans[:, 0], rows_of, corpus.label_of, name, grid)
+
+    def _corpus(self, data: DataSettings) -> Corpus:
+        """All documents. Raises UsageError or DataError where the model does not read them."""
+        refuse_unread({"this model": {self.modality}}, data)
+        shards = shards_for(data, TokenizerSettings(), cache_folder())
+        corpus = Corpus.open(shards.folder, data.sequence_tokens, data.unit)
+        refuse_other_items(corpus, self.shape, ", ".join(data.train))
+        return corpus
+
+
+def refuse_other_items(corpus: Corpus, shape: TransformerSettings, name: str) -> None:
+    """Raises DataError for images of another size or kind than the model reads, or other rows."""
+    if _pixels(corpus.grid) != _pixels(shape.grid):
+        own, reads = (
+            "no images" if grid is None else f"images of {grid.pixels}"
+            for grid in (corpus.grid, shape.grid)
+        )
+        raise DataError(
+            f"{name} holds {own}, and the model reads {reads}",
+            "bring them to that size and kind first, or choose another --model",
+        )
+    if shape.grid is None and prod(corpus.row_shape) != shape.row_features:
+        raise DataError(
+            f"{name} has rows of {prod(corpus.row_shape)} numbers, and the model reads rows of "
+            f"{shape.row_features}",
+            "choose other data, or another --model",
+        )
+
+
+def _pixels(grid: Grid | None) -> tuple[int, ...] | None:
+    """Height, width and channels; how they are cut into patches is the model's own affair."""
+    return None if grid is None else grid[:3]
+
+
+def _cut_anew(corpus: Corpus, own: Grid, grid: Grid, document: int) -> np.ndarray:
+    """The rows of an image in the patches of another grid."""
+    return grid.cut(own.joined(corpus.array(document)))
+
+
+def _are_shards(given: Sequence[str]) -> bool:
+    return len(given) == 1 and is_shards(Path(given[0]))

@@ -1,0 +1,108 @@
+"""What a frozen model makes of images: the code of each, and its restoration.
+
+Letters: N items, B of one batch, L rows of an item, F numbers of a row, T rows of a batch, D width,
+K numbers of a code.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sslcli.contracts.abilities import Encodes, Restoration, Restores
+from sslcli.contracts.probe import FrozenModel
+from sslcli.core.inputs import Inputs, to_device
+from sslcli.data.items import Items
+from sslcli.data.rng import Rng
+from sslcli.errors import UsageError
+from sslcli.progress import working
+
+_PART = re.compile(r"parts\.[^.]+")
+
+
+def part_with(model: FrozenModel, ability: type) -> Any:
+    """The learnable, or its first joined part, that has an ability; None where there is none."""
+    if model.learnable is None:
+        return None
+    parts = (module for name, module in model.learnable.named_modules() if _PART.fullmatch(name))
+    return next((part for part in (model.learnable, *parts) if isinstance(part, ability)), None)
+
+
+@torch.no_grad()
+def item_codes(model: FrozenModel, items: Items) -> np.ndarray:
+    """float32 [N, K]: the code of each item as it is, by the learnable's bottleneck; the mean of
+    the last hidden rows where it has none.
+    """
+    encoder = part_with(model, Encodes)
+    found = []
+    for inputs in _inputs(model, items, "codes"):
+        if encoder is not None:
+            codes_BK = encoder.codes(model.backbone, inputs)
+        else:
+            rows = model.backbone(inputs).last_TD.split(inputs.packing.lengths)
+            codes_BK = torch.stack([rows_LD.mean(dim=0) for rows_LD in rows])
+        found.append(codes_BK.flatten(1).float().cpu().numpy())
+    return np.concatenate(found)
+
+
+@torch.no_grad()
+def reconstructed_items(
+    model: FrozenModel, items: Items
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield rows [B, L, F] of some items as they are, and as their codes make them: without the
+    corruption that they may be learnt with.
+
+    Raises UsageError where the model has no codes that can be made items again.
+    """
+    encoder = part_with(model, Encodes)
+    if encoder is None:
+        raise UsageError(
+            f"{model.name} was not trained to reconstruct from a code",
+            "pretrain one with --objective autoencoder",
+        )
+    for inputs in _inputs(model, items, "reconstructions"):
+        rows_TF = encoder.decoded(encoder.codes(model.backbone, inputs))
+        assert inputs.rows_TD is not None, "items are rows"
+        yield _apart(inputs, inputs.rows_TD), _apart(inputs, rows_TF)
+
+
+@torch.no_grad()
+def restored_items(model: FrozenModel, items: Items, rng: Rng) -> Iterator[Restoration]:
+    """Yield each item as the objective that the model was trained with corrupts and restores it.
+
+    Raises UsageError where it restores nothing.
+    """
+    part = part_with(model, Restores)
+    if part is None:
+        raise UsageError(
+            f"{model.name} was not trained to restore anything",
+            "pretrain one with an objective that does, such as mae",
+        )
+    done = 0
+    for batch in items.batches():
+        if done:
+            working(f"restorations, {done:,} of {len(items):,} items")
+        done += len(batch)
+        device = _device(model)
+        yield from part.restore(model.backbone, to_device(part.collate(batch, rng), device))
+
+
+def _inputs(model: FrozenModel, items: Items, what: str) -> Iterator[Inputs]:
+    device, done = _device(model), 0
+    for batch in items.batches():
+        if done:
+            working(f"{what}, {done:,} of {len(items):,} items")
+        done += len(batch)
+        yield to_device(Inputs.of(batch), device)
+
+
+def _device(model: FrozenModel) -> torch.device:
+    return next(model.backbone.parameters()).device
+
+
+def _apart(inputs: Inputs, rows_TF: Tensor) -> np.ndarray:
+    """[B, L, F]"""
+    return rows_TF.unflatten(0, (len(inputs.packing.lengths), -1)).float().cpu().numpy()
