@@ -76,6 +76,7 @@ from sslcli.grid import Grid
 from sslcli.kits.cloze import words_told
 from sslcli.kits.images import image_tables
 from sslcli.kits.items import item_codes, reconstructed_items, restored_items
+from sslcli.kits.row_decoder import RowDecoder
 from sslcli.kits.sequence_task import SequenceTask
 from sslcli.kits.word_vectors import (
     Located,
@@ -94,6 +95,14 @@ from sslcli.kits.word_vectors import (
 from sslcli.metrics.bleu import bleu, bleu_rows, bleu_signature, bleu_tokenizer
 from sslcli.metrics.chrf import CHRF_SIGNATURE, chrf, chrf_rows, sentence_chrf
 from sslcli.metrics.classes import binary_scores, class_scores, class_tables
+from sslcli.metrics.clusters import (
+    contingency,
+    kmeans,
+    nearest_centre,
+    normalized_mutual_information,
+    purity,
+)
+from sslcli.metrics.components import principal_components
 from sslcli.metrics.correlations import correlation_notes, correlation_scores, pearson, spearman
 from sslcli.metrics.linear import LinearProbe, control_labels, linear_probe, majority
 from sslcli.metrics.mlqa import mlqa_exact, mlqa_f1, mlqa_rule, mlqa_scores
@@ -245,6 +254,7 @@ __all__ = [
     "Retrieval",
     "Rng",
     "RowClassifier",
+    "RowDecoder",
     "Rows",
     "RunError",
     "Sample",
@@ -297,6 +307,7 @@ __all__ = [
     "class_name",
     "class_scores",
     "class_tables",
+    "contingency",
     "control_labels",
     "correlation_notes",
     "correlation_scores",
@@ -314,6 +325,7 @@ __all__ = [
     "in_usual_case",
     "item_codes",
     "join_pair",
+    "kmeans",
     "labelled_uses",
     "languages_in",
     "layer_pattern",
@@ -330,11 +342,15 @@ __all__ = [
     "mlqa_scores",
     "multilabel_scores",
     "naming_text",
+    "nearest_centre",
+    "normalized_mutual_information",
     "open_bytes",
     "parse_json",
     "parse_shares",
     "passages_of",
     "pearson",
+    "principal_components",
+    "purity",
     "read_fields",
     "read_json",
     "read_lines",

@@ -108,7 +108,9 @@ def forward(bench: LearnableBench) -> None:
             for part, value in _parts(metric).items()
         },
     }
-    demand(all(bool(torch.isfinite(value)) for value in finite.values()), f"not finite: {finite}")
+    demand(
+        all(bool(torch.isfinite(value).all()) for value in finite.values()), f"not finite: {finite}"
+    )
 
 
 def gradients(bench: LearnableBench) -> None:

@@ -3,8 +3,9 @@
 two-views: a loss over the whole global batch. student: a teacher that follows it. codebook: codes
 that begin as k-means, move after every step and begin anew at rows of the batch. reversal: an
 encoder-decoder over two streams of a sample. visible-rows: array documents, of which the encoder
-reads some rows, and a scale out of the first batch. bart and mass are built in: their evaluation
-makes a pass that their training does not.
+reads some rows, and a scale out of the first batch. Built in: bart and mass, whose evaluation makes
+a pass that their training does not; vq of images with its codebooks and classes, whose metrics are
+of whole histograms.
 """
 
 import math
@@ -13,6 +14,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -37,7 +39,13 @@ RIVALS = {
     "reversal": "reversal:Reversal",
     "visible-rows": "visible_rows:VisibleRows",
 }
-BUILT_IN = ["bart", "mass"]
+BOOK = {"codebook_size": 6, "code_width": 4, "positions": 3, "decoder_width": 16, "fewest": 0.8}
+OF_IMAGES = {
+    "vq": BOOK,
+    "vq-linear": {**BOOK, "codebook": "linear"},
+    "vq-classes": {**BOOK, "codes": "one-hot"},
+}
+BUILT_IN = ["bart", "mass", *OF_IMAGES]
 READERS = {"waves": "visible_rows:Waves"}
 DATA = {"visible-rows": "waves:300"}  # of the others: text
 KINDS = ["ddp", "fsdp"]
@@ -75,9 +83,10 @@ def training(objective, corpus, folder, parallel="ddp"):
     A line of the log is of one step: what is summed over several, a stop in between adds up in
     another order.
     """
+    of_images = objective in OF_IMAGES
     settings = settings_for(
-        objective,
-        DATA.get(objective, corpus),
+        objective.partition("-")[0] if of_images else objective,
+        corpus.with_name("images.npz") if of_images else DATA.get(objective, corpus),
         folder,
         parallel,
         max_steps=STEPS,
@@ -87,12 +96,16 @@ def training(objective, corpus, folder, parallel="ddp"):
     # With its own, Adam makes as much of the smallest gradients, which are rounding alone, as of
     # the largest.
     settings["optimizer"] = {"rate": 1e-2, "epsilon": 1e-3}
+    if of_images:
+        settings["options"] = {"vq": OF_IMAGES[objective]}
     return {"settings": settings, "double": f"{folder}.gradients"}
 
 
 @pytest.fixture(scope="module")
 def alone(installed, text_corpus, tmp_path_factory, module_cache):
     folder = tmp_path_factory.mktemp("alone")
+    images = np.random.default_rng(0).integers(0, 256, (300, 8, 8), dtype=np.uint8)
+    np.savez(text_corpus.with_name("images.npz"), images=images)
     for name in [*RIVALS, *BUILT_IN, "mlm+two-views"]:
         assert run(training(name, text_corpus, folder / name)) == {"reason": "done", "step": STEPS}
     return folder

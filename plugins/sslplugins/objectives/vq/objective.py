@@ -1,0 +1,329 @@
+"""Vector-quantised auto-encoder (van den Oord et al. 2017, "VQ-VAE"): an image through few codes,
+each one of K, and back.
+
+The encoder makes G vectors of an image; each becomes a code: the nearest of a codebook, its numbers
+rounded to levels, their signs, or the largest of them. The decoder sees codes alone, so an image is
+G log2(K) bits.
+
+Letters: B images, L patches of one, T patches of all of them end to end, F numbers of a patch, P
+numbers of an image, D width, G codes of an image, K values of a code, W numbers of one, N codes of
+all images (B G), C numbers of an image's codes (G W).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import log2
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sslcli.api import (
+    Batch,
+    Config,
+    Context,
+    Inputs,
+    Loss,
+    ModelBatch,
+    Objective,
+    Report,
+    Restoration,
+    Rng,
+    RowDecoder,
+    Transformer,
+    UsageError,
+    image_tables,
+    kmeans,
+    nearest_centre,
+    principal_components,
+    setting,
+)
+from sslplugins.objectives.vq.codebooks import LinearCodebook, MovingCodebook
+from sslplugins.objectives.vq.fixed import Bits, Classes, FiniteScalars
+from sslplugins.objectives.vq.quantizers import Chance, Quantized, Quantizer
+
+Kind = Literal["codebook", "fsq", "binary", "one-hot"]
+MOST_LEVELS, FEWEST_LEVELS = 256, 3
+LARGEST_CODEBOOK, LARGEST_PRODUCT = 8_192, 1 << 16
+BITS_OF_A_NUMBER = 8  # of an image, as it lies in a file
+COLLAPSED = 0.05  # share of the codes
+
+
+@dataclass(frozen=True)
+class CodedBatch(ModelBatch):
+    """`inputs` are the patches; `chance`: random numbers of each code."""
+
+    chance: Chance
+
+    @property
+    def whole_TF(self) -> Tensor:
+        """All patches."""
+        assert self.inputs.rows_TD is not None, "images are rows"
+        return self.inputs.rows_TD
+
+
+class VectorQuantized(Objective[CodedBatch, "VectorQuantized.Options"]):
+    """Reconstruct images from few codes, each one of K."""
+
+    class Options(Config):
+        codes: Kind = setting(
+            "codebook",
+            "what a code is: the nearest of learnt vectors (codebook), numbers rounded to levels"
+            " (fsq), their signs (binary), or the largest of them (one-hot)",
+            "--codes",
+        )
+        positions: int = setting(32, "codes that an image becomes", "--positions", gt=0, le=4_096)
+        codebook_size: int = setting(
+            256, "values of a code; binary: a power of 2; fsq: see --levels", "--codebook-size",
+            gt=1, le=LARGEST_PRODUCT,
+        )  # fmt: skip
+        code_width: int = setting(16, "numbers of a code of a codebook", "--code-width", gt=1)
+        codebook: Literal["ema", "linear"] = setting(
+            "ema",
+            "how a codebook is learnt: moving averages of what chose each code, or random vectors"
+            " times a learnt matrix (SimVQ)",
+            "--codebook",
+        )
+        levels: tuple[int, ...] = setting(
+            (8, 6, 5), "levels of each number of a code with fsq; their product is its values",
+            "--levels", min_length=1, max_length=16,
+        )  # fmt: skip
+        commitment: float = setting(
+            0.25, "weight of the distance from a vector to its code, beside the squared error in"
+            " units of the images' variance", ge=0,
+        )  # fmt: skip
+        balance: float = setting(
+            0.1, "weight of the entropy of all choices, of one-hot codes, in the same unit", ge=0
+        )
+        decay: float = setting(0.99, "share of itself that a code keeps at each step", gt=0, lt=1)
+        fewest: float = setting(
+            0.1,
+            "a code chosen by less than this share of what it would have if all were chosen alike"
+            " begins anew",
+            ge=0,
+            lt=1,
+        )
+        decoder_width: int = setting(
+            512, "features of the two layers that make the image of its codes", gt=0
+        )
+
+    summary = "reconstruct images from few codes of K values (VQ-VAE, SimVQ, FSQ, bits, classes)"
+    loss_unit = "squared error"
+    architectures = frozenset({"encoder"})
+    modalities = frozenset({"images"})
+    arranges = "items"
+
+    def __init__(self, options: Options, context: Context) -> None:
+        super().__init__(options, context)
+        shape = context.architecture
+        if shape.grid is None:
+            raise UsageError("this model reads no images", "choose another --model")
+        self.grid = shape.grid
+        numbers = self.grid.rows * self.grid.features
+        self.quantizer = quantizer_of(options)
+        if self.bits >= BITS_OF_A_NUMBER * numbers:
+            raise UsageError(
+                f"{self.described} leave nothing to learn: an image has {numbers} numbers of "
+                f"{BITS_OF_A_NUMBER} bits",
+                "use fewer --positions",
+            )
+        coded = options.positions * self.quantizer.width
+        self.encode = nn.Linear(self.grid.rows * shape.width, coded)
+        self.decode = RowDecoder(coded, options.decoder_width, self.grid.rows, self.grid.features)
+        self.register_buffer("mean_LF", torch.zeros(self.grid.rows, self.grid.features))
+        self.register_buffer("variance", torch.ones(()))
+
+    @property
+    def code_sizes(self) -> Sequence[int]:
+        """K of each code of an image, in order."""
+        return [self.quantizer.size] * self.options.positions
+
+    @property
+    def bits(self) -> float:
+        """Of an image, if its codes were chosen alike."""
+        return self.options.positions * log2(self.quantizer.size)
+
+    @property
+    def described(self) -> str:
+        """The codes of an image in words."""
+        count, size = self.options.positions, self.quantizer.size
+        codes = f"{count} codes of {size:,}" if count > 1 else f"one code of {size:,}"
+        return f"{codes}, {self.bits:,.4g} bits,"
+
+    def begin(self, backbone: Transformer, first_batch: Callable[[], CodedBatch]) -> None:
+        """The decoder adds to the mean image of the first batch, the vectors are centred on it, and
+        a codebook begins at some of them.
+        """
+        batch = first_batch()
+        rows_BLF = batch.whole_TF.unflatten(0, (-1, self.grid.rows))
+        self.mean_LF.copy_(rows_BLF.mean(dim=0))
+        self.variance.copy_((rows_BLF - self.mean_LF).square().mean())
+        vectors_BGW = self._vectors(backbone, batch.inputs)
+        mean_GW = vectors_BGW.mean(dim=0)
+        self.encode.bias.sub_(mean_GW.flatten())
+        self.quantizer.begin((vectors_BGW - mean_GW).flatten(0, 1), batch.chance.order_N)
+
+    def collate(self, batch: Batch, rng: Rng) -> CodedBatch:
+        positions = np.arange(self.options.positions)
+        numbers_B1 = batch.numbers[:, None]
+        order_BG = rng.uniform("order", numbers_B1, positions)
+        uniform_NK = None
+        if self.quantizer.samples_choices and rng.progress < 1:
+            size = self.quantizer.size
+            places_GK = positions[:, None] * size + np.arange(size)
+            uniform_BGK = rng.uniform("choice", numbers_B1[..., None], places_GK)
+            uniform_NK = torch.from_numpy(uniform_BGK.reshape(-1, size))
+        whole = batch.values.size
+        coded = len(batch) * self.options.positions
+        if not self.quantizer.counts_vectors:
+            coded *= self.quantizer.width
+        return CodedBatch(
+            Inputs.of(batch),
+            {"vq": whole, **dict.fromkeys(self.quantizer.terms, coded)},
+            chance=Chance(torch.from_numpy(order_BG.ravel()), uniform_NK),
+        )
+
+    def _vectors(self, backbone: Transformer, inputs: Inputs) -> Tensor:
+        """[B, G, W], what is quantized."""
+        rows_TD = backbone(inputs).last_TD
+        flat_BC = self.encode(rows_TD.unflatten(0, (-1, self.grid.rows)).flatten(1))
+        return flat_BC.unflatten(1, (self.options.positions, -1)).to(self.mean_LF.dtype)
+
+    def _quantized(
+        self, backbone: Transformer, inputs: Inputs, chance: Chance | None, progress: float
+    ) -> Quantized:
+        vectors_NW = self._vectors(backbone, inputs).flatten(0, 1)
+        with torch.autocast(vectors_NW.device.type, enabled=False):
+            return self.quantizer(vectors_NW, chance, progress)
+
+    def code_ids(self, backbone: Transformer, inputs: Inputs) -> Tensor:
+        """int64 [B, G], the number of each code."""
+        ids_N = self._quantized(backbone, inputs, None, 1.0).ids_N
+        return ids_N.unflatten(0, (-1, self.options.positions))
+
+    def of_ids(self, ids_BG: Tensor) -> Tensor:
+        """[B, C], the codes of these numbers."""
+        codes_NW = self.quantizer.of_ids(ids_BG.flatten())
+        return codes_NW.to(self.mean_LF.dtype).unflatten(0, ids_BG.shape).flatten(1)
+
+    def codes(self, backbone: Transformer, inputs: Inputs) -> Tensor:
+        """[B, C], the codes of each image as the decoder reads them."""
+        return self.of_ids(self.code_ids(backbone, inputs))
+
+    def decoded(self, codes_BC: Tensor) -> Tensor:
+        """Patches [T, F] of the images that codes stand for, not clipped."""
+        return (self.decode(codes_BC) + self.mean_LF).flatten(0, 1)
+
+    def forward(self, backbone: Transformer, batch: CodedBatch) -> Loss:
+        """The squared error of all numbers, and the terms of the quantizer."""
+        found = self._quantized(backbone, batch.inputs, batch.chance, batch.progress)
+        codes_BC = found.codes_NW.unflatten(0, (-1, self.options.positions)).flatten(1)
+        error = (self.decoded(codes_BC).float() - batch.whole_TF).square().sum()
+        weights = {"commitment": self.options.commitment, "balance": self.options.balance}
+        losses = {
+            term: value * self.variance * weights.get(term, 1.0)
+            for term, value in found.losses.items()
+        }
+        return Loss({"vq": error, **losses}, self.quantizer.histogram(found.ids_N), found.state)
+
+    def after_step(self, backbone: Transformer, state: Mapping[str, Tensor], rng: Rng) -> None:
+        self.quantizer.after_step(state, rng.progress)
+
+    def baseline_losses(
+        self, train: Sequence[np.ndarray], held_out: Sequence[CodedBatch]
+    ) -> Mapping[str, float]:
+        """The mean image, as many principal components as there are codes, of any value, and for a
+        single code the best K images (k-means).
+        """
+        train_NP = np.stack([rows_LF.ravel() for rows_LF in train]).astype(np.float64)
+        whole_TF = torch.cat([batch.whole_TF for batch in held_out])
+        whole_BP = whole_TF.numpy().reshape(-1, train_NP.shape[1])
+        mean_P = train_NP.mean(axis=0)
+        directions_KP = principal_components(train_NP - mean_P, self.options.positions)
+        found = {
+            "mean image": mean_P,
+            f"PCA of {len(directions_KP)}": mean_P
+            + (whole_BP - mean_P) @ directions_KP.T @ directions_KP,
+        }
+        if self.options.positions == 1 and self.quantizer.size <= len(train_NP):
+            centres_KP = kmeans(train_NP, self.quantizer.size, seed=0)
+            found[f"k-means of {len(centres_KP)}"] = centres_KP[
+                nearest_centre(whole_BP, centres_KP)
+            ]
+        return {name: float(np.square(x - whole_BP).mean()) for name, x in found.items()}
+
+    @torch.no_grad()
+    def restore(self, backbone: Transformer, batch: CodedBatch) -> Sequence[Restoration]:
+        """Return each image as it is, and as its codes make it."""
+        codes_BC = self.codes(backbone, batch.inputs)
+        whole_TF, restored_TF = batch.whole_TF.cpu(), self.decoded(codes_BC).cpu().float()
+        parts = (x_TF.split(self.grid.rows) for x_TF in (whole_TF, restored_TF))
+        codes_BGW = codes_BC.unflatten(1, (self.options.positions, -1)).cpu().float()
+        return [
+            Restoration(
+                whole_LF.numpy(),
+                whole_LF.numpy(),
+                restored_LF.numpy(),
+                (restored_LF - whole_LF).square().mean().item(),
+                codes_GW.numpy(),
+            )
+            for whole_LF, restored_LF, codes_GW in zip(*parts, codes_BGW, strict=True)
+        ]
+
+    def conclusions(self, loss: float, metrics: Mapping[str, float]) -> Sequence[str]:
+        """How many bits an image is, and whether the codes are used."""
+        numbers = self.grid.rows * self.grid.features
+        found = [f"an image is {self.described} {self.bits / numbers:.3g} a number"]
+        perplexity = metrics.get("perplexity_of_codes")
+        if perplexity is not None and perplexity < COLLAPSED * self.quantizer.size:
+            found.append(
+                f"not emerged: the codes are worth {perplexity:.1f} of {self.quantizer.size:,} "
+                "used alike; try a smaller --codebook-size or more steps"
+            )
+        return found
+
+    def show(self, batch: CodedBatch) -> Report:
+        """Images in characters, and how many bits they become."""
+        numbers = self.grid.rows * self.grid.features
+        return Report(
+            "what is restored",
+            tables=image_tables(self.grid, {"as it is": batch.whole_TF.numpy()}),
+            notes=[
+                f"an image of {numbers} numbers becomes {self.described} of which it is restored"
+            ],
+        )
+
+
+def quantizer_of(options: VectorQuantized.Options) -> Quantizer:
+    """The quantizer that options ask for. Raises UsageError for sizes that it cannot have."""
+    size = options.codebook_size
+    if options.codes == "fsq":
+        if not all(FEWEST_LEVELS <= levels <= MOST_LEVELS for levels in options.levels):
+            raise UsageError(
+                f"a number of {min(options.levels)} to {max(options.levels)} levels is asked for",
+                f"use {FEWEST_LEVELS} to {MOST_LEVELS} --levels, or --codes binary for 2",
+            )
+        found = FiniteScalars(options.levels)
+        if found.size > LARGEST_PRODUCT:
+            raise UsageError(
+                f"levels of a product of {found.size:,} are asked for",
+                f"use --levels with a product of at most {LARGEST_PRODUCT:,}",
+            )
+        return found
+    if options.codes == "binary":
+        if size & (size - 1):
+            raise UsageError(
+                f"{size:,} is no power of 2, as the values of several bits are",
+                f"use --codebook-size {1 << size.bit_length() - 1} or {1 << size.bit_length()}",
+            )
+        return Bits(size)
+    if size > LARGEST_CODEBOOK:
+        raise UsageError(
+            f"a codebook of {size:,} is asked for", f"use at most {LARGEST_CODEBOOK:,}, or fsq"
+        )
+    if options.codes == "one-hot":
+        return Classes(size)
+    if options.codebook == "linear":
+        return LinearCodebook(size, options.code_width)
+    return MovingCodebook(size, options.code_width, options.decay, options.fewest)
