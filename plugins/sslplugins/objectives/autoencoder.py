@@ -6,7 +6,7 @@ is told at the hidden places alone, and it needs no code in between, since most 
 from nobody.
 
 Letters: B images, L patches of one, T patches of all of them end to end, F numbers of a patch, D
-width, K numbers of a code, M features inside the decoder.
+width, K numbers of a code.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,6 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu
 
 from sslcli.api import (
     Batch,
@@ -29,9 +28,11 @@ from sslcli.api import (
     Report,
     Restoration,
     Rng,
+    RowDecoder,
     Transformer,
     UsageError,
     image_tables,
+    principal_components,
     setting,
 )
 
@@ -91,9 +92,7 @@ class AutoEncoder(Objective[ImageBatch, "AutoEncoder.Options"]):
                 "use a smaller --code",
             )
         self.encode = nn.Linear(shape.grid.rows * shape.width, options.code)
-        self.decode = nn.ModuleList(
-            (nn.Linear(options.code, inside), nn.Linear(inside, inside), nn.Linear(inside, numbers))
-        )
+        self.decode = RowDecoder(options.code, inside, shape.grid.rows, shape.grid.features)
         self.register_buffer("mean_LF", torch.zeros(shape.grid.rows, shape.grid.features))
 
     def begin(self, backbone: Transformer, first_batch: Callable[[], ImageBatch]) -> None:
@@ -139,11 +138,7 @@ class AutoEncoder(Objective[ImageBatch, "AutoEncoder.Options"]):
 
     def decoded(self, codes_BK: Tensor) -> Tensor:
         """Patches [T, F] of the images that codes stand for, not clipped."""
-        x_BM = codes_BK
-        for layer in self.decode[:-1]:
-            x_BM = gelu(layer(x_BM))
-        rows_BLF = self.decode[-1](x_BM).unflatten(1, (self.grid.rows, self.grid.features))
-        return (rows_BLF + self.mean_LF).flatten(0, 1)
+        return (self.decode(codes_BK) + self.mean_LF).flatten(0, 1)
 
     def forward(self, backbone: Transformer, batch: ImageBatch) -> Loss:
         """The squared error of all numbers."""
@@ -165,7 +160,7 @@ class AutoEncoder(Objective[ImageBatch, "AutoEncoder.Options"]):
             )
         )
         mean_P = train_NP.mean(axis=0)
-        components_KP = _components(train_NP - mean_P, self.options.code)
+        components_KP = principal_components(train_NP - mean_P, self.options.code)
         restored_BP = mean_P + (read_BP - mean_P) @ components_KP.T @ components_KP
         found = {"mean image": mean_P, f"PCA of {len(components_KP)}": restored_BP}
         if self.options.corrupt != "none":
@@ -201,14 +196,3 @@ class AutoEncoder(Objective[ImageBatch, "AutoEncoder.Options"]):
             tables=image_tables(self.grid, shown),
             notes=[f"an image of {numbers} numbers becomes a code of {self.options.code}"],
         )
-
-
-def _components(centred_NP: np.ndarray, count: int) -> np.ndarray:
-    """The first principal directions [K, P], at most as many as there are."""
-    samples, numbers = centred_NP.shape
-    if numbers <= samples:
-        return np.linalg.eigh(centred_NP.T @ centred_NP)[1][:, ::-1][:, :count].T
-    values_N, vectors_NN = np.linalg.eigh(centred_NP @ centred_NP.T)
-    count = min(count, int((values_N > 1e-9 * values_N[-1]).sum()))
-    directions_KP = vectors_NN[:, ::-1][:, :count].T @ centred_NP
-    return directions_KP / np.linalg.norm(directions_KP, axis=1, keepdims=True)
