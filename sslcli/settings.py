@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, field_serializer
 
 from sslcli.config import Config, Count, CountOrAll, setting, with_defaults
 from sslcli.core.presets import NAMES
@@ -15,6 +15,8 @@ from sslcli.engine.settings import (
     ScheduleSettings,
     TrainingSettings,
 )
+from sslcli.grid import Grid
+from sslcli.modalities import Modality
 
 
 class ModelSettings(Config):
@@ -88,6 +90,24 @@ class TokenizeSettings(Config):
     tokenizer: TokenizerSettings = TokenizerSettings()
 
 
+class RowsOfModel(Config):
+    """What a model reads that reads no text: rows of numbers, which readers give."""
+
+    modality: Modality = setting("images", "what the rows are of: images, sound, table")
+    features: int = setting(0, "numbers of a row", ge=0)
+    grid: Grid | None = setting(None, "how images lie in the rows")
+    options: dict[str, Any] = setting({}, "options of the readers, where they have such")
+
+    @field_serializer("grid")
+    def _plain(self, grid: Grid | None) -> list[int] | None:
+        return None if grid is None else list(grid)
+
+    @property
+    def described(self) -> str:
+        """What is read, in words."""
+        return f"rows of {self.features} numbers" if self.grid is None else self.grid.described
+
+
 class LabelledSettings(Config):
     """Where labelled data comes from."""
 
@@ -148,7 +168,12 @@ class LabelledSettings(Config):
         "--quoted",
         panel="Data",
     )
-    reader_options: dict[str, Any] = setting({}, "options of the reader of demo:NAME")
+    reader_options: dict[str, Any] = setting(
+        {}, "options of the reader of demo:NAME, or of images and other rows"
+    )
+    rows: RowsOfModel | None = setting(
+        None, "what is read in the place of text; found out from the model"
+    )
     suite_options: dict[str, Any] = setting({}, "options of the suite of SUITE:PART/SPLIT:FOLDER")
 
 

@@ -40,6 +40,7 @@ from sslcli.models.line_checks import (
     refuse_processes,
     refuse_unknown,
     refuse_unknown_task,
+    refuse_unread_kind,
     refuse_unusable_data,
 )
 from sslcli.plainfiles import STANDARD_INPUT, no_such_file
@@ -129,6 +130,10 @@ def check_finetune_line(command: Command, given: Given) -> None:
     if kind == "tasks":
         for references in (settings.data.train, settings.data.evaluation, settings.data.test):
             refuse_absent_labelled(references)
+        data = settings.data
+        refuse_unread_kind(
+            settings.task, settings.model.source, (*data.train, *data.evaluation, *data.test)
+        )
 
 
 def check_evaluate_line(command: Command, given: Given) -> None:

@@ -9,6 +9,7 @@ from sslcli.contracts.examples import Split
 from sslcli.contracts.options import O
 from sslcli.data.documents import Document
 from sslcli.data.records.record import Record
+from sslcli.grid import Grid
 from sslcli.modalities import Modality
 
 
@@ -47,6 +48,11 @@ class Reader(ABC, Generic[O]):
         together with them.
         """
         return self.recipe(reference, objective)
+
+    @classmethod
+    def options_for(cls, grid: Grid) -> Mapping[str, Any]:
+        """Return the options with which images are cut as a model has learnt to read them."""
+        return {}
 
     def task_recipe(self, reference: str, task: str) -> Mapping[str, Any]:
         """Return settings found to work for fine-tuning on this data; files and flags override

@@ -162,7 +162,9 @@ class Task(Learnable[V, TO]):
         return tokenizer, ()
 
     @classmethod
-    def resolve_options(cls, options: TO, examples: Sequence[Example], tokenizer: Tokenizer) -> TO:
+    def resolve_options(
+        cls, options: TO, examples: Sequence[Example], tokenizer: Tokenizer | None
+    ) -> TO:
         """Fill in the options that depend on the training examples, before any other call.
 
         The result is saved with the model and holds for every later example. Resolving twice

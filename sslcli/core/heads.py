@@ -98,6 +98,21 @@ class PooledClassifier(nn.Module):
         return self.classifier(pooled_BD)
 
 
+class ItemClassifier(nn.Module):
+    """Classes of whole items, such as images, from the mean of their rows through one linear layer
+    (He et al. 2022, "MAE", which pools patches so).
+    """
+
+    def __init__(self, settings: TransformerSettings, classes: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.settings, self.dropout = settings, dropout
+        self.classifier = nn.Linear(settings.width, classes)
+
+    def forward(self, hidden: Hidden) -> Tensor:
+        """Logits [B, C]"""
+        return self.classifier(dropout(hidden.means_BD, self.dropout, self.training))
+
+
 class RowClassifier(nn.Module):
     """Classes of single rows through one linear layer, as for part-of-speech tags.
 

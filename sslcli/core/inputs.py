@@ -170,6 +170,14 @@ class Hidden:
     packing: Packing
     kept: Mapping[int, Tensor] = field(default_factory=dict)
 
+    @property
+    def means_BD(self) -> Tensor:
+        """The mean of the last hidden states of each sequence [B, D]."""
+        lengths = self.packing.lengths
+        if len(set(lengths)) == 1:
+            return self.last_TD.unflatten(0, (len(lengths), -1)).mean(dim=1)
+        return torch.stack([rows_tD.mean(dim=0) for rows_tD in self.last_TD.split(lengths)])
+
     def only(self, sequences: Sequence[int]) -> "Hidden":
         """Return the last hidden states of these sequences, in this order."""
         parts = self.last_TD.split(self.packing.lengths)

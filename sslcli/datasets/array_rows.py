@@ -17,7 +17,13 @@ from sslcli.data.settings import DataSettings
 from sslcli.data.shard_writing import ShardWriter
 from sslcli.data.shards import read_manifest
 from sslcli.datasets.cache import Say
-from sslcli.datasets.locate import files_at, is_read_once, is_shards, reader_for, split_language
+from sslcli.datasets.locate import (
+    files_at,
+    is_read_once,
+    is_shards,
+    reader_for,
+    split_language,
+)
 from sslcli.datasets.sources import Source, documents, plain_text_reader
 from sslcli.errors import DataError, UsageError
 from sslcli.grid import Grid

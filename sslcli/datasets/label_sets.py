@@ -3,7 +3,7 @@ lacks.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -189,3 +189,10 @@ def _without_any(task: type[Task], example: Example) -> DataError:
             problem.message, f"--label-field names the column of the labels; {problem.hint}"
         )
     return problem
+
+
+def balance_of(task: type[Task], options: Config, examples: Sequence[Example]) -> Mapping[str, int]:
+    """Count each answer, the commonest first."""
+    return dict(
+        Counter(chain.from_iterable(task.scorer(options).label_names(examples))).most_common()
+    )

@@ -3,7 +3,6 @@ out kept whole.
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,6 +28,7 @@ from sslcli.data.records.record import Record
 from sslcli.data.rng import mix, name_key, unit
 from sslcli.data.settings import DataSettings
 from sslcli.datasets.computed import records_of
+from sslcli.datasets.item_records import ItemRecords
 from sslcli.datasets.label_sets import (
     absent_labels,
     contradictions,
@@ -226,6 +226,9 @@ def _examples(
 ) -> Iterator[Example]:
     if isinstance(reference, tuple):
         return task.read_together(options, reference)
+    if data.rows is not None:
+        records = ItemRecords(reference, data.rows, data.reader_options)
+        return Parsed(partial(task.parse, options), records)
     path = split_language(reference)[1]
     scheme, colon, _ = path.partition(":")
     if colon and scheme in registry.names("suites"):
@@ -390,11 +393,4 @@ def chosen_by(task: type[Task], evaluation: Sequence[Example], test: Sequence[Ex
     return (
         f"{count:,} of the {len(test):,} examples that are scored helped "
         "to choose the checkpoint, so the scores are a little too good"
-    )
-
-
-def balance_of(task: type[Task], options: Config, examples: Sequence[Example]) -> Mapping[str, int]:
-    """Count each answer, the commonest first."""
-    return dict(
-        Counter(chain.from_iterable(task.scorer(options).label_names(examples))).most_common()
     )

@@ -6,13 +6,14 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sslcli import registry
 from sslcli.data.settings import DataSettings
-from sslcli.errors import DataError, choices
+from sslcli.errors import DataError, UsageError, choices
 from sslcli.folders import MANIFEST
+from sslcli.modalities import WORDS
 from sslcli.plainfiles import STANDARD_INPUT, no_such_file, suffix_of
 
 ADDRESSES = ("http", "https", "ftp", "s3", "gs", "hf", "ms")
@@ -104,6 +105,31 @@ def reader_at(reference: str) -> str:
     names = (name for _, _, files in os.walk(path) for name in files)
     suffixes = map(suffix_of, names if os.path.isdir(path) else [path])
     return next((suffix for suffix in suffixes if suffix in known), "")
+
+
+def modality_at(reference: str) -> str:
+    """Return what the reader of a reference gives: text, images, ...; empty where none is known."""
+    name = reader_at(reference)
+    return registry.attribute("readers", name, "modality") if name else ""
+
+
+def modality_wanted(references: Iterable[str]) -> str:
+    """Return what a model of labelled data must read: what their readers give, empty where that
+    leaves it open. A table may hold texts, as its columns alone can say.
+    """
+    held = {modality_at(reference) for reference in references} - {""}
+    return "" if "table" in held else next(iter(held), "text")
+
+
+def refuse_unread_data(model: str, reads: str, references: Iterable[str]) -> None:
+    """Raises UsageError where data is of another kind than what the model reads."""
+    for reference in references:
+        held = modality_at(reference)
+        if held not in ("", reads) and {held, reads} != {"text", "table"}:
+            raise UsageError(
+                f"{reference} holds {WORDS[held]}, and {model} reads {WORDS[reads]}",
+                "choose another --model, or other --data",
+            )
 
 
 def refuse_address(reference: str) -> None:

@@ -13,6 +13,7 @@ from sslcli.config import setting
 from sslcli.contracts.examples import Example
 from sslcli.contracts.task import Task
 from sslcli.data.records.first_rows import first_rows_alone, named_as
+from sslcli.data.records.item import Item
 from sslcli.data.records.label_columns import in_one_column, label_of
 from sslcli.data.records.label_forms import LabelNames, are_whole, form_of, plain_label
 from sslcli.data.records.label_marks import MARKS
@@ -74,15 +75,16 @@ class ReadsLabels(Generic[LO]):
 
     @classmethod
     def example(
-        cls, options: LO, record: Record, texts: tuple[str, ...], answers: Sequence[str]
+        cls, options: LO, record: Record, data: tuple[str, ...] | Item, answers: Sequence[str]
     ) -> Example:
         """Return the example of a record, its label from --label-field or one of the columns
-        `answers`.
+        `answers`. `data`: its texts, or the item that it is.
 
         The label stays as it is written; `plain` normalises it. Raises DataError.
         """
+        texts = () if isinstance(data, Item) else data
         label = label_of(record, options.kind, options.label_field, answers, texts)
-        return Example(record.id, record.where, texts, label, record.language)
+        return Example(record.id, record.where, data, label, record.language)
 
     @classmethod
     def asked_columns(cls, options: LO) -> Sequence[str]:
@@ -116,7 +118,10 @@ class ReadsLabels(Generic[LO]):
         }
         if form.columns:
             found["label_field"] = joined_names(form.names)
-        empty = sum(not any(text.strip() for text in example.data) for example in examples)
+        empty = sum(
+            not isinstance(example.data, Item) and not any(text.strip() for text in example.data)
+            for example in examples
+        )
         notes = [
             *alone,
             *form.notes,

@@ -25,10 +25,11 @@ from sslcli.contracts.loss import Loss, ModelBatch
 from sslcli.contracts.prompts import Prompt
 from sslcli.contracts.scorer import Scorer
 from sslcli.contracts.task import ReadoutTask
-from sslcli.core.heads import PooledClassifier
+from sslcli.core.heads import ItemClassifier, PooledClassifier
 from sslcli.core.inputs import Hidden, Inputs
 from sslcli.core.transformer import Transformer
 from sslcli.data.batches import Batch, Sample
+from sslcli.data.records.item import Item
 from sslcli.data.records.labels import weights_of
 from sslcli.data.records.prompt_template import PromptTemplate
 from sslcli.data.rng import Rng
@@ -125,8 +126,9 @@ SO = TypeVar("SO", bound="SequenceTask.Options", default=Any)
 class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
     """A task with one label per sequence of one or two texts.
 
-    `Example.data` is a tuple of the texts. A plugin's `parse` says in which columns they are, and
-    `prompt_names` what a template calls them.
+    `Example.data` is a tuple of the texts, or an Item of a task whose `modalities` are more than
+    text; an item's answer is read from the mean of its rows. A plugin's `parse` says in which
+    columns texts are, and `prompt_names` what a template calls them.
     """
 
     class Options(LabelOptions):
@@ -155,19 +157,24 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
 
     def __init__(self, options: SO, context: Context) -> None:
         super().__init__(options, context)
-        self.tokenizer = context.needed_tokenizer()
         self.names = tuple(context.labels or ())
         self.kind = answer_kind(options, self.names)
         self.loss_unit = self.kind.loss_unit
+        shape, self.reads_items = context.architecture, False
+        if not shape.vocabulary and self.modalities != SequenceTask.modalities:
+            self.reads_items = True
+            self.classifier = ItemClassifier(shape, self.kind.outputs, shape.dropout)
+            return
+        self.tokenizer = context.needed_tokenizer()
         template = self.tokenizer.template
         self.specials = {1: template.single.room, 2: template.pair.room}  # beside so many texts
         self.refuse_no_room(max(self.specials.values()))
-        self.classifier = PooledClassifier(
-            context.architecture, self.kind.outputs, context.architecture.dropout
-        )
+        self.classifier = PooledClassifier(shape, self.kind.outputs, shape.dropout)
 
     @classmethod
-    def resolve_options(cls, options: SO, examples: Sequence[Example], tokenizer: Tokenizer) -> SO:
+    def resolve_options(
+        cls, options: SO, examples: Sequence[Example], tokenizer: Tokenizer | None
+    ) -> SO:
         """The kind of the answers, the weight of every class so that their mean is 1, and the mean
         of numbers.
         """
@@ -223,6 +230,9 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
         return self.tokenizer.encode_batch(texts)
 
     def encode(self, examples: Sequence[Example], training: bool) -> Iterator[Encoded]:
+        if self.reads_items:
+            yield from map(self._encoded_item, examples)
+            return
         for start in range(0, len(examples), _PORTION):
             portion = examples[start : start + _PORTION]
             tokens = iter(self.cut([text for example in portion for text in example.data]))
@@ -254,6 +264,12 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
         cut = dict.fromkeys(lost, self.sequence_tokens)
         whole = max(sum(sizes) + specials, len(tokens))
         return Encoded([sample], whole, " and ".join(said), cut=cut)
+
+    def _encoded_item(self, example: Example) -> Encoded:
+        target, weight = self._target(example)
+        rows_LF = example.data.rows_LF
+        sample = Sample(rows=rows_LF, fields={"target": target, "weight": weight})
+        return Encoded([sample], len(rows_LF))
 
     def _joined(self, parts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """A sequence of no token has no row to read: where a tokenizer adds nothing to a text
@@ -304,7 +320,9 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
 
     @classmethod
     def key(cls, example: Example) -> str:
-        """The texts, however they are spaced."""
+        """The texts, however they are spaced, or the numbers of the item."""
+        if isinstance(example.data, Item):
+            return example.data.key
         return "\n".join(" ".join(text.split()) for text in example.data)
 
 
@@ -321,6 +339,8 @@ def checked_answer(kind: AnswerKind, example: Example) -> Any:
 
 
 def _passage(title: str, example: Example) -> Passage:
+    if isinstance(example.data, Item):
+        return Passage(title, [Span(str(example.where))])
     return Passage(
         title,
         [Span(text if not place else f" | {text}") for place, text in enumerate(example.data)],

@@ -4,23 +4,30 @@ Plugins may still refuse what passes: their validators are not known here.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sslcli import registry
 from sslcli.config import names_files
 from sslcli.core.presets import preset as preset_settings
 from sslcli.core.settings import ARCHITECTURES, Architecture, common_architecture
-from sslcli.datasets.locate import refuse_absent, refuse_absent_labelled, split_language
+from sslcli.datasets.locate import (
+    modality_wanted,
+    refuse_absent,
+    refuse_absent_labelled,
+    refuse_unread_data,
+    split_language,
+)
 from sslcli.deferred import Deferred
 from sslcli.engine.joining import Joinable, refuse_unjoinable
 from sslcli.engine.processes.rank import started_by_launcher
 from sslcli.engine.settings import HardwareSettings, OptimizerSettings
 from sslcli.errors import ConfigError, DataError, UsageError, choices, did_you_mean
+from sslcli.modalities import WORDS, modality_read
 from sslcli.plainfiles import no_such_file
 from sslcli.resolving import checked
-from sslcli.runs.catalogue import all_runs
-from sslcli.runs.references import LATEST, run_of
+from sslcli.runs.catalogue import all_runs, read_run
+from sslcli.runs.references import LATEST, run_of, shape_in
 from sslcli.settings import PretrainSettings
 
 recognised = Deferred("sslcli.datasets.recognised")
@@ -135,6 +142,39 @@ def refuse_absent_model(reference: str | None) -> None:
     """
     if reference is not None and not reference.startswith(LATEST):
         run_of(reference)
+
+
+def refuse_unread_modality(name: str, own: Collection[str], model: str, reads: str) -> None:
+    """Raises UsageError where a task, or a probe, does not read what the model does."""
+    if reads not in own:
+        raise UsageError(
+            f"'{name}' reads {_kinds(own)}, and {model} reads {WORDS[reads]}",
+            "choose another --model, or another task",
+        )
+
+
+def _kinds(modalities: Iterable[str]) -> str:
+    return " and ".join(WORDS[each] for each in sorted(modalities))
+
+
+def refuse_unread_kind(task: str, source: str | None, references: Sequence[str]) -> None:
+    """Raises UsageError where task, data and model are not of one kind: as far as the settings of
+    a run that is named, and readers, say.
+    """
+    own = registry.attribute("tasks", task, "modalities")
+    if (wanted := modality_wanted(references)) not in ("", *own):
+        raise UsageError(
+            f"'{task}' reads {_kinds(own)}, and {next(iter(references))} holds {WORDS[wanted]}",
+            "choose another task, or other --data",
+        )
+    folder = None if source is None or source.startswith(LATEST) else run_of(source)
+    if source is None or folder is None:
+        return
+    reads = modality_read(shape_in(read_run(folder)))
+    if reads is None:
+        return  # of a table or of sound, as its readers say
+    refuse_unread_modality(task, own, source, reads)
+    refuse_unread_data(source, reads, references)
 
 
 def refuse_absent_tokenizer(source: str | None) -> None:

@@ -18,6 +18,7 @@ from sslcli.engine.checkpoints.tensor_files import load_tensors
 from sslcli.engine.composite import build_objective, without_copies
 from sslcli.engine.learner import Learner
 from sslcli.errors import ConfigError, ModelError, SslError, UsageError
+from sslcli.modalities import WORDS
 from sslcli.models.answer_heads import answer_head, problem_of
 from sslcli.models.fitting import refuse_missing_tokens, with_article
 from sslcli.models.hf_directory import read_directory
@@ -53,19 +54,22 @@ def load_pretrained(reference: str) -> Pretrained:
     return read_directory(place.weights) if place.run is None else _read_run(place, place.run)
 
 
-def newest_fitting(architectures: Collection[Architecture]) -> tuple[Run, Sequence[str]]:
+def newest_fitting(
+    architectures: Collection[Architecture], modalities: Collection[str] = ()
+) -> tuple[Run, Sequence[str]]:
     """Return the newest pretraining run of such a Transformer with weights, and remarks.
+    `modalities`: what it may read; anything if empty.
 
     Raises UsageError if there is none.
     """
     runs = [run for run in all_runs() if run.kind in FOUNDATION.kinds]
-    use = replace(FOUNDATION, architectures=architectures)
+    use = replace(FOUNDATION, architectures=architectures, modalities=modalities)
     found, notes = first_usable(runs, use)
     if found is not None:
         return found, notes
     if (unfinished := unfinished_alone(runs, use)) is not None:
         raise unfinished
-    wanted = " or a ".join(each.replace("_", "-") for each in sorted(architectures))
+    wanted = " or ".join(with_article(each.replace("_", "-")) for each in sorted(architectures))
     objectives = (
         name
         for each in ARCHITECTURES
@@ -73,22 +77,24 @@ def newest_fitting(architectures: Collection[Architecture]) -> tuple[Run, Sequen
         for name in head_readers()
         if each in registry.attribute("objectives", name, "architectures")
     )
+    others = sorted({*modalities} - {"text"})
+    of_kind = f" that reads {' or '.join(WORDS[each] for each in others)}" if others else ""
+    objective = next(objectives, "NAME") if not of_kind else "NAME"
     raise UsageError(
-        f"no pretraining run in {runs_folder()} is {with_article(wanted)}",
-        f"make one: ssl pretrain --objective {next(objectives, 'NAME')}; or name one with --model",
+        f"no pretraining run in {runs_folder()} is {wanted}{of_kind}",
+        f"make one: ssl pretrain --objective {objective}; or name one with --model",
     )
 
 
-def decided_source(source: str | None, architectures: Collection[Architecture]) -> str:
+def decided_source(
+    source: str | None, architectures: Collection[Architecture], modalities: Collection[str] = ()
+) -> str:
     """The weights that a reference means now, as a folder: of several runs that start from them,
     none may change which they are.
     """
-    source = source or str(newest_fitting(architectures)[0].folder)
-    return str(
-        locate_weights(
-            decided(source, replace(FOUNDATION, architectures=architectures))[0]
-        ).weights.resolve()
-    )
+    source = source or str(newest_fitting(architectures, modalities)[0].folder)
+    use = replace(FOUNDATION, architectures=architectures, modalities=modalities)
+    return str(locate_weights(decided(source, use)[0]).weights.resolve())
 
 
 def newest_finetuned(task: str) -> tuple[Run, Sequence[str]]:

@@ -8,9 +8,10 @@ for checks before anything is loaded.
 
 import os
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sslcli import registry
 from sslcli.errors import SslError, UsageError, did_you_mean
@@ -255,13 +256,19 @@ def why_unusable(run: Run, use: Purpose) -> str:
     architecture = _setting(run, "model", "shape", "architecture") if use.architectures else None
     if use.architectures and architecture not in use.architectures:
         return f"is no {' and no '.join(sorted(use.architectures))}"
-    shape = _setting(run, "model", "shape") if use.modalities else None
-    if isinstance(shape, dict) and (reads := modality_read(shape)) not in use.modalities:
+    shape = shape_in(run) if use.modalities else {}
+    if shape and (reads := modality_read(shape)) not in use.modalities:
         return f"reads {WORDS[reads] if reads else 'rows of numbers'}"
     is_able = any(_has(name, use.ability) for name in run.objective.split("+"))
     if use.ability and not (is_able or run.objective in generating_tasks()):
         return f"was trained with {run.objective}, which cannot do that"
     return ""
+
+
+def shape_in(run: Run) -> Mapping[str, Any]:
+    """The shape of a run's model as its config.yaml has it; empty where it has none."""
+    shape = _setting(run, "model", "shape")
+    return shape if isinstance(shape, dict) else {}
 
 
 def _has(objective: str, attribute: str) -> bool:

@@ -22,7 +22,7 @@ from transformers import PreTrainedTokenizerFast
 from sslcli.api import DataError, Example, Inputs, Packing, Prediction, UsageError, Where
 from sslcli.config import write_yaml
 from sslcli.data.text.tokenizer import Tokenizer
-from sslcli.datasets.labelled import balance_of
+from sslcli.datasets.label_sets import balance_of
 from sslcli.errors import ConfigError
 from sslcli.layers import Layer
 from sslcli.resolving import resolve

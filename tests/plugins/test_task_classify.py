@@ -9,7 +9,7 @@ from task_bench import TaskBench, record
 
 from sslcli.api import DataError
 from sslcli.data.records.labels import converted, gold_of, kind_of
-from sslcli.datasets.labelled import balance_of
+from sslcli.datasets.label_sets import balance_of
 from sslcli.testing import tiny_tokenizer
 
 

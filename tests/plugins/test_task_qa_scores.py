@@ -10,7 +10,7 @@ from sslplugins.tasks.qa.task import QuestionAnswering
 from task_bench import without_gold
 
 from sslcli.contracts.examples import Prediction
-from sslcli.datasets.labelled import balance_of
+from sslcli.datasets.label_sets import balance_of
 
 
 def test_files_for_the_official_script_and_for_the_course():

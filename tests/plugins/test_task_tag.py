@@ -16,7 +16,7 @@ from tokenizers import models
 from sslcli import registry
 from sslcli.api import Record, Where
 from sslcli.data.text.tokenizer import Tokenizer
-from sslcli.datasets.labelled import balance_of
+from sslcli.datasets.label_sets import balance_of
 from sslcli.engine.learner import Learner
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings

@@ -1,4 +1,4 @@
-"""Text classification, multi-label classification and regression: sentiment, topics, ratings."""
+"""Classification, multi-label classification and regression: sentiment, topics, ratings; images."""
 
 from sslcli.api import Annotated, DataError, Example, Record, SequenceTask, setting
 
@@ -7,14 +7,15 @@ ANSWERS = ("label", "labels", "sentiment", "score", "stars")
 
 
 class Classify(SequenceTask["Classify.Options"]):
-    """Classification, multi-label classification or regression on one text."""
+    """Classification, multi-label classification or regression on one text, or one image."""
 
     class Options(SequenceTask.Options):
         text_field: str = setting(
             "", "column of the text, where it has none of the usual names", "--text-field"
         )
 
-    summary = "a class, several labels or a number for every text"
+    summary = "a class, several labels or a number for every text, or for every image"
+    modalities = frozenset({"text", "images", "table"})
     records = "texts"
     text_columns, label_columns = TEXTS, ANSWERS
     prompt_names = ("text",)
@@ -34,6 +35,8 @@ class Classify(SequenceTask["Classify.Options"]):
 
     @classmethod
     def parse(cls, options: Options, record: Record) -> Example:
+        if record.item is not None:
+            return cls.example(options, record, record.item, ANSWERS)
         columns = cls.asked_columns(options) or TEXTS
         columns = [name for name in columns if name in record.values][:1] or columns
         return cls.example(options, record, (record.text(*columns, may_be_empty=True),), ANSWERS)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sslcli.data.documents import Where
 from sslcli.data.records.continuing import Unreadable
+from sslcli.data.records.item import ITEM, Item
 from sslcli.errors import DataError
 from sslcli.plainfiles import suffix_of
 
@@ -63,6 +64,12 @@ class Record:
     def wrong(self, field: str, problem: str, hint: str) -> DataError:
         """Return an error that names the position, to be raised."""
         return DataError(f"{replace(self.where, field=field)}: {problem}", hint)
+
+    @property
+    def item(self) -> Item | None:
+        """The image, sound or row of a table that the record is of; None of other records."""
+        value = self.values.get(ITEM)
+        return value if isinstance(value, Item) else None
 
     @property
     def is_readable(self) -> bool:

@@ -82,7 +82,7 @@ def _labelled_examples(
 ) -> tuple[Sequence[Example], Sifter]:
     """Those of `data.evaluation`, and what knows of the records that are left out."""
     sifter = Sifter(settings.data.skip_bad_records)
-    data = settings.data
+    data = answerer.reading(settings.data)
     examples = examples_of(answerer.task, answerer.options, data.evaluation, "test", data, sifter)
     return with_labels(
         answerer.task, answerer.options, answerer.named_as_in(examples), examples, sifter

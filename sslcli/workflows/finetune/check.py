@@ -15,16 +15,19 @@ from sslcli.contracts.learnable import Context
 from sslcli.contracts.task import SaysAnswers, Task
 from sslcli.data.text.unknowns import remarks_by_part
 from sslcli.datasets.cut_texts import CUT, cut_counts, cut_sentences
-from sslcli.datasets.labelled import balance_of, labelled_data, read_examples
+from sslcli.datasets.label_sets import balance_of
+from sslcli.datasets.labelled import labelled_data, read_examples
 from sslcli.datasets.locate import is_read_once, split_language
 from sslcli.datasets.sifter import LEFT_OUT, MOST_LISTED, unlabelled
 from sslcli.datasets.tasks import task_class, task_options
 from sslcli.errors import DataError, PassedOver, RecordErrors
 from sslcli.models.fitting import refuse_missing_tokens
 from sslcli.models.loading import decided_source, load_pretrained
+from sslcli.models.rows_read import data_for, modalities_of
 from sslcli.reports import Report, Table
 from sslcli.settings import FinetuneSettings
 from sslcli.workflows.finetune.describe import described
+from sslcli.workflows.finetune.foundation import tokenizer_of
 from sslcli.workflows.predict.predictor import EncodedSet
 
 SHOWN = 3
@@ -39,12 +42,16 @@ def check_data(settings: FinetuneSettings) -> Report:
     and UsageError as training would.
     """
     cls = task_class(settings.task)
+    pretrained = load_pretrained(
+        decided_source(settings.model.source, cls.architectures, modalities_of(settings.data))
+    )
+    data = data_for(pretrained, settings.task, cls, settings.data)
+    settings = settings.model_copy(update={"data": data})
     try:
         data = labelled_data(cls, task_options(settings.task, settings.options), settings.data)
     except DataError as error:
         raise _with_others(error, cls, settings) from error
-    pretrained = load_pretrained(decided_source(settings.model.source, cls.architectures))
-    tokenizer = pretrained.tokenizer()
+    tokenizer = tokenizer_of(pretrained)
     refuse_missing_tokens({settings.task: cls}, tokenizer)
     options = cls.resolve_options(data.options, data.train, tokenizer)
     labels = cls.labels(options, data.train)
@@ -61,11 +68,14 @@ def check_data(settings: FinetuneSettings) -> Report:
         for language, examples in data.others.items()
     }
     unknowns = {name: each.unknowns(tokenizer) for name, each in sets.items()}
-    rows = [*_rows(list(sets.values())), ["unknown to the tokenizer", *map(str, unknowns.values())]]
+    rows = _rows(list(sets.values()), "rows" if tokenizer is None else "tokens")
+    if tokenizer is not None:
+        rows.append(["unknown to the tokenizer", *map(str, unknowns.values())])
     tables = [Table("examples", ("", *sets), rows)]
     tables += _answers(cls, options, sets)
     notes = [*data.notes, *_losses(sets)]
-    notes = [*notes, *remarks_by_part(unknowns), *tokenizer.remarks()]
+    notes = [*notes, *remarks_by_part(unknowns)]
+    notes += [] if tokenizer is None else tokenizer.remarks()
     answerer: type = cls
     answers_said = (
         [answerer.answers_said(options, labels)] if issubclass(answerer, SaysAnswers) else []
@@ -171,14 +181,14 @@ def _wrong_in(
                 yield unlabelled(example)
 
 
-def _rows(sets: Sequence[EncodedSet]) -> list[list[str | int]]:
+def _rows(sets: Sequence[EncodedSet], unit: str) -> list[list[str | int]]:
     whole = [np.asarray([each.whole_tokens for each in s.encoded]) for s in sets]
     return [
         ["examples", *(len(s.examples) for s in sets)],
         ["sequences", *(len(s.samples) for s in sets)],
-        ["tokens, median", *(int(np.median(lengths)) for lengths in whole)],
-        ["tokens, 95 %", *(int(np.percentile(lengths, 95)) for lengths in whole)],
-        ["tokens, most", *(int(lengths.max()) for lengths in whole)],
+        [f"{unit}, median", *(int(np.median(lengths)) for lengths in whole)],
+        [f"{unit}, 95 %", *(int(np.percentile(lengths, 95)) for lengths in whole)],
+        [f"{unit}, most", *(int(lengths.max()) for lengths in whole)],
         [
             "longest sequence given to the model",
             *(max(map(len, s.samples), default=0) for s in sets),

@@ -11,6 +11,7 @@ from sslcli.config import Config
 from sslcli.contracts.examples import Encoded, Example
 from sslcli.contracts.task import Describes, Task
 from sslcli.data.documents import Where
+from sslcli.data.records.item import Item
 from sslcli.data.records.record import Record
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.labelled import read_examples
@@ -87,12 +88,14 @@ def _parts(task: type[Task], example: Example) -> dict[str, str]:
 
 
 def _by_name(value: Any) -> dict[str, str]:
-    if (
+    if isinstance(value, Item):
+        named: Mapping[str, Any] = {"item": value.described}
+    elif (
         isinstance(value, tuple)
         and len(value) == 2
         and all(isinstance(each, str) for each in value)
     ):
-        named: Mapping[str, Any] = {"first text": value[0], "second text": value[1]}
+        named = {"first text": value[0], "second text": value[1]}
     elif isinstance(value, tuple) and len(value) == 1:
         named = {"text": value[0]}
     elif is_dataclass(value):

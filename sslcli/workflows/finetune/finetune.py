@@ -41,6 +41,7 @@ from sslcli.models.fitting import (
     refuse_other_shape,
 )
 from sslcli.models.initialise import learner_to_finetune
+from sslcli.models.rows_read import data_for
 from sslcli.models.weights import Pretrained
 from sslcli.reporting.run_plots import score_curves
 from sslcli.reporting.saved_reports import LANGUAGES
@@ -56,6 +57,7 @@ from sslcli.workflows.finetune.foundation import (
     foundation_of_resumed,
     how_read,
     shape_to_train,
+    tokenizer_of,
 )
 from sslcli.workflows.finetune.languages import across
 from sslcli.workflows.predict.predictor import Answerer, EncodedSet, answer, evaluation_loader
@@ -108,11 +110,13 @@ class Finetuning:
         self,
         settings: FinetuneSettings,
         pretrained: Pretrained,
-        tokenizer: Tokenizer,
+        tokenizer: Tokenizer | None,
         data: Labelled,
     ) -> None:
         self.task = task_class(settings.task)
-        tokenizer, said = self.task.tokenizer_to_train(tokenizer)
+        said: Sequence[str] = ()
+        if tokenizer is not None:
+            tokenizer, said = self.task.tokenizer_to_train(tokenizer)
         self.name, self.tokenizer, self.data = settings.task, tokenizer, data
         given = data.options or task_options(settings.task, settings.options)
         self.options = self.task.resolve_options(given, data.train, tokenizer)
@@ -142,12 +146,12 @@ class Finetuning:
             shape,
         )
         self.lengths, self.fingerprint = self.training.lengths, fingerprint_of(data)
-        cut = [
-            f"held out: {said}" for said in cut_sentences(self.task.records, self.evaluation.cuts)
-        ]
+        cuts = cut_sentences(self.task.records, self.evaluation.cuts)
+        cut = [f"held out: {sentence}" for sentence in cuts]
         parts = {"training": self.training, "held out": self.evaluation}
         strange = remarks_by_part({name: each.unknowns(tokenizer) for name, each in parts.items()})
-        lost = [*_lost(self.training, "training"), *cut, *strange, *tokenizer.remarks()]
+        lost = [*_lost(self.training, "training"), *cut, *strange]
+        lost += [] if tokenizer is None else tokenizer.remarks()
         self.notes = [*pretrained.notes, *said, *data.how_read, *data.notes, *lost]
 
     @classmethod
@@ -164,9 +168,9 @@ class Finetuning:
         )
         if resume is None:
             refuse_other_shape(settings.model.shape, shape_to_train(settings, pretrained))
-        tokenizer = (
-            Tokenizer.load(resume.tokenizer) if resume is not None else pretrained.tokenizer()
-        )
+        told = data_for(pretrained, settings.task, task, settings.data)
+        settings = settings.model_copy(update={"data": told})
+        tokenizer = tokenizer_of(pretrained, resume)
         refuse_missing_tokens({settings.task: task}, tokenizer)
         say(f"reading {', '.join(settings.data.train)}")
         data = labelled_data(task, task_options(settings.task, settings.options), settings.data)
@@ -278,7 +282,7 @@ class Finetuning:
                 for language, examples in self.data.others.items()
             )
             + (f" · {amount(len(self.training.samples), 'window')}" if windows > 0 else "")
-            + f" · {self.lengths.mean():.0f} tokens on average",
+            + f" · {self.lengths.mean():.0f} {'tokens' if self.tokenizer else 'rows'} on average",
             "task": f"{settings.task}{labels} · trains {amount(trained, 'parameter')}"
             + self._how(),
             "head": self.head,
@@ -342,8 +346,8 @@ class Finetuning:
             notes=[*found.report.notes, *left_out_of(self.data.left_out)],
             counts=counts,
         )
-        if chosen := chosen_by(self.task, self.evaluation.examples, self.data.test):
-            report = replace(report, notes=[*report.notes, chosen])
+        chosen = chosen_by(self.task, self.evaluation.examples, self.data.test)
+        report = replace(report, notes=[*report.notes, *filter(None, [chosen])])
         return (
             across(report, self.settings.data.train, self._elsewhere(answerer, folder))
             if self.data.others

@@ -7,9 +7,11 @@ from typing import Any
 
 from sslcli.contracts.task import Task
 from sslcli.core.settings import TransformerSettings
+from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.cache import Say
 from sslcli.engine.checkpoints.checkpoint import Checkpoints
 from sslcli.models.loading import load_pretrained, newest_fitting
+from sslcli.models.rows_read import modalities_of
 from sslcli.models.weights import Pretrained
 from sslcli.runs.references import FOUNDATION, decided
 from sslcli.settings import FinetuneSettings
@@ -21,13 +23,14 @@ REFERENCE_WIDTH = 768  # of BERT-base, whose usual rate is the default's
 
 def foundation_of(settings: FinetuneSettings, task: type[Task], say: Say) -> Pretrained:
     """The model that the settings name, or the newest that fits the task; said aloud."""
-    source = settings.model.source
+    source, modalities = settings.model.source, modalities_of(settings.data)
     if source is None:
-        found, notes = newest_fitting(task.architectures)
+        found, notes = newest_fitting(task.architectures, modalities)
         source = str(found.folder)
         say(f"model  {source} (the newest that fits; choose with --model)")
     else:
-        source, notes = decided(source, replace(FOUNDATION, architectures=task.architectures))
+        use = replace(FOUNDATION, architectures=task.architectures, modalities=modalities)
+        source, notes = decided(source, use)
     for note in notes:
         say(f"note: {note}")
     return load_pretrained(source)
@@ -46,6 +49,13 @@ def foundation_of_resumed(settings: FinetuneSettings, resume: Resume | None) -> 
     return Pretrained(
         TransformerSettings(**settings.model.shape), Path(settings.model.source), backbone={}
     )
+
+
+def tokenizer_of(pretrained: Pretrained, resume: Resume | None = None) -> Tokenizer | None:
+    """The tokenizer of a model, of a run that is resumed its own; None for one that reads rows."""
+    if not pretrained.settings.vocabulary:
+        return None
+    return pretrained.tokenizer() if resume is None else Tokenizer.load(resume.tokenizer)
 
 
 def shape_to_train(settings: FinetuneSettings, pretrained: Pretrained) -> TransformerSettings:

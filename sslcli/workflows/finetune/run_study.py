@@ -13,6 +13,7 @@ from sslcli.engine.processes.rank import rank_and_size
 from sslcli.engine.stopping import Stopper
 from sslcli.errors import UsageError
 from sslcli.models.loading import decided_source
+from sslcli.models.rows_read import modalities_of
 from sslcli.reports import Report
 from sslcli.runs.catalogue import RUN_FILE, runs_folder
 from sslcli.runs.facts import title_of
@@ -170,7 +171,11 @@ def _from_one_model(settings: FinetuneSettings, begun: Path | None) -> FinetuneS
     if begun is not None and (begun / RUN_FILE).is_file():
         source = saved_settings(FinetuneSettings, begun).model.source
     else:
-        source = decided_source(settings.model.source, task_class(settings.task).architectures)
+        source = decided_source(
+            settings.model.source,
+            task_class(settings.task).architectures,
+            modalities_of(settings.data),
+        )
     model = settings.model.model_copy(update={"source": source})
     return settings.model_copy(update={"model": model})
 

@@ -41,9 +41,16 @@ class Question:
         reference: str | None,
         texts: Sequence[Sequence[str]] = (),
     ) -> None:
+        named = () if reference in (None, STANDARD_INPUT) else (reference,)
+        data = answerer.reading(data.model_copy(update={"evaluation": named}))
         self.answerer, self.data, self.batch_size = answerer, data, batch_size
         self.sifter = Sifter(data.skip_bad_records)
         self._is_piped = reference == STANDARD_INPUT
+        if self._is_piped and answerer.rows is not None:
+            raise UsageError(
+                f"the model reads {answerer.rows.modality}, which do not come as lines",
+                "give files or folders with --data",
+            )
         self._cuts: list[Cut] = []
         if reference is None:
             numbered = enumerate(texts, 1)
@@ -80,6 +87,8 @@ class Question:
 
 def typed_example(answerer: Answerer, texts: Sequence[str], number: int = 1) -> Example:
     """Raises UsageError where the task takes another number of texts."""
+    if answerer.rows is not None:
+        return _typed_item(answerer, texts)
     wanted = answerer.task.positional_fields(answerer.options)
     if len(texts) != len(wanted):
         raise UsageError(
@@ -92,6 +101,23 @@ def typed_example(answerer: Answerer, texts: Sequence[str], number: int = 1) -> 
     return answerer.task.parse(
         answerer.options, Record(Where(LINE, number), dict(zip(wanted, texts, strict=True)))
     )
+
+
+def _typed_item(answerer: Answerer, names: Sequence[str]) -> Example:
+    """The item of a file that is named in the place of a text. Raises UsageError where there are
+    several names, or several items in it.
+    """
+    data = LabelledSettings(rows=answerer.rows)
+    examples = [
+        list(islice(read_examples(answerer.task, answerer.options, name, "test", data), 2))
+        for name in names
+    ]
+    if len(names) != 1 or len(examples[0]) != 1:
+        raise UsageError(
+            f"{' '.join(names)} is not one item, and each is answered by itself",
+            "give the file of one, or files of several with --data",
+        )
+    return examples[0][0]
 
 
 def examples_to_answer(

@@ -35,10 +35,11 @@ from sslcli.models.answer_heads import AnswerHead
 from sslcli.models.finite import watched
 from sslcli.models.fitting import refuse_missing_tokens
 from sslcli.models.loading import load_pretrained
+from sslcli.models.rows_read import refuse_unread_data, rows_of
 from sslcli.models.task_heads import load_head, named_as_in
 from sslcli.models.weights import Pretrained, State, shapes_of
 from sslcli.progress import working
-from sslcli.settings import FinetuneSettings, LabelledSettings
+from sslcli.settings import FinetuneSettings, LabelledSettings, RowsOfModel
 from sslcli.workflows.predict.option_words import by_default, changed, differences
 
 
@@ -77,8 +78,10 @@ class EncodedSet:
         merged = [task.merge(*each) for each in zip(self.examples, self.encoded, own, strict=True)]
         return [with_cut(*each) for each in zip(merged, self.cuts, strict=True)]
 
-    def unknowns(self, tokenizer: Tokenizer) -> Unknowns:
-        """Count the tokens of the input that the tokenizer does not know."""
+    def unknowns(self, tokenizer: Tokenizer | None) -> Unknowns:
+        """Count the tokens of the input that the tokenizer does not know; none of rows."""
+        if tokenizer is None:
+            return Unknowns()
         return Unknowns.of(tokenizer, (sample.tokens for sample in self.samples))
 
     @property
@@ -159,6 +162,7 @@ class Answerer:
         self.trained_options = options  # before anybody asked for others
         self.is_open = False  # whether the options still follow the data where they say so
         self.tokenizer: Tokenizer | None = None
+        self.rows: RowsOfModel | None = None  # what it reads that reads no text
         self._unknowns = Unknowns()
 
     @classmethod
@@ -189,7 +193,7 @@ class Answerer:
         else:
             raise _unanswerable(reference, name, pretrained)
         before, options = task_options(name, known), task_options(name, {**known, **(asked or {})})
-        tokenizer = pretrained.tokenizer()
+        tokenizer = pretrained.tokenizer() if pretrained.settings.vocabulary else None
         refuse_missing_tokens({name: task}, tokenizer)
         learnable = task(options, Context(pretrained.settings, tokenizer, labels))
         if tuned is not None:
@@ -207,6 +211,7 @@ class Answerer:
         unsaid = [] if said else _unsaid(reference, pretrained, task, options, asked or {})
         answerer.notes = [*pretrained.notes, *unsaid, *(changed(before, options) if said else ())]
         answerer.tokenizer = tokenizer
+        answerer.rows = rows_of(pretrained)
         return answerer
 
     @property
@@ -230,7 +235,6 @@ class Answerer:
         if not self.is_open:
             return
         self.is_open, learnable = False, self.learnable
-        assert learnable.context.tokenizer is not None, "what a task reads is text"
         options = self.task.resolve_options(self.options, examples, learnable.context.tokenizer)
         labels, how = named_as_in(self.labels, self.task.scorer(options).label_names(examples))
         decided = [
@@ -256,6 +260,14 @@ class Answerer:
         plain = self.task.plain(self.options, self.labels, examples)
         labelled = [example for example in plain if example.gold is not None]
         return named_as_in(self.labels, self.scorer.label_names(labelled))[0]
+
+    def reading(self, data: LabelledSettings) -> LabelledSettings:
+        """The settings of data to answer, told what the model reads. Raises UsageError for data of
+        another kind.
+        """
+        reads = "text" if self.rows is None else self.rows.modality
+        refuse_unread_data("the model", reads, data.evaluation)
+        return data.model_copy(update={"rows": self.rows})
 
     def remarks(self) -> list[str]:
         """Sentences about the texts that were answered since this was last asked."""
@@ -285,8 +297,7 @@ class Answerer:
         examples = [replace(example, gold=None) for example in examples]
         collator = self.learnable
         data = EncodedSet.of(collator, examples, training=False)
-        if self.tokenizer is not None:
-            self._unknowns += data.unknowns(self.tokenizer)
+        self._unknowns += data.unknowns(self.tokenizer)
         # nothing of the texts is seen, and the task has its answer to that
         if not len(data.samples):
             return data.merged(collator, {})

@@ -14,8 +14,15 @@ from typing import IO, Literal
 
 import numpy as np
 
-from sslcli.api import DataError, Document, Reader, Where, open_bytes, setting
-from sslplugins.readers.images.cutting import ImageOptions, document_of, resized, scaled, toned
+from sslcli.api import DataError, Document, Where, open_bytes, setting
+from sslplugins.readers.images.cutting import (
+    ImageOptions,
+    ImageReader,
+    document_of,
+    resized,
+    scaled,
+    toned,
+)
 
 CHANNELS = (1, 3, 4)
 LABELS = ("labels", "label", "y", "targets", "target")
@@ -92,10 +99,8 @@ class Stored:
             yield np.frombuffer(read, dtype=self.kind).reshape(each)
 
 
-class _ArrayReader(Reader["_ArrayReader.Options"]):
+class _ArrayReader(ImageReader["_ArrayReader.Options"]):
     """Images out of one array."""
-
-    modality = "images"
 
     class Options(ArrayOptions):
         pass

@@ -3,12 +3,13 @@
 Letters: H and W pixels, C channels.
 """
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from PIL import Image
 
-from sslcli.api import Config, DataError, Document, Grid, Where, setting
+from sslcli.api import Config, DataError, Document, Grid, Reader, Where, setting
 
 Colours = Literal["auto", "grey", "colour"]
 
@@ -27,6 +28,19 @@ class ImageOptions(Config):
     colours: Colours = setting(
         "auto", "grey or colour; auto: as the first image is, and all others must be", "--colours"
     )
+
+
+IO = TypeVar("IO", bound=ImageOptions)
+
+
+class ImageReader(Reader[IO]):
+    """A reader that cuts images into patches."""
+
+    modality = "images"
+
+    @classmethod
+    def options_for(cls, grid: Grid) -> Mapping[str, Any]:
+        return {"patch": grid.patch}
 
 
 def document_of(pixels_HWC: np.ndarray, where: Where, patch: int, label: str | None) -> Document:

@@ -8,17 +8,23 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from sslcli.api import DataError, Document, Reader, Where, open_bytes
-from sslplugins.readers.images.cutting import ImageOptions, document_of, resized, scaled, toned
+from sslcli.api import DataError, Document, Where, open_bytes
+from sslplugins.readers.images.cutting import (
+    ImageOptions,
+    ImageReader,
+    document_of,
+    resized,
+    scaled,
+    toned,
+)
 
 SIXTEEN_BITS = ("I;16", "I;16B", "I;16L")
 
 
-class PictureReader(Reader["PictureReader.Options"]):
+class PictureReader(ImageReader["PictureReader.Options"]):
     """One image a file, of whatever type Pillow finds it to be; its folder's name is its label."""
 
     summary = "image files (PNG, JPEG, WebP, BMP, GIF), labelled by their folders"
-    modality = "images"
 
     class Options(ImageOptions):
         pass

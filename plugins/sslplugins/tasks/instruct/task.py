@@ -124,7 +124,7 @@ class Instruct(Task[InstructBatch, "Instruct.Options"]):
 
     @classmethod
     def resolve_options(
-        cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer
+        cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer | None
     ) -> Options:
         """Take the length of the longest answer in training as the longest that is written."""
         if options.answer_tokens is not None:
@@ -132,6 +132,7 @@ class Instruct(Task[InstructBatch, "Instruct.Options"]):
         answers = [example.gold for example in examples if example.gold is not None]
         if not answers:
             raise DataError("no conversation ends with an answer", cls.label_hint(examples[0]))
+        assert tokenizer is not None, "this task reads text"
         longest = max(map(len, tokenizer.encode_batch(answers)))
         most = min(longest + _SPARE, MOST_ANSWER_TOKENS)
         return options.model_copy(update={"answer_tokens": most})

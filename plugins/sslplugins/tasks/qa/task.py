@@ -162,7 +162,7 @@ class QuestionAnswering(AsksInPrompts, ReadoutTask[SpanBatch, "QuestionAnswering
 
     @classmethod
     def resolve_options(
-        cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer
+        cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer | None
     ) -> Options:
         if options.no_answer != "auto":
             return options

@@ -125,9 +125,10 @@ class Remap(SequenceTask["Remap.Options"]):
 
     @classmethod
     def resolve_options(
-        cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer
+        cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer | None
     ) -> Options:
         """Add a word for every symbol of the training examples, and one for all others."""
+        assert tokenizer is not None, "this task reads text"
         options = super().resolve_options(options, examples, tokenizer)
         given = (
             options.words

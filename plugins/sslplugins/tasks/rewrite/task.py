@@ -159,7 +159,7 @@ class Rewrite(
 
     @classmethod
     def resolve_options(
-        cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer
+        cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer | None
     ) -> Options:
         """Take the length of the longest training target as the longest that is written."""
         if options.target_tokens is not None:
@@ -169,6 +169,7 @@ class Rewrite(
             raise DataError(
                 "no training example has a target", f"say which column holds it: {FLAGS}"
             )
+        assert tokenizer is not None, "this task reads text"
         longest = max(map(len, tokenizer.encode_batch(targets)))
         most = max(2, min(longest + tokenizer.template.single.room, MOST_TARGET_TOKENS))
         if options.least_tokens > most:

@@ -191,7 +191,7 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
 
     @classmethod
     def resolve_options(
-        cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer
+        cls, options: Options, examples: Sequence[Example], tokenizer: Tokenizer | None
     ) -> Options:
         sentences = [example.data for example in examples]
         column = options.column or next((sentence.column for sentence in sentences), None)

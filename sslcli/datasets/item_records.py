@@ -1,0 +1,96 @@
+"""Labelled items for tasks: what readers of images, sounds and tables give, one record each.
+
+Letters: L rows of an item, F numbers of one.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from sslcli import registry
+from sslcli.data.documents import Document
+from sslcli.data.records.item import ITEM, LABEL, Item
+from sslcli.data.records.record import Record
+from sslcli.data.settings import DataSettings
+from sslcli.datasets.locate import split_language
+from sslcli.datasets.sources import Source, expand, reader_of
+from sslcli.errors import ConfigError, DataError
+from sslcli.settings import RowsOfModel
+
+
+class ItemRecords(Iterator[Record]):
+    """The records of a reference, file after file.
+
+    A file that cannot be read ends nothing: the next one can be asked for. `continues`: whether
+    there is one; see `data.records.continuing`.
+    """
+
+    def __init__(self, reference: str, rows: RowsOfModel, options: Mapping[str, Any]) -> None:
+        self.rows, self.options = rows, options
+        try:
+            self._left = iter(expand([split_language(reference)[1]], None))
+        except DataError as error:
+            hint = error.hint.partition("; choose one with --reader")[0]
+            raise DataError(error.message, hint) from error
+        self._open: Iterator[Document] = iter(())
+        self._following = next(self._left, None)
+
+    @property
+    def continues(self) -> bool:
+        """Whether anything may follow the error raised last."""
+        return self._following is not None
+
+    def __next__(self) -> Record:
+        while True:
+            try:
+                document = next(self._open, None)
+            except DataError:
+                self._open = iter(())
+                raise
+            if document is not None:
+                return self._record(document)
+            if self._following is None:
+                raise StopIteration
+            source, self._following = self._following, next(self._left, None)
+            self._open = self._documents(source)
+
+    def _documents(self, source: Source) -> Iterator[Document]:
+        cls = registry.load("readers", source.reader)
+        if cls.modality != self.rows.modality:
+            raise DataError(
+                f"{source.reference} holds {cls.modality}, and the model reads "
+                f"{self.rows.modality}",
+                "give data of the model's kind, or another --model",
+            )
+        known = cls.Options.model_fields
+        if strange := next((name for name in self.options if name not in known), None):
+            raise ConfigError(
+                [f"data.reader_options.{strange}: '{source.reader}' has no such option"],
+                f"ssl plugins show {source.reader} lists the options",
+            )
+        as_model = {name: value for name, value in self.rows.options.items() if name in known}
+        settings = DataSettings(reader_options={**as_model, **self.options})
+        return reader_of(source, settings).documents(source.reference)
+
+    def _record(self, document: Document) -> Record:
+        where, array = document.where, document.array
+        if array is None:
+            raise DataError(f"{where} is no array of numbers", "this is a fault of the reader")
+        grid, rows = document.grid, self.rows
+        if grid != rows.grid or array.shape[1] != rows.features:
+            hint = "bring it to that: --set data.reader_options.NAME=VALUE sets a reader's options"
+            if rows.grid is not None:
+                hint = (
+                    f"images are brought to it with --set data.reader_options.resize="
+                    f"{rows.grid.height}, and with --set data.reader_options.colours=grey or colour"
+                )
+            raise DataError(
+                f"{where} is {Item(array, grid).described}, and the model reads {rows.described}",
+                hint,
+            )
+        rows_LF = np.asarray(array, dtype=np.float32)
+        if not np.isfinite(rows_LF).all():
+            raise DataError(f"{where} holds a value that is no finite number", "leave it out")
+        name = where.file if where.record is None else where.record
+        return Record(where, {"id": str(name), ITEM: Item(rows_LF, grid), LABEL: document.label})
