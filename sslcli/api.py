@@ -74,7 +74,7 @@ from sslcli.errors import (
 )
 from sslcli.grid import Grid
 from sslcli.kits.cloze import words_told
-from sslcli.kits.images import image_tables
+from sslcli.kits.images import gallery, image_tables
 from sslcli.kits.items import item_codes, reconstructed_items, restored_items
 from sslcli.kits.row_decoder import RowDecoder
 from sslcli.kits.sequence_task import SequenceTask
@@ -144,6 +144,7 @@ from sslcli.plainfiles import suffix_of
 from sslcli.reporting.passages import passages_of, spans_of
 from sslcli.reports import (
     Curve,
+    Gallery,
     Matrix,
     Passage,
     Plot,
@@ -198,6 +199,7 @@ __all__ = [
     "Family",
     "Follower",
     "FrozenModel",
+    "Gallery",
     "Generates",
     "GivesRecords",
     "Grid",
@@ -316,6 +318,7 @@ __all__ = [
     "detect_scheme",
     "distinct_pairs",
     "enclose",
+    "gallery",
     "gather",
     "generate_tokens",
     "has_plain_heads",

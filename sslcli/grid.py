@@ -6,6 +6,8 @@ one (P * P * C). Imports no numpy: settings, which every command reads, know gri
 
 from typing import Any, NamedTuple
 
+SHADES = " .:-=+*#%@"  # of images in characters, from dark to bright
+
 
 class Grid(NamedTuple):
     """How an image [H, W, C] lies in rows [L, F]: patches from left to right, then down.

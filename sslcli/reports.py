@@ -127,6 +127,22 @@ class Scatter:
 
 
 @dataclass(frozen=True)
+class Gallery:
+    """Images of one size side by side: `images[row][column]`, with a name for each row and, where
+    they have some, for each column.
+
+    `size`: height, width and channels. An image is a text: two hexadecimal digits a number, row by
+    row, from black to white; an empty text is an empty place.
+    """
+
+    title: str
+    size: Sequence[int]
+    rows: Sequence[str]
+    images: Sequence[Sequence[str]]
+    columns: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Span:
     """A piece of text with its part in the story: "plain", "corrupted", "target", "special" or
     "correct".
@@ -163,6 +179,7 @@ class Report:
     passages: Sequence[Passage] = ()
     notes: Sequence[str] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    galleries: Sequence[Gallery] = ()
 
     def score(self, name: str) -> Score:
         """The score of a name ("f1", "exact match"). Raises KeyError with the names that there

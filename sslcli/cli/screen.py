@@ -13,6 +13,7 @@ from rich.text import Text
 
 from sslcli.cli.charts import WIDEST, drawn_matrices, drawn_plot, drawn_scatter
 from sslcli.cli.drawing import drawn_curve, drawn_passage
+from sslcli.cli.drawn_images import drawn_gallery
 from sslcli.cli.excerpts import near_marks
 from sslcli.cli.tables import BETTER, VALUE, TerminalTable, scores_table
 from sslcli.reports import Report, finite, printable, printable_lines
@@ -108,6 +109,7 @@ class Screen:
             *(drawn_plot(plot, width) for plot in report.plots),
             *drawn_matrices(report.matrices, width),
             *(drawn_scatter(scatter, width) for scatter in report.scatters),
+            *(drawn_gallery(gallery, width) for gallery in report.galleries),
         ):
             self.out.print(chart, soft_wrap=True)
         for passage in report.passages:

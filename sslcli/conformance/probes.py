@@ -165,10 +165,13 @@ def answers(bench: ProbeBench) -> None:
         report.plots,
         report.matrices,
         report.scatters,
+        report.galleries,
         report.passages,
     )
     demand(
-        any(shown), "the report is empty", "give figures: scores, tables, plots, matrices, scatters"
+        any(shown),
+        "the report is empty",
+        "give scores, tables, plots, matrices, scatters or galleries",
     )
     silent = [score.name for score in report.scores if not score.count]
     demand(

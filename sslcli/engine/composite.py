@@ -155,7 +155,7 @@ class Composite(Objective[CompositeBatch]):
         ]
         joined_fields: dict[str, Any] = {
             kind: [entry for report in reports.values() for entry in getattr(report, kind)]
-            for kind in ("scores", "tables", "curves", "plots", "matrices", "scatters")
+            for kind in ("scores", "tables", "curves", "plots", "matrices", "scatters", "galleries")
         }
         notes = [f"{name}: {note}" for name, report in reports.items() for note in report.notes]
         return Report("+".join(self.parts), passages=passages, notes=notes, **joined_fields)

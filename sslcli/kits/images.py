@@ -1,16 +1,15 @@
-"""Images in characters, for what is shown in a terminal.
+"""Images as they are shown: in characters, and in the pictures of a report.
 
 Letters: H and W pixels, C channels, T patches of all images end to end, F numbers of a patch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from sslcli.grid import Grid
-from sslcli.reports import Table
+from sslcli.grid import SHADES, Grid
+from sslcli.reports import Gallery, Table
 
-SHADES = " .:-=+*#%@"  # from dark to bright
 MOST_SHOWN = 3
 
 
@@ -33,6 +32,20 @@ def image_tables(grid: Grid, rows: Mapping[str, np.ndarray]) -> list[Table]:
         )
         for number in range(count)
     ]
+
+
+def gallery(
+    title: str, rows: Mapping[str, Sequence[np.ndarray | None]], columns: Sequence[str] = ()
+) -> Gallery:
+    """Images [H, W, C] of numbers from 0 to 1 in rows with names; numbers beyond are clipped."""
+    size = next(image.shape for images in rows.values() for image in images if image is not None)
+    images = [["" if x is None else in_bytes(x).hex() for x in each] for each in rows.values()]
+    return Gallery(title, [int(part) for part in size], list(rows), images, list(columns))
+
+
+def in_bytes(image_HWC: np.ndarray) -> bytes:
+    """The numbers in 8 bits, row by row, as files have them."""
+    return (np.clip(image_HWC, 0, 1) * 255).round().astype(np.uint8).tobytes()
 
 
 def sketched(image_HWC: np.ndarray) -> list[str]:

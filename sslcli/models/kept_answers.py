@@ -20,7 +20,18 @@ from sslcli.datasets.cache import cache_folder
 from sslcli.errors import ModelError, RunError
 from sslcli.folders import read_sealed, remove, sealed
 from sslcli.models.question_key import has_met_strangers
-from sslcli.reports import Curve, Matrix, Passage, Plot, Report, Scatter, Score, Span, Table
+from sslcli.reports import (
+    Curve,
+    Gallery,
+    Matrix,
+    Passage,
+    Plot,
+    Report,
+    Scatter,
+    Score,
+    Span,
+    Table,
+)
 
 ANSWER, TENSORS = "answer.json", "tensors.safetensors"
 MOST_KEPT, MOST_BYTES = 200, 1 << 27
@@ -115,7 +126,7 @@ def answer_of(said: dict[str, Any]) -> Answer:
 def _report(**parts: Any) -> Report:
     one: dict[str, Callable[..., Any]] = {
         "scores": _score, "tables": Table, "curves": Curve, "plots": _plot, "matrices": Matrix,
-        "scatters": _scatter,
+        "scatters": _scatter, "galleries": Gallery,
         "passages": _passage,
     }  # fmt: skip
     read: dict[str, Any] = {

@@ -1,5 +1,5 @@
-"""A Plot, a Scatter, a Matrix or several of them as a picture, with matplotlib and without a
-screen.
+"""A Plot, a Scatter, a Gallery, a Matrix or several of them as a picture, with matplotlib and
+without a screen.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sslcli.deferred import Deferred
 from sslcli.reporting.fonts import font_families, is_drawable
+from sslcli.reporting.galleries import drawn_images
 from sslcli.reporting.heatmaps import heatmap, heatmaps
 from sslcli.reporting.palette import DASHES, GREY, MARKERS, colors
 from sslcli.reporting.point_labels import label_points
@@ -26,7 +27,7 @@ from sslcli.reporting.text import (
     say_empty,
     with_letters_at_hand,
 )
-from sslcli.reports import Curve, Matrix, Plot, Scatter, is_series, printable
+from sslcli.reports import Curve, Gallery, Matrix, Plot, Scatter, is_series, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +44,7 @@ MOST_LABELLED = 60  # points of a scatter with labels
 CAPTION_LETTERS_PER_INCH = 17
 DOTS_PER_INCH = 120  # of PNG
 
-Picture = Plot | Matrix | Scatter | Sequence[Matrix] | Sequence[Plot]
+Picture = Plot | Matrix | Scatter | Gallery | Sequence[Matrix] | Sequence[Plot]
 MOST_BESIDE = 2  # panels in one row: more are too small to be read on a page
 
 
@@ -97,6 +98,8 @@ def _labels(picture: Picture) -> list[str]:
             return [picture.title, picture.x, picture.y, *(curve.title for curve in picture.curves)]
         case Scatter():
             return [picture.title, *picture.labels, *picture.groups]
+        case Gallery():
+            return [picture.title, *picture.rows, *picture.columns]
         case Matrix():
             return [
                 picture.title,
@@ -118,6 +121,8 @@ def figure_of(picture: Picture, written: Written) -> Figure:
             return _plots([picture], written)
         case Scatter():
             return _scatter(picture, written)
+        case Gallery():
+            return drawn_images(picture, written)
         case Matrix():
             return heatmap([picture], written)
     plots, matrices = _parted(picture)

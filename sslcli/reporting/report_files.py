@@ -1,5 +1,5 @@
-"""A report as files: every plot, matrix and scatter as PNG and SVG with its numbers beside it as
-CSV; tables as CSV; all as JSON.
+"""A report as files: every plot, matrix, scatter and gallery as PNG and SVG with its numbers beside
+it as CSV; tables as CSV; all as JSON.
 """
 
 import re
@@ -13,7 +13,7 @@ from sslcli.reporting.csv_files import write_csv
 from sslcli.reporting.fonts import HOW_TO_GET_ONE
 from sslcli.reporting.plots import Picture, drawn, is_all_drawable
 from sslcli.reporting.saved_reports import REPORT, saved_together, write_report
-from sslcli.reports import Matrix, Plot, Report, Scatter, Score, panels, sheets_of
+from sslcli.reports import Gallery, Matrix, Plot, Report, Scatter, Score, panels, sheets_of
 
 LONGEST_NAME = 60  # characters, of which some have three bytes
 
@@ -108,6 +108,22 @@ def _sheets(report: Report) -> Iterator[Sheet]:
         yield Sheet(
             scatter.title, ("label", "group", "x", "y", "linked to rows"), _points(scatter), scatter
         )
+    for gallery in report.galleries:
+        yield Sheet(gallery.title, ("row", "column", "pixels"), _pixels(gallery), gallery)
+
+
+def _pixels(gallery: Gallery) -> list[tuple[Any, ...]]:
+    """Each image with its numbers from 0 to 255, row by row, in one cell."""
+    return [
+        (name, gallery.columns[place] if gallery.columns else place + 1, _numbers(image))
+        for name, images in zip(gallery.rows, gallery.images, strict=True)
+        for place, image in enumerate(images)
+        if image
+    ]
+
+
+def _numbers(image: str) -> str:
+    return " ".join(map(str, bytes.fromhex(image)))
 
 
 def _scores(scores: Sequence[Score]) -> Sheet:

@@ -17,7 +17,18 @@ import torch
 from sslcli.models import kept_answers, question_key
 from sslcli.models.kept_answers import Answer, answers_folder, kept, recalled
 from sslcli.models.places import WeightsRef, locate_weights
-from sslcli.reports import Curve, Matrix, Passage, Plot, Report, Scatter, Score, Span, Table
+from sslcli.reports import (
+    Curve,
+    Gallery,
+    Matrix,
+    Passage,
+    Plot,
+    Report,
+    Scatter,
+    Score,
+    Span,
+    Table,
+)
 from sslcli.workflows.probe import look
 from sslcli.workflows.probe.aim import Aim
 from sslcli.workflows.probe.probe import probe
@@ -36,6 +47,7 @@ REPORT = Report(
     [Passage("t", [Span("text", "target")], excerpt=True)],
     ["note", "\u5317\u4eac"],
     {"examples": 3},
+    [Gallery("i", [1, 2, 1], ["r"], [["00ff", ""]], ["one", "two"])],
 )
 
 
