@@ -156,6 +156,7 @@ from sslcli.reports import (
     amount,
 )
 
+# fmt: off (several in a line)
 __all__ = [
     "ACTIVATIONS_OF_CONFIGS",
     "ARRANGEMENTS",
@@ -400,3 +401,4 @@ __all__ = [
     "words_told",
     "write_fields",
 ]
+# fmt: on
