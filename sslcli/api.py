@@ -75,7 +75,13 @@ from sslcli.errors import (
 from sslcli.grid import Grid
 from sslcli.kits.cloze import words_told
 from sslcli.kits.images import gallery, image_tables
-from sslcli.kits.items import item_codes, reconstructed_items, restored_items
+from sslcli.kits.items import (
+    item_codes,
+    item_layers,
+    reconstructed_items,
+    restored_items,
+    untrained,
+)
 from sslcli.kits.row_decoder import RowDecoder
 from sslcli.kits.sequence_task import SequenceTask
 from sslcli.kits.word_vectors import (
@@ -107,6 +113,7 @@ from sslcli.metrics.correlations import correlation_notes, correlation_scores, p
 from sslcli.metrics.linear import LinearProbe, control_labels, linear_probe, majority
 from sslcli.metrics.mlqa import mlqa_exact, mlqa_f1, mlqa_rule, mlqa_scores
 from sslcli.metrics.multilabel import multilabel_scores
+from sslcli.metrics.neighbors import neighbor_probe
 from sslcli.metrics.ngrams import script_words
 from sslcli.metrics.retrieval import Ranks, Retrieval, centred, retrieve
 from sslcli.metrics.rouge import ROUGE_SIGNATURE, rouge_f1
@@ -181,17 +188,18 @@ __all__ = [
     "class_tables", "contingency", "control_labels", "correlation_notes", "correlation_scores",
     "cosines", "current_reading", "detect_scheme", "distinct_pairs", "enclose", "gallery", "gather",
     "generate_tokens", "has_plain_heads", "has_shape", "has_spans", "image_tables", "in_usual_case",
-    "item_codes", "join_pair", "kmeans", "labelled_uses", "languages_in", "layer_pattern",
-    "linear_cross_entropy", "linear_probe", "locate_words", "majority", "mean_row", "mean_score",
-    "means_no_label", "mlqa_exact", "mlqa_f1", "mlqa_rule", "mlqa_scores", "multilabel_scores",
-    "naming_text", "nearest_centre", "normalized_mutual_information", "open_bytes", "parse_json",
-    "parse_shares", "passages_of", "pearson", "principal_components", "purity", "read_fields",
-    "read_json", "read_lines", "read_pairs", "read_records", "read_table", "reconstructed_items",
-    "refuse_too_long", "remark", "restored_items", "retrieve", "rotary_base", "rouge_f1",
-    "script_words", "sense_gap", "sense_gaps", "sense_uses", "sentence_chrf", "sentence_vectors",
-    "separation", "setting", "span_scores", "span_table", "spans_of", "spans_of_tags", "spearman",
-    "split_language", "split_sentences", "squad_exact", "squad_f1", "squad_v1_scores",
-    "squad_v2_scores", "static_vectors", "statistic_score", "string_exact", "suffix_of",
-    "sums_score", "tag_reading", "turns_of", "unread_tags", "usable", "usable_texts",
-    "word_vectors", "words_told", "write_fields",
+    "item_codes", "item_layers", "join_pair", "kmeans", "labelled_uses", "languages_in",
+    "layer_pattern", "linear_cross_entropy", "linear_probe", "locate_words", "majority", "mean_row",
+    "mean_score", "means_no_label", "mlqa_exact", "mlqa_f1", "mlqa_rule", "mlqa_scores",
+    "multilabel_scores", "naming_text", "nearest_centre", "neighbor_probe",
+    "normalized_mutual_information", "open_bytes", "parse_json", "parse_shares", "passages_of",
+    "pearson", "principal_components", "purity", "read_fields", "read_json", "read_lines",
+    "read_pairs", "read_records", "read_table", "reconstructed_items", "refuse_too_long", "remark",
+    "restored_items", "retrieve", "rotary_base", "rouge_f1", "script_words", "sense_gap",
+    "sense_gaps", "sense_uses", "sentence_chrf", "sentence_vectors", "separation", "setting",
+    "span_scores", "span_table", "spans_of", "spans_of_tags", "spearman", "split_language",
+    "split_sentences", "squad_exact", "squad_f1", "squad_v1_scores", "squad_v2_scores",
+    "static_vectors", "statistic_score", "string_exact", "suffix_of", "sums_score", "tag_reading",
+    "turns_of", "unread_tags", "untrained", "usable", "usable_texts", "word_vectors", "words_told",
+    "write_fields",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from sslcli.core.heads import LanguageModelHead, PooledClassifier, RowClassifier
+from sslcli.core.heads import ItemClassifier, LanguageModelHead, PooledClassifier, RowClassifier
 from sslcli.core.transformer import Block, Stack
 
 DEVIATION = 0.02  # of layers without settings of their own (BERT, GPT-2)
@@ -23,7 +23,8 @@ def initialize(module: nn.Module, generator: torch.Generator, deviation: float =
     what their constructor gave them; a module of core built on the meta device only needs
     `to_empty` before.
     """
-    if isinstance(module, Stack | LanguageModelHead | PooledClassifier | RowClassifier):
+    heads = LanguageModelHead | PooledClassifier | RowClassifier | ItemClassifier
+    if isinstance(module, Stack | heads):
         deviation = module.settings.initial_deviation
     for child in module.children():
         initialize(child, generator, deviation)

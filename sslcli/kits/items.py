@@ -6,6 +6,7 @@ K numbers of a code.
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from torch import Tensor
 
 from sslcli.contracts.abilities import Encodes, Restoration, Restores
 from sslcli.contracts.probe import FrozenModel
-from sslcli.core.inputs import Inputs, to_device
+from sslcli.core.initialize import initialize
+from sslcli.core.inputs import Hidden, Inputs, to_device
+from sslcli.core.transformer import Transformer
 from sslcli.data.items import Items
 from sslcli.data.rng import Rng
 from sslcli.errors import UsageError
@@ -42,10 +45,30 @@ def item_codes(model: FrozenModel, items: Items) -> np.ndarray:
         if encoder is not None:
             codes_BK = encoder.codes(model.backbone, inputs)
         else:
-            rows = model.backbone(inputs).last_TD.split(inputs.packing.lengths)
-            codes_BK = torch.stack([rows_LD.mean(dim=0) for rows_LD in rows])
+            codes_BK = model.backbone(inputs).means_BD
         found.append(codes_BK.flatten(1).float().cpu().numpy())
     return np.concatenate(found)
+
+
+@torch.no_grad()
+def item_layers(model: FrozenModel, items: Items) -> list[np.ndarray]:
+    """For every layer float32 [N, D], the mean of each item's rows; layer 0 is the embeddings."""
+    found: list[list[Tensor]] = [[] for _ in range(model.depth + 1)]
+    for inputs in _inputs(model, items, "hidden states"):
+        kept = model.backbone(inputs, keep=range(model.depth + 1)).kept
+        for layer, own in enumerate(found):
+            own.append(Hidden(kept[layer], inputs.packing).means_BD.float().cpu())
+    return [torch.cat(own).numpy() for own in found]
+
+
+def untrained(model: FrozenModel, rng: Rng) -> FrozenModel:
+    """The same model as it is before it learns anything: a baseline of what its shape alone
+    gives.
+    """
+    seed = int(rng.sample(0).generator("untrained").integers(1 << 62))
+    backbone = Transformer(model.backbone.settings)
+    initialize(backbone, torch.Generator().manual_seed(seed))
+    return replace(model, backbone=backbone.to(_device(model)).eval(), learnable=None)
 
 
 @torch.no_grad()

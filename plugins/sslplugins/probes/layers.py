@@ -31,6 +31,7 @@ from sslcli.api import (
     static_vectors,
     word_vectors,
 )
+from sslplugins.probes.bylayer.items import item_report
 from sslplugins.probes.bylayer.report import best_layer, layer_plot, layer_table
 
 
@@ -39,18 +40,25 @@ class Layers(Probe["Layers.Options"]):
 
     class Options(Config):
         task: str = setting(
-            "pos", "task whose labels are looked for: pos, tag, sentiment, classify"
+            "pos",
+            "task whose labels are looked for in texts: pos, tag, sentiment, classify; images have"
+            " those of their folders or arrays",
         )
         limit: Count = setting(
-            4_000, "words, or whole texts, to learn from; half as many are for testing", gt=9
+            4_000, "words, texts or images to learn from; half as many are for testing", gt=9
         )
 
     summary = (
-        "a linear probe for a labelled task on every layer, with shuffled labels as control task"
+        "a linear probe for labels on every layer: of a task, with shuffled labels as control, or"
+        " of images, beside pixels, principal components and the untrained network"
     )
+
+    modalities = frozenset({"text", "images"})
 
     def run(self, model: FrozenModel, rng: Rng) -> Report:
         task, limit = self.options.task, self.options.limit
+        if model.own_tokenizer is None:
+            return item_report(model, limit, rng)
         annotated = model.probe_data.annotated(task)
         train = self._labelled(model, annotated[0], limit, rng.of("train"))
         test = self._labelled(model, annotated[1], limit // 2, rng.of("test"))
