@@ -84,6 +84,7 @@ from sslcli.kits.items import (
 )
 from sslcli.kits.row_decoder import RowDecoder
 from sslcli.kits.sequence_task import SequenceTask
+from sslcli.kits.sound import griffin_lim, heard, log_mel
 from sslcli.kits.word_vectors import (
     Located,
     Pool,
@@ -134,7 +135,7 @@ from sslcli.metrics.squad import (
 )
 from sslcli.metrics.squad2 import best_threshold, squad_v2_scores
 from sslcli.metrics.tag_schemes import TagReading, tag_reading, unread_tags
-from sslcli.modalities import Modality
+from sslcli.modalities import Frames, Modality
 from sslcli.models.hf_config import (
     ACTIVATIONS_OF_CONFIGS,
     ConfigField,
@@ -169,12 +170,12 @@ __all__ = [
     "AnswerRule", "AnswerValues", "Architecture", "Artifact", "Batch", "Beam", "BeamRules", "Chat",
     "Computed", "Config", "ConfigError", "ConfigField", "ConfigReader", "Context", "Continuation",
     "Corpus", "Count", "Curve", "DataError", "Describes", "Document", "EarlyStopping", "Edit",
-    "Encoded", "EncodedChat", "Encodes", "Example", "Family", "Follower", "FrozenModel", "Gallery",
-    "Generates", "GivesRecords", "Grid", "Group", "HasLanguages", "HasRowBaselines", "Hidden",
-    "HiddenBatch", "Histogram", "Illustrates", "Inputs", "Items", "Key", "LanguageModelHead",
-    "Learnable", "LinearProbe", "LinearShift", "Located", "Loss", "Matrix", "Modality",
-    "ModelBatch", "ModelError", "Names", "Objective", "OpenPrompts", "Packing", "Pair", "Parsed",
-    "Part", "Passage", "PassedOver", "PieceTrainer", "Plot", "PluginError", "Pool",
+    "Encoded", "EncodedChat", "Encodes", "Example", "Family", "Follower", "Frames", "FrozenModel",
+    "Gallery", "Generates", "GivesRecords", "Grid", "Group", "HasLanguages", "HasRowBaselines",
+    "Hidden", "HiddenBatch", "Histogram", "Illustrates", "Inputs", "Items", "Key",
+    "LanguageModelHead", "Learnable", "LinearProbe", "LinearShift", "Located", "Loss", "Matrix",
+    "Modality", "ModelBatch", "ModelError", "Names", "Objective", "OpenPrompts", "Packing", "Pair",
+    "Parsed", "Part", "Passage", "PassedOver", "PieceTrainer", "Plot", "PluginError", "Pool",
     "PooledClassifier", "Prediction", "PredictsTokens", "Probe", "ProbeData", "Prompt",
     "PromptTemplate", "Prompts", "Ranks", "Ratio", "Reader", "Readout", "ReadoutTask", "Record",
     "Report", "Restoration", "Restores", "Retrieval", "Rng", "RowClassifier", "RowDecoder", "Rows",
@@ -187,19 +188,19 @@ __all__ = [
     "bleu_tokenizer", "centred", "choices", "chrf", "chrf_rows", "class_name", "class_scores",
     "class_tables", "contingency", "control_labels", "correlation_notes", "correlation_scores",
     "cosines", "current_reading", "detect_scheme", "distinct_pairs", "enclose", "gallery", "gather",
-    "generate_tokens", "has_plain_heads", "has_shape", "has_spans", "image_tables", "in_usual_case",
-    "item_codes", "item_layers", "join_pair", "kmeans", "labelled_uses", "languages_in",
-    "layer_pattern", "linear_cross_entropy", "linear_probe", "locate_words", "majority", "mean_row",
-    "mean_score", "means_no_label", "mlqa_exact", "mlqa_f1", "mlqa_rule", "mlqa_scores",
-    "multilabel_scores", "naming_text", "nearest_centre", "neighbor_probe",
-    "normalized_mutual_information", "open_bytes", "parse_json", "parse_shares", "passages_of",
-    "pearson", "principal_components", "purity", "read_fields", "read_json", "read_lines",
-    "read_pairs", "read_records", "read_table", "reconstructed_items", "refuse_too_long", "remark",
-    "restored_items", "retrieve", "rotary_base", "rouge_f1", "script_words", "sense_gap",
-    "sense_gaps", "sense_uses", "sentence_chrf", "sentence_vectors", "separation", "setting",
-    "span_scores", "span_table", "spans_of", "spans_of_tags", "spearman", "split_language",
-    "split_sentences", "squad_exact", "squad_f1", "squad_v1_scores", "squad_v2_scores",
-    "static_vectors", "statistic_score", "string_exact", "suffix_of", "sums_score", "tag_reading",
-    "turns_of", "unread_tags", "untrained", "usable", "usable_texts", "word_vectors", "words_told",
-    "write_fields",
+    "generate_tokens", "griffin_lim", "has_plain_heads", "has_shape", "has_spans", "heard",
+    "image_tables", "in_usual_case", "item_codes", "item_layers", "join_pair", "kmeans",
+    "labelled_uses", "languages_in", "layer_pattern", "linear_cross_entropy", "linear_probe",
+    "locate_words", "log_mel", "majority", "mean_row", "mean_score", "means_no_label", "mlqa_exact",
+    "mlqa_f1", "mlqa_rule", "mlqa_scores", "multilabel_scores", "naming_text", "nearest_centre",
+    "neighbor_probe", "normalized_mutual_information", "open_bytes", "parse_json", "parse_shares",
+    "passages_of", "pearson", "principal_components", "purity", "read_fields", "read_json",
+    "read_lines", "read_pairs", "read_records", "read_table", "reconstructed_items",
+    "refuse_too_long", "remark", "restored_items", "retrieve", "rotary_base", "rouge_f1",
+    "script_words", "sense_gap", "sense_gaps", "sense_uses", "sentence_chrf", "sentence_vectors",
+    "separation", "setting", "span_scores", "span_table", "spans_of", "spans_of_tags", "spearman",
+    "split_language", "split_sentences", "squad_exact", "squad_f1", "squad_v1_scores",
+    "squad_v2_scores", "static_vectors", "statistic_score", "string_exact", "suffix_of",
+    "sums_score", "tag_reading", "turns_of", "unread_tags", "untrained", "usable", "usable_texts",
+    "word_vectors", "words_told", "write_fields",
 ]  # fmt: skip

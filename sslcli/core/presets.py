@@ -54,6 +54,8 @@ VIT: Mapping[str, Any] = {
     "norm_epsilon": 1e-6,
     "norm_embeddings": False,
 }
+# recordings are of any length, and where one begins says nothing
+OF_SOUND: Mapping[str, Any] = {"positions": "rotary", "dropout": 0.0}
 FAMILIES: Mapping[Architecture, Mapping[str, Any]] = {
     "encoder": BERT,
     "decoder": GPT2,
@@ -84,6 +86,10 @@ MODELS: Mapping[str, Mapping[str, Any]] = {
 NAMES: tuple[str, ...] = (*SIZES, *MODELS)
 
 
+def _reads_rows(overrides: Mapping[str, Any]) -> bool:
+    return any(overrides.get(name) is not None for name in ("grid", "frames"))
+
+
 def preset(
     name: str, architecture: Architecture, vocabulary: int, **overrides: Any
 ) -> TransformerSettings:
@@ -94,9 +100,11 @@ def preset(
     """
     if name in SIZES:
         family = FAMILIES[architecture]
-        if architecture == "encoder" and overrides.get("grid") is not None:
+        if architecture == "encoder" and _reads_rows(overrides):
             width = overrides.get("width", SIZES[name]["width"])
             family = {**VIT, "initial_deviation": round(float(width) ** -0.5, 4)}
+        if overrides.get("frames") is not None:
+            family = {**family, **OF_SOUND}
         shape: dict[str, Any] = {**family, **SIZES[name]}
     elif name in MODELS:
         shape = {**MODELS[name]}

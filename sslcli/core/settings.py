@@ -7,6 +7,7 @@ from pydantic import Field, field_serializer, model_validator
 
 from sslcli.config import Config, Count, setting
 from sslcli.grid import Grid
+from sslcli.modalities import Frames
 
 Architecture = Literal["encoder", "decoder", "encoder_decoder"]
 StackName = Literal["encoder", "decoder"]  # a half of an encoder-decoder
@@ -55,6 +56,11 @@ class TransformerSettings(Config):
     )
     grid: Grid | None = Field(
         None, description="how images lie in the rows: height, width, channels, side of a patch"
+    )
+    frames: Frames | None = Field(
+        None,
+        description="how recordings are made rows: samples a second, of a window, from one to the"
+        " next, mel bands, lowest and highest frequency",
     )
     width: int = Field(256, gt=0, description="features of a hidden state")
     depth: int = Field(4, gt=0, le=10_000, description="number of layers")
@@ -140,9 +146,9 @@ class TransformerSettings(Config):
         0.02, gt=0, description="standard deviation of the initial weights"
     )
 
-    @field_serializer("grid")
-    def _plain(self, grid: Grid | None) -> list[int] | None:
-        return None if grid is None else list(grid)
+    @field_serializer("grid", "frames")
+    def _plain(self, rows: Grid | Frames | None) -> list[float] | None:
+        return None if rows is None else list(rows)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -152,6 +158,10 @@ class TransformerSettings(Config):
             raise ValueError(
                 f"a patch of {self.grid.described} has {self.grid.features} numbers, and rows have "
                 f"{self.row_features}"
+            )
+        if self.frames is not None and self.row_features != self.frames.features:
+            raise ValueError(
+                f"a frame has {self.frames.bands} mel bands, and rows have {self.row_features}"
             )
         if self.heads % (self.key_value_heads or self.heads):
             raise ValueError(

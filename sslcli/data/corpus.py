@@ -17,7 +17,7 @@ from sslcli.data.rng import mix, name_key, unit
 from sslcli.data.shards import LABELS, map_shards
 from sslcli.errors import DataError
 from sslcli.grid import Grid
-from sslcli.modalities import Modality
+from sslcli.modalities import Frames, Modality
 
 # not a run's: two seeds are compared on the same held-out documents, and a run that goes on keeps
 # them
@@ -51,6 +51,7 @@ class Corpus:
     grid: Grid | None = None
     labels: tuple[str, ...] = ()
     _label_of: np.ndarray | None = None
+    frames: Frames | None = None
 
     @classmethod
     def open(
@@ -83,6 +84,7 @@ class Corpus:
             Grid(**manifest["grid"]) if "grid" in manifest else None,
             tuple(manifest.get(LABELS, ())),
             index.get(LABELS),
+            Frames(**manifest["frames"]) if "frames" in manifest else None,
         )
 
     @cached_property

@@ -7,6 +7,7 @@ from typing import Literal, Self
 import numpy as np
 
 from sslcli.grid import Grid
+from sslcli.modalities import Frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Document:
     `sentences`, if the source knows them, are pieces whose concatenation is the text; otherwise the
     tokenizing workflow splits it. `array` is [items, features] for sequences of rows, or any shape
     that an objective reads. `grid`: how the rows of an image were cut; of one size in all data.
+    `frames`: how the rows of a recording were made; the same in all data.
     """
 
     where: Where
@@ -48,3 +50,4 @@ class Document:
     language: str = ""
     label: str | None = None
     grid: Grid | None = None
+    frames: Frames | None = None

@@ -13,6 +13,7 @@ import numpy as np
 
 from sslcli import registry
 from sslcli.data.documents import Document
+from sslcli.data.records.read_context import Reading, reading_with
 from sslcli.data.settings import DataSettings
 from sslcli.data.shard_writing import ShardWriter
 from sslcli.data.shards import read_manifest
@@ -27,10 +28,11 @@ from sslcli.datasets.locate import (
 from sslcli.datasets.sources import Source, documents, plain_text_reader
 from sslcli.errors import DataError, UsageError
 from sslcli.grid import Grid
-from sslcli.modalities import WORDS, Modality
+from sslcli.modalities import WORDS, Frames, Modality
 
 SAID_EVERY_NUMBERS = 1 << 22
 EXACT = 1 << 24
+REMARKS_SHOWN = 4
 
 
 def modality_of(sources: Sequence[Source]) -> Modality:
@@ -99,15 +101,19 @@ def write_rows(
     document.
     """
     facts: dict[str, Any] = {}
-    said, shape, grid, rounded = 0, None, None, _Rounded()
+    reading = Reading()
+    said, shape, grid, frames, rounded = 0, None, None, None, _Rounded()
     with ShardWriter(folder, facts, modality=modality) as writer:
-        for document in documents(sources, data):
+        for document in reading_with(reading, lambda: documents(sources, data)):
             rows_tF = _checked(document, modality, rounded)
             if not len(rows_tF):
                 continue
             grid = grid or document.grid
             if document.grid != grid:
                 raise _other_grid(document, grid)
+            frames = frames or document.frames
+            if document.frames != frames:
+                refuse_other_frames({str(document.where): document.frames}, frames)
             shape = shape or rows_tF.shape[1:]
             if rows_tF.shape[1:] != shape:
                 raise DataError(
@@ -126,11 +132,21 @@ def write_rows(
         if not counts["tokens"]:
             raise DataError(f"there is no row in {', '.join(data.train)}", "check --data")
         noted = {"rounded": rounded.sentence} if rounded.count else {}
+        noted |= {"remarks": _in_short(reading.notes)} if reading.notes else {}
         if grid is not None:
             facts["grid"] = grid._asdict()
+        if frames is not None:
+            facts["frames"] = frames._asdict()
         facts["statistics"] = {
             name: counts[name] for name in ("documents", "sentences", "tokens", "bytes")
         } | noted
+
+
+def _in_short(remarks: Collection[str]) -> list[str]:
+    """The first remarks of readers, and how many more there are."""
+    shown = list(remarks)[:REMARKS_SHOWN]
+    more = len(remarks) - len(shown)
+    return [*shown, *([f"there are {more:,} more remarks like these"] if more else [])]
 
 
 def _other_grid(document: Document, grid: Grid | None) -> DataError:
@@ -139,6 +155,21 @@ def _other_grid(document: Document, grid: Grid | None) -> DataError:
         f"{document.where} is {own}, and those before it are {others}",
         "bring all images to one size with --resize, and to one kind with --colours",
     )
+
+
+def refuse_other_frames(found: Mapping[str, Frames | None], wanted: Frames | None) -> None:
+    """Raises DataError for recordings, by name, with other frames than those before them have, or
+    than a model reads.
+    """
+    for name, own in found.items():
+        if own != wanted:
+            given, before = (
+                "no recording" if each is None else each.described for each in (own, wanted)
+            )
+            raise DataError(
+                f"{name} is read as {given}, and what comes before it, or the model, as {before}",
+                "" if wanted is None else f"bring all to one rate: --rate {wanted.rate}",
+            )
 
 
 @dataclass

@@ -15,7 +15,7 @@ from sslcli.core.settings import TransformerSettings
 from sslcli.data.corpus import SPLIT_SEED, Corpus
 from sslcli.data.items import Items
 from sslcli.data.settings import DataSettings, TokenizerSettings
-from sslcli.datasets.array_rows import refuse_unread
+from sslcli.datasets.array_rows import refuse_other_frames, refuse_unread
 from sslcli.datasets.cache import cache_folder
 from sslcli.datasets.locate import is_shards
 from sslcli.datasets.sources import expand
@@ -101,6 +101,7 @@ def refuse_other_items(corpus: Corpus, shape: TransformerSettings, name: str) ->
             f"{name} holds {own}, and the model reads {reads}",
             "bring them to that size and kind first, or choose another --model",
         )
+    refuse_other_frames({name: corpus.frames}, shape.frames)
     if shape.grid is None and prod(corpus.row_shape) != shape.row_features:
         raise DataError(
             f"{name} has rows of {prod(corpus.row_shape)} numbers, and the model reads rows of "

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft
 
-from sslcli.frames import FLOOR, Frames
+from sslcli.modalities import FLOOR, Frames
 
 FRAMES_AT_ONCE = 4_096
 INVERSION_TURNS = 40  # of the way back from bands to frequencies
@@ -64,7 +64,7 @@ def _framed(samples_N: np.ndarray, frames: Frames) -> tuple[np.ndarray, int]:
     return found_TW, -(-len(found_TW) // FRAMES_AT_ONCE)
 
 
-def samples_of(spectrum_TK: np.ndarray, frames: Frames) -> np.ndarray:
+def recording_of(spectrum_TK: np.ndarray, frames: Frames) -> np.ndarray:
     """The recording whose frames come nearest to a spectrum: float32 [N].
 
     Griffin and Lim 1984, equation 6: windowed frames are added up, over the sum of the squared
@@ -104,11 +104,11 @@ def griffin_lim(
         angles_TK = np.exp(2j * np.pi * np.random.default_rng(seed).random(shape))
     before_TK = np.zeros(shape, dtype=np.complex64)
     for _ in range(turns):
-        possible_TK = spectrum(samples_of(amplitudes_TK * angles_TK, frames), frames)
+        possible_TK = spectrum(recording_of(amplitudes_TK * angles_TK, frames), frames)
         beyond_TK = possible_TK - momentum / (1 + momentum) * before_TK
         angles_TK = beyond_TK / (np.abs(beyond_TK) + np.finfo(np.float32).tiny)
         before_TK = possible_TK
-    return samples_of(amplitudes_TK * angles_TK, frames)
+    return recording_of(amplitudes_TK * angles_TK, frames)
 
 
 def amplitudes_of(log_mel_TM: np.ndarray, frames: Frames) -> np.ndarray:

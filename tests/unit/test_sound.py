@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from sslcli.frames import FLOOR, Frames
 from sslcli.kits import sound
 from sslcli.metrics.warping import warped_distances, warped_error
+from sslcli.modalities import FLOOR, Frames
 
 RATES = (8_000, 16_000, 22_050, 44_100)
 
@@ -67,7 +67,7 @@ def test_silence_is_the_floor():
 @pytest.mark.parametrize("rate", RATES)
 def test_a_spectrum_gives_its_recording_back(rate):
     frames, samples_N = Frames.at(rate), noise(1, rate)
-    back_N = sound.samples_of(sound.spectrum(samples_N, frames), frames)
+    back_N = sound.recording_of(sound.spectrum(samples_N, frames), frames)
     np.testing.assert_allclose(back_N, samples_N[: len(back_N)], atol=1e-5)
     assert len(samples_N) - len(back_N) < frames.hop
 

@@ -58,6 +58,8 @@ def header(
 def _read_by(shape: TransformerSettings) -> str:
     if shape.grid is not None:
         return shape.grid.described
+    if shape.frames is not None:
+        return shape.frames.described
     return (
         f"rows of {shape.row_features}"
         if shape.row_features

@@ -16,6 +16,7 @@ from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.arrange import SampleSource
+from sslcli.datasets.array_rows import refuse_other_frames
 from sslcli.datasets.locate import is_shards, refuse_absent
 from sslcli.datasets.tokenizer_training import piece_trainer
 from sslcli.engine.composite import build_objective
@@ -117,6 +118,7 @@ def refuse_strange_data(
                 f"{wrong.folder} holds {own}, and the model reads {reads}",
                 "choose other data, --resize them, or another --model",
             )
+        refuse_other_frames({str(each.folder): each.frames for each in corpora}, shape.frames)
         return
     if tokenizer.size > shape.vocabulary:
         raise UsageError(

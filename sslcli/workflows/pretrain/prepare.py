@@ -275,6 +275,8 @@ def _read(corpus: Corpus, tokenizer: Tokenizer | None) -> dict[str, Any]:
     """What data decides of a model's shape: tokens, rows, or the rows of images."""
     if tokenizer is not None:
         return {"vocabulary": tokenizer.size}
+    if corpus.frames is not None:
+        return {"row_features": corpus.frames.features, "frames": corpus.frames}
     if corpus.grid is None:
         return {"row_features": prod(corpus.row_shape)}
     grid = corpus.grid
