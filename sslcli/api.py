@@ -50,10 +50,12 @@ from sslcli.data.records.prompt_template import PromptTemplate
 from sslcli.data.records.read_context import Names, current_reading, remark
 from sslcli.data.records.record import Record
 from sslcli.data.records.records import read_records, read_table
+from sslcli.data.records.tables import read_rows
 from sslcli.data.records.translations import Pair, distinct_pairs, languages_in, read_pairs
 from sslcli.data.records.turns import turns_of
 from sslcli.data.rng import Rng, SampleRng
 from sslcli.data.special_tokens import SpecialToken
+from sslcli.data.table_rows import in_two_parts, refuse_missing_columns
 from sslcli.data.text.chat_template import ASSISTANT, SYSTEM, USER
 from sslcli.data.text.chats import Chat, EncodedChat
 from sslcli.data.text.sentences import split_sentences
@@ -82,6 +84,7 @@ from sslcli.kits.items import (
     restored_items,
     untrained,
 )
+from sslcli.kits.layouts import NUMBERS_OF_RECORD, Counting, item_tables, usual_rows
 from sslcli.kits.row_decoder import RowDecoder
 from sslcli.kits.sequence_task import SequenceTask
 from sslcli.kits.sound import griffin_lim, heard, log_mel
@@ -163,44 +166,47 @@ from sslcli.reports import (
     Table,
     amount,
 )
+from sslcli.rows.schema import Schema, TableColumn
 
 __all__ = [
     "ACTIVATIONS_OF_CONFIGS", "ARRANGEMENTS", "ASSISTANT", "CHRF_SIGNATURE", "LARGEST_POWER",
-    "ROUGE_SIGNATURE", "SQUAD_V1", "SQUAD_V2", "SYSTEM", "USER", "Annotated", "Annotates",
-    "AnswerRule", "AnswerValues", "Architecture", "Artifact", "Batch", "Beam", "BeamRules", "Chat",
-    "Computed", "Config", "ConfigError", "ConfigField", "ConfigReader", "Context", "Continuation",
-    "Corpus", "Count", "Curve", "DataError", "Describes", "Document", "EarlyStopping", "Edit",
-    "Encoded", "EncodedChat", "Encodes", "Example", "Family", "Follower", "Frames", "FrozenModel",
-    "Gallery", "Generates", "GivesRecords", "Grid", "Group", "HasLanguages", "HasRowBaselines",
-    "Hidden", "HiddenBatch", "Histogram", "Illustrates", "Inputs", "Items", "Key",
-    "LanguageModelHead", "Learnable", "LinearProbe", "LinearShift", "Located", "Loss", "Matrix",
-    "Modality", "ModelBatch", "ModelError", "Names", "Objective", "OpenPrompts", "Packing", "Pair",
-    "Parsed", "Part", "Passage", "PassedOver", "PieceTrainer", "Plot", "PluginError", "Pool",
-    "PooledClassifier", "Prediction", "PredictsTokens", "Probe", "ProbeData", "Prompt",
-    "PromptTemplate", "Prompts", "Ranks", "Ratio", "Reader", "Readout", "ReadoutTask", "Record",
-    "Report", "Restoration", "Restores", "Retrieval", "Rng", "RowClassifier", "RowDecoder", "Rows",
-    "RunError", "Sample", "SampleRng", "SampledRows", "Sampling", "Scatter", "Score", "Scorer",
-    "Seconds", "Separation", "SequenceTask", "Shift", "Span", "SpecialToken", "Split", "SslError",
-    "Suite", "SuitePart", "Table", "TagReading", "TaggedSpan", "Task", "TokenLoss", "TokenRules",
-    "TokenTargets", "Tokenizer", "Transformer", "TransformerSettings", "Unreadable", "UsageError",
-    "Where", "WordOccurrence", "Writer", "amount", "answer_scores", "attention_maps", "balanced",
+    "NUMBERS_OF_RECORD", "ROUGE_SIGNATURE", "SQUAD_V1", "SQUAD_V2", "SYSTEM", "USER", "Annotated",
+    "Annotates", "AnswerRule", "AnswerValues", "Architecture", "Artifact", "Batch", "Beam",
+    "BeamRules", "Chat", "Computed", "Config", "ConfigError", "ConfigField", "ConfigReader",
+    "Context", "Continuation", "Corpus", "Count", "Counting", "Curve", "DataError", "Describes",
+    "Document", "EarlyStopping", "Edit", "Encoded", "EncodedChat", "Encodes", "Example", "Family",
+    "Follower", "Frames", "FrozenModel", "Gallery", "Generates", "GivesRecords", "Grid", "Group",
+    "HasLanguages", "HasRowBaselines", "Hidden", "HiddenBatch", "Histogram", "Illustrates",
+    "Inputs", "Items", "Key", "LanguageModelHead", "Learnable", "LinearProbe", "LinearShift",
+    "Located", "Loss", "Matrix", "Modality", "ModelBatch", "ModelError", "Names", "Objective",
+    "OpenPrompts", "Packing", "Pair", "Parsed", "Part", "Passage", "PassedOver", "PieceTrainer",
+    "Plot", "PluginError", "Pool", "PooledClassifier", "Prediction", "PredictsTokens", "Probe",
+    "ProbeData", "Prompt", "PromptTemplate", "Prompts", "Ranks", "Ratio", "Reader", "Readout",
+    "ReadoutTask", "Record", "Report", "Restoration", "Restores", "Retrieval", "Rng",
+    "RowClassifier", "RowDecoder", "Rows", "RunError", "Sample", "SampleRng", "SampledRows",
+    "Sampling", "Scatter", "Schema", "Score", "Scorer", "Seconds", "Separation", "SequenceTask",
+    "Shift", "Span", "SpecialToken", "Split", "SslError", "Suite", "SuitePart", "Table",
+    "TableColumn", "TagReading", "TaggedSpan", "Task", "TokenLoss", "TokenRules", "TokenTargets",
+    "Tokenizer", "Transformer", "TransformerSettings", "Unreadable", "UsageError", "Where",
+    "WordOccurrence", "Writer", "amount", "answer_scores", "attention_maps", "balanced",
     "beam_search", "best_threshold", "binary_scores", "bleu", "bleu_rows", "bleu_signature",
     "bleu_tokenizer", "centred", "choices", "chrf", "chrf_rows", "class_name", "class_scores",
     "class_tables", "contingency", "control_labels", "correlation_notes", "correlation_scores",
     "cosines", "current_reading", "detect_scheme", "distinct_pairs", "enclose", "gallery", "gather",
     "generate_tokens", "griffin_lim", "has_plain_heads", "has_shape", "has_spans", "heard",
-    "image_tables", "in_usual_case", "item_codes", "item_layers", "join_pair", "kmeans",
-    "labelled_uses", "languages_in", "layer_pattern", "linear_cross_entropy", "linear_probe",
-    "locate_words", "log_mel", "majority", "mean_row", "mean_score", "means_no_label", "mlqa_exact",
-    "mlqa_f1", "mlqa_rule", "mlqa_scores", "multilabel_scores", "naming_text", "nearest_centre",
-    "neighbor_probe", "normalized_mutual_information", "open_bytes", "parse_json", "parse_shares",
-    "passages_of", "pearson", "principal_components", "purity", "read_fields", "read_json",
-    "read_lines", "read_pairs", "read_records", "read_table", "reconstructed_items",
-    "refuse_too_long", "remark", "restored_items", "retrieve", "rotary_base", "rouge_f1",
-    "script_words", "sense_gap", "sense_gaps", "sense_uses", "sentence_chrf", "sentence_vectors",
-    "separation", "setting", "span_scores", "span_table", "spans_of", "spans_of_tags", "spearman",
-    "split_language", "split_sentences", "squad_exact", "squad_f1", "squad_v1_scores",
-    "squad_v2_scores", "static_vectors", "statistic_score", "string_exact", "suffix_of",
-    "sums_score", "tag_reading", "turns_of", "unread_tags", "untrained", "usable", "usable_texts",
-    "word_vectors", "words_told", "write_fields",
+    "image_tables", "in_two_parts", "in_usual_case", "item_codes", "item_layers", "item_tables",
+    "join_pair", "kmeans", "labelled_uses", "languages_in", "layer_pattern", "linear_cross_entropy",
+    "linear_probe", "locate_words", "log_mel", "majority", "mean_row", "mean_score",
+    "means_no_label", "mlqa_exact", "mlqa_f1", "mlqa_rule", "mlqa_scores", "multilabel_scores",
+    "naming_text", "nearest_centre", "neighbor_probe", "normalized_mutual_information",
+    "open_bytes", "parse_json", "parse_shares", "passages_of", "pearson", "principal_components",
+    "purity", "read_fields", "read_json", "read_lines", "read_pairs", "read_records", "read_rows",
+    "read_table", "reconstructed_items", "refuse_missing_columns", "refuse_too_long", "remark",
+    "restored_items", "retrieve", "rotary_base", "rouge_f1", "script_words", "sense_gap",
+    "sense_gaps", "sense_uses", "sentence_chrf", "sentence_vectors", "separation", "setting",
+    "span_scores", "span_table", "spans_of", "spans_of_tags", "spearman", "split_language",
+    "split_sentences", "squad_exact", "squad_f1", "squad_v1_scores", "squad_v2_scores",
+    "static_vectors", "statistic_score", "string_exact", "suffix_of", "sums_score", "tag_reading",
+    "turns_of", "unread_tags", "untrained", "usable", "usable_texts", "usual_rows", "word_vectors",
+    "words_told", "write_fields",
 ]  # fmt: skip

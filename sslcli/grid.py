@@ -37,6 +37,11 @@ class Grid(NamedTuple):
         return self.patch * self.patch * self.channels
 
     @property
+    def numbers(self) -> int:
+        """Numbers of an image."""
+        return self.rows * self.features
+
+    @property
     def pixels(self) -> str:
         """Size and kind of the images in words."""
         colours = {1: "grey", 3: "colour"}.get(self.channels, f"{self.channels} channels")

@@ -83,4 +83,6 @@ def modality_read(shape: Mapping[str, Any]) -> Modality | None:
         return "images"
     if shape.get("frames") is not None:
         return "sound"
+    if shape.get("table") is not None:
+        return "table"
     return "text" if shape.get("vocabulary") or not shape.get("row_features") else None

@@ -11,6 +11,7 @@ from sslcli.data.documents import Document
 from sslcli.data.records.record import Record
 from sslcli.grid import Grid
 from sslcli.modalities import Modality
+from sslcli.rows.schema import Schema
 
 
 class Reader(ABC, Generic[O]):
@@ -72,6 +73,14 @@ class HasLanguages(Protocol):
         """Return the reader for these languages alone. Raises DataError for one that it does not
         have.
         """
+
+
+@runtime_checkable
+class ReadsColumns(Protocol):
+    """A reader of tables, whose documents have columns."""
+
+    def as_in(self, table: Schema) -> Reader:
+        """Return the reader for columns that are known, which are found by their names."""
 
 
 @runtime_checkable

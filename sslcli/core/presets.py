@@ -2,8 +2,9 @@
 
 tiny  mini  small      any architecture: as BERT where encoder, as GPT-2 where decoder, as BART
                        where both, with so many layers in each half (sizes of Turc et al. 2019);
-                       an encoder of images as ViT (Dosovitskiy et al. 2021), which begins with
-                       larger weights: of width D with a deviation of 1 / sqrt(D), as MAE does
+                       an encoder of images, or of tables, as ViT (Dosovitskiy et al. 2021),
+                       which begins with larger weights: of width D with a deviation of
+                       1 / sqrt(D), as MAE does
 bert-base  bert-large  Devlin et al. 2019
 gpt2                   Radford et al. 2019, the smallest
 bart-base              Lewis et al. 2020; bart-tiny and bart-mini are tiny and mini by name
@@ -87,7 +88,7 @@ NAMES: tuple[str, ...] = (*SIZES, *MODELS)
 
 
 def _reads_rows(overrides: Mapping[str, Any]) -> bool:
-    return any(overrides.get(name) is not None for name in ("grid", "frames"))
+    return any(overrides.get(name) is not None for name in ("grid", "frames", "table"))
 
 
 def preset(

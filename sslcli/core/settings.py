@@ -1,13 +1,14 @@
 """The shape of a Transformer, as a run file stores it and a family maps it. Imports no torch."""
 
 from collections.abc import Collection, Iterable
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
-from pydantic import Field, field_serializer, model_validator
+from pydantic import Field, field_serializer, field_validator, model_validator
 
 from sslcli.config import Config, Count, setting
 from sslcli.grid import Grid
 from sslcli.modalities import Frames
+from sslcli.rows.schema import Schema
 
 Architecture = Literal["encoder", "decoder", "encoder_decoder"]
 StackName = Literal["encoder", "decoder"]  # a half of an encoder-decoder
@@ -61,6 +62,9 @@ class TransformerSettings(Config):
         None,
         description="how recordings are made rows: samples a second, of a window, from one to the"
         " next, mel bands, lowest and highest frequency",
+    )
+    table: Schema | None = Field(
+        None, description="columns of a table, one a row: their names, kinds, scales, categories"
     )
     width: int = Field(256, gt=0, description="features of a hidden state")
     depth: int = Field(4, gt=0, le=10_000, description="number of layers")
@@ -150,6 +154,18 @@ class TransformerSettings(Config):
     def _plain(self, rows: Grid | Frames | None) -> list[float] | None:
         return None if rows is None else list(rows)
 
+    @field_serializer("table")
+    def _plain_table(self, table: Schema | None) -> dict[str, Any] | None:
+        return None if table is None else table.plain
+
+    @field_validator("table", mode="before")
+    @classmethod
+    def _of_plain(cls, value: Any) -> Any:
+        try:
+            return Schema.of(value) if isinstance(value, dict) else value
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError("it is no table's columns") from error
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.head_width is None and self.width % self.heads:
@@ -162,6 +178,11 @@ class TransformerSettings(Config):
         if self.frames is not None and self.row_features != self.frames.features:
             raise ValueError(
                 f"a frame has {self.frames.bands} mel bands, and rows have {self.row_features}"
+            )
+        if self.table is not None and self.row_features != self.table.features:
+            raise ValueError(
+                f"a column of the table has {self.table.features} numbers, and rows have "
+                f"{self.row_features}"
             )
         if self.heads % (self.key_value_heads or self.heads):
             raise ValueError(
@@ -194,6 +215,11 @@ class TransformerSettings(Config):
                 "shared layers share their norms, so the first norm cannot be left out"
             )
         return self
+
+    @property
+    def layout(self) -> Grid | Schema | None:
+        """What the rows of one item are: patches of an image, or columns of a table."""
+        return self.table if self.grid is None else self.grid
 
     @property
     def causal(self) -> bool:

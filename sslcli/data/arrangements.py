@@ -313,8 +313,7 @@ def _item_rows(corpus: Corpus, tokenizer: Tokenizer | None) -> Iterator[Rows]:
     """Rows (document,): one array document a sample."""
     for begin in range(0, len(corpus.spans), PORTION_SENTENCES):
         documents = np.asarray(corpus.spans[begin : begin + PORTION_SENTENCES, 0], dtype=np.int64)
-        first, stop = (np.asarray(corpus.documents[documents + place]) for place in (0, 1))
-        lengths = np.asarray(corpus.sentences[stop] - corpus.sentences[first], dtype=np.int64)
+        lengths = corpus.lengths_of(documents)
         yield Rows(documents[:, None], lengths, corpus.languages_of(documents))
 
 

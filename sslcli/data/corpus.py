@@ -6,6 +6,7 @@ Letters: T tokens, S sentences, D documents, M spans.
 
 import hashlib
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +16,17 @@ import numpy as np
 
 from sslcli.data.rng import mix, name_key, unit
 from sslcli.data.shards import LABELS, map_shards
+from sslcli.data.table_rows import Learnt, TableCoder, learn_columns
 from sslcli.errors import DataError
 from sslcli.grid import Grid
 from sslcli.modalities import Frames, Modality
+from sslcli.rows.schema import Schema
 
 # not a run's: two seeds are compared on the same held-out documents, and a run that goes on keeps
 # them
 SPLIT_SEED = 0
 FEWEST_HELD_OUT_DOCUMENTS = 5
+VALUES_AT_ONCE = 1 << 21
 FEWEST_DOCUMENTS_TO_DRAW_FROM = 4 * FEWEST_HELD_OUT_DOCUMENTS
 
 
@@ -33,7 +37,8 @@ class Corpus:
     `sentences` int64 [S+1] are offsets in tokens (or rows), `documents` int64 [D+1] in sentences;
     `spans` int64 [M, 3] are (document, first sentence, stop sentence). `unit`: a sample holds as
     many sentences as fit into `sequence_tokens` ("fill"), or one ("sentence"). `grid`: how images
-    lie in their rows. `labels`: what the source calls the documents, where it says that.
+    lie in their rows; `table`: the columns of records, as they were read. `labels`: what the source
+    calls the documents, where it says that.
     """
 
     folder: Path
@@ -52,6 +57,8 @@ class Corpus:
     labels: tuple[str, ...] = ()
     _label_of: np.ndarray | None = None
     frames: Frames | None = None
+    table: Schema | None = None
+    _coder: TableCoder | None = None
 
     @classmethod
     def open(
@@ -85,6 +92,7 @@ class Corpus:
             tuple(manifest.get(LABELS, ())),
             index.get(LABELS),
             Frames(**manifest["frames"]) if "frames" in manifest else None,
+            Schema.of(manifest["table"]) if "table" in manifest else None,
         )
 
     @cached_property
@@ -111,12 +119,50 @@ class Corpus:
     @property
     def row_shape(self) -> tuple[int, ...]:
         """Shape of one row of an array document; () for text, whose rows are tokens."""
+        if self._coder is not None:
+            return (self._coder.table.features,)
         return self._shards[0].shape[1:]
 
     def array(self, document: int) -> np.ndarray:
         """The rows of an array document, float32 [t, ...]."""
         first, stop = self.documents[document : document + 2]
-        return np.array(self._numbers(int(self.sentences[first]), int(self.sentences[stop])))
+        found = np.array(self._numbers(int(self.sentences[first]), int(self.sentences[stop])))
+        return found if self._coder is None else self._coder.rows(found)
+
+    def lengths_of(self, documents: np.ndarray) -> np.ndarray:
+        """Return how many rows each of these array documents has, int64."""
+        first, stop = (np.asarray(self.documents[documents + place]) for place in (0, 1))
+        found = np.asarray(self.sentences[stop] - self.sentences[first], dtype=np.int64)
+        return found if self._coder is None else np.full_like(found, self._coder.table.rows)
+
+    def records(self) -> Iterator[np.ndarray]:
+        """Yield the values of a table's records, as they were read, [n, C, 2], in order."""
+        assert self.table is not None, "this corpus is no table"
+        columns, numbers = self.table.rows, self.spans[:, 0]
+        at_once = max(1, VALUES_AT_ONCE // columns)
+        for begin in range(0, len(numbers), at_once):
+            some = numbers[begin : begin + at_once]
+            values = self._numbers(int(some[0]) * columns, (int(some[-1]) + 1) * columns)
+            yield values.reshape(-1, columns, 2)[some - some[0]]
+
+    def learnt(self) -> Learnt:
+        """Return the scales and categories of a table's records, and what is to be said of them."""
+        assert self.table is not None, "this corpus is no table"
+        return learn_columns(self.table, self.records(), len(self.spans))
+
+    def coded(self, table: Schema, name: str) -> "Corpus":
+        """Return the corpus with its records as the rows of this table, by the names of its
+        columns. Raises DataError, which calls it `name`, where it lacks some.
+        """
+        assert self.table is not None, "this corpus is no table"
+        coder = TableCoder.of(self.table, table, name)
+        digest = hashlib.blake2b(f"{self.fingerprint}/{table!r}".encode(), digest_size=16)
+        return replace(self, fingerprint=digest.hexdigest(), _coder=coder)
+
+    @property
+    def coded_as(self) -> Schema | None:
+        """The table whose rows the records are brought to."""
+        return None if self._coder is None else self._coder.table
 
     def bytes_between(self, start: int, stop: int) -> float:
         """Bytes of source text that tokens [start, stop) cover; a sentence that is cut counts by

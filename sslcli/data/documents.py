@@ -8,6 +8,7 @@ import numpy as np
 
 from sslcli.grid import Grid
 from sslcli.modalities import Frames
+from sslcli.rows.schema import Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Document:
     tokenizing workflow splits it. `array` is [items, features] for sequences of rows, or any shape
     that an objective reads. `grid`: how the rows of an image were cut; of one size in all data.
     `frames`: how the rows of a recording were made; the same in all data.
+    `table`: the columns of a record, whose array is [C, 2] (see `table_rows`).
     """
 
     where: Where
@@ -51,3 +53,4 @@ class Document:
     label: str | None = None
     grid: Grid | None = None
     frames: Frames | None = None
+    table: Schema | None = None

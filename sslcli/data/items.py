@@ -11,6 +11,7 @@ import numpy as np
 
 from sslcli.data.batches import Batch, Sample, collate
 from sslcli.grid import Grid
+from sslcli.rows.schema import Schema
 
 ITEMS_AT_ONCE = 256
 
@@ -20,15 +21,16 @@ class Items:
     """N documents of arrays, read when they are asked for.
 
     `documents` int64 [N]: their numbers; of one `rows_of` gives the rows [L, F] as the model reads
-    them, and `label_of` what the source calls it. `name`: of all of them, for messages. `grid`: of
-    images.
+    them, and `label_of` what the source calls it. `name`: of all of them, for messages.
+    `layout`: what their rows are. `notes`: what is to be said of them.
     """
 
     documents: np.ndarray
     rows_of: Callable[[int], np.ndarray]
     label_of: Callable[[int], str | None]
     name: str
-    grid: Grid | None = None
+    layout: Grid | Schema | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.documents)

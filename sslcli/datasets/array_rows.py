@@ -18,18 +18,16 @@ from sslcli.data.settings import DataSettings
 from sslcli.data.shard_writing import ShardWriter
 from sslcli.data.shards import read_manifest
 from sslcli.datasets.cache import Say
-from sslcli.datasets.locate import (
-    files_at,
-    is_read_once,
-    is_shards,
-    reader_for,
-    split_language,
-)
+from sslcli.datasets.joined_tables import JoinedTables
+from sslcli.datasets.locate import files_at, is_read_once, is_shards, reader_for, split_language
 from sslcli.datasets.sources import Source, documents, plain_text_reader
+from sslcli.deferred import Deferred
 from sslcli.errors import DataError, UsageError
 from sslcli.grid import Grid
 from sslcli.modalities import WORDS, Frames, Modality
+from sslcli.rows.schema import Schema
 
+recognised = Deferred("sslcli.datasets.recognised")
 SAID_EVERY_NUMBERS = 1 << 22
 EXACT = 1 << 24
 REMARKS_SHOWN = 4
@@ -68,9 +66,12 @@ def refuse_unread(reads: Mapping[str, Collection[Modality]], data: DataSettings)
         for name, known in reads.items():
             if modality not in known:
                 wanted = " and ".join(WORDS[each] for each in sorted(known))
+                line = ""
+                if modality == "table" and "text" in known:  # labelled texts are kept in tables too
+                    line = recognised.line_for(reference)
                 raise UsageError(
                     f"'{name}' reads {wanted}, and {reference} holds {WORDS[modality]}",
-                    "choose another --objective, or other --data",
+                    f"{line}; or " * bool(line) + "choose another --objective, or other --data",
                 )
     return _common(held)
 
@@ -95,17 +96,26 @@ def _held(reader: str) -> Modality:
 
 
 def write_rows(
-    sources: Sequence[Source], data: DataSettings, modality: Modality, folder: Path, say: Say
+    sources: Sequence[Source],
+    data: DataSettings,
+    modality: Modality,
+    folder: Path,
+    say: Say,
+    table: Schema | None = None,
 ) -> None:
     """Shards of all array documents; one without a row leaves no trace. Raises DataError naming the
-    document.
+    document. `table`: whose columns are looked for.
     """
     facts: dict[str, Any] = {}
     reading = Reading()
     said, shape, grid, frames, rounded = 0, None, None, None, _Rounded()
+    columns = JoinedTables()
     with ShardWriter(folder, facts, modality=modality) as writer:
-        for document in reading_with(reading, lambda: documents(sources, data)):
-            rows_tF = _checked(document, modality, rounded)
+        for document in reading_with(reading, lambda: documents(sources, data, table)):
+            if document.table is not None:
+                rows_tF = columns.joined(document.table, document.array)
+            else:
+                rows_tF = _checked(document, modality, rounded)
             if not len(rows_tF):
                 continue
             grid = grid or document.grid
@@ -137,6 +147,9 @@ def write_rows(
             facts["grid"] = grid._asdict()
         if frames is not None:
             facts["frames"] = frames._asdict()
+        if (found := columns.table) is not None:
+            facts["table"] = found.plain
+            noted["columns"] = found.said
         facts["statistics"] = {
             name: counts[name] for name in ("documents", "sentences", "tokens", "bytes")
         } | noted

@@ -79,14 +79,20 @@ class ItemData:
         if own is not None and grid is not None and own != grid:
             rows_of = partial(_cut_anew, corpus, own, grid)
         name = ", ".join(data.train)
-        return Items(corpus.spans[:, 0], rows_of, corpus.label_of, name, grid)
+        unknown = () if corpus.table is None else corpus.table.left_out
+        notes = [f"{name}: column '{column}' is not read, for {why}" for column, why in unknown]
+        layout = self.shape.layout
+        return Items(corpus.spans[:, 0], rows_of, corpus.label_of, name, layout, tuple(notes))
 
     def _corpus(self, data: DataSettings) -> Corpus:
         """All documents. Raises UsageError or DataError where the model does not read them."""
         refuse_unread({"this model": {self.modality}}, data)
-        shards = shards_for(data, TokenizerSettings(), cache_folder())
+        table, name = self.shape.table, ", ".join(data.train)
+        shards = shards_for(data, TokenizerSettings(), cache_folder(), table=table)
         corpus = Corpus.open(shards.folder, data.sequence_tokens, data.unit)
-        refuse_other_items(corpus, self.shape, ", ".join(data.train))
+        if table is not None and corpus.table is not None:
+            corpus = corpus.coded(table, name)
+        refuse_other_items(corpus, self.shape, name)
         return corpus
 
 

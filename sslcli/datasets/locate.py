@@ -54,7 +54,7 @@ def files_at(path: str, known: Sequence[str]) -> list[str]:
                 f"the folder {path} holds no file that can be read",
                 f"readers: {', '.join(known)}; choose one with --reader",
             )
-        return found
+        return _of_one_kind(found)
     if glob.has_magic(path):
         found = sorted(file for file in glob.glob(path, recursive=True) if os.path.isfile(file))
         if not found:
@@ -72,6 +72,16 @@ def files_at(path: str, known: Sequence[str]) -> list[str]:
     if os.path.exists(path):
         return [path]  # a pipe or a device: the reader opens it as it is
     raise no_such_file(path)
+
+
+def _of_one_kind(files: list[str]) -> list[str]:
+    """Without the tables that lie beside other data, as its labels do, and say something of it."""
+    others = [
+        file
+        for file in files
+        if registry.attribute("readers", suffix_of(file), "modality") != "table"
+    ]
+    return others or files
 
 
 def is_shards(folder: str | Path) -> bool:

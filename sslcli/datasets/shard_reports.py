@@ -94,6 +94,8 @@ def notes_on_shards(facts: dict[str, Any]) -> list[str]:
     """What a user should read before training: changes, repeated lines, unknown tokens."""
     notes = [_changes_said(facts["changes"])] if facts.get("changes") else []
     notes += facts.get("remarks", ())
+    if facts.get("columns"):
+        notes.append(facts["columns"])
     if facts.get("rounded"):
         notes.append(facts["rounded"])
     if facts.get("special_spellings"):

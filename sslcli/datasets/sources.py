@@ -17,7 +17,7 @@ import numpy as np
 
 from sslcli import registry
 from sslcli.asides import spool
-from sslcli.contracts.reader import Computed, HasLanguages, Reader
+from sslcli.contracts.reader import Computed, HasLanguages, Reader, ReadsColumns
 from sslcli.data.documents import Document
 from sslcli.data.files import open_bytes, read_lines
 from sslcli.data.settings import DataSettings
@@ -27,6 +27,7 @@ from sslcli.deferred import Deferred
 from sslcli.errors import DataError, PluginError, RunError
 from sslcli.folders import hash_file
 from sslcli.resolving import checked
+from sslcli.rows.schema import Schema
 
 recognised = Deferred("sslcli.datasets.recognised")
 _ENDS_BYTES = 1 << 16
@@ -68,12 +69,24 @@ def expand(references: Sequence[str], reader: str | None) -> list[Source]:
     return sources
 
 
-def documents(sources: Sequence[Source], data: DataSettings) -> Iterator[Document]:
+def documents(
+    sources: Sequence[Source], data: DataSettings, table: Schema | None = None
+) -> Iterator[Document]:
     """Yield all documents, at most `data.limit`.
 
-    A language in the reference selects among the reader's, or else overrides them.
+    A language in the reference selects among the reader's, or else overrides them. `table`: whose
+    columns are looked for; those of the first file where it is not given.
     """
-    return islice((document for source in sources for document in _of(source, data)), data.limit)
+    return islice(_of_all(sources, data, table), data.limit)
+
+
+def _of_all(
+    sources: Sequence[Source], data: DataSettings, table: Schema | None
+) -> Iterator[Document]:
+    for source in sources:
+        for document in _of(source, data, table):
+            table = table or document.table
+            yield document
 
 
 def reader_of(source: Source, data: DataSettings, languages: Sequence[str] = ()) -> Reader:
@@ -133,8 +146,11 @@ def source_bytes(sources: Sequence[Source]) -> int:
     )
 
 
-def _of(source: Source, data: DataSettings) -> Iterator[Document]:
-    found = documents_of(reader_of(source, data), source.reference)
+def _of(source: Source, data: DataSettings, table: Schema | None = None) -> Iterator[Document]:
+    reader = reader_of(source, data)
+    if table is not None and isinstance(reader, ReadsColumns):
+        reader = reader.as_in(table)
+    found = documents_of(reader, source.reference)
     for document in _recognised(found, source):
         if source.language:
             document = replace(document, language=source.language)

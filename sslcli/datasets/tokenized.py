@@ -26,6 +26,7 @@ from sslcli.datasets.tokenizer_training import train_tokenizer, unfolded_bytes
 from sslcli.engine.stopping import Stopping
 from sslcli.errors import DataError, Interrupted, ModelError, Preempted, UsageError
 from sslcli.reports import Report, amount, mebibytes
+from sslcli.rows.schema import Schema
 from sslcli.runs.interrupting import stopping_at_once
 from sslcli.runs.references import LATEST, TRAINED, find_run
 
@@ -76,14 +77,15 @@ def shards_for(
     cache: Path,
     learnt: Path | None = None,
     say: Say = quiet,
+    table: Schema | None = None,
 ) -> Tokenized:
     """Return shards from the cache if the same tokenizer processed the same data before, else new
     ones.
 
     A single reference to a folder that `ssl tokenize` wrote is taken as it is. `learnt` is the path
     of the tokenizer trained on this data before: without it a run whose cache is gone could not be
-    resumed, because the library's Unigram training is not exactly reproducible. Raises Stopping if
-    a signal asks to stop.
+    resumed, because the library's Unigram training is not exactly reproducible. `table`: that
+    of the model, whose columns are looked for. Raises Stopping if a signal asks to stop.
     """
     with stopping_at_once():
         given = (
@@ -103,7 +105,7 @@ def shards_for(
             return given
         sources = expand(data.train, data.reader)
         if modality_of(sources) != "text":
-            return _rows_for(sources, data, cache, say)
+            return _rows_for(sources, data, cache, say, table)
         reading, taken = _taken(settings, learnt)
         folder = cache / "shards" / _key(sources, data, settings, taken)
         return cached(
@@ -111,13 +113,16 @@ def shards_for(
         )
 
 
-def _rows_for(sources: Sequence[Source], data: DataSettings, cache: Path, say: Say) -> Tokenized:
+def _rows_for(
+    sources: Sequence[Source], data: DataSettings, cache: Path, say: Say, table: Schema | None
+) -> Tokenized:
     """Of arrays, which no tokenizer has a part in."""
     key = [
         ROWS_FORMAT,
         [fingerprint(source, data) for source in sources],
         data.reader_options,
         data.limit,
+        *([] if table is None else [table.plain]),
     ]
     folder = (
         cache
@@ -126,7 +131,7 @@ def _rows_for(sources: Sequence[Source], data: DataSettings, cache: Path, say: S
     )
     return cached(
         folder,
-        lambda folder: write_rows(sources, data, modality_of(sources), folder, say),
+        lambda folder: write_rows(sources, data, modality_of(sources), folder, say, table),
         opened,
         say,
     )

@@ -80,10 +80,10 @@ def test_parts_are_those_of_the_run_with_their_labels(model):
 
 def test_given_files_are_read_as_those_of_the_run_were(model):
     items = model("auto", "dev.npz").probe_data.items("held_out")
-    assert items.grid.patch == 2  # the run's --patch holds for them
+    assert items.layout.patch == 2  # the run's --patch holds for them
     assert items.labels == tuple(LABELS[:7].tolist())
     assert np.array_equal(
-        items.grid.joined(items.rows(3))[:, :, 0], PIXELS[3, ::-1] / np.float32(255)
+        items.layout.joined(items.rows(3))[:, :, 0], PIXELS[3, ::-1] / np.float32(255)
     )
     assert len(model("auto", "dev.npz").probe_data.items("train")) > 100  # still the run's
     pictures = model("auto", "pictures").probe_data.items("held_out")

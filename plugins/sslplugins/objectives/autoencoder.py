@@ -1,12 +1,16 @@
-"""Auto-encoder: an image through a code of few numbers and back (Hinton and Salakhutdinov 2006).
+"""Auto-encoder: an image, or a record of a table, through a code of few numbers and back (Hinton
+and Salakhutdinov 2006).
 
 With `--corrupt` the network reads a broken image and restores the whole one (Vincent et al. 2008,
 "denoising autoencoders"). That is what BERT does to text: its corruption is [MASK], its restoration
 is told at the hidden places alone, and it needs no code in between, since most of a text is hidden
 from nobody.
 
-Letters: B images, L patches of one, T patches of all of them end to end, F numbers of a patch, D
-width, K numbers of a code.
+Of a record the numbers of each column are restored, scaled as they are read; of a category one for
+each that there is, 1 for its own. All by their squared error.
+
+Letters: B items, L rows of one (patches, columns), T rows of all of them end to end, F numbers of a
+row, P numbers of an item, D width, K numbers of a code.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,9 +22,11 @@ import torch
 from torch import Tensor, nn
 
 from sslcli.api import (
+    NUMBERS_OF_RECORD,
     Batch,
     Config,
     Context,
+    Counting,
     Inputs,
     Loss,
     ModelBatch,
@@ -31,86 +37,106 @@ from sslcli.api import (
     RowDecoder,
     Transformer,
     UsageError,
-    image_tables,
+    item_tables,
     principal_components,
     setting,
+    usual_rows,
 )
 
 Corruption = Literal["none", "gaussian", "mask", "salt"]
 
 
 @dataclass(frozen=True)
-class ImageBatch(ModelBatch):
-    """`inputs` are the patches as the network reads them, `whole_TF` as they are."""
+class ItemBatch(ModelBatch):
+    """`inputs` are the rows as the network reads them, `whole_TF` as they are; `counted_TF`: which
+    of their numbers are to be restored, 1 or 0, None for all.
+    """
 
     whole_TF: Tensor
+    counted_TF: Tensor | None = None
 
     @property
     def read_TF(self) -> Tensor:
-        """The patches as the network reads them."""
-        assert self.inputs.rows_TD is not None, "images are rows"
+        """The rows as the network reads them."""
+        assert self.inputs.rows_TD is not None, "items are rows"
         return self.inputs.rows_TD
 
+    def squared_errors(self, restored_TF: Tensor) -> Tensor:
+        """[T, F], of the numbers that count."""
+        found_TF = (restored_TF - self.whole_TF).square()
+        return found_TF if self.counted_TF is None else found_TF * self.counted_TF
 
-class AutoEncoder(Objective[ImageBatch, "AutoEncoder.Options"]):
-    """Reconstruct images from a code that has no room for them."""
+
+class AutoEncoder(Objective[ItemBatch, "AutoEncoder.Options"]):
+    """Reconstruct images or records from a code that has no room for them."""
 
     class Options(Config):
-        code: int = setting(32, "numbers that an image is reduced to", "--code", gt=0)
+        code: int = setting(32, "numbers that an image or a record is reduced to", "--code", gt=0)
         decoder_width: int = setting(
-            512, "features of the two layers that make the image of the code", gt=0
+            512, "features of the two layers that make the item of the code", gt=0
         )
         corrupt: Corruption = setting(
             "none",
             "break what the network reads: gaussian adds noise to each number, mask blackens"
-            " patches, salt makes numbers black or white; the whole image is restored",
+            " patches or empties columns, salt makes pixels black or white; all is restored",
             "--corrupt",
         )
         corrupt_rate: float = setting(
             0.3,
-            "how much: the noise's deviation, the share of the patches, or that of the numbers",
+            "how much: the noise's deviation, the share of the rows, or that of the numbers",
             "--corrupt-rate",
             gt=0,
             le=1,
         )
 
-    summary = "reconstruct images from a code of few numbers; broken ones too (auto-encoder)"
+    summary = "reconstruct images or records from a code of few numbers (auto-encoder)"
     loss_unit = "squared error"
     architectures = frozenset({"encoder"})
-    modalities = frozenset({"images"})
+    modalities = frozenset({"images", "table"})
     arranges = "items"
 
     def __init__(self, options: Options, context: Context) -> None:
         super().__init__(options, context)
         shape, inside = context.architecture, options.decoder_width
-        if shape.grid is None:
-            raise UsageError("this model reads no images", "choose another --model")
-        self.grid, numbers = shape.grid, shape.grid.rows * shape.grid.features
+        if shape.layout is None:
+            raise UsageError("this model reads no images and no table", "choose another --model")
+        self.layout, numbers = shape.layout, shape.layout.numbers
+        item = "an image" if shape.table is None else "a record"
         if options.code >= numbers:
             raise UsageError(
-                f"a code of {options.code} numbers leaves nothing to learn: an image has {numbers}",
+                f"a code of {options.code} numbers leaves nothing to learn: {item} has {numbers}",
                 "use a smaller --code",
             )
-        self.encode = nn.Linear(shape.grid.rows * shape.width, options.code)
-        self.decode = RowDecoder(options.code, inside, shape.grid.rows, shape.grid.features)
-        self.register_buffer("mean_LF", torch.zeros(shape.grid.rows, shape.grid.features))
+        if options.corrupt == "salt" and shape.table is not None:
+            raise UsageError(
+                "salt makes pixels black or white, and a table has none", "use gaussian or mask"
+            )
+        self.counting = Counting(self.layout)
+        self.encode = nn.Linear(self.layout.rows * shape.width, options.code)
+        sizes = (self.layout.rows, self.layout.features) if shape.table is None else (1, numbers)
+        self.decode = RowDecoder(options.code, inside, *sizes)
+        self.register_buffer("mean_LF", torch.zeros(self.layout.rows, self.layout.features))
+        places_P = None if shape.table is None else torch.tensor(shape.table.places)
+        self.register_buffer("places_P", places_P, persistent=False)
 
-    def begin(self, backbone: Transformer, first_batch: Callable[[], ImageBatch]) -> None:
-        """The decoder adds to the mean image of the first batch."""
-        self.mean_LF.copy_(first_batch().whole_TF.unflatten(0, (-1, self.grid.rows)).mean(dim=0))
+    def begin(self, backbone: Transformer, first_batch: Callable[[], ItemBatch]) -> None:
+        """The decoder adds to the mean of the first batch."""
+        self.mean_LF.copy_(first_batch().whole_TF.unflatten(0, (-1, self.layout.rows)).mean(dim=0))
 
-    def collate(self, batch: Batch, rng: Rng) -> ImageBatch:
+    def collate(self, batch: Batch, rng: Rng) -> ItemBatch:
         inputs, whole_TF = Inputs.of(batch), batch.rows
-        assert whole_TF is not None, "images are rows"
+        assert whole_TF is not None, "items are rows"
         broken_TF = self._broken(whole_TF, batch, rng)
-        return ImageBatch(
+        counted_TF = None if self.places_P is None else self.counting(whole_TF)
+        return ItemBatch(
             replace(inputs, rows_TD=torch.from_numpy(broken_TF)),
-            {"reconstruction": whole_TF.size},
+            {"reconstruction": whole_TF.size if counted_TF is None else int(counted_TF.sum())},
             whole_TF=torch.from_numpy(whole_TF),
+            counted_TF=None if counted_TF is None else torch.from_numpy(counted_TF).float(),
         )
 
     def _broken(self, whole_TF: np.ndarray, batch: Batch, rng: Rng) -> np.ndarray:
-        """What the network reads; the same numbers of an image wherever it is met."""
+        """What the network reads; the same numbers of an item wherever it is met."""
         kind, rate = self.options.corrupt, self.options.corrupt_rate
         samples_T, positions_T = batch.sample_of, batch.positions
         features = whole_TF.shape[1]
@@ -128,71 +154,105 @@ class AutoEncoder(Objective[ImageBatch, "AutoEncoder.Options"]):
             )
             # Box and Muller 1958; a uniform number may be 0
             normal_TF = np.sqrt(-2 * np.log1p(-radius_TF)) * np.cos(2 * np.pi * turn_TF)
-            return whole_TF + np.float32(rate) * normal_TF.astype(np.float32)
+            noise_TF = np.float32(rate) * normal_TF.astype(np.float32)
+            if self.places_P is not None:
+                items = len(noise_TF) // self.layout.rows
+                noise_TF = noise_TF * np.tile(self.counting.noisy_LF, (items, 1))
+            return whole_TF + noise_TF
         return whole_TF
 
     def codes(self, backbone: Transformer, inputs: Inputs) -> Tensor:
-        """[B, K], the numbers that each image is reduced to."""
+        """[B, K], the numbers that each item is reduced to."""
         rows_TD = backbone(inputs).last_TD
-        return self.encode(rows_TD.unflatten(0, (-1, self.grid.rows)).flatten(1))
+        return self.encode(rows_TD.unflatten(0, (-1, self.layout.rows)).flatten(1))
 
     def decoded(self, codes_BK: Tensor) -> Tensor:
-        """Patches [T, F] of the images that codes stand for, not clipped."""
-        return (self.decode(codes_BK) + self.mean_LF).flatten(0, 1)
+        """Rows [T, F] of the items that codes stand for, not clipped."""
+        rows_BLF = self.decode(codes_BK)
+        if self.places_P is not None:
+            shape = (self.layout.rows, self.layout.features)
+            blank_BP = rows_BLF.new_zeros(len(rows_BLF), shape[0] * shape[1])
+            rows_BLF = blank_BP.index_copy(1, self.places_P, rows_BLF[:, 0]).unflatten(1, shape)
+        return (rows_BLF + self.mean_LF).flatten(0, 1)
 
-    def forward(self, backbone: Transformer, batch: ImageBatch) -> Loss:
+    def forward(self, backbone: Transformer, batch: ItemBatch) -> Loss:
         """The squared error of all numbers."""
         restored_TF = self.decoded(self.codes(backbone, batch.inputs)).float()
-        return Loss({"reconstruction": (restored_TF - batch.whole_TF).square().sum()})
+        return Loss({"reconstruction": batch.squared_errors(restored_TF).sum()})
 
     def baseline_losses(
-        self, train: Sequence[np.ndarray], held_out: Sequence[ImageBatch]
+        self, train: Sequence[np.ndarray], held_out: Sequence[ItemBatch]
     ) -> Mapping[str, float]:
-        """The mean image, as many principal components as the code has numbers, and what is read as
+        """What is usual, as many principal components as the code has numbers, and what is read as
         it is where that is broken.
         """
-        train_NP = np.stack([rows_LF.ravel() for rows_LF in train]).astype(np.float64)
-        whole_BP, read_BP = (
-            torch.cat(parts).reshape(-1, train_NP.shape[1]).numpy()
+        train_NLF = np.stack(train)
+        counted_LF = self.counting.own_LF
+        train_NP = train_NLF[:, counted_LF].astype(np.float64)
+        whole_BP, read_BP, weights_BP = (
+            np.concatenate([self._numbers(x_TF) for x_TF in parts])
             for parts in (
                 [batch.whole_TF for batch in held_out],
                 [batch.read_TF for batch in held_out],
+                [
+                    torch.ones_like(batch.whole_TF)
+                    if batch.counted_TF is None
+                    else batch.counted_TF
+                    for batch in held_out
+                ],
             )
         )
         mean_P = train_NP.mean(axis=0)
         components_KP = principal_components(train_NP - mean_P, self.options.code)
         restored_BP = mean_P + (read_BP - mean_P) @ components_KP.T @ components_KP
-        found = {"mean image": mean_P, f"PCA of {len(components_KP)}": restored_BP}
+        usual = usual_rows(self.layout, train_NLF)
+        found = {name: rows_LF[counted_LF] for name, rows_LF in usual.items()}
+        found[f"PCA of {len(components_KP)}"] = restored_BP
         if self.options.corrupt != "none":
             found["as it is broken"] = read_BP
-        return {name: float(np.square(x - whole_BP).mean()) for name, x in found.items()}
+        return {
+            name: float((np.square(x - whole_BP) * weights_BP).sum() / weights_BP.sum())
+            for name, x in found.items()
+        }
+
+    def _numbers(self, rows_TF: Tensor) -> np.ndarray:
+        """[B, P], the own numbers of each item."""
+        rows_BLF = rows_TF.unflatten(0, (-1, self.layout.rows)).numpy()
+        return rows_BLF[:, self.counting.own_LF]
 
     @torch.no_grad()
-    def restore(self, backbone: Transformer, batch: ImageBatch) -> Sequence[Restoration]:
-        """Return each image as it is, as it was read, and as its code makes it."""
+    def restore(self, backbone: Transformer, batch: ItemBatch) -> Sequence[Restoration]:
+        """Return each item as it is, as it was read, and as its code makes it."""
         codes_BK = self.codes(backbone, batch.inputs)
         restored_TF = self.decoded(codes_BK).float()
-        parts = (batch.whole_TF, batch.read_TF, restored_TF)
-        each = (x_TF.cpu().float().split(self.grid.rows) for x_TF in parts)
+        errors_TF = batch.squared_errors(restored_TF)
+        counted_TF = torch.ones_like(errors_TF) if batch.counted_TF is None else batch.counted_TF
+        parts = (batch.whole_TF, batch.read_TF, restored_TF, errors_TF, counted_TF)
+        each = (x_TF.cpu().float().split(self.layout.rows) for x_TF in parts)
         return [
             Restoration(
                 whole_LF.numpy(),
                 broken_LF.numpy(),
                 restored_LF.numpy(),
-                (restored_LF - whole_LF).square().mean().item(),
+                (errors_LF.sum() / counted_LF.sum()).item(),
                 code_K[None].cpu().float().numpy(),
             )
-            for whole_LF, broken_LF, restored_LF, code_K in zip(*each, codes_BK, strict=True)
+            for whole_LF, broken_LF, restored_LF, errors_LF, counted_LF, code_K in zip(
+                *each, codes_BK, strict=True
+            )
         ]
 
-    def show(self, batch: ImageBatch) -> Report:
-        """Images as they are and as they are read, in characters."""
+    def show(self, batch: ItemBatch) -> Report:
+        """Items as they are and as they are read: images in characters, records in words."""
         shown = {"as it is": batch.whole_TF.numpy()}
         if self.options.corrupt != "none":
             shown["as read"] = batch.read_TF.numpy()
-        numbers = self.grid.rows * self.grid.features
+        item = "an image" if self.places_P is None else "a record"
         return Report(
             "what is restored",
-            tables=image_tables(self.grid, shown),
-            notes=[f"an image of {numbers} numbers becomes a code of {self.options.code}"],
+            tables=item_tables(self.layout, shown),
+            notes=[
+                f"{item} of {self.layout.numbers} numbers becomes a code of {self.options.code}",
+                *([] if self.places_P is None else [NUMBERS_OF_RECORD]),
+            ],
         )

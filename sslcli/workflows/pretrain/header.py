@@ -56,8 +56,8 @@ def header(
 
 
 def _read_by(shape: TransformerSettings) -> str:
-    if shape.grid is not None:
-        return shape.grid.described
+    if shape.layout is not None:
+        return shape.layout.described
     if shape.frames is not None:
         return shape.frames.described
     return (

@@ -110,6 +110,11 @@ def refuse_strange_data(
                 ),
                 "choose other data, or another --model",
             )
+        if wrong := next((corpus for corpus in corpora if corpus.coded_as != shape.table), None):
+            raise UsageError(
+                f"the columns in {wrong.folder} are not those that the model reads",
+                "choose other data, or another --model",
+            )
         if wrong := next((corpus for corpus in corpora if corpus.grid != shape.grid), None):
             own, reads = (
                 "no images" if grid is None else grid.described for grid in (wrong.grid, shape.grid)

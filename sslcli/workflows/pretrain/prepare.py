@@ -29,6 +29,7 @@ from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.arrange import SampleSource, arranged, refuse_single_sentences
 from sslcli.datasets.array_rows import refuse_unread
 from sslcli.datasets.cache import Say, cache_folder, quiet
+from sslcli.datasets.coded_tables import coded_table
 from sslcli.datasets.locate import trained_on_too
 from sslcli.datasets.tokenized import Tokenized, shards_for, with_tokenizer_of_run
 from sslcli.datasets.tokenizer_training import usual_tokenizer
@@ -181,9 +182,10 @@ def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say =
             refuse_other_shape(settings.model.shape, shape)
     if modality == "text" and learnt is None:
         refuse_known_tokenizer(classes, options, settings.data, wanted, shape, hint)
-    shards = shards_for(settings.data, wanted, cache_folder(), learnt, say)
+    table = None if pretrained is None else pretrained.settings.table
+    shards = shards_for(settings.data, wanted, cache_folder(), learnt, say, table)
     refuse_missing_tokens(classes, shards.tokenizer, hint)
-    corpus = Corpus.open(shards.folder, settings.data.sequence_tokens, settings.data.unit)
+    corpus, notes = coded_table(_opened(shards, settings.data), settings.data, table)
     shape = _shape(settings, architecture_for(classes), _read(corpus, shards.tokenizer), pretrained)
     refuse_strange_data(shards.tokenizer, (corpus,), shape)
     refuse_single_sentences(classes, settings.data.train, corpus)
@@ -205,7 +207,7 @@ def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say =
     learner, head = _learner(
         lambda: build_objective(classes, options, context), shape, settings, pretrained
     )
-    notes = [*shards.notes, *(pretrained.notes if pretrained is not None else ())]
+    notes = [*shards.notes, *notes, *(pretrained.notes if pretrained is not None else ())]
     notes += trained_on_too(settings.data)
     return Prepared(
         settings,
@@ -272,15 +274,16 @@ def _generating_as(
 
 
 def _read(corpus: Corpus, tokenizer: Tokenizer | None) -> dict[str, Any]:
-    """What data decides of a model's shape: tokens, rows, or the rows of images."""
+    """What data decides of a model's shape: tokens, rows, or the rows of images or tables."""
     if tokenizer is not None:
         return {"vocabulary": tokenizer.size}
     if corpus.frames is not None:
         return {"row_features": corpus.frames.features, "frames": corpus.frames}
-    if corpus.grid is None:
+    layout = corpus.grid or corpus.coded_as
+    if layout is None:
         return {"row_features": prod(corpus.row_shape)}
-    grid = corpus.grid
-    return {"row_features": grid.features, "grid": grid, "longest_tokens": grid.rows}
+    kept = "table" if corpus.grid is None else "grid"
+    return {"row_features": layout.features, kept: layout, "longest_tokens": layout.rows}
 
 
 def _shape(
@@ -309,6 +312,10 @@ def _shape(
         ) from error
 
 
+def _opened(shards: Tokenized, data: DataSettings) -> Corpus:
+    return Corpus.open(shards.folder, data.sequence_tokens, data.unit)
+
+
 def _parts(
     corpus: Corpus, data: DataSettings, tokenizer: TokenizerSettings, shards: Tokenized, say: Say
 ) -> tuple[Corpus, Corpus]:
@@ -318,10 +325,10 @@ def _parts(
     if not data.evaluation:
         return corpus.split(data.held_out, SPLIT_SEED)
     taken = tokenizer.model_copy(update={"source": str(shards.folder)})
-    held_out = shards_for(
-        data.model_copy(update={"train": data.evaluation}), taken, cache_folder(), say=say
-    )
-    return corpus, Corpus.open(held_out.folder, data.sequence_tokens, data.unit)
+    table, data = corpus.coded_as, data.model_copy(update={"train": data.evaluation})
+    held_out = shards_for(data, taken, cache_folder(), say=say, table=table)
+    found = _opened(held_out, data)
+    return corpus, found if table is None else found.coded(table, ", ".join(data.train))
 
 
 def _drawn(source: SampleSource, count: int) -> SampleSource:

@@ -9,12 +9,14 @@ from sslcli.contracts.abilities import Restoration, Restores
 from sslcli.core.inputs import to_device
 from sslcli.data.batches import collate
 from sslcli.data.rng import Rng
+from sslcli.data.table_rows import gathered, in_words
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.engine.composite import CompositeBatch, with_ability
 from sslcli.engine.learner import Learner
 from sslcli.metrics.chrf import chrf, chrf_rows
 from sslcli.metrics.restored_text import token_error, token_error_rows
 from sslcli.reports import Score
+from sslcli.rows.schema import Schema
 from sslcli.workflows.pretrain.prepare import MOST_SHOWN, Prepared
 
 MOST_CHARACTERS, MOST_NUMBERS = 160, 8  # of one sample, in a line
@@ -30,6 +32,7 @@ class RestoredSamples:
     def __init__(self, prepared: Prepared, name: str | None) -> None:
         self.name, self.tokenizer = name, prepared.tokenizer
         self.scores: Sequence[Score] = ()
+        self.table = prepared.collator.context.architecture.table
         rng = Rng(prepared.settings.training.seed, 0, "restoration")
         most = MOST_SHOWN if self.tokenizer is None else MOST_SCORED
         batch = prepared.collator.collate(collate(*prepared.shown_samples(rng, most)), rng)
@@ -46,11 +49,16 @@ class RestoredSamples:
             self.scores = text_scores(found, self.tokenizer)
         return [
             (
-                _in_a_line(each.corrupted),
-                f"{_in_a_line(each.restored) or '(nothing)'} (error {each.error:.3g}{unit})",
+                self._in_a_line(each.corrupted, each.hidden),
+                f"{self._in_a_line(each.restored) or '(nothing)'} (error {each.error:.3g}{unit})",
             )
             for each in found[:: -(-len(found) // MOST_SHOWN)]
         ]
+
+    def _in_a_line(self, content: str | np.ndarray, hidden: np.ndarray | None = None) -> str:
+        if isinstance(content, str) or self.table is None:
+            return _in_a_line(content)
+        return _record_in_a_line(self.table, content, hidden)
 
 
 def restored_samples(prepared: Prepared) -> RestoredSamples | None:
@@ -85,6 +93,16 @@ def text_scores(found: Sequence[Restoration], tokenizer: Tokenizer) -> list[Scor
             [chrf(chrf_rows(texts, [[each] for each in wanted])) for texts in (restored, given)],
         )
     ]
+
+
+def _record_in_a_line(table: Schema, rows_LF: np.ndarray, hidden_L: np.ndarray | None) -> str:
+    """The values of the first columns."""
+    if hidden_L is not None:
+        rows_LF = np.where(hidden_L[:, None], np.float32(np.nan), rows_LF)
+    words = in_words(table, gathered(table, rows_LF[None])[0])
+    names = (column.name for column in table.columns)
+    found = [f"{name} {word}" for name, word in zip(names, words, strict=True)]
+    return ", ".join(found[:MOST_NUMBERS] + ["..."] * (len(found) > MOST_NUMBERS))
 
 
 def _in_a_line(content: str | np.ndarray) -> str:
