@@ -87,7 +87,7 @@ from sslcli.kits.items import (
 from sslcli.kits.layouts import NUMBERS_OF_RECORD, Counting, item_tables, usual_rows
 from sslcli.kits.row_decoder import RowDecoder
 from sslcli.kits.sequence_task import SequenceTask
-from sslcli.kits.sound import griffin_lim, heard, log_mel
+from sslcli.kits.sound import frame_tables, griffin_lim, heard, log_mel
 from sslcli.kits.word_vectors import (
     Located,
     Pool,
@@ -192,21 +192,22 @@ __all__ = [
     "beam_search", "best_threshold", "binary_scores", "bleu", "bleu_rows", "bleu_signature",
     "bleu_tokenizer", "centred", "choices", "chrf", "chrf_rows", "class_name", "class_scores",
     "class_tables", "contingency", "control_labels", "correlation_notes", "correlation_scores",
-    "cosines", "current_reading", "detect_scheme", "distinct_pairs", "enclose", "gallery", "gather",
-    "generate_tokens", "griffin_lim", "has_plain_heads", "has_shape", "has_spans", "heard",
-    "image_tables", "in_two_parts", "in_usual_case", "item_codes", "item_layers", "item_tables",
-    "join_pair", "kmeans", "labelled_uses", "languages_in", "layer_pattern", "linear_cross_entropy",
-    "linear_probe", "locate_words", "log_mel", "majority", "mean_row", "mean_score",
-    "means_no_label", "mlqa_exact", "mlqa_f1", "mlqa_rule", "mlqa_scores", "multilabel_scores",
-    "naming_text", "nearest_centre", "neighbor_probe", "normalized_mutual_information",
-    "open_bytes", "parse_json", "parse_shares", "passages_of", "pearson", "principal_components",
-    "purity", "read_fields", "read_json", "read_lines", "read_pairs", "read_records", "read_rows",
-    "read_table", "reconstructed_items", "refuse_missing_columns", "refuse_too_long", "remark",
-    "restored_items", "retrieve", "rotary_base", "rouge_f1", "script_words", "sense_gap",
-    "sense_gaps", "sense_uses", "sentence_chrf", "sentence_vectors", "separation", "setting",
-    "span_scores", "span_table", "spans_of", "spans_of_tags", "spearman", "split_language",
-    "split_sentences", "squad_exact", "squad_f1", "squad_v1_scores", "squad_v2_scores",
-    "static_vectors", "statistic_score", "string_exact", "suffix_of", "sums_score", "tag_reading",
-    "turns_of", "unread_tags", "untrained", "usable", "usable_texts", "usual_rows", "word_vectors",
-    "words_told", "write_fields",
+    "cosines", "current_reading", "detect_scheme", "distinct_pairs", "enclose", "frame_tables",
+    "gallery", "gather", "generate_tokens", "griffin_lim", "has_plain_heads", "has_shape",
+    "has_spans", "heard", "image_tables", "in_two_parts", "in_usual_case", "item_codes",
+    "item_layers", "item_tables", "join_pair", "kmeans", "labelled_uses", "languages_in",
+    "layer_pattern", "linear_cross_entropy", "linear_probe", "locate_words", "log_mel", "majority",
+    "mean_row", "mean_score", "means_no_label", "mlqa_exact", "mlqa_f1", "mlqa_rule", "mlqa_scores",
+    "multilabel_scores", "naming_text", "nearest_centre", "neighbor_probe",
+    "normalized_mutual_information", "open_bytes", "parse_json", "parse_shares", "passages_of",
+    "pearson", "principal_components", "purity", "read_fields", "read_json", "read_lines",
+    "read_pairs", "read_records", "read_rows", "read_table", "reconstructed_items",
+    "refuse_missing_columns", "refuse_too_long", "remark", "restored_items", "retrieve",
+    "rotary_base", "rouge_f1", "script_words", "sense_gap", "sense_gaps", "sense_uses",
+    "sentence_chrf", "sentence_vectors", "separation", "setting", "span_scores", "span_table",
+    "spans_of", "spans_of_tags", "spearman", "split_language", "split_sentences", "squad_exact",
+    "squad_f1", "squad_v1_scores", "squad_v2_scores", "static_vectors", "statistic_score",
+    "string_exact", "suffix_of", "sums_score", "tag_reading", "turns_of", "unread_tags",
+    "untrained", "usable", "usable_texts", "usual_rows", "word_vectors", "words_told",
+    "write_fields",
 ]  # fmt: skip

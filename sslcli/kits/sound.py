@@ -1,17 +1,21 @@
-"""Log-mel frames of a recording, and a recording made of log-mel frames.
+"""Log-mel frames of a recording, a recording made of log-mel frames, and frames in characters.
 
 Letters: N samples, T frames, W samples of a window, K frequencies, M mel bands.
 """
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
 from scipy import fft
 
+from sslcli.grid import SHADES
 from sslcli.modalities import FLOOR, Frames
+from sslcli.reports import Table
 
 FRAMES_AT_ONCE = 4_096
 INVERSION_TURNS = 40  # of the way back from bands to frequencies
+MOST_SHOWN, MOST_COLUMNS, LINES = 3, 64, 8  # recordings in characters
 LEAST = 1e-10  # amplitude, beside which nothing is divided
 
 
@@ -129,3 +133,33 @@ def heard(log_mel_TM: np.ndarray, frames: Frames, *, seed: int = 0) -> np.ndarra
     """A recording that sounds like these frames: float32 [N] within [-1, 1]."""
     samples_N = griffin_lim(amplitudes_of(log_mel_TM, frames), frames, seed=seed)
     return samples_N / max(1.0, float(np.abs(samples_N).max(initial=0)))
+
+
+def frame_tables(rows: Mapping[str, np.ndarray], lengths: Sequence[int]) -> list[Table]:
+    """The first recordings of a batch one above the other, in shades: by title their frames
+    [T, M].
+    """
+    shown = list(lengths)[:MOST_SHOWN]
+    ends = np.cumsum([0, *shown])
+    return [
+        Table(
+            f"recording {number + 1}",
+            ["", "frames"],
+            [
+                [title if line == 0 else "", text]
+                for title, rows_TM in rows.items()
+                for line, text in enumerate(_spectrogram(rows_TM[ends[number] : ends[number + 1]]))
+            ],
+        )
+        for number in range(len(shown))
+    ]
+
+
+def _spectrogram(rows_TM: np.ndarray) -> list[str]:
+    """Lines of bands, the highest first, as wide as a screen: means of neighbours."""
+    columns = np.array_split(rows_TM, min(len(rows_TM), MOST_COLUMNS))
+    bands = np.array_split(np.stack([each.mean(axis=0) for each in columns], axis=1), LINES)
+    grey = np.stack([each.mean(axis=0) for each in bands])[::-1]
+    low, high = rows_TM.min(), rows_TM.max()
+    levels = ((grey - low) / max(high - low, LEAST) * (len(SHADES) - 1)).round().astype(int)
+    return ["".join(SHADES[level] for level in line) for line in levels]

@@ -12,7 +12,7 @@ import soxr
 
 from sslcli.api import Config, DataError, Document, Frames, Reader, Where, log_mel, remark, setting
 
-SILENT = 1e-4  # no sample of a silent recording is louder, of 1 at most
+SILENT = 1e-4  # samples that differ less from their mean are no sound, of 1 at most
 FULL_SCALE = 0.999  # a sample beyond it is taken for cut off
 MUCH_CLIPPED = 0.001  # share of such samples that is remarked on
 OFFSET = 0.05  # a mean beyond it is remarked on
@@ -23,7 +23,10 @@ _UNSIZED = 0xFFFFFFFF  # a recorder that cannot go back to the size leaves this
 
 
 class SoundReader(Reader["SoundReader.Options"]):
-    """One recording a file, as frames; a long one in segments. Its folder's name is its label."""
+    """One recording a file, as frames; a long one in segments. Its folder's name is its label.
+
+    The mean of a segment is taken away: it is no sound, and would tell one microphone from another.
+    """
 
     summary = "recordings (wav, flac, ogg, mp3) as log-mel frames, labelled by their folders"
     modality = "sound"
@@ -77,10 +80,13 @@ class SoundReader(Reader["SoundReader.Options"]):
         heard = _Heard()
         size = max(frames.window, round(self.options.segment * frames.rate))
         for number, samples_N in enumerate(_cut(self._samples(file, frames.rate, where), size), 1):
-            heard.add(samples_N)
+            if not heard.anything(samples_N):
+                place = where if number == 1 else f"{where}, segment {number}"
+                remark(f"{place} is silent, and is left out")
+                continue
             yield Document(
                 Where(where.file, number),
-                array=log_mel(samples_N, frames),
+                array=log_mel(samples_N - samples_N.mean(), frames),
                 label=label,
                 frames=frames,
             )
@@ -105,17 +111,18 @@ class _Heard:
     """What is counted of a recording while it is read."""
 
     def __init__(self) -> None:
-        self.samples, self.sum, self.clipped, self.loudest = 0, 0.0, 0, 0.0
+        self.samples, self.sum, self.clipped = 0, 0.0, 0
 
-    def add(self, samples_N: np.ndarray) -> None:
-        amplitudes_N = np.abs(samples_N)
+    def anything(self, samples_N: np.ndarray) -> bool:
+        """Count a segment, and tell whether there is any sound in it."""
+        mean = float(samples_N.mean(dtype=np.float64))
         self.samples += len(samples_N)
-        self.sum += float(samples_N.sum(dtype=np.float64))
-        self.clipped += int((amplitudes_N >= FULL_SCALE).sum())
-        self.loudest = max(self.loudest, float(amplitudes_N.max(initial=0)))
+        self.sum += mean * len(samples_N)
+        self.clipped += int((np.abs(samples_N) >= FULL_SCALE).sum())
+        return float(np.abs(samples_N - mean).max()) >= SILENT
 
     def judge(self, file: soundfile.SoundFile, where: Where) -> None:
-        """Raises DataError for a recording without a sound or cut off; remarks on a bad one."""
+        """Raises DataError for a recording that is empty or cut off; remarks on a bad one."""
         if not self.samples:
             raise DataError(f"{where} is empty: it has no sample", _CUT_OR_OTHER)
         read = file.tell()
@@ -123,13 +130,11 @@ class _Heard:
             problem = f"{where} says that it has {file.frames:,} samples, and ends after {read:,}"
             raise DataError(problem, "it is cut off: copy it anew, or leave it out")
         mean = self.sum / self.samples
-        if self.loudest < SILENT or self.loudest - abs(mean) < SILENT:
-            raise DataError(f"{where} is silent from beginning to end", "leave it out")
         if self.clipped > MUCH_CLIPPED * self.samples:
             share = 100 * self.clipped / self.samples
             remark(f"{where} is recorded too loudly: {share:.2g} % of its samples are cut off")
         if abs(mean) > OFFSET:
-            remark(f"{where} lies beside zero: its samples are {mean:+.2f} in the mean")
+            remark("recordings that lie beside zero (a constant current) are moved to it")
 
 
 def _cut(blocks: Iterator[np.ndarray], size: int) -> Iterator[np.ndarray]:
