@@ -5,6 +5,7 @@ Letters: B recordings, T frames of all of them, M bands.
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -80,7 +81,7 @@ def test_interpolation_is_numpys():
     hidden_T = np.random.default_rng(0).random(len(rows_TM)) < 0.4
     hidden_T[lengths[3]] = hidden_T[lengths[4] - 1] = True  # both ends of one
     found_TM = interpolated(rows_TM, lengths, hidden_T)
-    for start, stop in zip(lengths[:-1], lengths[1:], strict=True):
+    for start, stop in pairwise(lengths):
         seen = np.flatnonzero(~hidden_T[start:stop])
         for band in range(12) if len(seen) else ():
             own = rows_TM[start:stop, band]
