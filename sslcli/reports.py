@@ -166,7 +166,7 @@ class Passage:
 @dataclass(frozen=True)
 class Report:
     """`counts`: what was counted beside the scores: "examples", of how many something was "cut",
-    records "left out".
+    records "left out". `sheets`: tables that are too long for a screen, written as CSV alone.
     """
 
     title: str = ""
@@ -180,6 +180,7 @@ class Report:
     notes: Sequence[str] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     galleries: Sequence[Gallery] = ()
+    sheets: Sequence[Table] = ()
 
     def score(self, name: str) -> Score:
         """The score of a name ("f1", "exact match"). Raises KeyError with the names that there

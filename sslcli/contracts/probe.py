@@ -37,7 +37,7 @@ from sslcli.reports import Report
 
 _PART_HEAD = re.compile(r"parts\.[^.]+\.head")
 TOKENS_AT_ONCE = 4_096  # of one packed batch
-Part = Literal["train", "held_out"]
+Part = Literal["train", "held_out", "own_held_out"]
 
 
 class ProbeData(Protocol):
@@ -65,8 +65,8 @@ class ProbeData(Protocol):
         """
 
     def items(self, part: Part) -> Items:
-        """Return the images of the run's training data, or those held out of it; for the latter
-        --data may name others.
+        """Return the items of the run's training data, or those held out of it, instead of which
+        --data may name others; "own_held_out" are those of the run in any case.
         """
 
 

@@ -46,6 +46,12 @@ class DataSettings(Config):
         2,
         "version of the rules that split text into sentences; a run keeps that it was started with",
     )
+    only: tuple[str, ...] = setting(
+        (),
+        "train on what has this label alone, as on normal examples; images and tables",
+        "--only",
+        panel="Data",
+    )
     limit: Count | None = setting(
         None, "read only this many documents (for testing)", "--limit", panel="Data", gt=0
     )

@@ -140,7 +140,8 @@ def write_rows(
                 say(f"{counts['documents']:,} documents, {counts['tokens']:,} rows")
         counts = writer.counts
         if not counts["tokens"]:
-            raise DataError(f"there is no row in {', '.join(data.train)}", "check --data")
+            of = f" of {' or '.join(data.only)}" if data.only else ""
+            raise DataError(f"there is no row{of} in {', '.join(data.train)}", "check --data")
         noted = {"rounded": rounded.sentence} if rounded.count else {}
         noted |= {"remarks": _in_short(reading.notes)} if reading.notes else {}
         if grid is not None:

@@ -47,11 +47,11 @@ class ItemData:
                 "give data with --data, or choose the model of a run",
             )
         if self.trained.evaluation:
-            own = self.trained.evaluation if part == "held_out" else self.trained.train
+            own = self.trained.train if part == "train" else self.trained.evaluation
             return self._all(self.trained.model_copy(update={"train": own, "evaluation": ()}))
         corpus = self._corpus(self.trained)
         parts = corpus.split(self.trained.held_out, SPLIT_SEED)
-        chosen = parts[part == "held_out"]
+        chosen = parts[part != "train"]
         return self._items(chosen, self.trained)
 
     def _given(self, given: Sequence[str], reader: str | None) -> DataSettings:

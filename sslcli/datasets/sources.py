@@ -86,7 +86,13 @@ def _of_all(
     for source in sources:
         for document in _of(source, data, table):
             table = table or document.table
-            yield document
+            if data.only and document.label is None:
+                raise DataError(
+                    f"{document.where} has no label, and only {' and '.join(data.only)} is wanted",
+                    "leave out --only",
+                )
+            if not data.only or document.label in data.only:
+                yield document
 
 
 def reader_of(source: Source, data: DataSettings, languages: Sequence[str] = ()) -> Reader:

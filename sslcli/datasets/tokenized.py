@@ -94,6 +94,11 @@ def shards_for(
             else None
         )
         if given is not None:
+            if data.only:
+                raise UsageError(
+                    f"{data.train[0]} is whole: --only is for files",
+                    "give the file that it was made of",
+                )
             if given.tokenizer is not None and _taken(settings, learnt)[1] not in (
                 None,
                 given.tokenizer.hash,
@@ -123,6 +128,7 @@ def _rows_for(
         data.reader_options,
         data.limit,
         *([] if table is None else [table.plain]),
+        *([{"only": data.only}] if data.only else []),
     ]
     folder = (
         cache

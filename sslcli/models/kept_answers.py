@@ -127,7 +127,7 @@ def _report(**parts: Any) -> Report:
     one: dict[str, Callable[..., Any]] = {
         "scores": _score, "tables": Table, "curves": Curve, "plots": _plot, "matrices": Matrix,
         "scatters": _scatter, "galleries": Gallery,
-        "passages": _passage,
+        "passages": _passage, "sheets": Table,
     }  # fmt: skip
     read: dict[str, Any] = {
         name: [one[name](**said) for said in part] if name in one else part

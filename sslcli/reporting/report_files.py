@@ -90,7 +90,7 @@ def _named(sheets: Iterator[Sheet]) -> Iterator[tuple[str, Sheet]]:
 def _sheets(report: Report) -> Iterator[Sheet]:
     if report.scores:
         yield _scores(report.scores)
-    for table in report.tables:
+    for table in (*report.tables, *report.sheets):
         yield Sheet(table.title or "table", table.columns, table.rows)
     if report.curves:
         yield _plots([Plot("curves", "x", "y", report.curves)])
