@@ -14,6 +14,7 @@ from sslcli.contracts.learnable import Learnable, V
 from sslcli.contracts.loss import Loss
 from sslcli.contracts.options import O
 from sslcli.core.inputs import Hidden
+from sslcli.core.settings import TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.arrangements import ARRANGEMENTS, Rows
 from sslcli.data.batches import Sample
@@ -27,6 +28,13 @@ class Objective(Learnable[V, O]):
 
     arranges: ClassVar[str] = "single"  # single | pairs | blocks | items
     reads_head: ClassVar[bool] = False  # takes over the LM head of a model directory
+
+    @classmethod
+    def of_shape(cls, architecture: TransformerSettings) -> "type[Objective]":
+        """The class that is built for a model of this shape: another one with the same options,
+        where an objective means something else on rows than on tokens.
+        """
+        return cls
 
     def arrange(self, corpus: Corpus) -> Iterator[Rows]:
         """Yield integer rows, one a sample, without randomness; written once beside the shards."""

@@ -177,6 +177,7 @@ def build_objective(
     """Build one objective, or a Composite of several. Raises UsageError if they cannot be
     joined.
     """
+    classes = {name: cls.of_shape(context.architecture) for name, cls in classes.items()}
     if len(classes) == 1:
         (name,) = classes
         return classes[name](options[name], context)

@@ -17,7 +17,6 @@ from torch import Tensor
 from sslcli.api import (
     Artifact,
     Batch,
-    Config,
     Context,
     DataError,
     Hidden,
@@ -25,6 +24,7 @@ from sslcli.api import (
     LanguageModelHead,
     Loss,
     ModelBatch,
+    Objective,
     Ratio,
     Readout,
     Report,
@@ -33,6 +33,8 @@ from sslcli.api import (
     Tokenizer,
     TokenTargets,
     Transformer,
+    TransformerSettings,
+    UsageError,
     passages_of,
 )
 from sslplugins.objectives.continuing import (
@@ -42,6 +44,7 @@ from sslplugins.objectives.continuing import (
     completed,
 )
 from sslplugins.objectives.growing import Prompted
+from sslplugins.objectives.sound.frames_ahead import AheadOptions, FramesAhead
 from sslplugins.objectives.writing import not_followed
 
 # of a sample that is continued while it learns, and what is added at most
@@ -62,23 +65,32 @@ class NextTokenBatch(ModelBatch):
     covered_bytes: float
 
 
-class CausalLanguageModel(Readout[NextTokenBatch, "CausalLanguageModel.Options"]):
+class CausalLanguageModel(Readout[NextTokenBatch, AheadOptions]):
     """Next-token prediction with a decoder, over packed blocks of constant length.
 
     Metrics: accuracy, perplexity, and bits per byte of the covered text.
     """
 
-    class Options(Config):
-        pass
-
+    Options = AheadOptions
     Request = Continue
-    summary = "predict the next token from those before it (GPT)"
+    summary = "predict the next token from those before it (GPT), or frames ahead (APC)"
     architectures = frozenset({"decoder"})
+    modalities = frozenset({"text", "sound"})
     arranges = "blocks"
     reads_head = True
 
-    def __init__(self, options: Options, context: Context) -> None:
+    @classmethod
+    def of_shape(cls, architecture: TransformerSettings) -> type[Objective]:
+        """Of a model of recordings it tells frames."""
+        return FramesAhead if architecture.frames is not None else cls
+
+    def __init__(self, options: AheadOptions, context: Context) -> None:
         super().__init__(options, context)
+        if options.ahead is not None:
+            raise UsageError(
+                "--ahead tells frames of recordings, and this model reads text",
+                "leave it out: of text the next token is told",
+            )
         assert context.tokenizer is not None, "an objective that reads text is given a tokenizer"
         self.tokenizer = context.tokenizer
         self.head = LanguageModelHead(context.architecture)

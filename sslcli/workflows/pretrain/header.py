@@ -160,6 +160,7 @@ def described_options(prepared: Prepared) -> str:
             f"{name.replace('_', ' ')} {value}"
             for part in prepared.settings.options.values()
             for name, value in part.items()
+            if value is not None
         )
         or "no options"
     )
