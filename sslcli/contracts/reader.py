@@ -35,6 +35,11 @@ class Reader(ABC, Generic[O]):
     def documents(self, reference: str) -> Iterator[Document]:
         """Yield the documents of a reference in order. Raises DataError for what cannot be read."""
 
+    @classmethod
+    def holds(cls, reference: str) -> Modality:
+        """Return what the documents of a reference hold; a reader of several kinds says so here."""
+        return cls.modality
+
     def recipe(self, reference: str, objective: str) -> Mapping[str, Any]:
         """Return pretraining settings (dotted key -> value) that were found to work for this data.
 

@@ -35,7 +35,7 @@ REMARKS_SHOWN = 4
 
 def modality_of(sources: Sequence[Source]) -> Modality:
     """Return the modality of these sources. Raises DataError if they differ."""
-    return _common({source.reference: _held(source.reader) for source in sources})
+    return _common({source.reference: _held(source.reader, source.reference) for source in sources})
 
 
 def _common(held: Mapping[str, Modality]) -> Modality:
@@ -60,7 +60,9 @@ def refuse_unread(reads: Mapping[str, Collection[Modality]], data: DataSettings)
             held[references[0]] = read_manifest(Path(references[0]))["modality"]
         else:
             held |= {
-                each: _held(name) for each in references for name in _readers(each, data.reader)
+                each: _held(name, split_language(each)[1])
+                for each in references
+                for name in _readers(each, data.reader)
             }
     for reference, modality in held.items():
         for name, known in reads.items():
@@ -91,8 +93,8 @@ def _readers(reference: str, reader: str | None) -> set[str]:
     )
 
 
-def _held(reader: str) -> Modality:
-    return registry.load("readers", reader).modality
+def _held(reader: str, reference: str) -> Modality:
+    return registry.load("readers", reader).holds(reference)
 
 
 def write_rows(

@@ -57,10 +57,10 @@ class ItemRecords(Iterator[Record]):
 
     def _documents(self, source: Source) -> Iterator[Document]:
         cls = registry.load("readers", source.reader)
-        if cls.modality != self.rows.modality:
+        held = cls.holds(source.reference)
+        if held != self.rows.modality:
             raise DataError(
-                f"{source.reference} holds {cls.modality}, and the model reads "
-                f"{self.rows.modality}",
+                f"{source.reference} holds {held}, and the model reads {self.rows.modality}",
                 "give data of the model's kind, or another --model",
             )
         known = cls.Options.model_fields

@@ -1,4 +1,5 @@
-"""The built-in corpus, demo:world: a small generated world in English and Chinese with known truth.
+"""The built-in data: demo:payments, a table (see `payments`), and demo:world, a small generated
+world in English and Chinese with known truth.
 
 Paragraphs are about people, fruits, animals, companies and seasons. They follow from facts that
 hold all through the corpus (a person's city, a city's country, a profession's tools), so that the
@@ -20,6 +21,7 @@ from sslcli.api import (
     Count,
     DataError,
     Document,
+    Modality,
     Reader,
     Record,
     Split,
@@ -27,6 +29,8 @@ from sslcli.api import (
     choices,
     setting,
 )
+from sslplugins.readers import payments as table
+from sslplugins.readers.payments import payments
 from sslplugins.readers.world import generated
 from sslplugins.readers.world.generated import Part, World
 from sslplugins.readers.world.grammar import Order
@@ -38,6 +42,7 @@ from sslplugins.readers.world.replayed import Replayed
 from sslplugins.readers.world.summaries import summaries
 
 REFERENCE = "demo:world"
+TABLES = (table.TRAIN, table.TEST)
 INSTRUCTIONS = "instructions"  # as the kind of records is called
 _SPOKEN: Mapping[str, tuple[str, ...]] = {
     "both": ("en", "zh"),
@@ -65,6 +70,18 @@ _COMMON = {
     "schedule.warmup": 300,
     "training.batch_size": 128,
     "training.max_steps": 4_000,
+}
+_PAYMENTS = {
+    "data.held_out": 0.1,
+    "model.preset": "tiny",
+    "model.shape.width": 64,
+    "optimizer.rate": 2e-3,
+    "training.batch_size": 128,
+    "training.max_steps": 600,
+}
+_OF_PAYMENTS: Mapping[str, Mapping[str, Any]] = {
+    "autoencoder": {"options.autoencoder.code": 8},
+    "mae": {"options.mae.mask_ratio": 0.3},
 }
 _LABELLED = {"optimizer.rate": 1e-3, "training.batch_size": 64}
 _PAIRS = {
@@ -105,9 +122,9 @@ _BY_OBJECTIVE: Mapping[str, Mapping[str, Any]] = {
 
 
 class DemoReader(Reader["DemoReader.Options"]):
-    """Reads demo:world. Raises DataError for any other demo."""
+    """Reads demo:world and demo:payments. Raises DataError for any other demo."""
 
-    summary = "demo:world, a generated world in English and Chinese with known truth"
+    summary = "demo:world, a generated world in two languages, and demo:payments, a table"
 
     class Options(Config):
         language: Literal["en", "zh", "fake", "both", "en+fake", "all"] = setting(
@@ -162,8 +179,18 @@ class DemoReader(Reader["DemoReader.Options"]):
         reader._languages = languages
         return reader
 
+    @classmethod
+    def holds(cls, reference: str) -> Modality:
+        """Return "table" for payments, else "text"."""
+        return "table" if reference in TABLES else "text"
+
     def documents(self, reference: str) -> Iterator[Document]:
-        """Yield one paragraph per document, with its sentences; several languages alternate."""
+        """Yield one paragraph per document, with its sentences; several languages alternate. Of
+        payments one record a document.
+        """
+        if reference in TABLES:
+            yield from payments(reference, self.options.seed)
+            return
         _refuse_other(reference)
         options = self.options
         what = (
@@ -214,13 +241,16 @@ class DemoReader(Reader["DemoReader.Options"]):
 
         Raises DataError for another reference.
         """
-        _refuse_other(reference)
+        if reference not in TABLES:
+            _refuse_other(reference)
         return f"{self.options.model_dump_json()} {' '.join(self._languages)} {_code()}"
 
     def recipe(self, reference: str, objective: str) -> Mapping[str, Any]:
         """Return settings that work in a few minutes on two cores; "mlm+nsp" joins those of its
         parts.
         """
+        if reference in TABLES:
+            return {**_PAYMENTS, **_OF_PAYMENTS.get(objective, {})}
         return {**_together(objective), **_ALONE.get(objective, {})}
 
     def recipe_beside(
@@ -248,7 +278,7 @@ def _together(objective: str) -> dict[str, Any]:
 
 def _refuse_other(reference: str) -> None:
     if reference != REFERENCE:
-        hint = choices(reference, [REFERENCE], "the built-in corpus is")
+        hint = choices(reference, [REFERENCE, *TABLES], "built in are")
         raise DataError(f"there is no '{reference}'", hint)
 
 
@@ -256,7 +286,11 @@ def _refuse_other(reference: str) -> None:
 def _code() -> str:
     """Hash the code and the word lists of the world."""
     digest = hashlib.blake2b(digest_size=16)
-    for file in (Path(__file__), *sorted(Path(generated.__file__).parent.glob("*"))):
+    for file in (
+        Path(__file__),
+        Path(table.__file__),
+        *sorted(Path(generated.__file__).parent.glob("*")),
+    ):
         if file.suffix in (".py", ".yaml"):
             digest.update(file.read_bytes())
     return digest.hexdigest()
