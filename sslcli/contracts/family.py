@@ -14,20 +14,22 @@ class Key:
     """One tensor of a Hugging Face file and our tensors that it holds, concatenated along dimension
     0.
 
-    `{i}` stands for the layer. `transposed`: the file holds the transpose; `in_row`: it holds a
-    vector as a matrix of one row. `is_copy`: a second name of what another key names, and must hold
-    the same where a file has both. Not `written`: read alone. Our names begin with "backbone."
-    (those of the first key do), "head." (LanguageModelHead), "pooler." or "classifier."
+    `{i}` stands for the layer. `transposed`: the file holds the transpose; `leading`: so many
+    dimensions of size 1 before ours; `patch`: the matrix of a patch [D, P * P * C] as the kernel
+    [D, C, P, P] of a convolution, P being this. `is_copy`: a second name of what another key names,
+    and must hold the same where a file has both. Not `written`: read alone. Our names begin with
+    "backbone." (those of the first key do), "head." (LanguageModelHead), "pooler." or "classifier."
     (PooledClassifier of two sentences), or with the head of a fine-tuned model: "sequence."
-    (PooledClassifier), "tokens." or "spans." (RowClassifier). Where several keys name the same
-    tensors of ours, the first that a file has is read and all are written. Names that a shape does
-    not have are skipped.
+    (PooledClassifier), "tokens." or "spans." (RowClassifier), "items." (ItemClassifier), or are of
+    an objective: "learnable.". Where several keys name the same tensors of ours, the first that a
+    file has is read and all are written. Names that a shape does not have are skipped.
     """
 
     theirs: str
     ours: tuple[str, ...]
     transposed: bool = False
-    in_row: bool = False
+    leading: int = 0
+    patch: int = 0
     is_copy: bool = False
     written: bool = True
 
@@ -42,6 +44,8 @@ class Family(ABC):
         """Options of the family; none by default."""
 
     summary: ClassVar[str]
+    # whether its models read items, such as images, in the place of text
+    reads_items: ClassVar[bool] = False
 
     @abstractmethod
     def reads(self, config: Mapping[str, Any]) -> bool:
@@ -61,6 +65,20 @@ class Family(ABC):
         """
         return ()
 
+    def objective(self, config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
+        """Return the objective that a directory was trained with, and its options, if the tensors
+        beside the backbone are that objective's; its tensors are keyed "learnable.".
+        """
+        return None
+
+    def objective_entries(
+        self, name: str, options: Mapping[str, Any], settings: TransformerSettings
+    ) -> Mapping[str, Any] | None:
+        """Return the entries of config.json for an objective whose tensors the directory holds;
+        None where it has no place for them.
+        """
+        return None
+
     @abstractmethod
     def config(
         self, settings: TransformerSettings, heads: Collection[str]
@@ -69,8 +87,8 @@ class Family(ABC):
         numbers.
 
         `heads` lists what is written beside the backbone: some of "head", "pooler" and
-        "classifier", or one of "sequence", "tokens" and "spans". A model with one of the last three
-        is refused unless `architectures` names a class for it.
+        "classifier", or one of "sequence", "tokens", "spans" and "items". A model with one of the
+        last four is refused unless `architectures` names a class for it.
         """
 
     def alternatives(

@@ -15,7 +15,10 @@ def parameters(settings: TransformerSettings) -> int:
     features, width = settings.features_of_embedding, settings.width
     embeddings = settings.segments * features  # of each stack
     if settings.positions == "learned":
-        embeddings += (settings.longest_tokens + settings.position_offset) * features
+        embeddings += (
+            settings.longest_tokens + settings.position_offset + settings.class_token
+        ) * features
+    embeddings += settings.class_token * features
     if settings.norm_embeddings:
         embeddings += _norm(settings, features)
     if features != width:

@@ -99,8 +99,8 @@ class PooledClassifier(nn.Module):
 
 
 class ItemClassifier(nn.Module):
-    """Classes of whole items, such as images, from the mean of their rows through one linear layer
-    (He et al. 2022, "MAE", which pools patches so).
+    """Classes of whole items, such as images, through one linear layer from the class token or, of
+    a model without one, from the mean of the rows (Dosovitskiy et al. 2021, "ViT", appendix D.3).
     """
 
     def __init__(self, settings: TransformerSettings, classes: int, dropout: float = 0.0) -> None:
@@ -110,7 +110,8 @@ class ItemClassifier(nn.Module):
 
     def forward(self, hidden: Hidden) -> Tensor:
         """Logits [B, C]"""
-        return self.classifier(dropout(hidden.means_BD, self.dropout, self.training))
+        read_BD = hidden.means_BD if hidden.class_BD is None else hidden.class_BD
+        return self.classifier(dropout(read_BD, self.dropout, self.training))
 
 
 class RowClassifier(nn.Module):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sslcli.core.heads import ItemClassifier, LanguageModelHead, PooledClassifier, RowClassifier
+from sslcli.core.positions import FixedPositions
 from sslcli.core.transformer import Block, Stack
 
 DEVIATION = 0.02  # of layers without settings of their own (BERT, GPT-2)
@@ -15,13 +16,13 @@ DEVIATION = 0.02  # of layers without settings of their own (BERT, GPT-2)
 def initialize(module: nn.Module, generator: torch.Generator, deviation: float = DEVIATION) -> None:
     """Initialise linear layers, convolutions and embeddings: normal with `deviation`, zero biases.
 
-    Norms become one and zero. A Transformer or a head of core brings the deviation of its own
-    settings. In a pre-norm Transformer the layers that write to the residual path are scaled by
-    1/sqrt(n), n being how many of them a stack has (two a block, three where it reads a memory), so
-    that its variance does not grow with depth (Radford et al. 2019, section 2.3). Numbers are
-    generated on the generator's device: the same on every accelerator. Modules of other kinds keep
-    what their constructor gave them; a module of core built on the meta device only needs
-    `to_empty` before.
+    Norms become one and zero, fixed positions what they are. A Transformer or a head of core brings
+    the deviation of its own settings. In a pre-norm Transformer the layers that write to the
+    residual path are scaled by 1/sqrt(n), n being how many of them a stack has (two a block, three
+    where it reads a memory), so that its variance does not grow with depth (Radford et al. 2019,
+    section 2.3). Numbers are generated on the generator's device: the same on every accelerator.
+    Modules of other kinds keep what their constructor gave them; a module of core built on the meta
+    device only needs `to_empty` before.
     """
     heads = LanguageModelHead | PooledClassifier | RowClassifier | ItemClassifier
     if isinstance(module, Stack | heads):
@@ -32,7 +33,7 @@ def initialize(module: nn.Module, generator: torch.Generator, deviation: float =
         _draw(module.weight, generator, deviation)
         if not isinstance(module, nn.Embedding) and module.bias is not None:
             module.bias.zero_()
-    elif isinstance(module, nn.LayerNorm | nn.RMSNorm):
+    elif isinstance(module, nn.LayerNorm | nn.RMSNorm | FixedPositions):
         module.reset_parameters()
     elif isinstance(module, LanguageModelHead):
         if module.bias is not None:

@@ -70,6 +70,29 @@ class Inputs:
         """The number of positions that a model must have for these inputs."""
         return self.packing.longest if self.last_position is None else self.last_position + 1
 
+    def with_first_rows(self) -> tuple[Self, Tensor, Tensor]:
+        """These rows with one before each sequence, zeros at position -1, for a class token.
+
+        Also where the first rows now are, int64 [B], and where the others are, int64 [T].
+        """
+        assert self.rows_TD is not None, "class tokens stand before rows"
+        starts_B1, lengths = self.packing.starts_B1, self.packing.lengths
+        ahead_B1 = torch.arange(len(lengths) + 1, device=starts_B1.device)
+        first_B = (starts_B1 + ahead_B1)[:-1]
+        sizes_B = starts_B1.diff()
+        of_sequence_T = ahead_B1[1:].repeat_interleave(sizes_B, output_size=self.packing.total)
+        others_T = torch.arange(self.packing.total, device=starts_B1.device) + of_sequence_T
+        total = self.packing.total + len(lengths)
+        rows_TD = self.rows_TD.new_zeros(total, self.rows_TD.shape[1])
+        positions_T = self.positions_T.new_full((total,), -1)
+        inside = replace(
+            self,
+            packing=Packing((starts_B1 + ahead_B1).int(), tuple(length + 1 for length in lengths)),
+            rows_TD=rows_TD.index_copy(0, others_T, self.rows_TD),
+            positions_T=positions_T.index_copy(0, others_T, self.positions_T),
+        )
+        return inside, first_B, others_T
+
     def shifted(self, first: int) -> Self:
         """Return the tokens one place later: `first` before each sequence, and its last token left
         out.
@@ -163,12 +186,21 @@ class Hidden:
     """Hidden states: `last_TD` after everything, `kept[layer]` [T, D] where asked for.
 
     Layer 0 is what the embeddings give, layer i what block i gives; the last layer includes the
-    final norm.
+    final norm. `class_BD` and `class_kept`: the same of a class token, which stands in no packing.
     """
 
     last_TD: Tensor
     packing: Packing
     kept: Mapping[int, Tensor] = field(default_factory=dict)
+    class_BD: Tensor | None = None
+    class_kept: Mapping[int, Tensor] = field(default_factory=dict)
+
+    def apart(self, first_B: Tensor, others_T: Tensor, packing: Packing) -> "Hidden":
+        """The rows at `others_T`, with the class tokens at `first_B` apart."""
+        kept = {layer: x_TD.index_select(0, others_T) for layer, x_TD in self.kept.items()}
+        class_kept = {layer: x_TD.index_select(0, first_B) for layer, x_TD in self.kept.items()}
+        last_TD, class_BD = (self.last_TD.index_select(0, each) for each in (others_T, first_B))
+        return Hidden(last_TD, packing, kept, class_BD, class_kept)
 
     @property
     def means_BD(self) -> Tensor:

@@ -113,8 +113,12 @@ class TransformerSettings(Config):
     biases: Literal["all", "query_key_value", "none"] = Field(
         "all", description="which linear layers and norms have biases"
     )
-    positions: Literal["learned", "rotary", "none"] = Field(
-        "learned", description="position embeddings"
+    positions: Literal["learned", "rotary", "sincos", "none"] = Field(
+        "learned",
+        description="position embeddings; sincos: fixed ones of a patch's column and row",
+    )
+    class_token: bool = Field(
+        False, description="a learned row before the rows of each item, as ViT's [CLS]"
     )
     position_offset: int = Field(
         0, ge=0, description="unused rows before position 0 of learned positions"
@@ -170,7 +174,11 @@ class TransformerSettings(Config):
     def _fits(self) -> Self:
         if self.head_width is None and self.width % self.heads:
             raise ValueError(f"width {self.width} is not divisible by {self.heads} heads")
-        if self.grid is not None and self.row_features != self.grid.features:
+        if self.class_token and (self.architecture != "encoder" or self.vocabulary):
+            raise ValueError("class_token is for an encoder of rows: a tokenizer has its own")
+        if self.positions == "sincos" and (self.grid is None or self.features_of_embedding % 4):
+            raise ValueError("sincos positions need images, and a width that 4 divides")
+        if self.grid is not None and self.row_features not in (0, self.grid.features):
             raise ValueError(
                 f"a patch of {self.grid.described} has {self.grid.features} numbers, and rows have "
                 f"{self.row_features}"

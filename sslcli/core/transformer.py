@@ -173,6 +173,21 @@ class Stack(nn.Module):
         self._check(inputs, {*keep, *(edit or {})}, cache)
         if cache is not None:
             cache.admit(inputs.packing)
+        if self.settings.class_token:
+            inside, first_B, others_T = inputs.with_first_rows()
+            hidden = self._through(inside, keep, edit, cache, memory, token)
+            return hidden.apart(first_B, others_T, inputs.packing)
+        return self._through(inputs, keep, edit, cache, memory, token)
+
+    def _through(
+        self,
+        inputs: Inputs,
+        keep: Collection[int],
+        edit: Mapping[int, Edit] | None,
+        cache: Cache | None,
+        memory: Hidden | None,
+        token: TokenEmbedding | None,
+    ) -> Hidden:
         given, kept = inputs.packing, {}
         if edit is None and cache is None and pays(inputs.positions_T.device):
             inputs, memory = _with_spares(inputs, memory)
@@ -211,7 +226,7 @@ class Stack(nn.Module):
                 f"this model has layers 0 (embeddings) to {self.depth}",
             )
         rows = inputs.positions_needed if cache is None else cache.longest_with(inputs.packing)
-        if self.settings.positions == "learned" and rows > longest:
+        if self.settings.positions in ("learned", "sincos") and rows > longest:
             raise DataError(
                 f"a sequence has {rows} tokens, and this model has positions for {longest}",
                 "make the sequences shorter, or train a model with more longest_tokens",

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 import torch
 from torch import Tensor, nn
 
-from sslcli.core.heads import PooledClassifier, RowClassifier
+from sslcli.core.heads import ItemClassifier, PooledClassifier, RowClassifier
 from sslcli.core.settings import TransformerSettings
 from sslcli.errors import ModelError, UsageError
 from sslcli.models.hf_config import ANSWERS, AnswerKind, ConfigReader
@@ -21,6 +21,7 @@ PLACES: Mapping[AnswerKind, tuple[str, type[nn.Module]]] = {
     "sequence": ("classifier", PooledClassifier),
     "tokens": ("classifier", RowClassifier),
     "spans": ("spans", RowClassifier),
+    "items": ("classifier", ItemClassifier),
 }
 PROBLEMS: Mapping[str, Problem] = {
     "single_label_classification": "classes",
@@ -28,17 +29,18 @@ PROBLEMS: Mapping[str, Problem] = {
     "regression": "number",
 }
 SHOWN = 12  # names in a hint
+POOLED = ("sequence", "items")  # heads that answer about all of what is read
 ENDS = 2  # of a span: its start and its end
 MOST_CLASSES = 100_000  # no model tells more apart, and their names are written out
 
 
 @dataclass(frozen=True)
 class AnswerHead:
-    """A head on sequences (PooledClassifier), on tokens, or on starts and ends of spans
-    (RowClassifier).
+    """A head on sequences (PooledClassifier), on tokens, on starts and ends of spans
+    (RowClassifier), or on items (ItemClassifier).
 
     `state`: under the names of its class. `labels`: names of the classes; () for numbers and spans.
-    `problem`, for sequences: one class of several, any number of labels, or a number.
+    `problem`, for sequences and items: one class of several, any number of labels, or a number.
     """
 
     kind: AnswerKind
@@ -105,12 +107,18 @@ def problem_of(kind: Any) -> Problem | None:
 
 
 def answer_head(
-    learnable: State, labels: Sequence[str], problem: Problem | None = None
+    learnable: State,
+    labels: Sequence[str],
+    problem: Problem | None = None,
+    *,
+    of_items: bool = False,
 ) -> AnswerHead | None:
     """The head of a task that is nothing but one head of a known kind, by its names and shapes;
-    None for any other.
+    None for any other. `of_items`: the model reads items in the place of text.
     """
     for kind, (place, _) in PLACES.items():
+        if of_items != (kind == "items"):
+            continue
         state = {
             name.removeprefix(f"{place}."): value
             for name, value in learnable.items()
@@ -158,7 +166,7 @@ class Announced:
         return cls(
             kind,
             names,
-            reader.choice("problem_type", PROBLEMS, usual) if kind == "sequence" else None,
+            reader.choice("problem_type", PROBLEMS, usual) if kind in POOLED else None,
         )
 
     def shapes(self, settings: TransformerSettings) -> dict[str, tuple[int, ...]]:

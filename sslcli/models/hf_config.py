@@ -12,11 +12,12 @@ LARGEST = 10**8
 # no rate, base or deviation is; JSON's whole numbers may be too large for a float
 LARGEST_NUMBER = 10**12
 # The heads that answer a task, and how transformers' classes that have them end.
-AnswerKind = Literal["sequence", "tokens", "spans"]
+AnswerKind = Literal["sequence", "tokens", "spans", "items"]
 ANSWERS: Mapping[AnswerKind, str] = {
     "sequence": "ForSequenceClassification",
     "tokens": "ForTokenClassification",
     "spans": "ForQuestionAnswering",
+    "items": "ForImageClassification",
 }
 # Names of activations in a config.json -> ours; where several mean the same, the first is written.
 ACTIVATIONS_OF_CONFIGS: Mapping[str, str] = {

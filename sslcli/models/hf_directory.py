@@ -21,6 +21,13 @@ from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import ModelError, UsageError
 from sslcli.models.answer_heads import Announced
 from sslcli.models.hf_config import ANSWERS
+from sslcli.models.hf_items import (
+    OWN,
+    kept_objective,
+    layers_in,
+    with_pixels_as_read,
+    write_items_directory,
+)
 from sslcli.models.hf_tensors import (
     CONFIG,
     SINGLE,
@@ -31,7 +38,7 @@ from sslcli.models.hf_tensors import (
     write_tensors,
 )
 from sslcli.models.token_ids import GENERATING_IDS, token_ids
-from sslcli.models.weights import Pretrained, State, expected_shapes, part_of
+from sslcli.models.weights import Pretrained, State, expected_shapes, part_of, shapes_of
 from sslcli.reports import amount
 from sslcli.resolving import problems_of
 from sslcli.settings import FinetuneSettings
@@ -70,12 +77,16 @@ def read_directory(folder: Path) -> Pretrained:
         )
     spare = {MATRIX} if settings.tied else set()
     spare |= {SHIFT} if settings.shifts_logits else set()  # zero where a file is silent
+    kept = kept_objective(family, config, settings)
+    own = {} if kept is None else {f"{OWN}.{name}": value for name, value in kept.state.items()}
     shapes = {
         **expected_shapes(settings),
         **({} if announced is None else announced.shapes(settings)),
+        **shapes_of(own),
     }
+    depth = max(settings.deepest, layers_in(own))
     read = read_tensors(
-        stored, _keys(family, settings, announced), shapes, depth=settings.deepest, spare=spare
+        stored, _keys(family, settings, announced), shapes, depth=depth, spare=spare
     )
     notes = [*_notes(config), *family.notes(config)]
     zeros = _zeros(family, config, settings)
@@ -85,6 +96,9 @@ def read_directory(folder: Path) -> Pretrained:
         shown = ", ".join(unread[:3]) + (", ..." if len(unread) > 3 else "")
         notes.append(f"{amount(len(unread), 'tensor')} without a place here, ignored: {shown}")
     settings, tensors = _untied_where_it_differs(settings, read.tensors, notes)
+    norms_patches = kept is not None and bool(kept.options.get("norm_pixels"))
+    tensors, said = with_pixels_as_read(folder, tensors, settings.grid, norms_patches)
+    notes += said
     head, answers = (
         part_of(tensors, "head."),
         None if announced is None else announced.found(tensors),
@@ -112,10 +126,11 @@ def read_directory(folder: Path) -> Pretrained:
         task_said=_task_said(config),
         unread_head=_unread_head(config) if answers is None else "",
         loaded=tokenizer,
+        objective=None if kept is None else kept.filled(part_of(tensors, f"{OWN}.")),
     )
 
 
-def write_directory(pretrained: Pretrained, folder: Path, tokenizer: Tokenizer) -> list[str]:
+def write_directory(pretrained: Pretrained, folder: Path, tokenizer: Tokenizer | None) -> list[str]:
     """Write config.json, model.safetensors and the tokenizer; return sentences about what is left
     out.
 
@@ -124,6 +139,8 @@ def write_directory(pretrained: Pretrained, folder: Path, tokenizer: Tokenizer) 
     """
     settings, answers = pretrained.settings, pretrained.answers
     family, config = writer_of(settings, pretrained.heads)
+    if tokenizer is None:
+        return write_items_directory(pretrained, folder, family, config)
     ids = token_ids(settings, tokenizer)
     if config.get("pad_token_id", ids["pad_token_id"]) != ids["pad_token_id"]:
         raise UsageError(
@@ -343,7 +360,8 @@ def writer_of(
     """
     known = []
     for family in families():
-        config = family.config(settings, heads) if settings.vocabulary else None
+        fits = bool(settings.vocabulary) != family.reads_items
+        config = family.config(settings, heads) if fits else None
         if config is not None:
             _refuse_homeless(config, heads)
             return family, config

@@ -17,6 +17,7 @@ from torch import Tensor
 from sslcli import plainfiles
 from sslcli.core.settings import MODEL_CONFIG
 from sslcli.errors import ModelError, RunError
+from sslcli.models.tensor_forms import from_file, shape_in_file, to_file
 from sslcli.models.tensor_names import NamesInFile, Stored, TensorKey, expanded, folder_of
 
 CONFIG, SINGLE, INDEX = MODEL_CONFIG, "model.safetensors", "model.safetensors.index.json"
@@ -188,12 +189,8 @@ def write_tensors(
                 if len(key.ours) > 1
                 else tensors[key.ours[0]]
             )
-            whole = whole[None] if key.in_row else whole
             written[key.theirs] = (
-                (whole.T if key.transposed else whole)
-                .detach()
-                .cpu()
-                .clone(memory_format=torch.contiguous_format)
+                to_file(key, whole).detach().cpu().clone(memory_format=torch.contiguous_format)
             )
             placed.update(key.ours)
     try:
@@ -229,8 +226,7 @@ def _cut(
     they are.
     """
     rows = [shape[0] for shape in shapes.values()]
-    wanted = (sum(rows), *next(iter(shapes.values()))[1:])
-    wanted = wanted[::-1] if key.transposed else (1, *wanted) if key.in_row else wanted
+    wanted = shape_in_file(key, (sum(rows), *next(iter(shapes.values()))[1:]))
     if stored.dtype not in DTYPES:
         raise ModelError(
             f"{stored.path}: tensor '{name}' is {stored.dtype}, which is quantised",
@@ -250,7 +246,7 @@ def _cut(
         raise ModelError(
             f"{stored.path}: tensor '{name}' cannot be read: {error!s:.120}", "the file is damaged"
         ) from error
-    whole = whole.T if key.transposed else whole[0] if key.in_row else whole
+    whole = from_file(key, whole)
     parts = [
         part.to(dtype, copy=True, memory_format=torch.contiguous_format)
         for part in whole.split(rows)

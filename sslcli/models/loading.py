@@ -134,15 +134,18 @@ def learner_of(pretrained: Pretrained) -> Learner:
                 f"ask it with ssl predict {task}",
             )
         trained = settings = None  # its head is that of a language model, as in a directory
-    if settings is None and pretrained.head is None:
+    if settings is None and pretrained.head is None and pretrained.objective is None:
         raise ModelError(
             f"{pretrained.folder} has no language-model head",
             "it can be trained further, but has nothing to predict with",
         )
-    expression = _head_reader(pretrained) if settings is None else settings.objective
+    kept = pretrained.objective if settings is None else None
+    expression = kept.name if kept is not None else ""
+    expression = expression or (settings.objective if settings else _head_reader(pretrained))
+    given = {kept.name: kept.options} if kept is not None else settings.options if settings else {}
     classes = objective_classes(expression)
     try:
-        options = objective_options(classes, {} if settings is None else settings.options)
+        options = objective_options(classes, given)
     except ConfigError as error:
         raise ModelError(
             f"{pretrained.folder} was trained with options that '{expression}' no longer has",
@@ -205,7 +208,8 @@ def _read_run(place: WeightsRef, run: Path) -> Pretrained:
     adapted, answers = backbone, None
     if isinstance(saved, FinetuneSettings):
         backbone = merged_state(backbone, saved.adapters.alpha)
-        answers = answer_head(learnable, saved.labels, problem_of(saved.options.get("kind")))
+        problem, of_items = problem_of(saved.options.get("kind")), not settings.vocabulary
+        answers = answer_head(learnable, saved.labels, problem, of_items=of_items)
     _refuse_no_numbers(place.weights, backbone, learnable)
     expected = {
         name.removeprefix("backbone."): shape

@@ -26,8 +26,12 @@ class TensorKey(Protocol):
         """Whether the file holds the transpose."""
 
     @property
-    def in_row(self) -> bool:
-        """Whether the file holds a vector as a matrix of one row."""
+    def leading(self) -> int:
+        """How many dimensions of size 1 stand before ours in the file."""
+
+    @property
+    def patch(self) -> int:
+        """Side of the kernel as which the file holds the matrix of a patch; 0 for none."""
 
     @property
     def is_copy(self) -> bool:
@@ -55,7 +59,8 @@ def expanded(keys: Sequence[TensorKey], depth: int) -> Iterator[TensorKey]:
                 key.theirs.replace("{i}", str(layer)),
                 tuple(n.replace("{i}", str(layer)) for n in key.ours),
                 key.transposed,
-                key.in_row,
+                key.leading,
+                key.patch,
                 key.is_copy,
                 key.written,
             )
@@ -66,7 +71,8 @@ class _Named:
     theirs: str
     ours: tuple[str, ...]
     transposed: bool
-    in_row: bool
+    leading: int
+    patch: int
     is_copy: bool
     written: bool
 

@@ -1,7 +1,7 @@
 """A pretrained model in memory, whatever it was read from."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -45,6 +45,19 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class KeptObjective:
+    """What a model directory has beside the backbone: the learnable of an objective, whole."""
+
+    name: str
+    options: Mapping[str, Any]
+    state: State
+
+    def filled(self, state: State) -> "KeptObjective | None":
+        """The same with these weights; None where there are none."""
+        return replace(self, state=state) if state else None
+
+
+@dataclass(frozen=True)
 class Pretrained:
     """Weights on the host, under our names.
 
@@ -53,7 +66,7 @@ class Pretrained:
     sentences, maybe the pooler alone. `answers`: the head of the task that the model was fine-tuned
     for. `unread_head`: the class in config.json whose head is none of ours. `task_said`: the task
     and its options, from a directory of ours. `notes`: sentences for the user. `loaded`: the
-    tokenizer, if it was read with the weights.
+    tokenizer, if it was read with the weights. `objective`: of a directory that has one.
     """
 
     settings: TransformerSettings
@@ -68,6 +81,7 @@ class Pretrained:
     unread_head: str = ""
     task_said: tuple[str, Mapping[str, Any]] = ("", {})
     loaded: Tokenizer | None = None
+    objective: KeptObjective | None = None
 
     @property
     def labels(self) -> Sequence[str]:
@@ -149,8 +163,10 @@ class Pretrained:
         """
         backbone.load_state_dict(dict(self.backbone))
         own = learnable.state_dict()
-        if self.trained is not None and shapes_of(own) == shapes_of(self.trained.learnable):
-            learnable.load_state_dict(dict(self.trained.learnable))
+        whole = None if self.trained is None else self.trained.learnable
+        whole = self.objective.state if self.objective is not None else whole
+        if whole is not None and shapes_of(own) == shapes_of(whole):
+            learnable.load_state_dict(dict(whole))
             return KEPT
         kept: list[str] = []
         new: list[str] = []

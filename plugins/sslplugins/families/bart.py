@@ -156,7 +156,7 @@ class Bart(Family):
             *(Key(name, matrix, is_copy=True, written=not settings.tied) for name in copies),
             *(key for half, ours in HALVES.items() for key in _keys_of_half(half, ours)),
             Key("lm_head.weight", ("head.weight",)),
-            Key("final_logits_bias", ("head.bias",), in_row=True),
+            Key("final_logits_bias", ("head.bias",), leading=1),
             *(
                 Key(f"{theirs}.{part}", (f"{ours}.{part}",))
                 for theirs, ours in ANSWERS.items()

@@ -82,6 +82,11 @@ class MaskedAutoEncoder(Objective[PatchBatch, "MaskedAutoEncoder.Options"]):
         decoder_width: int = setting(64, "features of the decoder", gt=0)
         decoder_depth: int = setting(2, "layers of the decoder", gt=0)
         decoder_heads: int = setting(4, "attention heads of the decoder", gt=0)
+        decoder_feedforward_width: int | None = setting(
+            None,
+            "features inside the decoder's feed-forward layers; 4 times its own when not given",
+            gt=0,
+        )
 
     summary = "restore patches or columns that the encoder does not see (MAE)"
     loss_unit = "squared error"
@@ -115,10 +120,13 @@ class MaskedAutoEncoder(Objective[PatchBatch, "MaskedAutoEncoder.Options"]):
             "width": width,
             "depth": options.decoder_depth,
             "heads": options.decoder_heads,
-            "feedforward_width": 4 * width,
+            "feedforward_width": options.decoder_feedforward_width or 4 * width,
             "row_features": 0,
-            "grid": None,
             "table": None,
+            "grid": shape.grid if shape.positions == "sincos" else None,
+            # the row of the class token comes from the encoder, at position -1
+            "class_token": False,
+            "position_offset": shape.position_offset + shape.class_token,
         }
         self.narrow = nn.Linear(shape.width, width)
         self.mask_E = nn.Parameter(torch.zeros(width))
@@ -152,11 +160,18 @@ class MaskedAutoEncoder(Objective[PatchBatch, "MaskedAutoEncoder.Options"]):
 
     def _told(self, backbone: Transformer, batch: PatchBatch) -> Tensor:
         """[N, F], what the decoder makes of each hidden patch."""
-        seen_VE = self.narrow(backbone(batch.inputs).last_TD)
+        hidden = backbone(batch.inputs)
+        seen_VE = self.narrow(hidden.last_TD)
         blank_TE = self.mask_E.to(seen_VE.dtype).expand(batch.whole.packing.total, -1)
-        rows_TE = blank_TE.index_copy(0, batch.visible_V, seen_VE)
-        hidden = self.decoder(replace(batch.whole, rows_TD=rows_TE))
-        return self.restore_patch(hidden.last_TD.index_select(0, batch.hidden_N))
+        whole = replace(batch.whole, rows_TD=blank_TE.index_copy(0, batch.visible_V, seen_VE))
+        if hidden.class_BD is None:
+            return self.restore_patch(self.decoder(whole).last_TD.index_select(0, batch.hidden_N))
+        whole, first_B, others_T = whole.with_first_rows()
+        assert whole.rows_TD is not None, "they are rows"
+        rows_TE = whole.rows_TD.index_copy(0, first_B, self.narrow(hidden.class_BD))
+        told_TE = self.decoder(replace(whole, rows_TD=rows_TE, last_position=self.layout.rows - 1))
+        hidden_N = others_T.index_select(0, batch.hidden_N)
+        return self.restore_patch(told_TE.last_TD.index_select(0, hidden_N))
 
     def forward(self, backbone: Transformer, batch: PatchBatch) -> Loss:
         """The squared error of all numbers of hidden patches."""

@@ -12,6 +12,7 @@ from sslcli.data.text.hf_reading import ADDED, GENERATION
 from sslcli.errors import UsageError
 from sslcli.folders import replaced
 from sslcli.models.hf_directory import read_directory, write_directory
+from sslcli.models.hf_items import PROCESSOR
 from sslcli.models.hf_tensors import CONFIG, SINGLE
 from sslcli.models.loading import load_pretrained
 from sslcli.progress import working
@@ -28,7 +29,7 @@ CARD = "README.md"
 OWN_FILES = frozenset(
     {CONFIG, SINGLE, CARD, "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"}
 )
-FILES_OF_SOME = frozenset({ADDED, CHAT, GENERATION})
+FILES_OF_SOME = frozenset({ADDED, CHAT, GENERATION, PROCESSOR})
 
 
 def export(
@@ -55,7 +56,7 @@ def export(
         pooled = {**(model.pooled or {}), **({} if model.answers is None else model.answers.state)}
         pooler = {name: value for name, value in pooled.items() if name.startswith("pooler.")}
         model = replace(model, head=None, pooled=pooler, answers=None)
-    tokenizer = model.tokenizer()
+    tokenizer = model.tokenizer() if model.settings.vocabulary else None
     differences = {}
     working("writing the export")
     with replaced(folder) as aside:

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from sslcli.core.arithmetic import parameters
-from sslcli.core.settings import AdapterSettings
+from sslcli.core.settings import AdapterSettings, TransformerSettings
 from sslcli.engine.checkpoints.checkpoint_files import step_name
 from sslcli.models.weights import Pretrained
 from sslcli.runs.catalogue import by_language, read_facts, read_metrics, read_run
@@ -23,6 +23,7 @@ PIPELINES = {
     "AutoModelForSequenceClassification": "text-classification",
     "AutoModelForTokenClassification": "token-classification",
     "AutoModelForQuestionAnswering": "question-answering",
+    "AutoModelForImageClassification": "image-classification",
 }
 MOST_LABELS = 40  # that are written out
 
@@ -39,14 +40,16 @@ def model_card(pretrained: Pretrained, name: str, notes: Sequence[str]) -> str:
     }
     if pretrained.heads >= {"head", "classifier"}:
         loader = "AutoModelForPreTraining"  # which alone reads both heads of one file
+    is_text = bool(settings.vocabulary)
+    reader = "AutoTokenizer" if is_text else "AutoImageProcessor"
+    called = "tokenizer" if is_text else "processor"
     rows: list[tuple[str, Any]] = [
         ("architecture", settings.architecture),
         ("parameters", f"{parameters(settings):,}"),
         ("layers", settings.described_depth),
         ("width", settings.width),
         ("heads", settings.heads),
-        ("vocabulary", f"{settings.vocabulary:,}"),
-        ("longest sequence", f"{settings.longest_tokens:,} tokens"),
+        *_what_is_read(settings),
         *([("labels", _labels_in_words(pretrained.labels))] if pretrained.labels else []),
         *_training(pretrained),
     ]
@@ -58,16 +61,25 @@ def model_card(pretrained: Pretrained, name: str, notes: Sequence[str]) -> str:
         "",
         *_figures(pretrained),
         "```python",
-        f"from transformers import {loader}, AutoTokenizer",
+        f"from transformers import {loader}, {reader}",
         "",
         (
-            f'model, tokenizer = {loader}.from_pretrained("{name}"), '
-            f'AutoTokenizer.from_pretrained("{name}")'
+            f'model, {called} = {loader}.from_pretrained("{name}"), '
+            f'{reader}.from_pretrained("{name}")'
         ),
         "```",
         *(f"\n{note[:1].upper()}{note[1:]}." for note in notes),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _what_is_read(settings: TransformerSettings) -> list[tuple[str, Any]]:
+    if settings.grid is not None:
+        return [("images", settings.grid.described)]
+    return [
+        ("vocabulary", f"{settings.vocabulary:,}"),
+        ("longest sequence", f"{settings.longest_tokens:,} tokens"),
+    ]
 
 
 def adapter_card(pretrained: Pretrained, adapters: AdapterSettings, base: str, name: str) -> str:

@@ -5,8 +5,7 @@ width, V vocabulary, C classes.
 """
 
 import importlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 
@@ -18,9 +17,12 @@ from sslcli.core.inputs import Inputs
 from sslcli.core.settings import TransformerSettings
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import CheckError, UsageError
+from sslcli.models.answer_heads import POOLED
 from sslcli.models.finite import watched
 from sslcli.models.hf_config import ANSWERS
 from sslcli.models.weights import Pretrained
+from sslcli.workflows.export.image_parity import image_inputs, oracle_of_images
+from sslcli.workflows.export.numbers import Numbers
 
 TOLERANCE = 1e-5
 SAMPLE_LENGTHS = (48, 7, 1, 19)  # mixed, and long enough to leave small windows
@@ -28,27 +30,17 @@ SEED = 20_181_011
 ORACLE = "transformers"
 
 
-@dataclass(frozen=True)
-class Numbers:
-    """Hidden states of every layer [T, D], the first being the embeddings' output, and logits where
-    there is a head. Of an encoder-decoder the layers of both halves, and the decoder's logits.
-
-    Logits are of tokens [T, V], or what the head that answers a task gives: [B, C] for sequences,
-    else [T, C].
-    """
-
-    layers: Sequence[Tensor]
-    logits: Tensor | None
-
-
-def sample_inputs(settings: TransformerSettings, tokenizer: Tokenizer) -> Inputs:
-    """Return fixed random tokens without the pad token, which some models ignore.
+def sample_inputs(settings: TransformerSettings, tokenizer: Tokenizer | None) -> Inputs:
+    """Return fixed random tokens without the pad token, which some models ignore; of a model of
+    images a few random ones.
 
     Of an encoder-decoder every sequence ends with the separator, and has no other: transformers
     looks for the last one to read the class of a text.
     """
     lengths = [min(length, settings.longest_tokens) for length in SAMPLE_LENGTHS]
     random = np.random.Generator(np.random.Philox(SEED))
+    if tokenizer is None:
+        return image_inputs(settings, random)
     tokens_T = torch.from_numpy(random.integers(0, settings.vocabulary, sum(lengths)))
     avoided = {tokenizer.pad, tokenizer.separate} if settings.has_memory else {tokenizer.pad}
     free = next(token for token in count() if token not in avoided)
@@ -75,6 +67,7 @@ def own_numbers(pretrained: Pretrained, inputs: Inputs) -> Numbers:
     watched(backbone)
     hidden = backbone(inputs, keep=range(backbone.depth + 1))
     layers = [hidden.kept[layer] for layer in range(backbone.depth + 1)]
+    layers += [hidden.class_kept[layer] for layer in sorted(hidden.class_kept)]
     if backbone.decoder is not None:
         hidden = backbone.decode(
             decoder_inputs(pretrained, inputs), hidden, keep=range(backbone.decoder.depth + 1)
@@ -83,9 +76,7 @@ def own_numbers(pretrained: Pretrained, inputs: Inputs) -> Numbers:
     if pretrained.answers is None:
         return Numbers(layers, None if head is None else head(hidden.last_TD, backbone))
     network = pretrained.answers.network(pretrained.settings)
-    return Numbers(
-        layers, network(hidden if pretrained.answers.kind == "sequence" else hidden.last_TD)
-    )
+    return Numbers(layers, network(hidden if pretrained.answers.kind in POOLED else hidden.last_TD))
 
 
 @torch.no_grad()
@@ -116,6 +107,8 @@ def oracle_numbers(folder: Path, pretrained: Pretrained, inputs: Inputs) -> Numb
             "this is a fault of ours: please report it",
         )
     model = model.float().eval()
+    if pretrained.settings.grid is not None:
+        return oracle_of_images(model, inputs, pretrained.settings.grid)
     tokens_BP, visible_BP = _padded(inputs)
     seen = {"input_ids": tokens_BP, "attention_mask": visible_BP.long()}
     if not pretrained.settings.has_memory:

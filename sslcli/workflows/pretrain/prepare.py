@@ -38,6 +38,8 @@ from sslcli.engine.learner import Learner
 from sslcli.engine.loader import EVALUATION, Loader, training_loader
 from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.errors import ConfigError, UsageError
+from sslcli.grid import Grid
+from sslcli.modalities import Modality
 from sslcli.models.fitting import refuse_missing_tokens, refuse_other_shape
 from sslcli.models.line_checks import ANY_VOCABULARY, refuse_untrained_backbone
 from sslcli.models.loading import load_pretrained
@@ -173,8 +175,7 @@ def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say =
     learnt = None if resume is None else resume.tokenizer
     hint = hint_for_tokens(classes, of_model=pretrained is not None)
     # before data is read: of a new model all but its vocabulary or its rows is known
-    known = {"vocabulary": ANY_VOCABULARY} if modality == "text" else {"row_features": 1}
-    shape = _shape(settings, architecture_for(classes), known, pretrained)
+    shape = _shape(settings, architecture_for(classes), _looked_for(modality), pretrained)
     refuse_model_misfit(settings, classes, shape)
     if resume is None:
         refuse_raw_data(settings.data)
@@ -271,6 +272,13 @@ def _generating_as(
     if Path(source).resolve() != pretrained.tokenizer_folder.resolve():
         return tokenizer
     return tokenizer.generating_as(pretrained.tokenizer())
+
+
+def _looked_for(modality: Modality) -> dict[str, Any]:
+    """What stands for the data in a shape before that is read."""
+    if modality == "text":
+        return {"vocabulary": ANY_VOCABULARY}
+    return {"row_features": 1, **({"grid": Grid(1, 1, 1, 1)} if modality == "images" else {})}
 
 
 def _read(corpus: Corpus, tokenizer: Tokenizer | None) -> dict[str, Any]:
