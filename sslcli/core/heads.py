@@ -110,8 +110,7 @@ class ItemClassifier(nn.Module):
 
     def forward(self, hidden: Hidden) -> Tensor:
         """Logits [B, C]"""
-        read_BD = hidden.means_BD if hidden.class_BD is None else hidden.class_BD
-        return self.classifier(dropout(read_BD, self.dropout, self.training))
+        return self.classifier(dropout(hidden.pooled_BD, self.dropout, self.training))
 
 
 class RowClassifier(nn.Module):

@@ -210,6 +210,11 @@ class Hidden:
             return self.last_TD.unflatten(0, (len(lengths), -1)).mean(dim=1)
         return torch.stack([rows_tD.mean(dim=0) for rows_tD in self.last_TD.split(lengths)])
 
+    @property
+    def pooled_BD(self) -> Tensor:
+        """Of each sequence as a whole [B, D]: its class token, or the mean of its rows."""
+        return self.means_BD if self.class_BD is None else self.class_BD
+
     def only(self, sequences: Sequence[int]) -> "Hidden":
         """Return the last hidden states of these sequences, in this order."""
         parts = self.last_TD.split(self.packing.lengths)
