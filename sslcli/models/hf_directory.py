@@ -13,7 +13,7 @@ import torch
 from pydantic import ValidationError
 
 from sslcli import registry
-from sslcli.contracts.family import Family, Key
+from sslcli.contracts.family import Family
 from sslcli.core.settings import TransformerSettings
 from sslcli.data.text.hf_reading import GENERATION
 from sslcli.data.text.tokenizer import FILE as TOKENIZER_FILE
@@ -24,7 +24,6 @@ from sslcli.models.hf_config import ANSWERS
 from sslcli.models.hf_items import (
     OWN,
     kept_objective,
-    layers_in,
     with_pixels_as_read,
     write_items_directory,
 )
@@ -33,17 +32,16 @@ from sslcli.models.hf_tensors import (
     SINGLE,
     find_tensors,
     read_model_json,
-    read_tensors,
     refuse_filled,
     write_tensors,
 )
+from sslcli.models.hf_weights import MATRIX, read_weights, refuse_too_deep
 from sslcli.models.token_ids import GENERATING_IDS, token_ids
-from sslcli.models.weights import Pretrained, State, expected_shapes, part_of, shapes_of
+from sslcli.models.weights import Pretrained, State, part_of
 from sslcli.reports import amount
 from sslcli.resolving import problems_of
 from sslcli.settings import FinetuneSettings
 
-MATRIX, SHIFT = "head.weight", "head.bias"
 OWN_ENTRY = "sslcli"  # of a config.json; other programs pass over it
 _ANSWERING = re.compile(r"For(\w*Classification|\w*Answering|MultipleChoice)$")
 
@@ -67,27 +65,9 @@ def read_directory(folder: Path) -> Pretrained:
     family = _reader_of(config, folder)
     settings, announced = _described(family, config, folder)
     stored = find_tensors(folder)
-    if settings.depth > len(stored):
-        raise ModelError(
-            (
-                f"{folder / CONFIG} says {settings.depth} layers, "
-                f"and the weights are {amount(len(stored), 'tensor')}"
-            ),
-            "one is damaged",
-        )
-    spare = {MATRIX} if settings.tied else set()
-    spare |= {SHIFT} if settings.shifts_logits else set()  # zero where a file is silent
+    refuse_too_deep(settings, stored, folder)
     kept = kept_objective(family, config, settings)
-    own = {} if kept is None else {f"{OWN}.{name}": value for name, value in kept.state.items()}
-    shapes = {
-        **expected_shapes(settings),
-        **({} if announced is None else announced.shapes(settings)),
-        **shapes_of(own),
-    }
-    depth = max(settings.deepest, layers_in(own))
-    read = read_tensors(
-        stored, _keys(family, settings, announced), shapes, depth=depth, spare=spare
-    )
+    read = read_weights(family, settings, announced, kept, stored)
     notes = [*_notes(config), *family.notes(config)]
     zeros = _zeros(family, config, settings)
     refuse_filled(stored, zeros)
@@ -96,8 +76,7 @@ def read_directory(folder: Path) -> Pretrained:
         shown = ", ".join(unread[:3]) + (", ..." if len(unread) > 3 else "")
         notes.append(f"{amount(len(unread), 'tensor')} without a place here, ignored: {shown}")
     settings, tensors = _untied_where_it_differs(settings, read.tensors, notes)
-    norms_patches = kept is not None and bool(kept.options.get("norm_pixels"))
-    tensors, said = with_pixels_as_read(folder, tensors, settings.grid, norms_patches)
+    tensors, said = with_pixels_as_read(folder, tensors, settings.grid, kept)
     notes += said
     head, answers = (
         part_of(tensors, "head."),
@@ -274,14 +253,6 @@ def _described(
         ) from error
     except ModelError as error:
         raise ModelError(f"{folder}: {error.message}", error.hint) from error
-
-
-def _keys(family: Family, settings: TransformerSettings, announced: Announced | None) -> list[Key]:
-    """Those of the heads that such a directory has: the same name is of a head that answers in one,
-    of another in the next.
-    """
-    others = {*ANSWERS} if announced is None else {"head", *ANSWERS} - {announced.kind}
-    return [key for key in family.keys(settings) if key.ours[0].partition(".")[0] not in others]
 
 
 def _task_entry(pretrained: Pretrained) -> dict[str, Any]:

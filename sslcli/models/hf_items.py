@@ -15,14 +15,15 @@ from sslcli import registry
 from sslcli.contracts.family import Family
 from sslcli.contracts.learnable import Context
 from sslcli.core.settings import TransformerSettings
-from sslcli.engine.composite import build_objective
+from sslcli.deferred import Deferred
 from sslcli.errors import ConfigError, ModelError, UsageError
 from sslcli.grid import Grid
 from sslcli.models.hf_tensors import CONFIG, SINGLE, read_model_json, write_tensors
-from sslcli.models.objectives import objective_classes, objective_options
 from sslcli.models.weights import KeptObjective, Pretrained, State
 from sslcli.settings import PretrainSettings
 
+composite = Deferred("sslcli.engine.composite")
+objectives = Deferred("sslcli.models.objectives")
 OWN = "learnable"  # the part of our names that an objective's tensors have
 PROCESSOR = "preprocessor_config.json"
 _LAYER = re.compile(r"\.blocks\.(\d+)\.")
@@ -45,10 +46,10 @@ def kept_objective(
         return None
     name, options = said
     try:
-        classes = objective_classes(name)
-        resolved = objective_options(classes, {name: options})
+        classes = objectives.objective_classes(name)
+        resolved = objectives.objective_options(classes, {name: options})
         with torch.device("meta"):
-            built = build_objective(classes, resolved, Context(settings))
+            built = composite.build_objective(classes, resolved, Context(settings))
     except (ConfigError, UsageError):
         return None  # the backbone alone is read, and the rest said to be ignored
     return KeptObjective(name, options, built.state_dict())
@@ -70,7 +71,7 @@ def objective_to_write(
         return None, {}
     if name not in registry.names("objectives"):
         return None, {}
-    resolved = objective_options(objective_classes(name), {name: options})
+    resolved = objectives.objective_options(objectives.objective_classes(name), {name: options})
     entries = family.objective_entries(name, resolved[name].model_dump(), pretrained.settings)
     return entries, {f"{OWN}.{each}": value for each, value in state.items()}
 
@@ -117,7 +118,7 @@ def _write(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def with_pixels_as_read(
-    folder: Path, tensors: State, grid: Grid | None, norms_patches: bool
+    folder: Path, tensors: State, grid: Grid | None, kept: KeptObjective | None
 ) -> tuple[State, list[str]]:
     """The weights for pixels as shares of the brightest, of a model that was trained on pixels from
     which a mean was subtracted and that were divided by a deviation, by colour, as its
@@ -139,7 +140,7 @@ def with_pixels_as_read(
     found[f"{row}.bias"] = found[f"{row}.bias"] - weight_DF @ mean_F
     notes = [f"{PROCESSOR} norms colours: the weights that read patches are changed to do it"]
     told = f"{OWN}.restore_patch"
-    if f"{told}.weight" in found and norms_patches:
+    if f"{told}.weight" in found and kept is not None and kept.options.get("norm_pixels"):
         notes.append("what it restores is of normed colours, which restorations here are not")
     elif f"{told}.weight" in found:
         found[f"{told}.weight"] = found[f"{told}.weight"] * deviation_F[:, None]

@@ -80,7 +80,7 @@ class MaskedAutoEncoder(Objective[PatchBatch, "MaskedAutoEncoder.Options"]):
             "--norm-pixels",
         )
         decoder_width: int = setting(64, "features of the decoder", gt=0)
-        decoder_depth: int = setting(2, "layers of the decoder", gt=0)
+        decoder_depth: int = setting(2, "layers of the decoder", gt=0, le=1_000)
         decoder_heads: int = setting(4, "attention heads of the decoder", gt=0)
         decoder_feedforward_width: int | None = setting(
             None,

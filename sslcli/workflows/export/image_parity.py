@@ -16,10 +16,10 @@ from sslcli.workflows.export.numbers import Numbers
 IMAGES = 3
 
 
-def image_inputs(settings: TransformerSettings, random: np.random.Generator) -> Inputs:
+def image_inputs(settings: TransformerSettings, generator: np.random.Generator) -> Inputs:
     """Return a few random images."""
     shape = (IMAGES, settings.longest_tokens, settings.row_features)
-    return Inputs.pack(torch.from_numpy(random.random(shape, dtype=np.float32)))
+    return Inputs.pack(torch.from_numpy(generator.random(shape, dtype=np.float32)))
 
 
 @torch.no_grad()
