@@ -19,6 +19,7 @@ ANSWERS: Mapping[AnswerKind, str] = {
     "spans": "ForQuestionAnswering",
     "items": "ForImageClassification",
 }
+MATRIX, SHIFT = "head.weight", "head.bias"  # our names of what a tied head may lack
 # Names of activations in a config.json -> ours; where several mean the same, the first is written.
 ACTIVATIONS_OF_CONFIGS: Mapping[str, str] = {
     "gelu": "gelu",

@@ -18,15 +18,10 @@ from sslcli.core.settings import TransformerSettings
 from sslcli.data.text.hf_reading import GENERATION
 from sslcli.data.text.tokenizer import FILE as TOKENIZER_FILE
 from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.deferred import Deferred
 from sslcli.errors import ModelError, UsageError
 from sslcli.models.answer_heads import Announced
-from sslcli.models.hf_config import ANSWERS
-from sslcli.models.hf_items import (
-    OWN,
-    kept_objective,
-    with_pixels_as_read,
-    write_items_directory,
-)
+from sslcli.models.hf_config import ANSWERS, MATRIX
 from sslcli.models.hf_tensors import (
     CONFIG,
     SINGLE,
@@ -35,13 +30,14 @@ from sslcli.models.hf_tensors import (
     refuse_filled,
     write_tensors,
 )
-from sslcli.models.hf_weights import MATRIX, read_weights, refuse_too_deep
 from sslcli.models.token_ids import GENERATING_IDS, token_ids
 from sslcli.models.weights import Pretrained, State, part_of
 from sslcli.reports import amount
 from sslcli.resolving import problems_of
 from sslcli.settings import FinetuneSettings
 
+hf_items = Deferred("sslcli.models.hf_items")
+hf_weights = Deferred("sslcli.models.hf_weights")
 OWN_ENTRY = "sslcli"  # of a config.json; other programs pass over it
 _ANSWERING = re.compile(r"For(\w*Classification|\w*Answering|MultipleChoice)$")
 
@@ -65,9 +61,9 @@ def read_directory(folder: Path) -> Pretrained:
     family = _reader_of(config, folder)
     settings, announced = _described(family, config, folder)
     stored = find_tensors(folder)
-    refuse_too_deep(settings, stored, folder)
-    kept = kept_objective(family, config, settings)
-    read = read_weights(family, settings, announced, kept, stored)
+    hf_weights.refuse_too_deep(settings, stored, folder)
+    kept = hf_items.kept_objective(family, config, settings)
+    read = hf_weights.read_weights(family, settings, announced, kept, stored)
     notes = [*_notes(config), *family.notes(config)]
     zeros = _zeros(family, config, settings)
     refuse_filled(stored, zeros)
@@ -76,7 +72,7 @@ def read_directory(folder: Path) -> Pretrained:
         shown = ", ".join(unread[:3]) + (", ..." if len(unread) > 3 else "")
         notes.append(f"{amount(len(unread), 'tensor')} without a place here, ignored: {shown}")
     settings, tensors = _untied_where_it_differs(settings, read.tensors, notes)
-    tensors, said = with_pixels_as_read(folder, tensors, settings.grid, kept)
+    tensors, said = hf_items.with_pixels_as_read(folder, tensors, settings.grid, kept)
     notes += said
     head, answers = (
         part_of(tensors, "head."),
@@ -105,7 +101,7 @@ def read_directory(folder: Path) -> Pretrained:
         task_said=_task_said(config),
         unread_head=_unread_head(config) if answers is None else "",
         loaded=tokenizer,
-        objective=None if kept is None else kept.filled(part_of(tensors, f"{OWN}.")),
+        objective=None if kept is None else kept.filled(part_of(tensors, f"{hf_items.OWN}.")),
     )
 
 
@@ -119,7 +115,7 @@ def write_directory(pretrained: Pretrained, folder: Path, tokenizer: Tokenizer |
     settings, answers = pretrained.settings, pretrained.answers
     family, config = writer_of(settings, pretrained.heads)
     if tokenizer is None:
-        return write_items_directory(pretrained, folder, family, config)
+        return hf_items.write_items_directory(pretrained, folder, family, config)
     ids = token_ids(settings, tokenizer)
     if config.get("pad_token_id", ids["pad_token_id"]) != ids["pad_token_id"]:
         raise UsageError(
