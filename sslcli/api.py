@@ -7,6 +7,7 @@ from sslcli.contracts.abilities import (
     Generates,
     HasRowBaselines,
     Illustrates,
+    Quantizes,
     Restoration,
     Restores,
 )
@@ -80,9 +81,13 @@ from sslcli.kits.collapse import collapse_signals
 from sslcli.kits.image_views import ViewOptions, image_views
 from sslcli.kits.images import gallery, image_tables
 from sslcli.kits.items import (
+    decoded_ids,
+    item_code_ids,
     item_codes,
+    item_images,
     item_layers,
     part_with,
+    quantizer_of,
     reconstructed_items,
     restored_items,
     untrained,
@@ -113,9 +118,9 @@ from sslcli.metrics.clusters import (
     kmeans,
     nearest_centre,
     normalized_mutual_information,
+    principal_components,
     purity,
 )
-from sslcli.metrics.components import principal_components
 from sslcli.metrics.correlations import correlation_notes, correlation_scores, pearson, spearman
 from sslcli.metrics.detection.ranking import (
     auroc,
@@ -126,6 +131,7 @@ from sslcli.metrics.detection.ranking import (
     receiver_curve,
     threshold_for,
 )
+from sslcli.metrics.likeness import psnr, ssim, ssim_window
 from sslcli.metrics.linear import LinearProbe, control_labels, linear_probe, majority
 from sslcli.metrics.mlqa import mlqa_exact, mlqa_f1, mlqa_rule, mlqa_scores
 from sslcli.metrics.multilabel import multilabel_scores
@@ -193,8 +199,8 @@ __all__ = [
     "Located", "Loss", "Matrix", "Modality", "ModelBatch", "ModelError", "Names", "Objective",
     "OpenPrompts", "Packing", "Pair", "Parsed", "Part", "Passage", "PassedOver", "PieceTrainer",
     "Plot", "PluginError", "Pool", "PooledClassifier", "Prediction", "PredictsTokens", "Probe",
-    "ProbeData", "Prompt", "PromptTemplate", "Prompts", "Ranks", "Ratio", "Reader", "Readout",
-    "ReadoutTask", "Record", "Report", "Restoration", "Restores", "Retrieval", "Rng",
+    "ProbeData", "Prompt", "PromptTemplate", "Prompts", "Quantizes", "Ranks", "Ratio", "Reader",
+    "Readout", "ReadoutTask", "Record", "Report", "Restoration", "Restores", "Retrieval", "Rng",
     "RowClassifier", "RowDecoder", "Rows", "RunError", "Sample", "SampleRng", "SampledRows",
     "Sampling", "Scatter", "Schema", "Score", "Scorer", "Seconds", "Separation", "SequenceTask",
     "Shift", "Span", "SpecialToken", "Split", "SslError", "Suite", "SuitePart", "Table",
@@ -205,22 +211,23 @@ __all__ = [
     "best_threshold", "binary_scores", "bleu", "bleu_rows", "bleu_signature", "bleu_tokenizer",
     "centred", "choices", "chrf", "chrf_rows", "class_name", "class_scores", "class_tables",
     "collapse_signals", "contingency", "control_labels", "correlation_notes", "correlation_scores",
-    "cosines", "current_reading", "detect_scheme", "distinct_pairs", "enclose", "frame_tables",
-    "gallery", "gather", "generate_tokens", "griffin_lim", "has_plain_heads", "has_shape",
-    "has_spans", "heard", "image_tables", "image_views", "in_two_parts", "in_usual_case",
-    "item_codes", "item_layers", "item_tables", "join_pair", "kmeans", "labelled_uses",
-    "languages_in", "layer_pattern", "linear_cross_entropy", "linear_probe", "locate_words",
-    "log_mel", "majority", "mean_row", "mean_score", "means_no_label", "mlqa_exact", "mlqa_f1",
-    "mlqa_rule", "mlqa_scores", "multilabel_scores", "naming_text", "nearest_centre",
-    "neighbor_probe", "normalized_mutual_information", "open_bytes", "parse_json", "parse_shares",
-    "part_with", "passages_of", "pearson", "precision_curve", "principal_components", "purity",
-    "read_fields", "read_json", "read_lines", "read_pairs", "read_records", "read_rows",
-    "read_table", "receiver_curve", "reconstructed_items", "refuse_missing_columns",
-    "refuse_too_long", "remark", "restored_items", "retrieve", "rotary_base", "rouge_f1",
-    "script_words", "sense_gap", "sense_gaps", "sense_uses", "sentence_chrf", "sentence_vectors",
-    "separation", "setting", "span_scores", "span_table", "spans_of", "spans_of_tags", "spearman",
-    "split_language", "split_sentences", "squad_exact", "squad_f1", "squad_v1_scores",
-    "squad_v2_scores", "static_vectors", "statistic_score", "string_exact", "suffix_of",
-    "sums_score", "tag_reading", "threshold_for", "turns_of", "unread_tags", "untrained", "usable",
+    "cosines", "current_reading", "decoded_ids", "detect_scheme", "distinct_pairs", "enclose",
+    "frame_tables", "gallery", "gather", "generate_tokens", "griffin_lim", "has_plain_heads",
+    "has_shape", "has_spans", "heard", "image_tables", "image_views", "in_two_parts",
+    "in_usual_case", "item_code_ids", "item_codes", "item_images", "item_layers", "item_tables",
+    "join_pair", "kmeans", "labelled_uses", "languages_in", "layer_pattern", "linear_cross_entropy",
+    "linear_probe", "locate_words", "log_mel", "majority", "mean_row", "mean_score",
+    "means_no_label", "mlqa_exact", "mlqa_f1", "mlqa_rule", "mlqa_scores", "multilabel_scores",
+    "naming_text", "nearest_centre", "neighbor_probe", "normalized_mutual_information",
+    "open_bytes", "parse_json", "parse_shares", "part_with", "passages_of", "pearson",
+    "precision_curve", "principal_components", "psnr", "purity", "quantizer_of", "read_fields",
+    "read_json", "read_lines", "read_pairs", "read_records", "read_rows", "read_table",
+    "receiver_curve", "reconstructed_items", "refuse_missing_columns", "refuse_too_long", "remark",
+    "restored_items", "retrieve", "rotary_base", "rouge_f1", "script_words", "sense_gap",
+    "sense_gaps", "sense_uses", "sentence_chrf", "sentence_vectors", "separation", "setting",
+    "span_scores", "span_table", "spans_of", "spans_of_tags", "spearman", "split_language",
+    "split_sentences", "squad_exact", "squad_f1", "squad_v1_scores", "squad_v2_scores", "ssim",
+    "ssim_window", "static_vectors", "statistic_score", "string_exact", "suffix_of", "sums_score",
+    "tag_reading", "threshold_for", "turns_of", "unread_tags", "untrained", "usable",
     "usable_texts", "usual_rows", "word_vectors", "words_told", "write_fields",
 ]  # fmt: skip

@@ -169,6 +169,19 @@ class _Bottleneck(Learnable[ModelBatch]):
         rows_TD = backbone(inputs).last_TD
         return self.narrow(rows_TD.unflatten(0, (-1, self.grid.rows)).mean(dim=1))
 
+    @property
+    def code_sizes(self) -> Sequence[int]:
+        """Of four bits."""
+        return (2, 2, 2, 2)
+
+    def code_ids(self, backbone: Transformer, inputs: Inputs) -> Tensor:
+        """[B, 4]: which numbers are above 0."""
+        return (self.codes(backbone, inputs) > 0).long()
+
+    def of_ids(self, ids_BG: Tensor) -> Tensor:
+        """[B, 4]: -1 and 1."""
+        return 2.0 * ids_BG - 1
+
     def decoded(self, codes_BK: Tensor) -> Tensor:
         """[T, F]"""
         return self.widen(codes_BK).unflatten(1, (self.grid.rows, -1)).flatten(0, 1)

@@ -156,6 +156,22 @@ class Encodes(Protocol):
 
 
 @runtime_checkable
+class Quantizes(Encodes, Protocol):
+    """A learnable whose code of an item is G numbers of a few values each."""
+
+    @property
+    def code_sizes(self) -> Sequence[int]:
+        """How many values each of the G has."""
+        ...
+
+    def code_ids(self, backbone: Transformer, inputs: Inputs) -> Tensor:
+        """Return these numbers, int64 [B, G], each below its size, without randomness."""
+
+    def of_ids(self, ids_BG: Tensor) -> Tensor:
+        """Return the codes [B, K] that `decoded` takes."""
+
+
+@runtime_checkable
 class HasRowBaselines(Protocol):
     """An objective on arrays that knows what its loss is without any learning."""
 

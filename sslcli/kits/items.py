@@ -13,14 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sslcli.contracts.abilities import Encodes, Restoration, Restores
+from sslcli.contracts.abilities import Encodes, Quantizes, Restoration, Restores
 from sslcli.contracts.probe import FrozenModel
 from sslcli.core.initialize import initialize
 from sslcli.core.inputs import Hidden, Inputs, to_device
 from sslcli.core.transformer import Transformer
-from sslcli.data.items import Items
+from sslcli.data.items import ITEMS_AT_ONCE, Items
 from sslcli.data.rng import Rng
 from sslcli.errors import UsageError
+from sslcli.grid import Grid
 from sslcli.progress import working
 
 _PART = re.compile(r"parts\.[^.]+")
@@ -90,6 +91,43 @@ def reconstructed_items(
         rows_TF = encoder.decoded(encoder.codes(model.backbone, inputs))
         assert inputs.rows_TD is not None, "items are rows"
         yield _apart(inputs, inputs.rows_TD), _apart(inputs, rows_TF)
+
+
+@torch.no_grad()
+def item_code_ids(model: FrozenModel, items: Items) -> np.ndarray:
+    """int64 [N, G]: the numbers of each item's codes, of a learnable that `Quantizes`."""
+    coder = quantizer_of(model)
+    found = [coder.code_ids(model.backbone, inputs) for inputs in _inputs(model, items, "codes")]
+    return torch.cat(found).cpu().numpy()
+
+
+@torch.no_grad()
+def decoded_ids(model: FrozenModel, ids_NG: np.ndarray) -> np.ndarray:
+    """float32 [N, L, F]: the rows of the items that have these codes; images [N, H, W, C]."""
+    coder, found = quantizer_of(model), []
+    for start in range(0, len(ids_NG), ITEMS_AT_ONCE):
+        ids_BG = torch.from_numpy(ids_NG[start : start + ITEMS_AT_ONCE]).to(_device(model))
+        rows_TF = coder.decoded(coder.of_ids(ids_BG))
+        found.append(rows_TF.unflatten(0, (len(ids_BG), -1)).float().cpu().numpy())
+    rows_NLF, grid = np.concatenate(found), model.settings.grid
+    return rows_NLF if grid is None else np.stack([grid.joined(rows_LF) for rows_LF in rows_NLF])
+
+
+def quantizer_of(model: FrozenModel) -> Quantizes:
+    """The part of the learnable that has codes of few values. Raises UsageError where none has."""
+    part = part_with(model, Quantizes)
+    if part is None:
+        raise UsageError(
+            f"{model.name} has no codes that could be counted", "pretrain one with --objective vq"
+        )
+    return part
+
+
+def item_images(items: Items) -> np.ndarray:
+    """float32 [N, H, W, C]: all items as the images that their rows are."""
+    grid = items.layout
+    assert isinstance(grid, Grid), "they are images"
+    return np.stack([grid.joined(items.rows(item)) for item in range(len(items))])
 
 
 @torch.no_grad()

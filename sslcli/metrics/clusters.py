@@ -1,6 +1,7 @@
-"""Clusters: k-means, and how well clusters agree with labels.
+"""What of rows is found without learning: clusters (k-means), how well these agree with labels, and
+principal components.
 
-Letters: N rows, P numbers of one, K clusters, C classes.
+Letters: N rows, P numbers of one, K clusters or components, C classes.
 """
 
 import importlib
@@ -48,3 +49,16 @@ def entropy(shares_V: np.ndarray) -> float:
     """In nats, of shares that add up to 1."""
     some = shares_V[shares_V > 0]
     return float(-(some * np.log(some)).sum())
+
+
+def principal_components(centred_NP: np.ndarray, count: int) -> np.ndarray:
+    """The first principal directions [K, P], at most as many as there are, of unit length; the
+    samples are centred already.
+    """
+    samples, numbers = centred_NP.shape
+    if numbers <= samples:
+        return np.linalg.eigh(centred_NP.T @ centred_NP)[1][:, ::-1][:, :count].T
+    values_N, vectors_NN = np.linalg.eigh(centred_NP @ centred_NP.T)
+    count = min(count, int((values_N > 1e-9 * values_N[-1]).sum()))
+    directions_KP = vectors_NN[:, ::-1][:, :count].T @ centred_NP
+    return directions_KP / np.linalg.norm(directions_KP, axis=1, keepdims=True)

@@ -8,14 +8,15 @@ from math import prod
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
+from torch.nn.functional import layer_norm, one_hot
 
 from sslcli.api import Histogram
 from sslplugins.objectives.vq.quantizers import Chance, Quantized, Quantizer, distance, past
 
 EPSILON = 1e-3  # how far the outermost level is from its bound
 MOST_COUNTED = 4_096  # codes; of more a held-out set meets few
-MOMENTUM = 0.99  # of the mean choice
+MOMENTUM = 0.9  # of the shares of classes
+RAREST = 1e-3  # added to the share of a class, in units of that of all alike
 
 
 class FiniteScalars(Quantizer):
@@ -85,37 +86,33 @@ class Classes(Quantizer):
 
     What is chosen is blurred by Gumbel noise, which fades over the training while the temperature
     falls from 1 to 1/2: at the end, and wherever the model is used, the choice is the one that the
-    decoder has learnt from. Codes that are rare on the whole are favoured, so that none is lost:
-    the gradient of the entropy of the mean choice, which is a moving average.
+    decoder has learnt from. The numbers are scaled to mean 0 and deviation 1, and the logarithm of
+    each class's share of the choices, a moving average, is taken off them (as Menon et al. 2020,
+    "logit adjustment"): a class that is hardly chosen comes within reach again.
     """
 
-    terms = ("balance",)
-    counts_vectors = True
+    terms = ()
     samples_choices = True
 
     def __init__(self, size: int) -> None:
         super().__init__(size, size)
-        self.register_buffer("mean_K", torch.full((size,), 1 / size))
+        self.register_buffer("shares_K", torch.full((size,), 1 / size))
 
     def forward(self, z_NW: Tensor, chance: Chance | None, progress: float) -> Quantized:
-        blurred_NW = z_NW
+        rarity_K = -(self.shares_K * self.size + RAREST).log()
+        told_NK = layer_norm(z_NW, (self.size,)) + rarity_K
         if chance is not None and chance.uniform_NK is not None and progress < 1:
             uniform_NK = chance.uniform_NK.to(z_NW.dtype).clamp(1e-12, 1 - 1e-7)
-            blurred_NW = z_NW - (1 - progress) * (-uniform_NK.log()).log()
-        soft_NW = (blurred_NW / (1 - progress / 2)).softmax(dim=1)
-        ids_N = blurred_NW.argmax(dim=1)
-        plain_NW = z_NW.softmax(dim=1)
-        losses = {"balance": (plain_NW * (self.mean_K * self.size + 1e-6).log()).sum()}
-        state = (
-            {}
-            if chance is None
-            else {"mean": plain_NW.sum(dim=0), "count": plain_NW.new_tensor(len(z_NW))}
-        )
-        hard_NW = one_hot(ids_N, self.size).to(z_NW.dtype)
-        return Quantized(past(soft_NW, hard_NW), ids_N, losses, state)
+            told_NK = told_NK - (1 - progress) * (-uniform_NK.log()).log()
+        soft_NK = (told_NK / (1 - progress / 2)).softmax(dim=1)
+        ids_N = told_NK.argmax(dim=1)
+        hard_NK = one_hot(ids_N, self.size).to(z_NW.dtype)
+        state = {} if chance is None else {"chosen": hard_NK.sum(dim=0)}
+        return Quantized(past(soft_NK, hard_NK), ids_N, {}, state)
 
     def of_ids(self, ids_N: Tensor) -> Tensor:
         return one_hot(ids_N, self.size).float()
 
     def after_step(self, state: Mapping[str, Tensor], progress: float) -> None:
-        self.mean_K.lerp_((state["mean"] / state["count"]).to(self.mean_K), 1 - MOMENTUM)
+        shares_K = (state["chosen"] / state["chosen"].sum()).to(self.shares_K)
+        self.shares_K.lerp_(shares_K, 1 - MOMENTUM)

@@ -93,9 +93,6 @@ class VectorQuantized(Objective[CodedBatch, "VectorQuantized.Options"]):
             0.25, "weight of the distance from a vector to its code, beside the squared error in"
             " units of the images' variance", ge=0,
         )  # fmt: skip
-        balance: float = setting(
-            0.1, "weight of the entropy of all choices, of one-hot codes, in the same unit", ge=0
-        )
         decay: float = setting(0.99, "share of itself that a code keeps at each step", gt=0, lt=1)
         fewest: float = setting(
             0.1,
@@ -121,7 +118,7 @@ class VectorQuantized(Objective[CodedBatch, "VectorQuantized.Options"]):
             raise UsageError("this model reads no images", "choose another --model")
         self.grid = shape.grid
         numbers = self.grid.rows * self.grid.features
-        self.quantizer = quantizer_of(options)
+        self.quantizer = built_quantizer(options)
         if self.bits >= BITS_OF_A_NUMBER * numbers:
             raise UsageError(
                 f"{self.described} leave nothing to learn: an image has {numbers} numbers of "
@@ -175,9 +172,7 @@ class VectorQuantized(Objective[CodedBatch, "VectorQuantized.Options"]):
             uniform_BGK = rng.uniform("choice", numbers_B1[..., None], places_GK)
             uniform_NK = torch.from_numpy(uniform_BGK.reshape(-1, size))
         whole = batch.values.size
-        coded = len(batch) * self.options.positions
-        if not self.quantizer.counts_vectors:
-            coded *= self.quantizer.width
+        coded = len(batch) * self.options.positions * self.quantizer.width
         return CodedBatch(
             Inputs.of(batch),
             {"vq": whole, **dict.fromkeys(self.quantizer.terms, coded)},
@@ -220,7 +215,7 @@ class VectorQuantized(Objective[CodedBatch, "VectorQuantized.Options"]):
         found = self._quantized(backbone, batch.inputs, batch.chance, batch.progress)
         codes_BC = found.codes_NW.unflatten(0, (-1, self.options.positions)).flatten(1)
         error = (self.decoded(codes_BC).float() - batch.whole_TF).square().sum()
-        weights = {"commitment": self.options.commitment, "balance": self.options.balance}
+        weights = {"commitment": self.options.commitment}
         losses = {
             term: value * self.variance * weights.get(term, 1.0)
             for term, value in found.losses.items()
@@ -295,7 +290,7 @@ class VectorQuantized(Objective[CodedBatch, "VectorQuantized.Options"]):
         )
 
 
-def quantizer_of(options: VectorQuantized.Options) -> Quantizer:
+def built_quantizer(options: VectorQuantized.Options) -> Quantizer:
     """The quantizer that options ask for. Raises UsageError for sizes that it cannot have."""
     size = options.codebook_size
     if options.codes == "fsq":

@@ -38,12 +38,11 @@ class Quantized:
 class Quantizer(nn.Module, ABC):
     """K codes of W numbers, in float32 also where the networks are not.
 
-    `terms`: names of its losses, whose mean is over all numbers, or with `counts_vectors` over
-    vectors. `samples_choices`: whether what it chooses is blurred in training.
+    `terms`: names of its losses, whose mean is over all numbers. `samples_choices`: whether what it
+    chooses is blurred in training.
     """
 
     terms: tuple[str, ...] = ("commitment",)
-    counts_vectors = False
     samples_choices = False
 
     def __init__(self, size: int, width: int) -> None:
