@@ -12,6 +12,11 @@ from torch.nn.functional import normalize
 from sslcli.contracts.loss import Ratio
 
 
+def at_least_float32(x: Tensor) -> Tensor:
+    """The same numbers, of bfloat16 and float16 in float32: sums of many lose too much in them."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 @torch.no_grad()
 def collapse_signals(x_MD: Tensor, weight: int) -> Mapping[str, Ratio]:
     """Three metrics of the vectors of a batch, which count as much as `weight` samples do.
@@ -21,7 +26,7 @@ def collapse_signals(x_MD: Tensor, weight: int) -> Mapping[str, Ratio]:
     (Chen and He 2021, "SimSiam", figure 2). `effective_rank`: exp of the entropy of the shares that
     the principal components have of the variance (Roy and Vetterli 2007), at most D, 1 at least.
     """
-    x_MD = x_MD.float()
+    x_MD = at_least_float32(x_MD)
     count, width = x_MD.shape
     if count < 2:
         return {name: Ratio(0.0, 0) for name in ("cosine", "deviation", "effective_rank")}

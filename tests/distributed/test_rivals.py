@@ -5,7 +5,8 @@ that begin as k-means, move after every step and begin anew at rows of the batch
 encoder-decoder over two streams of a sample. visible-rows: array documents, of which the encoder
 reads some rows, and a scale out of the first batch. Built in: bart and mass, whose evaluation makes
 a pass that their training does not; vq of images with its codebooks and classes, whose metrics are
-of whole histograms.
+of whole histograms; contrast and variance, which gather the views of all processes; a student and
+its teacher, and a masked auto-encoder, both with a class token and fixed positions.
 """
 
 import math
@@ -40,11 +41,17 @@ RIVALS = {
     "visible-rows": "visible_rows:VisibleRows",
 }
 BOOK = {"codebook_size": 6, "code_width": 4, "positions": 3, "decoder_width": 16, "fewest": 0.8}
-OF_IMAGES = {
-    "vq": BOOK,
-    "vq-linear": {**BOOK, "codebook": "linear"},
-    "vq-classes": {**BOOK, "codes": "one-hot"},
+OF_IMAGES = {  # run -> the objective and its options
+    "vq": ("vq", BOOK),
+    "vq-linear": ("vq", {**BOOK, "codebook": "linear"}),
+    "vq-classes": ("vq", {**BOOK, "codes": "one-hot"}),
+    "contrast": ("contrastive", {"projection_width": 12}),
+    "vicreg": ("contrastive", {"projection_width": 12, "loss": "vicreg"}),
+    "distil": ("distil-self", {"outputs": 8, "head_width": 12, "small_views": 1}),
+    "mae": ("mae", {"decoder_width": 16}),
 }
+# of ViT-MAE: positions that nothing trains, and a token of its own
+VIT = {"class_token": True, "positions": "sincos"}
 BUILT_IN = ["bart", "mass", *OF_IMAGES]
 READERS = {"waves": "visible_rows:Waves"}
 DATA = {"visible-rows": "waves:300"}  # of the others: text
@@ -85,7 +92,7 @@ def training(objective, corpus, folder, parallel="ddp"):
     """
     of_images = objective in OF_IMAGES
     settings = settings_for(
-        objective.partition("-")[0] if of_images else objective,
+        OF_IMAGES[objective][0] if of_images else objective,
         corpus.with_name("images.npz") if of_images else DATA.get(objective, corpus),
         folder,
         parallel,
@@ -97,7 +104,9 @@ def training(objective, corpus, folder, parallel="ddp"):
     # the largest.
     settings["optimizer"] = {"rate": 1e-2, "epsilon": 1e-3}
     if of_images:
-        settings["options"] = {"vq": OF_IMAGES[objective]}
+        settings["options"] = dict([OF_IMAGES[objective]])
+    if objective in ("mae", "distil"):
+        settings["model"] = {**settings["model"], "shape": {**settings["model"]["shape"], **VIT}}
     return {"settings": settings, "double": f"{folder}.gradients"}
 
 

@@ -33,6 +33,7 @@ from sslcli.api import (
     Transformer,
     UsageError,
     ViewOptions,
+    at_least_float32,
     collapse_signals,
     gather,
     image_tables,
@@ -102,7 +103,7 @@ class Contrastive(Objective[ViewBatch, "Contrastive.Options"]):
 
     def forward(self, backbone: Transformer, batch: ViewBatch) -> Loss:
         read_ND = backbone(batch.inputs).pooled_BD
-        told_NP = self.project(gelu(self.enter(read_ND))).float()
+        told_NP = at_least_float32(self.project(gelu(self.enter(read_ND))))
         compare = self._contrasted if self.is_contrast else self._varied
         loss = compare(told_NP, batch)
         signals = collapse_signals(gather(read_ND.detach()), len(read_ND))

@@ -35,6 +35,7 @@ from sslcli.api import (
     Transformer,
     UsageError,
     ViewOptions,
+    at_least_float32,
     collapse_signals,
     gather,
     image_tables,
@@ -57,7 +58,10 @@ class Head(nn.Module):
     def forward(self, read_ND: Tensor) -> Tensor:
         """[N, K], cosines."""
         told_NQ = self.narrow(gelu(self.widen(gelu(self.enter(read_ND)))))
-        return linear(normalize(told_NQ.float(), dim=1), normalize(self.last.weight.float(), dim=1))
+        toward_NQ, outputs_KQ = (
+            normalize(at_least_float32(x), dim=1) for x in (told_NQ, self.last.weight)
+        )
+        return linear(toward_NQ, outputs_KQ)
 
 
 @dataclass(frozen=True)
