@@ -111,6 +111,12 @@ def of_images(stage, place):
     return stage.shell(*words, folder=place, **few)
 
 
+def coded(stage, place):
+    few = {"STEPS": "2", "SSLCLI_RUNS_DIR": "coded"}
+    words = ("sh", "examples/codes/run.sh", "fashion-train.npz", "fashion-dev.npz")
+    return stage.shell(*words, folder=place, **few)
+
+
 def instructed(stage, place):
     few = {"STEPS": "2", "LIMIT": "16", "SSLCLI_RUNS_DIR": "instructed"}
     return stage.shell("sh", "examples/instruct/run.sh", *SMALL_WORLD, folder=place, **few)
@@ -185,6 +191,7 @@ def compared(stage, place):
 REHEARSALS = {
     "cluster/pretrain.sbatch": slurm,
     "cluster/torchrun.sh": torchrun,
+    "codes/run.sh": coded,
     "denoising/pairs.py": lambda stage, place: stage.run(
         str(EXAMPLES / "denoising" / "pairs.py"), "pairs", "20", folder=place
     ),
