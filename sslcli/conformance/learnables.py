@@ -13,7 +13,7 @@ from torch import Tensor
 from sslcli.conformance.bench import LearnableBench
 from sslcli.conformance.plugin_class import demand
 from sslcli.conformance.trees import copied, equal, global_generators, tree_leaves
-from sslcli.contracts.loss import Histogram, Loss, ModelBatch, Ratio
+from sslcli.contracts.loss import Histogram, Loss, ModelBatch, Moments, Ratio
 from sslcli.data.rng import Rng
 from sslcli.engine.learner import Learner
 from sslcli.engine.optimizer import Optimizer
@@ -279,10 +279,12 @@ def _measured(bench: LearnableBench, parts: Sequence[Sequence[int]]) -> dict[str
     return found
 
 
-def _parts(metric: Ratio | Histogram) -> dict[str, Tensor]:
+def _parts(metric: Ratio | Histogram | Moments) -> dict[str, Tensor]:
     """What of a metric adds up."""
     if isinstance(metric, Histogram):
         return {"counts": metric.counts}
+    if isinstance(metric, Moments):
+        return {"columns": metric.columns_G3}
     return {"sum": torch.as_tensor(metric.sum), "count": torch.as_tensor(metric.count)}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from sslcli.core.inputs import Inputs
@@ -42,7 +43,7 @@ class Ratio:
     exponential: bool = False
 
 
-Measure = Literal["usage", "perplexity", "entropy"]
+Measure = Literal["usage", "perplexity", "entropy", "active"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,25 @@ class Histogram:
 
     counts: Tensor
     measures: tuple[Measure, ...] = ("usage", "perplexity")
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sum and sum of squares, [G] each, of G numbers of `count` samples; adds up as a Ratio does.
+
+    "units" is reported as "active_units": how many of the numbers have a variance over all samples
+    above 0.01 (Burda et al. 2015, "Importance weighted autoencoders").
+    """
+
+    sums_G: Tensor
+    squares_G: Tensor
+    count: int
+
+    @property
+    def columns_G3(self) -> Tensor:
+        """Count, sum and sum of squares of each number."""
+        counts_G = torch.full_like(self.sums_G, self.count)
+        return torch.stack([counts_G, self.sums_G, self.squares_G], dim=1)
 
 
 @dataclass(frozen=True)
@@ -83,5 +103,5 @@ class Loss:
     """
 
     sums: Mapping[str, Tensor]
-    metrics: Mapping[str, Ratio | Histogram] = field(default_factory=dict)
+    metrics: Mapping[str, Ratio | Histogram | Moments] = field(default_factory=dict)
     state: Mapping[str, Tensor | SampledRows] = field(default_factory=dict)

@@ -11,13 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sslcli.contracts.loss import Histogram, Loss, Measure
+from sslcli.contracts.loss import Histogram, Loss, Measure, Moments
 from sslcli.engine.processes.process_group import ProcessGroup
+
+LEAST_VARIANCE = 0.01  # of a number that says something
 
 
 @dataclass
 class Tally:
-    """A histogram in the making: [G, V] in float64, and what is reported of it."""
+    """A histogram or moments in the making: [G, V] in float64, and what is reported of it."""
 
     counts_GV: Tensor
     measures: tuple[Measure, ...]
@@ -26,11 +28,19 @@ class Tally:
         """Add counts."""
         self.counts_GV = self.counts_GV + counts_GV
 
+    @property
+    def count(self) -> int:
+        """How often anything was met; samples, of moments."""
+        of_moments = self.measures == ("active",)
+        return round(float(self.counts_GV[0, 0] if of_moments else self.counts_GV.sum()))
+
     def read(self) -> dict[str, float]:
         """Return each measure; nothing of no count."""
         counts_GV = self.counts_GV.cpu()
         if not counts_GV.sum():
             return {}
+        if self.measures == ("active",):
+            return {"active": _active(counts_GV)}
         shares_GV = counts_GV / counts_GV.sum(dim=1, keepdim=True).clamp_min(1)
         entropy_G = -torch.special.xlogy(shares_GV, shares_GV).sum(dim=1) / math.log(2)
         found = {
@@ -62,6 +72,10 @@ class MetricSums:
             if isinstance(ratio, Histogram):
                 met_GV = torch.atleast_2d(ratio.counts.detach().to(torch.float64)) * counted
                 self._tally(name, met_GV, ratio.measures)
+                continue
+            if isinstance(ratio, Moments):
+                met_G3 = ratio.columns_G3.detach().to(torch.float64) * counted
+                self._tally(name, met_G3, ("active",))
                 continue
             _accumulate(self.metrics, name, *((ratio.sum, ratio.count) if counted else (0.0, 0.0)))
             if ratio.exponential:
@@ -150,7 +164,7 @@ class MetricSums:
             for sums in (self.terms, self.metrics)
             for name, (_, count) in sums.items()
         } | {
-            _of(measure, name): round(float(tally.counts_GV.sum()))
+            _of(measure, name): tally.count
             for name, tally in self.tallies.items()
             for measure in tally.measures
         }
@@ -191,9 +205,19 @@ class MetricSums:
 
 
 def _of(measure: str, name: str) -> str:
-    """ "usage" of "codes" is "usage_of_codes", of "vq.codes" "vq.usage_of_codes"."""
+    """ "usage" of "codes" is "usage_of_codes", of "vq.codes" "vq.usage_of_codes"; "active" of
+    "units" is "active_units".
+    """
     part, dot, own = name.rpartition(".")
-    return f"{part}{dot}{measure}_of_{own}"
+    return (
+        f"{part}{dot}{measure}_{own}" if measure == "active" else f"{part}{dot}{measure}_of_{own}"
+    )
+
+
+def _active(columns_G3: Tensor) -> float:
+    """How many numbers have a variance above LEAST_VARIANCE."""
+    count_G, sums_G, squares_G = columns_G3.unbind(dim=1)
+    return float((squares_G / count_G - (sums_G / count_G).square() > LEAST_VARIANCE).sum())
 
 
 def _accumulate(

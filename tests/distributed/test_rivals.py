@@ -42,6 +42,7 @@ RIVALS = {
 }
 BOOK = {"codebook_size": 6, "code_width": 4, "positions": 3, "decoder_width": 16, "fewest": 0.8}
 OF_IMAGES = {  # run -> the objective and its options
+    "vae": ("vae", {"code": 4, "decoder_width": 16, "free_bits": 0.05}),
     "vq": ("vq", BOOK),
     "vq-linear": ("vq", {**BOOK, "codebook": "linear"}),
     "vq-classes": ("vq", {**BOOK, "codes": "one-hot"}),
