@@ -315,3 +315,13 @@ def test_the_loss_counts_no_missing_number(folder, monkeypatch):
         slow += ((told - right)[counts] ** 2).sum()
         assert each.error == pytest.approx(((told - right)[counts] ** 2).mean(), rel=1e-4)
     assert loss == pytest.approx(slow, rel=1e-4)
+
+
+def test_a_record_without_any_value_is_one_too(tmp_path):
+    rows = [["1", "x"], ["", ""], ["2.5", "7"], ["4", "x"], ["", "y"]]
+    found = read(written(tmp_path / "a.csv", rows, ["a", "b"]))
+    assert [values_of(each) for each in found] == [
+        {"a": 1, "b": "x"}, {"a": None, "b": None}, {"a": 2.5, "b": "7"}, {"a": 4, "b": "x"},
+        {"a": None, "b": "y"},
+    ]  # fmt: skip
+    assert found[0].table.columns[1].categories == ("7", "x", "y")

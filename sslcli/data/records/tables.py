@@ -31,12 +31,18 @@ _HINTS = {  # what Python's csv module says -> what was found, and what to do
 
 
 def read_rows(
-    reference: str, separator: str, quoted: bool, lines: Lines | None = None
+    reference: str,
+    separator: str,
+    quoted: bool,
+    lines: Lines | None = None,
+    *,
+    keeps_empty: bool = False,
 ) -> Iterator[tuple[int, list[str]]]:
     """(line from 1, values) of every row that is not blank. `quoted`: a value may stand in
     quotation marks, line ends in it.
 
-    `lines` are those of the file, where they were read already. Raises DataError naming file and
+    `lines` are those of the file, where they were read already; `keeps_empty`: a row of several
+    values that are all empty is one too. Raises DataError naming file and
     line.
     """
     lines = read_lines(reference) if lines is None else lines
@@ -47,7 +53,7 @@ def read_rows(
     rows, first = csv_rows(counted, separator, strict=True), 1
     try:
         for values in rows:
-            if any(values):
+            if any(values) or (keeps_empty and len(values) > 1):
                 yield first, values
             first = max(counted.next_line, first + 1)  # rows that a bare CR parts stand in one line
     except csv.Error as error:

@@ -36,6 +36,7 @@ class Seen:
     commas: int = 0
     first: tuple[int, str] = (0, "")
     distinct: dict[str, None] = field(default_factory=dict)
+    digits: dict[str, None] = field(default_factory=dict)  # numbers as they are written
 
     def note(self, cell: str, line: int, *, is_named: bool) -> None:
         """`is_named`: the column is read as categories, whatever it holds."""
@@ -43,6 +44,8 @@ class Seen:
             self.missing += 1
         elif not is_named and number_in(cell) is not None:
             self.numbers += 1
+            if len(self.digits) < MOST_DISTINCT:
+                self.digits.setdefault(cell)
         else:
             self.texts += 1
             self.commas += has_comma(cell)
@@ -79,12 +82,13 @@ class Seen:
         return self._named(reference) if self.texts else "it is empty"
 
     def _named(self, reference: str) -> TableColumn:
-        if len(self.distinct) >= MOST_DISTINCT:
+        names = {**self.distinct, **self.digits}
+        if len(names) >= MOST_DISTINCT:
             raise DataError(
                 f"{reference}: column '{self.name}' has {MOST_DISTINCT:,} categories and more",
                 f"leave it out: --leave-out {self.name}",
             )
-        return TableColumn(self.name, "category", categories=tuple(sorted(self.distinct)))
+        return TableColumn(self.name, "category", categories=tuple(sorted(names)))
 
 
 def _refused(seen: Seen, reference: str) -> DataError:

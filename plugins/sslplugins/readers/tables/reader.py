@@ -165,7 +165,7 @@ class _File:
         """The cells of each record, without white space around them, and the line it begins in.
         Raises DataError for a line of another length.
         """
-        rows = iter(read_rows(self.reference, self.separator, True))
+        rows = iter(read_rows(self.reference, self.separator, True, keeps_empty=True))
         next(rows)
         expected = len(self.names)
         for line, cells in rows:
