@@ -115,6 +115,10 @@ FOREIGN_OBJECTIVES = {
     **dict.fromkeys(("vit-mae", "vitmae", "simmim"), "mae"),
     **dict.fromkeys(("ae", "auto-encoder"), "autoencoder"),
     **dict.fromkeys(("dae", "denoising-autoencoder"), "autoencoder --corrupt gaussian"),
+    **dict.fromkeys(("vqvae", "vq-vae", "vector-quantized"), "vq"),
+    **dict.fromkeys(("beta-vae", "variational-autoencoder"), "vae"),
+    "simvq": "vq --codebook linear",
+    "fsq": "vq --codes fsq",
     **dict.fromkeys(("mbart", "denoising", "seq2seq"), "bart"),
     **dict.fromkeys(("t5", "span-corruption"), "denoise --noise spans"),
     **dict.fromkeys(
@@ -126,7 +130,6 @@ FOREIGN_OBJECTIVES = {
             "moco",
             "byol",
             "dino",
-            "vae",
             "gan",
         ),
         "",

@@ -20,9 +20,10 @@ from sslcli.data.text.tokenizer import Tokenizer
 
 @dataclass(frozen=True)
 class Artifact:
-    """A generated text with its score, if there is one, and further columns.
+    """A generated text with its score, if there is one, and further columns; or an item.
 
-    Artifacts of one request with equal `details` are candidates for the same place. `pieces`: new
+    `rows`: of an item that is no text, as [L, F] of the model's layout. Artifacts of one request
+    with equal `details` are candidates for the same place. `pieces`: new
     tokens with the model's own log-probability of each, before any rule or temperature.
     """
 
@@ -30,6 +31,7 @@ class Artifact:
     score: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     pieces: Sequence[tuple[str, float]] = ()
+    rows: np.ndarray | None = None
 
 
 @runtime_checkable
@@ -44,7 +46,7 @@ class ReadsText(Protocol):
 
 @runtime_checkable
 class Generates(Protocol):
-    """A learnable that generates text.
+    """A learnable that generates texts, or items.
 
     The fields of `Request` (a Config) become flags of `ssl generate`; a bare word on the command
     line fills its field `text`.

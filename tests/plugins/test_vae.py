@@ -84,14 +84,21 @@ def test_the_divergence_comes_to_its_weight(progress, weight):
     )
 
 
+def state_of(divergence_K, count):
+    return {
+        "divergence": divergence_K,
+        "count": torch.tensor(float(count)),
+        "codes": torch.zeros(5),
+        "squares": torch.eye(5) * count,
+    }
+
+
 def test_numbers_with_little_divergence_are_free_in_training_alone():
     """By the mean over past steps, of each number."""
     backbone, objective, batch = begun(progress=0.5, free_bits=0.3)
     met = torch.tensor([0.1, 0.2, 0.5, 1.0, 0.29])
     with torch.no_grad():
-        objective.after_step(
-            backbone, {"divergence": 7 * met, "count": torch.tensor(7.0)}, Rng(0, 0)
-        )
+        objective.after_step(backbone, state_of(7 * met, 7), Rng(0, 0))
     torch.testing.assert_close(objective.divergence_K, met)
     nats_B, divergence_BK = parts_of(backbone, objective, batch)
     is_free = torch.tensor([True, True, False, False, True])
@@ -102,7 +109,7 @@ def test_numbers_with_little_divergence_are_free_in_training_alone():
         objective(backbone, batch).sums["vae"], nats_B.sum() + divergence_BK.sum()
     )
     with torch.no_grad():
-        objective.after_step(backbone, {"divergence": met, "count": torch.tensor(2.0)}, Rng(0, 0))
+        objective.after_step(backbone, state_of(met, 2), Rng(0, 0))
     torch.testing.assert_close(objective.divergence_K, 0.9 * met + 0.1 * met / 2)
 
 
@@ -186,3 +193,87 @@ def test_it_learns_bars_and_says_its_bound(tmp_path, monkeypatch, capsys):
     assert 3 <= last["metrics"]["active_units"] <= 6
     assert f"ELBO {-last['loss']:,.1f} nats an image" in said
     assert "not emerged" not in said
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("vae")
+    pixels = (images(340, seed=4)[..., 0] * 255).astype(np.uint8)
+    np.savez(folder / "train.npz", images=pixels[:300])
+    np.savez(folder / "dev.npz", images=pixels[300:])
+    line = [
+        "pretrain", "--objective", "vae", "--data", "train.npz", "--eval-data", "dev.npz", "--code", "4", "--arch",
+        "tiny", "--batch-size", "32", "--device", "cpu", "--no-plot", "-q", "-s", "model.shape.width=32", "-s",
+        "model.shape.heads=2", "--lr", "3e-3", "--max-steps", "150", "--name", "bars",
+    ]  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert run(line) == 0
+    return folder
+
+
+def test_images_are_made_and_stand_beside_the_nearest_training_images(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert run(["generate", "--model", "bars", "--n", "9", "--out", "made"]) == 0
+    said = capsys.readouterr().out
+    assert "9 images made by bars" in said
+    assert "distance to the nearest training image" in said
+    made = [path.name for path in (folder / "made").iterdir()]
+    assert {"images-that-were-made.png", "images-that-were-made.csv", "report.json"} <= {*made}
+    report = json.loads((folder / "made" / "report.json").read_text())
+    rows = report["galleries"][0]["images"]
+    shown = [np.frombuffer(bytes.fromhex(x), np.uint8) for row in rows[::2] for x in row if x]
+    beside = [np.frombuffer(bytes.fromhex(x), np.uint8) for row in rows[1::2] for x in row if x]
+    assert len(shown) == len(beside) == 9
+    train = np.load("train.npz")["images"].reshape(300, -1).astype(float)
+    distances = []
+    for own, other in zip(shown, beside, strict=True):
+        apart = np.sqrt(np.square(train - own).mean(axis=1)) / 255
+        assert np.square(train - other).sum(axis=1).min() == 0  # it is one of them
+        assert np.sqrt(np.square(own - other.astype(float)).mean()) / 255 == pytest.approx(
+            apart.min(), abs=3e-3
+        )
+        distances.append(apart.min())
+    score = report["scores"][0]
+    assert score["value"] == pytest.approx(np.mean(distances), abs=2e-3)
+
+
+def test_the_same_images_are_made_again_and_the_fitted_prior_is_that_of_codes(
+    folder, monkeypatch, capsys
+):
+    from sslcli.models.loading import learner_of, load_pretrained
+
+    monkeypatch.chdir(folder)
+    learner = learner_of(load_pretrained("bars:last")).eval()
+    model = learner.learnable
+    pixels = np.load("train.npz")["images"][..., None].astype(np.float32) / 255
+    from sslcli.api import Inputs
+
+    with torch.no_grad():
+        mean_BK, log_variance_BK = model.code_of(learner.backbone, Inputs.of(batch_of(pixels)))
+    mean_K = mean_BK.mean(dim=0)
+    square_KK = (mean_BK.T @ mean_BK) / 300 + torch.diag(log_variance_BK.exp().mean(dim=0))
+    torch.testing.assert_close(model.code_mean_K, mean_K, atol=0.3, rtol=0.3)
+    torch.testing.assert_close(model.code_square_KK, square_KK, atol=0.5, rtol=0.5)
+    first, again, fitted = (
+        np.stack(
+            [
+                each.rows
+                for each in model.generate(
+                    learner.backbone, model.Request(n=n, prior=prior), Rng(3, 0)
+                )
+            ]
+        )
+        for n, prior in ((4, "normal"), (6, "normal"), (4, "codes"))
+    )
+    assert np.allclose(first, again[:4], atol=1e-6)
+    assert not np.allclose(first, fitted)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [("--n 0", "--n"), ("--prior x", "--prior"), ("a-text", "text")]
+)
+def test_requests_that_cannot_be_are_refused(words, said, folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert run(["generate", "--model", "bars", *words.split()]) == 2
+    assert said in capsys.readouterr().err

@@ -10,18 +10,21 @@ Letters: B images, L patches of one, T patches of all of them end to end, F numb
 numbers of an image, D width, K numbers of a code.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import log, pi
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from sslcli.api import (
+    Artifact,
     Batch,
     Config,
     Context,
+    Count,
     Inputs,
     Loss,
     ModelBatch,
@@ -42,6 +45,7 @@ from sslcli.api import (
 WIDEST_LOG_VARIANCE = 10.0  # of a code, up and down
 FEWEST_ACTIVE = 0.05  # share of the numbers of a code
 MOMENTUM = 0.9  # of the divergence of each number
+CODE_MOMENTUM = 0.99  # of mean and covariance of codes
 LEAST_VARIANCE = 1e-6
 
 
@@ -81,6 +85,15 @@ class VariationalAutoEncoder(Objective[NoisyBatch, "VariationalAutoEncoder.Optio
             512, "features of the two layers that make the image of a code", gt=0
         )
 
+    class Request(Config):
+        n: Count = setting(16, "images that are made", "--n", gt=0, le=10_000)
+        prior: Literal["normal", "codes"] = setting(
+            "normal",
+            "what their codes are drawn of: the normal distribution that the model is trained"
+            " towards, or one with mean and covariance of the codes of training images",
+            "--prior",
+        )
+
     summary = "reconstruct images from codes near to a normal prior (VAE), and make new ones"
     architectures = frozenset({"encoder"})
     modalities = frozenset({"images"})
@@ -106,6 +119,9 @@ class VariationalAutoEncoder(Objective[NoisyBatch, "VariationalAutoEncoder.Optio
         self.log_variance = nn.Parameter(torch.tensor(fixed), requires_grad=not options.variance)
         self.register_buffer("mean_LF", torch.zeros(self.grid.rows, self.grid.features))
         self.register_buffer("divergence_K", torch.full((options.code,), torch.inf))
+        # of codes that are drawn as in training, for the prior of `generate`
+        self.register_buffer("code_mean_K", torch.zeros(options.code))
+        self.register_buffer("code_square_KK", torch.eye(options.code))
 
     def begin(self, backbone: Transformer, first_batch: Callable[[], NoisyBatch]) -> None:
         """The decoder adds to the mean image of the first batch, with the variance around that."""
@@ -117,10 +133,7 @@ class VariationalAutoEncoder(Objective[NoisyBatch, "VariationalAutoEncoder.Optio
 
     def collate(self, batch: Batch, rng: Rng) -> NoisyBatch:
         numbers_B1, places_K = batch.numbers[:, None], np.arange(self.options.code)
-        radius_BK, turn_BK = (
-            rng.uniform(name, numbers_B1, places_K) for name in ("radius", "turn")
-        )
-        noise_BK = np.sqrt(-2 * np.log1p(-radius_BK)) * np.cos(2 * np.pi * turn_BK)
+        noise_BK = _normal(rng, numbers_B1, places_K)
         return NoisyBatch(
             Inputs.of(batch), {"vae": len(batch)}, noise_BK=torch.from_numpy(noise_BK)
         )
@@ -167,13 +180,20 @@ class VariationalAutoEncoder(Objective[NoisyBatch, "VariationalAutoEncoder.Optio
                 "squared_error": Ratio(error, numbers),
                 "units": Moments(mean_BK.sum(dim=0), mean_BK.square().sum(dim=0), count),
             },
-            {"divergence": divergence_BK.sum(dim=0), "count": mean_BK.new_tensor(count)},
+            {
+                "divergence": divergence_BK.sum(dim=0),
+                "count": mean_BK.new_tensor(count),
+                "codes": code_BK.sum(dim=0),
+                "squares": code_BK.T @ code_BK,
+            },
         )
 
     def after_step(self, backbone: Transformer, state: Mapping[str, Tensor], rng: Rng) -> None:
         met_K = (state["divergence"] / state["count"]).to(self.divergence_K)
         averaged_K = MOMENTUM * self.divergence_K + (1 - MOMENTUM) * met_K
         self.divergence_K.copy_(torch.where(self.divergence_K.isinf(), met_K, averaged_K))
+        for kept, name in ((self.code_mean_K, "codes"), (self.code_square_KK, "squares")):
+            kept.lerp_((state[name] / state["count"]).to(kept), 1 - CODE_MOMENTUM)
 
     def baseline_losses(
         self, train: Sequence[np.ndarray], held_out: Sequence[NoisyBatch]
@@ -212,6 +232,22 @@ class VariationalAutoEncoder(Objective[NoisyBatch, "VariationalAutoEncoder.Optio
             for whole_LF, restored_LF, code_K in zip(*parts, codes_BK, strict=True)
         ]
 
+    @torch.no_grad()
+    def generate(self, backbone: Transformer, request: Request, rng: Rng) -> Iterator[Artifact]:
+        """Yield the mean images of random codes, each the same whatever their number."""
+        places_K = np.arange(self.options.code)
+        code_NK = torch.from_numpy(_normal(rng, np.arange(request.n)[:, None], places_K))
+        code_NK = code_NK.to(self.mean_LF)
+        if request.prior == "codes":
+            mean_K = self.code_mean_K
+            covariance_KK = (self.code_square_KK - torch.outer(mean_K, mean_K)).double()
+            least_KK = LEAST_VARIANCE * torch.eye(len(mean_K), device=mean_K.device)
+            root_KK = torch.linalg.cholesky(covariance_KK + least_KK).to(code_NK)
+            code_NK = mean_K + code_NK @ root_KK.T
+        rows_NLF = self.decoded(code_NK).unflatten(0, (request.n, -1)).float().cpu().numpy()
+        for rows_LF in rows_NLF:
+            yield Artifact("", rows=rows_LF)
+
     def conclusions(self, loss: float, metrics: Mapping[str, float]) -> Sequence[str]:
         """The ELBO, where it is one, and whether the code is used."""
         found = []
@@ -236,6 +272,12 @@ class VariationalAutoEncoder(Objective[NoisyBatch, "VariationalAutoEncoder.Optio
                 f"{self.options.code}, near to the standard normal one"
             ],
         )
+
+
+def _normal(rng: Rng, samples_B1: np.ndarray, places_K: np.ndarray) -> np.ndarray:
+    """Standard normal numbers [B, K] (Box and Muller 1958); a uniform number may be 0."""
+    radius_BK, turn_BK = (rng.uniform(name, samples_B1, places_K) for name in ("radius", "turn"))
+    return np.sqrt(-2 * np.log1p(-radius_BK)) * np.cos(2 * np.pi * turn_BK)
 
 
 def _nats(train_NP: np.ndarray, whole_BP: np.ndarray, axes_KP: np.ndarray) -> float:

@@ -1,9 +1,12 @@
 """`ssl generate`: print generated texts, candidates with their scores, or JSON."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from sslcli import registry
+from sslcli.asides import output_folder
 from sslcli.cli.actions.choosing import chosen_model
 from sslcli.cli.actions.shots import show_prompts, shown_texts
 from sslcli.cli.line_values import request_of, seed_of
@@ -13,14 +16,17 @@ from sslcli.cli.screen import Screen
 from sslcli.contracts.abilities import Artifact
 from sslcli.core.settings import is_causal
 from sslcli.data.files import read_lines
-from sslcli.errors import DataError
+from sslcli.errors import DataError, UsageError
 from sslcli.models.places import WeightsRef
+from sslcli.reporting.report_files import save_report
 from sslcli.reports import Report, Table, printable
 from sslcli.resolving import checked, naming_sources
 from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import RUN_FILE
+from sslcli.runs.command_line import command_line
 from sslcli.runs.references import ASKED, LATEST
 from sslcli.workflows.generate.generate import streamed
+from sslcli.workflows.generate.items import items_report
 
 BLANK = "[MASK]"
 ENDED_AT_ONCE = (
@@ -62,6 +68,12 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
         made = streamed(reference, request, seed, screen.say, texts, continues=shown is not None)
         artifacts, is_shown = _collected(made, screen, streams=streams)
     artifacts = artifacts if shown is None else shown.answered(artifacts)
+    if any(artifact.rows is not None for artifact in artifacts):
+        _show_items(reference, artifacts, given, screen)
+        return 0
+    if "out" in given:
+        problem = f"{reference} makes texts, and --out is for images"
+        raise UsageError(problem, "leave out --out; --json prints texts to be kept")
     if artifacts and all(map(adds_nothing, artifacts)):
         screen.say(STOPPED_AT_ONCE if "stop" in request else ENDED_AT_ONCE)
     if artifacts and not any(artifact.text.strip() for artifact in artifacts):
@@ -74,6 +86,19 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
     else:
         screen.report(Report(tables=[_table(artifacts)]))
     return 0
+
+
+def _show_items(
+    reference: str, artifacts: Sequence[Artifact], given: Given, screen: Screen
+) -> None:
+    """Show images beside the nearest training images, and write the files of --out."""
+    report = items_report(reference, artifacts)
+    if "out" in given:
+        folder = output_folder(Path(given["out"]))
+        caption = f"{reference} · {shlex.join(['ssl', *command_line()[1:]])}"
+        names = save_report(report, folder, caption)
+        screen.say(f"saved  {folder}: {', '.join(path.name for path in names)}")
+    screen.report(report)
 
 
 def _collected(

@@ -33,6 +33,13 @@ OWN = (
         metavar="N",
         default="42",
     ),
+    Flag(
+        "out",
+        ("--out", "-o"),
+        "folder for images that are made, with their numbers",
+        "Output",
+        metavar="DIR",
+    ),
     *flags_for(ShotSettings),
     Flag(
         "show_prompt",
@@ -82,6 +89,7 @@ def generate_command(words: Sequence[str]) -> Command:
             'ssl generate "Once upon a time" --model @latest:clm --new-tokens 60 --temperature 0.7',
             "ssl generate --data questions.txt --model models/smollm2 --beams 4 --json",
             'ssl generate "a fine day" --shots labelled.jsonl --task sentiment --model DIR',
+            "ssl generate --model @latest:vae --n 16 --out samples",
             'ssl generate --chat "Is the sky blue?" --system "Answer in one word." --model DIR',
         ),
         check=CHAT_CHECK if chats else "sslcli.cli.line_checks:check_generate_line",

@@ -91,6 +91,8 @@ def streamed(
     else:
         for text, each in zip(texts or [None], complete, strict=True):
             yield from _answers(generator, learner.backbone, each, rng, text, len(complete))
+    if not pretrained.settings.vocabulary:
+        return
     tokenizer = pretrained.tokenizer()
     remarks = tokenizer.remarks()  # which count texts: before the prompt is read once more
     if isinstance(generator, RemarksOnGeneration):
