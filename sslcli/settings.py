@@ -17,6 +17,7 @@ from sslcli.engine.settings import (
 )
 from sslcli.grid import Grid
 from sslcli.modalities import Modality
+from sslcli.rows.schema import Schema
 
 
 class ModelSettings(Config):
@@ -96,11 +97,17 @@ class RowsOfModel(Config):
     modality: Modality = setting("images", "what the rows are of: images, sound, table")
     features: int = setting(0, "numbers of a row", ge=0)
     grid: Grid | None = setting(None, "how images lie in the rows")
+    table: dict[str, Any] | None = setting(None, "the columns of a table, one a row")
     options: dict[str, Any] = setting({}, "options of the readers, where they have such")
 
     @field_serializer("grid")
     def _plain(self, grid: Grid | None) -> list[int] | None:
         return None if grid is None else list(grid)
+
+    @property
+    def known_table(self) -> Schema | None:
+        """The columns of a table."""
+        return None if self.table is None else Schema.of(self.table)
 
     @property
     def described(self) -> str:

@@ -13,9 +13,11 @@ from sslcli.data.documents import Document
 from sslcli.data.records.item import ITEM, LABEL, Item
 from sslcli.data.records.record import Record
 from sslcli.data.settings import DataSettings
+from sslcli.data.table_rows import TableCoder
 from sslcli.datasets.locate import split_language
-from sslcli.datasets.sources import Source, expand, reader_of
+from sslcli.datasets.sources import Source, documents, expand
 from sslcli.errors import ConfigError, DataError
+from sslcli.rows.schema import Schema
 from sslcli.settings import RowsOfModel
 
 
@@ -28,6 +30,7 @@ class ItemRecords(Iterator[Record]):
 
     def __init__(self, reference: str, rows: RowsOfModel, options: Mapping[str, Any]) -> None:
         self.rows, self.options = rows, options
+        self._coded: tuple[Schema, TableCoder] | None = None
         try:
             self._left = iter(expand([split_language(reference)[1]], None))
         except DataError as error:
@@ -71,12 +74,22 @@ class ItemRecords(Iterator[Record]):
             )
         as_model = {name: value for name, value in self.rows.options.items() if name in known}
         settings = DataSettings(reader_options={**as_model, **self.options})
-        return reader_of(source, settings).documents(source.reference)
+        return documents([source], settings, self.rows.known_table)
+
+    def _coder(self, read: Schema, name: str) -> TableCoder:
+        """What brings the records of a file into the rows of the model, by their columns' names."""
+        if self._coded is None or self._coded[0] is not read:
+            table = self.rows.known_table
+            assert table is not None, "a model of tables knows its columns"
+            self._coded = read, TableCoder.of(read, table, name)
+        return self._coded[1]
 
     def _record(self, document: Document) -> Record:
         where, array = document.where, document.array
         if array is None:
             raise DataError(f"{where} is no array of numbers", "this is a fault of the reader")
+        if document.table is not None:
+            array = self._coder(document.table, where.file).rows(array)
         grid, rows = document.grid, self.rows
         if grid != rows.grid or array.shape[1] != rows.features:
             hint = "bring it to that: --set data.reader_options.NAME=VALUE sets a reader's options"

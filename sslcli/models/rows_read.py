@@ -33,7 +33,10 @@ def rows_of(pretrained: Pretrained) -> RowsOfModel | None:
                 options |= registry.load("readers", name).options_for(shape.grid)
                 break
     features = shape.row_features or shape.features_of_embedding
-    return RowsOfModel(modality=modality, features=features, grid=shape.grid, options=options)
+    table = None if shape.table is None else shape.table.plain
+    return RowsOfModel(
+        modality=modality, features=features, grid=shape.grid, table=table, options=options
+    )
 
 
 def modalities_of(data: LabelledSettings) -> Collection[str]:

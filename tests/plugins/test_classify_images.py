@@ -181,3 +181,38 @@ def test_what_does_not_go_together_is_refused(line, here, capsys):
     assert REFUSED[line] in said, said
     assert "hint:" in said
     assert not (here / "runs" / "x").exists()
+
+
+def test_records_of_a_table_are_classified_by_their_label_column(tmp_path, monkeypatch, capsys):
+    """Columns are found by their names, wherever they stand, and scaled as in pretraining."""
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    wide, kinds = random.normal(50, 20, 240), random.choice(["a", "b"], 240)
+    rows = [f"{w:.3f},{k},{random.normal():.3f}" for w, k in zip(wide, kinds, strict=True)]
+    labels = [
+        "large" if (w > 50) == (k == "a") else "small" for w, k in zip(wide, kinds, strict=True)
+    ]
+    (tmp_path / "raw.csv").write_text("wide,kind,noise\n" + "\n".join(rows) + "\n")
+    lines = [f"{label},{row}" for label, row in zip(labels, rows, strict=True)]
+    (tmp_path / "named.csv").write_text("label,wide,kind,noise\n" + "\n".join(lines) + "\n")
+    shape = ["model.shape.width=32", "model.shape.heads=2", "model.shape.depth=2"]
+    flags = [word for each in shape for word in ("--set", each)]
+    line = "pretrain --objective mae --data raw.csv --max-steps 20 --name table --no-plot"
+    assert run([*line.split(), *flags]) == 0
+    line = "finetune classify --model table --data named.csv --epochs 30 --lr 3e-3 --name own --no-plot"
+    assert run(line.split()) == 0
+    score = scores_of(tmp_path, "own")["accuracy"]
+    assert score["value"] > 0.85 > score["baselines"]["majority"]
+    capsys.readouterr()
+    turned = [",".join(reversed(row.split(","))) for row in rows]
+    (tmp_path / "turned.csv").write_text("noise,kind,wide\n" + "\n".join(turned) + "\n")
+    answers = []
+    for name in ("raw.csv", "turned.csv"):
+        assert run(["predict", "classify", "--model", "own", "--data", name]) == 0
+        said = capsys.readouterr().out.splitlines()
+        answers.append([json.loads(each)["prediction"] for each in said])
+    assert answers[0] == answers[1]
+    assert set(answers[0]) == {"large", "small"}
+    (tmp_path / "short.csv").write_text("wide,label\n1,large\n2,small\n")
+    assert run(["predict", "classify", "--model", "own", "--data", "short.csv"]) == 2
+    assert "lacks columns 'kind', 'noise'" in capsys.readouterr().err

@@ -117,6 +117,24 @@ def coded(stage, place):
     return stage.shell(*words, folder=place, **few)
 
 
+def of_views(stage, place):
+    few = {"STEPS": "2", "COUNTS": "20", "SEEDS": "1", "SSLCLI_RUNS_DIR": "views"}
+    words = ("sh", "examples/views/run.sh", "fashion-train.npz", "fashion-dev.npz")
+    return stage.shell(*words, folder=place, **few)
+
+
+def few_images(stage, place):
+    script = str(EXAMPLES / "views" / "sample.py")
+    return stage.run(script, "fashion-train.npz", "20", "few.npz", folder=place)
+
+
+def by_pixels(stage, place):
+    ended = few_images(stage, place)
+    assert ended.code == 0, ended.said[-3000:]
+    script = str(EXAMPLES / "views" / "pixels.py")
+    return stage.run(script, "few.npz", "fashion-dev.npz", folder=place)
+
+
 def instructed(stage, place):
     few = {"STEPS": "2", "LIMIT": "16", "SSLCLI_RUNS_DIR": "instructed"}
     return stage.shell("sh", "examples/instruct/run.sh", *SMALL_WORLD, folder=place, **few)
@@ -200,6 +218,9 @@ REHEARSALS = {
     "denoising/summary.py": noises_side_by_side,
     "finetuning/run.sh": finetuning,
     "images/run.sh": of_images,
+    "views/run.sh": of_views,
+    "views/sample.py": few_images,
+    "views/pixels.py": by_pixels,
     "instruct/instructions.py": lambda stage, place: stage.run(
         str(EXAMPLES / "instruct" / "instructions.py"), "instructions", folder=place
     ),
