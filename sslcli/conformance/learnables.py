@@ -127,6 +127,12 @@ def gradients(bench: LearnableBench) -> None:
         f"no gradient reaches {', '.join(without)}",
         "use it in forward, or set requires_grad to False",
     )
+    single = [name for name, value in learner.learnable.named_parameters() if not value.ndim]
+    demand(
+        not single,
+        f"{', '.join(single)} has no dimension, and FSDP shards no such parameter",
+        "make it one of a single number: torch.zeros(1)",
+    )
     blocks = [block for stack in learner.backbone.stacks for block in stack.blocks]
     for layer, block in enumerate(blocks, start=1):
         reached = any(

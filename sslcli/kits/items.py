@@ -113,6 +113,19 @@ def decoded_ids(model: FrozenModel, ids_NG: np.ndarray) -> np.ndarray:
     return rows_NLF if grid is None else np.stack([grid.joined(rows_LF) for rows_LF in rows_NLF])
 
 
+@torch.no_grad()
+def decoded_codes(model: FrozenModel, codes_NK: np.ndarray) -> np.ndarray | None:
+    """float32 images [N, H, W, C] of codes, as `item_codes` gives them; None of a model without a
+    bottleneck, whose codes cannot be made images again.
+    """
+    encoder, grid = part_with(model, Encodes), model.settings.grid
+    if encoder is None or grid is None:
+        return None
+    codes = torch.from_numpy(codes_NK).to(_device(model), torch.float32)
+    rows_NLF = encoder.decoded(codes).unflatten(0, (len(codes), -1)).float().cpu().numpy()
+    return np.stack([grid.joined(rows_LF) for rows_LF in rows_NLF])
+
+
 def quantizer_of(model: FrozenModel) -> Quantizes:
     """The part of the learnable that has codes of few values. Raises UsageError where none has."""
     part = part_with(model, Quantizes)

@@ -128,6 +128,15 @@ class IdleParameter(MaskedLanguageModel):
         self.idle = torch.nn.Linear(2, 2)
 
 
+class SingleNumber(MaskedLanguageModel):
+    def __init__(self, options, context):
+        super().__init__(options, context)
+        self.scale = torch.nn.Parameter(torch.ones(()))
+
+    def read(self, hidden, views, backbone):
+        return super().read(replace(hidden, last_TD=hidden.last_TD * self.scale), views, backbone)
+
+
 class GroupOfNothing(MaskedLanguageModel):
     def groups(self):
         return [Group("learnable.nothing.*")]
@@ -261,6 +270,7 @@ DEFECTS = {
     NotANumber: "forward is deterministic and finite",
     Detached: "gradients",
     IdleParameter: "gradients",
+    SingleNumber: "gradients",
     GroupOfNothing: "groups",
     Averages: "micro-batches",
     RowsByPlace: "micro-batches",

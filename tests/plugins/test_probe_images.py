@@ -16,6 +16,7 @@ from sslplugins.probes.images import arithmetic, compressors
 from sslplugins.probes.images.code_model import CodeModel
 from sslplugins.probes.images.codes import Codes
 from sslplugins.probes.images.compress import Compress
+from sslplugins.probes.images.latent import Latent
 from sslplugins.probes.images.reconstruct import Reconstruct, median
 from test_autoencoder import images
 
@@ -23,8 +24,10 @@ from sslcli.api import (
     Rng,
     UsageError,
     contingency,
+    decoded_codes,
     decoded_ids,
     item_code_ids,
+    item_codes,
     item_images,
     normalized_mutual_information,
     psnr,
@@ -266,7 +269,7 @@ def model(folder, monkeypatch):
     return lambda name, *given: load_frozen_model(name, given, cpu)
 
 
-@pytest.mark.parametrize("probe", [Codes, Compress, Reconstruct])
+@pytest.mark.parametrize("probe", [Codes, Compress, Reconstruct, Latent])
 def test_probes_conform(probe):
     check_probe(probe)
 
@@ -346,6 +349,29 @@ def test_restored_images_stand_beside_filters(model):
     assert any(note.startswith("not emerged") for note in masked.notes)
 
 
+def test_codes_lie_in_the_plane_of_scikit_learn_and_images_on_a_line(model):
+    frozen = model("noisy")
+    report = Latent(Latent.Options(steps=5)).run(frozen, Rng(0, 0))
+    items = frozen.probe_data.items("held_out")
+    codes_NK = item_codes(frozen, items).astype(float)
+    pca = PCA(2, svd_solver="full").fit(codes_NK)
+    expected = pca.transform(codes_NK)
+    (drawn,) = report.scatters
+    for found, wanted in zip((drawn.xs, drawn.ys), expected.T, strict=True):
+        assert np.allclose(found, wanted, atol=1e-4) or np.allclose(found, -wanted, atol=1e-4)
+    share = report.score("variance in the plane").value
+    assert share == pytest.approx(100 * pca.explained_variance_ratio_.sum(), rel=1e-6)
+    assert list(drawn.groups) == list(items.labels)
+    (ways,) = report.galleries
+    assert list(ways.columns) == ["as it is", "0.00", "0.25", "0.50", "0.75", "1.00", "as it is"]
+    first, last = (int(number) - 1 for number in ways.rows[0].split(" to "))
+    middle = decoded_codes(frozen, (codes_NK[[first]] + codes_NK[[last]]) / 2)[0]
+    shown = np.frombuffer(bytes.fromhex(ways.images[0][3]), np.uint8).reshape(middle.shape)
+    np.testing.assert_allclose(shown / 255, np.clip(middle, 0, 1), atol=0.5 / 255 + 1e-6)
+    assert not Latent(Latent.Options()).run(model("six"), Rng(0, 0)).galleries
+    assert not Latent(Latent.Options()).run(model("masked"), Rng(0, 0)).galleries
+
+
 @pytest.mark.parametrize("probe", [Codes, Compress])
 def test_a_model_without_codes_of_few_values_is_refused(probe, model):
     with pytest.raises(UsageError, match="has no codes that could be counted") as raised:
@@ -363,7 +389,7 @@ def test_what_is_not_there_is_said(model, capsys):
     assert "--limit" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("probe", ["codes", "compress", "reconstruct"])
+@pytest.mark.parametrize("probe", ["codes", "compress", "reconstruct", "latent"])
 def test_a_report_is_written_with_its_pictures(probe, model, folder, capsys):
     assert run(["probe", probe, "--model", "six", "--limit", "40"]) == 0
     pictures = list((folder / "runs" / "six" / "probes" / probe).glob("*.png"))

@@ -116,7 +116,9 @@ class VariationalAutoEncoder(Objective[NoisyBatch, "VariationalAutoEncoder.Optio
             options.code, options.decoder_width, self.grid.rows, self.grid.features
         )
         fixed = log(options.variance) if options.variance else 0.0
-        self.log_variance = nn.Parameter(torch.tensor(fixed), requires_grad=not options.variance)
+        self.log_variance_1 = nn.Parameter(
+            torch.full((1,), fixed), requires_grad=not options.variance
+        )
         self.register_buffer("mean_LF", torch.zeros(self.grid.rows, self.grid.features))
         self.register_buffer("divergence_K", torch.full((options.code,), torch.inf))
         # of codes that are drawn as in training, for the prior of `generate`
@@ -129,7 +131,7 @@ class VariationalAutoEncoder(Objective[NoisyBatch, "VariationalAutoEncoder.Optio
         self.mean_LF.copy_(rows_BLF.mean(dim=0))
         if not self.options.variance:
             around = (rows_BLF - self.mean_LF).square().mean()
-            self.log_variance.copy_(around.clamp_min(LEAST_VARIANCE).log())
+            self.log_variance_1.copy_(around.clamp_min(LEAST_VARIANCE).log())
 
     def collate(self, batch: Batch, rng: Rng) -> NoisyBatch:
         numbers_B1, places_K = batch.numbers[:, None], np.arange(self.options.code)
@@ -165,7 +167,7 @@ class VariationalAutoEncoder(Objective[NoisyBatch, "VariationalAutoEncoder.Optio
         code_BK = mean_BK + (log_variance_BK / 2).exp() * noise_BK
         error = (self.decoded(code_BK).to(self.mean_LF.dtype) - batch.whole_TF).square().sum()
         numbers = batch.whole_TF.numel()
-        log_variance = self.log_variance.to(error.dtype)
+        log_variance = self.log_variance_1[0].to(error.dtype)
         likelihood = (numbers * (log(2 * pi) + log_variance) + error / log_variance.exp()) / 2
         divergence_BK = (mean_BK.square() + log_variance_BK.exp() - 1 - log_variance_BK) / 2
         pulling_BK = divergence_BK
