@@ -6,7 +6,8 @@ encoder-decoder over two streams of a sample. visible-rows: array documents, of 
 reads some rows, and a scale out of the first batch. Built in: bart and mass, whose evaluation makes
 a pass that their training does not; vq of images with its codebooks and classes, whose metrics are
 of whole histograms; contrast and variance, which gather the views of all processes; a student and
-its teacher, and a masked auto-encoder, both with a class token and fixed positions.
+its teacher, and a masked auto-encoder, both with a class token and fixed positions; recordings, of which frames are hidden,
+clustered, or told ahead.
 """
 
 import math
@@ -20,6 +21,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from several import run, together
+from songs import sung
 from test_several_processes import (
     PARTS,
     assert_equal_tensors,
@@ -51,9 +53,15 @@ OF_IMAGES = {  # run -> the objective and its options
     "distil": ("distil-self", {"outputs": 8, "head_width": 12, "small_views": 1}),
     "mae": ("mae", {"decoder_width": 16}),
 }
+OF_SOUND = {
+    "mask-frames": ("mask-frames", {"band_share": 0.3}),
+    "hubert": ("hubert", {"clusters": 6}),
+    "ahead": ("clm", {"ahead": 3}),
+}
+OF_ROWS = {**OF_IMAGES, **OF_SOUND}
 # of ViT-MAE: positions that nothing trains, and a token of its own
 VIT = {"class_token": True, "positions": "sincos"}
-BUILT_IN = ["bart", "mass", *OF_IMAGES]
+BUILT_IN = ["bart", "mass", *OF_ROWS]
 READERS = {"waves": "visible_rows:Waves"}
 DATA = {"visible-rows": "waves:300"}  # of the others: text
 KINDS = ["ddp", "fsdp"]
@@ -91,10 +99,11 @@ def training(objective, corpus, folder, parallel="ddp"):
     A line of the log is of one step: what is summed over several, a stop in between adds up in
     another order.
     """
-    of_images = objective in OF_IMAGES
+    of_rows = objective in OF_ROWS
+    rows = "songs" if objective in OF_SOUND else "images.npz"
     settings = settings_for(
-        OF_IMAGES[objective][0] if of_images else objective,
-        corpus.with_name("images.npz") if of_images else DATA.get(objective, corpus),
+        OF_ROWS[objective][0] if of_rows else objective,
+        corpus.with_name(rows) if of_rows else DATA.get(objective, corpus),
         folder,
         parallel,
         max_steps=STEPS,
@@ -104,8 +113,8 @@ def training(objective, corpus, folder, parallel="ddp"):
     # With its own, Adam makes as much of the smallest gradients, which are rounding alone, as of
     # the largest.
     settings["optimizer"] = {"rate": 1e-2, "epsilon": 1e-3}
-    if of_images:
-        settings["options"] = dict([OF_IMAGES[objective]])
+    if of_rows:
+        settings["options"] = dict([OF_ROWS[objective]])
     if objective in ("mae", "distil"):
         settings["model"] = {**settings["model"], "shape": {**settings["model"]["shape"], **VIT}}
     return {"settings": settings, "double": f"{folder}.gradients"}
@@ -116,6 +125,7 @@ def alone(installed, text_corpus, tmp_path_factory, module_cache):
     folder = tmp_path_factory.mktemp("alone")
     images = np.random.default_rng(0).integers(0, 256, (300, 8, 8), dtype=np.uint8)
     np.savez(text_corpus.with_name("images.npz"), images=images)
+    sung(text_corpus.with_name("songs"), 120, seconds=0.2)
     for name in [*RIVALS, *BUILT_IN, "mlm+two-views"]:
         assert run(training(name, text_corpus, folder / name)) == {"reason": "done", "step": STEPS}
     return folder

@@ -29,6 +29,7 @@ from sslcli.api import (
     frame_tables,
     setting,
 )
+from sslplugins.objectives.sound.spans import in_full
 
 USUAL_AHEAD = 5
 
@@ -98,7 +99,7 @@ class FramesAhead(Readout[AheadBatch, AheadOptions]):
 
     def read(self, hidden: Hidden, batch: AheadBatch, backbone: Transformer) -> Loss:
         """The absolute error of all bands of the frames that are told."""
-        told_NM = self.tell(hidden.last_TD.index_select(0, batch.places_N)).float()
+        told_NM = in_full(self.tell(hidden.last_TD.index_select(0, batch.places_N)))
         told_NM = self.mean_M + self.deviation_M * told_NM
         return Loss({"clm": (told_NM - batch.right_NM).abs().sum()})
 

@@ -38,7 +38,7 @@ from sslcli.api import (
     setting,
 )
 from sslplugins.objectives.sound.cepstra import cepstra
-from sslplugins.objectives.sound.spans import hidden_runs
+from sslplugins.objectives.sound.spans import hidden_runs, in_full
 
 MOST_CLUSTERED = 20_000  # frames of the first batch
 COSINES_WIDTH = 256  # at most
@@ -149,9 +149,9 @@ class HiddenUnits(Objective[UnitBatch, "HiddenUnits.Options"]):
     def _features(self, batch: UnitBatch) -> Tensor:
         """[T, G], what is clustered."""
         if self.before is None:
-            return batch.cepstra_TG.float()
+            return batch.cepstra_TG
         hidden = self.before.eval()(batch.inputs, keep={self.layer})
-        return hidden.kept[self.layer].float()
+        return in_full(hidden.kept[self.layer])
 
     @torch.no_grad()
     def clusters_of(self, batch: UnitBatch) -> Tensor:
@@ -167,8 +167,8 @@ class HiddenUnits(Objective[UnitBatch, "HiddenUnits.Options"]):
         blank_M = self.mean_M + self.blank_M
         seen_TM = torch.where(batch.hidden_T[:, None], blank_M, batch.whole_TM)
         hidden = backbone(replace(batch.inputs, rows_TD=seen_TM))
-        told_NP = self.project(hidden.last_TD.index_select(0, batch.places_N)).float()
-        cosines_NK = normalize(told_NP, dim=1) @ normalize(self.units.weight.float(), dim=1).T
+        told_NP = in_full(self.project(hidden.last_TD.index_select(0, batch.places_N)))
+        cosines_NK = normalize(told_NP, dim=1) @ normalize(in_full(self.units.weight), dim=1).T
         logits_NK = cosines_NK / self.options.temperature
         count = batch.counts["hubert"]
         beside = (clusters_T[batch.nearest_N] == right_N).sum()

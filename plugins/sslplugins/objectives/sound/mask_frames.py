@@ -30,7 +30,7 @@ from sslcli.api import (
     frame_tables,
     setting,
 )
-from sslplugins.objectives.sound.spans import hidden_runs, interpolated
+from sslplugins.objectives.sound.spans import hidden_runs, in_full, interpolated
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class MaskedFrames(Objective[FrameBatch, "MaskedFrames.Options"]):
     def _told(self, backbone: Transformer, batch: FrameBatch) -> Tensor:
         """[N, M], what is told of each hidden frame."""
         hidden = backbone(replace(batch.inputs, rows_TD=self.seen(batch)))
-        told_NM = self.tell(hidden.last_TD.index_select(0, batch.places_N)).float()
+        told_NM = in_full(self.tell(hidden.last_TD.index_select(0, batch.places_N)))
         return self.mean_M + self.deviation_M * told_NM
 
     def forward(self, backbone: Transformer, batch: FrameBatch) -> Loss:
@@ -166,8 +166,8 @@ class MaskedFrames(Objective[FrameBatch, "MaskedFrames.Options"]):
     @torch.no_grad()
     def restore(self, backbone: Transformer, batch: FrameBatch) -> Sequence[Restoration]:
         """Each recording as it is, as it is read, and with its hidden frames told."""
-        whole_TM = batch.whole_TM
-        restored_TM = whole_TM.index_copy(0, batch.places_N, self._told(backbone, batch))
+        whole_TM, told_NM = batch.whole_TM, self._told(backbone, batch)
+        restored_TM = whole_TM.index_copy(0, batch.places_N, told_NM.to(whole_TM.dtype))
         is_hidden_T = torch.zeros(len(whole_TM), device=whole_TM.device)
         is_hidden_T[batch.places_N] = 1
         parts = (whole_TM, self.seen(batch), restored_TM, is_hidden_T)
