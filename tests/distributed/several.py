@@ -32,7 +32,7 @@ from sslcli.workflows.pretrain.pretrain import pretrain
 from sslcli.workflows.training.resolve import continued_finetuning
 from sslcli.workflows.training.resume import Resume, continued_settings
 
-PATIENCE_SECONDS = 300
+PATIENCE_SECONDS = 900
 
 
 def rank():

@@ -6,8 +6,8 @@ encoder-decoder over two streams of a sample. visible-rows: array documents, of 
 reads some rows, and a scale out of the first batch. Built in: bart and mass, whose evaluation makes
 a pass that their training does not; vq of images with its codebooks and classes, whose metrics are
 of whole histograms; contrast and variance, which gather the views of all processes; a student and
-its teacher, and a masked auto-encoder, both with a class token and fixed positions; recordings, of which frames are hidden,
-clustered, or told ahead.
+its teacher, and a masked auto-encoder, both with a class token and fixed positions; recordings, of
+which frames are hidden, clustered, or told ahead.
 """
 
 import math
