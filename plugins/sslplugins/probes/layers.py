@@ -41,8 +41,8 @@ class Layers(Probe["Layers.Options"]):
     class Options(Config):
         task: str = setting(
             "pos",
-            "task whose labels are looked for in texts: pos, tag, sentiment, classify; images have"
-            " those of their folders or arrays",
+            "task whose labels are looked for in texts: pos, tag, sentiment, classify; images"
+            " and recordings have those of their folders or arrays",
         )
         limit: Count = setting(
             4_000, "words, texts or images to learn from; half as many are for testing", gt=9
@@ -50,10 +50,11 @@ class Layers(Probe["Layers.Options"]):
 
     summary = (
         "a linear probe for labels on every layer: of a task, with shuffled labels as control, or"
-        " of images, beside pixels, principal components and the untrained network"
+        " of images or recordings, beside their own numbers, principal components and the untrained"
+        " network"
     )
 
-    modalities = frozenset({"text", "images"})
+    modalities = frozenset({"text", "images", "sound"})
 
     def run(self, model: FrozenModel, rng: Rng) -> Report:
         task, limit = self.options.task, self.options.limit

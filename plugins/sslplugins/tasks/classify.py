@@ -15,7 +15,7 @@ class Classify(SequenceTask["Classify.Options"]):
         )
 
     summary = "a class, several labels or a number for every text, or for every image"
-    modalities = frozenset({"text", "images", "table"})
+    modalities = frozenset({"text", "images", "table", "sound"})
     records = "texts"
     text_columns, label_columns = TEXTS, ANSWERS
     prompt_names = ("text",)

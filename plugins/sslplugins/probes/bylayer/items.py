@@ -139,14 +139,19 @@ def _labelled(items: Items, limit: int) -> Items:
     if not has_label_N.any():
         raise DataError(
             f"nothing in {items.name} has a label",
-            "give images in folders that are named after them, or an array of labels beside them",
+            "give items in folders that are named after them, or an array of labels beside them",
         )
     return items.among(has_label_N).some(limit)
 
 
 def _numbers(items: Items) -> np.ndarray:
-    """[N, L * F]"""
-    return np.stack([items.rows(item).ravel() for item in range(len(items))])
+    """[N, L * F]; of items of any length, such as recordings, the mean and the deviation of each
+    number of a row, [N, 2 F].
+    """
+    found = [items.rows(item) for item in range(len(items))]
+    if len({len(rows_LF) for rows_LF in found}) == 1:
+        return np.stack([rows_LF.ravel() for rows_LF in found])
+    return np.stack([np.concatenate([x_LF.mean(axis=0), x_LF.std(axis=0)]) for x_LF in found])
 
 
 def _components(pixels: Labelled, count: int) -> Labelled:

@@ -1,0 +1,55 @@
+"""What a model of recordings is good for: it tells singers apart, by fine-tuning and by probes."""
+
+import json
+
+import pytest
+from songs import sung
+
+from sslcli.cli.app import run
+
+TRAINED = (
+    "pretrain --objective mask-frames --data songs --arch tiny --batch-size 8 --lr 3e-3 --device cpu --no-plot"
+    " --max-steps 10 --set data.held_out=0.25 --name model"
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, module_cache):
+    """Singer a sings high, singer b low; and a model of both."""
+    folder = tmp_path_factory.mktemp("sound")
+    sung(folder / "songs", 60, seconds=0.4, hertz={"a": (600, 900), "b": (150, 300)})
+    sung(folder / "others", 20, seconds=0.4, hertz={"a": (600, 900), "b": (150, 300)}, seed=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert run(TRAINED.split()) == 0
+    return folder
+
+
+def test_singers_are_told_apart_after_fine_tuning(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    line = "finetune classify --model model --data songs --test-data others --max-steps 30 --device cpu"
+    assert run([*line.split(), "--no-plot", "--name", "singers"]) == 0
+    found = json.loads((folder / "runs" / "singers" / "report.json").read_text())
+    scores = {score["name"]: score["value"] for score in found["scores"]}
+    assert scores["accuracy"] > 0.9
+
+
+def test_layers_are_probed_beside_the_frames_themselves(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert run(["probe", "layers", "--model", "model", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out.splitlines()[-1])
+    linear = document["report"]["scores"][0]
+    assert linear["name"].startswith("linear, layer")
+    assert {"majority", "numbers of the items", "untrained, same layer"} <= linear[
+        "baselines"
+    ].keys()
+    assert linear["value"] > 0.8
+
+
+def test_other_rates_than_the_models_are_refused(folder, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(folder)
+    sung(tmp_path / "fast", 12, rate=16_000)
+    assert run(["probe", "layers", "--model", "model", "--data", str(tmp_path / "fast")]) != 0
+    said = capsys.readouterr().err
+    assert "16,000 samples a second" in said
+    assert "--rate 8000" in said
