@@ -343,3 +343,27 @@ def test_the_projection_is_left_behind(place):
     )
     assert any("project" in name for name in trained)
     assert not any("project" in name for name in tuned)
+
+
+REFUSED = {
+    "contrastive --temperature 0": "--temperature",
+    "contrastive --crop 1.5": "must be less than or equal to 1",
+    "contrastive --loss triplet": "must be 'nt-xent' or 'vicreg'",
+    "contrastive --batch-size 1": "a batch of one image has no others",
+    "contrastive --data b.csv": "'contrastive' reads images, and b.csv holds tables",
+    "distil-self --teacher-temperature 0.2": "is no sharper than a student",
+    "distil-self --small-views -1": "must be greater than or equal to 0",
+    "mlm -s model.shape.class_token=true": "'mlm' reads text, and a.npz holds images",
+    "mae -s model.shape.positions=sincos -s model.shape.width=30 -s model.shape.heads=2": "4 divides",
+}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_what_cannot_be_is_refused_in_a_sentence(words, place, capsys):
+    (place / "b.csv").write_text("x,y\n" + "1,2\n" * 9)
+    data = [] if "--data" in words else ["--data", "a.npz"]
+    line = ["pretrain", "--objective", *words.split(), *data, "--name", "own", "--no-plot"]
+    assert run(line) == 2
+    said = capsys.readouterr().err
+    assert REFUSED[words] in said, said
+    assert "hint:" in said

@@ -10,7 +10,7 @@ Letters: B images of this process, N = 2B views of them, M views of all processe
 numbers of a patch, D width, P numbers of a projection.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 from typing import Literal
@@ -83,6 +83,13 @@ class Contrastive(Objective[ViewBatch, "Contrastive.Options"]):
         self.grid, self.is_contrast = grid, options.loss == "nt-xent"
         self.enter = nn.Linear(context.architecture.width, width)
         self.project = nn.Linear(width, width)
+
+    def begin(self, backbone: Transformer, first_batch: Callable[[], ViewBatch]) -> None:
+        """Refuse batches in which no image stands beside another."""
+        if len(first_batch().names_N) < 4:
+            raise UsageError(
+                "a batch of one image has no others to tell it from", "use a larger --batch-size"
+            )
 
     def collate(self, batch: Batch, rng: Rng) -> ViewBatch:
         assert batch.rows is not None, "images are rows"
