@@ -14,7 +14,16 @@ from safetensors.torch import load_file
 from sslplugins.objectives.contrastive import Contrastive
 from sslplugins.objectives.distil_self import DistilSelf
 
-from sslcli.api import Context, Grid, Rng, UsageError, collapse_signals, image_views
+from sslcli.api import (
+    Context,
+    Grid,
+    Rng,
+    Schema,
+    TableColumn,
+    UsageError,
+    collapse_signals,
+    image_views,
+)
 from sslcli.cli.app import run
 from sslcli.core.initialize import initialize
 from sslcli.core.settings import TransformerSettings
@@ -349,8 +358,8 @@ REFUSED = {
     "contrastive --temperature 0": "--temperature",
     "contrastive --crop 1.5": "must be less than or equal to 1",
     "contrastive --loss triplet": "must be 'nt-xent' or 'vicreg'",
-    "contrastive --batch-size 1": "a batch of one image has no others",
-    "contrastive --data b.csv": "'contrastive' reads images, and b.csv holds tables",
+    "contrastive --batch-size 1": "a batch of one has no others",
+    "distil-self --data b.csv": "'distil-self' reads images, and b.csv holds tables",
     "distil-self --teacher-temperature 0.2": "is no sharper than a student",
     "distil-self --small-views -1": "must be greater than or equal to 0",
     "mlm -s model.shape.class_token=true": "'mlm' reads text, and a.npz holds images",
@@ -367,3 +376,50 @@ def test_what_cannot_be_is_refused_in_a_sentence(words, place, capsys):
     said = capsys.readouterr().err
     assert REFUSED[words] in said, said
     assert "hint:" in said
+
+
+COLUMNS = Schema(tuple(TableColumn(name) for name in "abcde"))
+OF_TABLE = TransformerSettings(
+    row_features=COLUMNS.features, table=COLUMNS, width=16, depth=1, heads=2, feedforward_width=32,
+    longest_tokens=5, norm_place="pre",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("hide", "seen"), [(0.4, 3), (0.5, 2), (0.01, 4), (0.99, 1)])
+def test_a_view_of_a_record_is_some_of_its_columns_at_their_places(hide, seen):
+    options = Contrastive.Options(hide=hide)
+    objective = Contrastive(options, Context(OF_TABLE))
+    rows = np.random.default_rng(0).normal(size=(6, 5, COLUMNS.features)).astype(np.float32)
+
+    def collated(numbers):
+        samples = [Sample(rows=rows[number]) for number in numbers]
+        return objective.collate(collate(numbers, samples), Rng(0, 0))
+
+    batch = collated([4, 2, 0, 5])
+    inputs = batch.inputs
+    assert inputs.packing.lengths == (seen,) * 8
+    places = inputs.positions_T.reshape(8, seen).numpy()
+    for view, number in enumerate([4, 2, 0, 5] * 2):
+        assert len(set(places[view])) == seen
+        shown = inputs.rows_TD.reshape(8, seen, -1)[view].numpy()
+        assert np.array_equal(shown, rows[number][places[view]])
+    alone = collated([2]).inputs.positions_T.reshape(2, seen).numpy()
+    assert np.array_equal(alone, places[[1, 5]])
+    if seen < 4:
+        assert not np.array_equal(places[:4], places[4:])
+    shown = objective.show(batch).tables[0].rows
+    assert sum(words != "?" for _, words, _ in shown) == seen
+
+
+def test_records_are_told_apart_by_some_of_their_columns(tmp_path, monkeypatch, module_cache):
+    monkeypatch.chdir(tmp_path)
+    shared = np.random.default_rng(0).normal(size=(300, 1))
+    rows = shared + 0.05 * np.random.default_rng(1).normal(size=(300, 6))
+    lines = [",".join(f"{value:.4f}" for value in row) for row in rows]
+    (tmp_path / "t.csv").write_text("p,q,r,s,t,u\n" + "\n".join(lines) + "\n")
+    line = LINE.replace("a.npz", "t.csv").replace("--no-flip ", "").replace("25", "120")
+    assert run([*line.split(), "--objective", "contrastive"]) == 0
+    logged = [json.loads(each) for each in (tmp_path / "runs/own/metrics.jsonl").open()]
+    held_out = [each for each in logged if each["split"] == "eval"]
+    first, last = (held_out[place]["metrics"]["accuracy"] for place in (0, -1))
+    assert last > 0.9 > 0.6 > first

@@ -1,13 +1,14 @@
-"""Two views of an image are to be alike, and views of different images are not.
+"""Two views of an image, or of a record, are to be alike, and views of different ones are not.
 
 NT-Xent (Chen et al. 2020, "SimCLR", equation 1): among all other views of the batch, of all
 processes, each view's most similar one is to be its twin. VICReg (Bardes et al. 2022, equations 1
 to 6) has no negatives: twins are to be equal, while every feature of the batch keeps a deviation of
 1 and no two features go together. What is compared is a projection, which is left behind: probes
-and fine-tuning use what comes before it.
+and fine-tuning use what comes before it. A view of a record shows some of its columns (as Ucar et
+al. 2021, "SubTab", whose columns lie side by side).
 
-Letters: B images of this process, N = 2B views of them, M views of all processes, L patches, F
-numbers of a patch, D width, P numbers of a projection.
+Letters: B items of this process, N = 2B views of them, M views of all processes, L rows of an item,
+K of them in a view, F numbers of a row, D width, P numbers of a projection.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ from torch.nn.functional import gelu, normalize
 from sslcli.api import (
     Batch,
     Context,
+    Grid,
     Inputs,
     Loss,
     ModelBatch,
@@ -36,18 +38,19 @@ from sslcli.api import (
     at_least_float32,
     collapse_signals,
     gather,
-    image_tables,
     image_views,
+    item_tables,
     setting,
 )
 
 INVARIANCE, VARIANCE, COVARIANCE = 25.0, 25.0, 1.0  # weights of VICReg's terms
 EPSILON = 1e-4  # added to a variance
+VIEWS = ("first", "second")
 
 
 @dataclass(frozen=True)
 class ViewBatch(ModelBatch):
-    """`inputs` are the first views of all images, then the second ones; `names_N` tells each view
+    """`inputs` are the first views of all items, then the second ones; `names_N` tells each view
     from all others of the global batch.
     """
 
@@ -64,49 +67,70 @@ class Contrastive(Objective[ViewBatch, "Contrastive.Options"]):
         temperature: float = setting(
             0.2, "what similarities are divided by in nt-xent", "--temperature", gt=0
         )
+        hide: float = setting(
+            0.4, "share of a record's columns that each view of it hides", "--hide", gt=0, lt=1
+        )
         projection_width: int = setting(
             256, "features that views are compared by, and of the layer before them", gt=1
         )
 
-    summary = "tell two views of an image from those of other images (SimCLR, VICReg)"
+    summary = "tell two views of an image or record from those of others (SimCLR, VICReg)"
     loss_unit = ""
     architectures = frozenset({"encoder"})
-    modalities = frozenset({"images"})
+    modalities = frozenset({"images", "table"})
     arranges = "items"
     couples = True
 
     def __init__(self, options: Options, context: Context) -> None:
         super().__init__(options, context)
-        grid, width = context.architecture.grid, options.projection_width
-        if grid is None:
-            raise UsageError("this model reads no images", "choose another --model")
-        self.grid, self.is_contrast = grid, options.loss == "nt-xent"
+        layout, width = context.architecture.layout, options.projection_width
+        if layout is None or (not isinstance(layout, Grid) and layout.rows < 2):
+            raise UsageError(
+                "this model reads no images, and no table of several columns",
+                "choose other data, or another --model",
+            )
+        self.layout, self.is_contrast = layout, options.loss == "nt-xent"
         self.enter = nn.Linear(context.architecture.width, width)
         self.project = nn.Linear(width, width)
 
     def begin(self, backbone: Transformer, first_batch: Callable[[], ViewBatch]) -> None:
-        """Refuse batches in which no image stands beside another."""
+        """Refuse batches in which nothing stands beside another."""
         if len(first_batch().names_N) < 4:
             raise UsageError(
-                "a batch of one image has no others to tell it from", "use a larger --batch-size"
+                "a batch of one has no others to tell it from", "use a larger --batch-size"
             )
 
     def collate(self, batch: Batch, rng: Rng) -> ViewBatch:
-        assert batch.rows is not None, "images are rows"
-        rows_BLF = batch.rows.reshape(len(batch), self.grid.rows, self.grid.features)
-        views_NLF = np.concatenate(
-            [
-                image_views(rows_BLF, self.grid, batch.numbers, rng, name, self.options)
-                for name in ("first", "second")
-            ]
-        )
+        cut = self._of_images if isinstance(self.layout, Grid) else self._of_records
         names_N = np.concatenate([2 * batch.numbers, 2 * batch.numbers + 1])
         terms = ("nt_xent",) if self.is_contrast else ("invariance", "variance", "covariance")
         return ViewBatch(
-            Inputs.pack(torch.from_numpy(views_NLF)),
+            cut(batch, rng),
             dict.fromkeys(terms, len(names_N)),
             torch.from_numpy(names_N),
         )
+
+    def _of_images(self, batch: Batch, rng: Rng) -> Inputs:
+        assert isinstance(self.layout, Grid), "images lie on a grid"
+        rows_BLF = batch.values.reshape(len(batch), self.layout.rows, self.layout.features)
+        views = [
+            image_views(rows_BLF, self.layout, batch.numbers, rng, name, self.options)
+            for name in VIEWS
+        ]
+        return Inputs.pack(torch.from_numpy(np.concatenate(views)))
+
+    def _of_records(self, batch: Batch, rng: Rng) -> Inputs:
+        """As many columns of each record, at least one and not all."""
+        rows, seen = self.layout.rows, round(self.layout.rows * (1 - self.options.hide))
+        seen, parts = min(max(1, seen), rows - 1), []
+        for name in VIEWS:
+            drawn_BL = rng.uniform(f"{name} columns", batch.sample_of, batch.positions)
+            kept_BK = np.sort(drawn_BL.reshape(-1, rows).argsort(axis=1)[:, :seen], axis=1)
+            parts.append(kept_BK)
+        kept_NK = np.concatenate(parts)
+        rows_NLF = np.tile(batch.values.reshape(len(batch), rows, -1), (2, 1, 1))
+        views_NKF = np.take_along_axis(rows_NLF, kept_NK[:, :, None], axis=1)
+        return Inputs.pack(torch.from_numpy(views_NKF), positions=torch.from_numpy(kept_NK))
 
     def forward(self, backbone: Transformer, batch: ViewBatch) -> Loss:
         read_ND = backbone(batch.inputs).pooled_BD
@@ -156,8 +180,12 @@ class Contrastive(Objective[ViewBatch, "Contrastive.Options"]):
         return {"all alike": sum(count * log(count - 1) for count in counts) / sum(counts)}
 
     def show(self, batch: ViewBatch) -> Report:
-        """Two views of the first images, in characters."""
-        assert batch.inputs.rows_TD is not None, "images are rows"
-        first, second = batch.inputs.rows_TD.chunk(2)
+        """Two views of the first items: images in characters, records in words."""
+        inputs, rows = batch.inputs, self.layout.rows
+        assert inputs.rows_TD is not None, "items are rows"
+        items_T = torch.arange(len(batch.names_N)).repeat_interleave(inputs.packing.longest)
+        whole_TF = torch.full((len(batch.names_N) * rows, self.layout.features), torch.nan)
+        whole_TF[items_T * rows + inputs.positions_T] = inputs.rows_TD
+        first, second = whole_TF.chunk(2)
         shown = {"one view": first.numpy(), "the other": second.numpy()}
-        return Report("what is to be alike", tables=image_tables(self.grid, shown))
+        return Report("what is to be alike", tables=item_tables(self.layout, shown))
