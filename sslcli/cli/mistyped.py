@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sslcli import registry
+from sslcli.cli.foreign_names import FOREIGN_OBJECTIVES, FOREIGN_TASKS
 from sslcli.datasets.locate import ADDRESSES
 from sslcli.errors import UsageError, edits, nearest
 from sslcli.runs.catalogue import FACTS_FILE, runs_folder
@@ -80,78 +81,6 @@ FOREIGN_COMMANDS = {
 }
 DELETES = ("delete", "remove", "rm", "del", "clean")
 FETCHES = ("download", "fetch", "pull", "push", "upload", "login")
-# Models by the name of what they were trained with; "" where no objective here does that.
-FOREIGN_OBJECTIVES = {
-    **dict.fromkeys(
-        (
-            "bert",
-            "roberta",
-            "distilbert",
-            "modernbert",
-            "masked",
-            "masked-lm",
-            "fill-mask",
-            "cloze",
-        ),
-        "mlm",
-    ),
-    **dict.fromkeys(
-        (
-            "gpt",
-            "gpt2",
-            "gpt-2",
-            "llama",
-            "causal",
-            "causal-lm",
-            "lm",
-            "autoregressive",
-            "next-token",
-        ),
-        "clm",
-    ),
-    "albert": "mlm+sop",
-    "next-sentence": "nsp",
-    "sentence-order": "sop",
-    **dict.fromkeys(("vit-mae", "vitmae", "simmim"), "mae"),
-    **dict.fromkeys(("ae", "auto-encoder"), "autoencoder"),
-    **dict.fromkeys(("dae", "denoising-autoencoder"), "autoencoder --corrupt gaussian"),
-    **dict.fromkeys(("vqvae", "vq-vae", "vector-quantized"), "vq"),
-    **dict.fromkeys(("beta-vae", "variational-autoencoder"), "vae"),
-    "simvq": "vq --codebook linear",
-    "fsq": "vq --codes fsq",
-    **dict.fromkeys(("mbart", "denoising", "seq2seq"), "bart"),
-    **dict.fromkeys(("t5", "span-corruption"), "denoise --noise spans"),
-    **dict.fromkeys(
-        (
-            "electra",
-            "xlnet",
-            "simcse",
-            "simclr",
-            "moco",
-            "byol",
-            "dino",
-            "gan",
-        ),
-        "",
-    ),
-    **dict.fromkeys(
-        (
-            "contrastive",
-            "rtd",
-            "jepa",
-            "wav2vec",
-        ),
-        "",
-    ),
-}
-FOREIGN_TASKS = {
-    **dict.fromkeys(("squad", "question-answering", "mrc"), "qa"),
-    **dict.fromkeys(("ner", "token-classification", "conll"), "tag"),
-    **dict.fromkeys(("mnli", "xnli", "snli", "entailment"), "nli"),
-    **dict.fromkeys(("text-classification", "sequence-classification"), "classify"),
-    **dict.fromkeys(("sst", "sst2", "imdb"), "sentiment"),
-    **dict.fromkeys(("summarization", "translation", "text2text", "seq2seq"), "rewrite"),
-}
 TASKS_OF_FILES = {"json": "qa", "conllu": "pos", "conll": "tag", "fasta": "dna", "fa": "dna"}
 FIRST_PROBE = "similarity"
 _SINGLE_DASH = re.compile(r"-([A-Za-z][A-Za-z_-]+)(=.*)?", re.DOTALL)
