@@ -311,9 +311,8 @@ def usage_words(
         return f"no such option: {found.option}", hint_for_option(found.option, known) or help_line
     message = found.message.partition(" Did you mean")[0].rstrip(".")
     typed = list(words[list(words).index(name) + 1 if name else 0 :])
-    place = next(
-        (place for place, word in enumerate(typed) if not word.startswith("-")), len(typed)
-    )
+    places = (place for place, word in enumerate(typed) if not word.startswith("-"))
+    place = next(places, len(typed))
     wrong, rest = "".join(typed[place : place + 1]), [*typed[:place], *typed[place + 1 :]]
     hint = ""
     if "such command" in message and name:
@@ -322,10 +321,8 @@ def usage_words(
         hint = hint_for_command(wrong, rest, commands)
     elif (match := re.search(r"unexpected extra argument\S* \((.*)\)", message)) and name:
         extra = match[1].split()
-        message, hint = (
-            f"{name} does not take {' '.join(map(repr, extra))}",
-            hint_for_extra(name, words, extra, known),
-        )
+        message = f"{name} does not take {' '.join(map(repr, extra))}"
+        hint = hint_for_extra(name, words, extra, known)
     elif message.startswith("missing argument") and found.examples:
         hint = f"as in: {found.examples[0]}"
     return message, hint or help_line
