@@ -325,3 +325,24 @@ def test_a_record_without_any_value_is_one_too(tmp_path):
         {"a": None, "b": "y"},
     ]  # fmt: skip
     assert found[0].table.columns[1].categories == ("7", "x", "y")
+
+
+def test_records_are_classified_by_columns_that_are_found_by_name(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    header = ["a", "b", "c", "city", "label"]
+    labelled = [
+        [row["a"], row["b"], row["c"], row["city"], "high" if float(row["a"]) > 30 else "low"]
+        for row in rows_of("train.csv")
+    ]
+    written(folder / "labelled.csv", labelled[:500], header)
+    written(folder / "turned.csv", [row[::-1] for row in labelled[500:]], header[::-1])
+    written(folder / "few.csv", [row[1:] for row in labelled[:50]], header[1:])
+    assert run([*AUTO, "--data", "train.csv", "--max-steps", "30", "--name", "start", "-q"]) == 0
+    line = ["finetune", "classify", "--model", "start", "--data", "labelled.csv", "--device", "cpu"]
+    line += ["--max-steps", "80", "--batch-size", "32", "--no-plot", "-q", "--name", "sorted"]
+    assert run(line) == 0
+    capsys.readouterr()
+    ask = ["evaluate", "classify", "--model", "sorted", "--device", "cpu"]
+    assert run([*ask, "--data", "turned.csv", "--min", "accuracy=0.9"]) == 0
+    assert run([*ask, "--data", "few.csv"]) == 2
+    assert "few.csv lacks column 'a', which the model reads" in capsys.readouterr().err

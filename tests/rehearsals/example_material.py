@@ -40,6 +40,7 @@ def write_material(folder: Path) -> None:
     (folder / "corpus").mkdir()
     (folder / "corpus" / "one.jsonl.zst").write_bytes(zstd.compress(records.encode()))
     write_images(folder)
+    write_anomalies(folder / "DATA")
     write_data(folder / "DATA", JOBS.values())
     for name in ("train", "dev"):
         english = folder / "DATA" / "sentiment" / f"en-{name}.jsonl.gz"
@@ -65,6 +66,20 @@ def write_images(folder: Path) -> None:
         place = folder / "pictures" / ("dark" if number % 2 else "bright")
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(place / f"{number}.png")
+
+
+def write_anomalies(folder: Path) -> None:
+    """A table with a column `anomaly`, and images of two classes."""
+    random = np.random.default_rng(1)
+    for name, share in (("train", 0), ("dev", 0.5)):
+        (folder / "anomaly").mkdir(parents=True, exist_ok=True)
+        rows = [[*random.normal(size=9).round(3), int(random.random() < share)] for _ in range(60)]
+        header = ",".join([*(f"V{number}" for number in range(1, 10)), "anomaly"])
+        lines = "\n".join([header, *(",".join(map(str, row)) for row in rows)])
+        _packed(folder / "anomaly" / f"shuttle-{name}.csv.gz", lines)
+        (folder / "images").mkdir(exist_ok=True)
+        pixels = random.integers(0, 256, (80, 28, 28), dtype=np.uint8)
+        np.savez(folder / "images" / f"fashion-{name}.npz", images=pixels, labels=np.arange(80) % 2)
 
 
 def _packed(path: Path, text: str) -> None:

@@ -135,6 +135,23 @@ def by_pixels(stage, place):
     return stage.run(script, "few.npz", "fashion-dev.npz", folder=place)
 
 
+def anomalies(stage, place):
+    few = {"STEPS": "2", "SSLCLI_RUNS_DIR": "anomalies", "CLASSES": "0", "CODES": "2"}
+    few["PASSES"] = "1"
+    return stage.shell("sh", "examples/anomalies/run.sh", "DATA", folder=place, **few)
+
+
+def anomalies_side_by_side(stage, place):
+    if not (place / "anomalies").is_dir():
+        ended = anomalies(stage, place)
+        assert ended.code == 0, ended.said[-3000:]
+    script = str(EXAMPLES / "anomalies" / "summary.py")
+    ended = stage.run(script, "anomalies", ".", folder=place)
+    names = ("payments", "kinds", "shuttle", "fashion")
+    assert all((place / f"{name}.csv").is_file() for name in names), ended.said
+    return ended
+
+
 def instructed(stage, place):
     few = {"STEPS": "2", "LIMIT": "16", "SSLCLI_RUNS_DIR": "instructed"}
     return stage.shell("sh", "examples/instruct/run.sh", *SMALL_WORLD, folder=place, **few)
@@ -207,6 +224,8 @@ def compared(stage, place):
 
 
 REHEARSALS = {
+    "anomalies/run.sh": anomalies,
+    "anomalies/summary.py": anomalies_side_by_side,
     "cluster/pretrain.sbatch": slurm,
     "cluster/torchrun.sh": torchrun,
     "codes/run.sh": coded,
