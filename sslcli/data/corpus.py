@@ -15,7 +15,7 @@ from typing import Literal, Self
 import numpy as np
 
 from sslcli.data.rng import mix, name_key, unit
-from sslcli.data.shards import LABELS, map_shards
+from sslcli.data.shards import FILES, LABELS, map_shards
 from sslcli.data.table_rows import Learnt, TableCoder, learn_columns
 from sslcli.errors import DataError
 from sslcli.grid import Grid
@@ -38,7 +38,7 @@ class Corpus:
     `spans` int64 [M, 3] are (document, first sentence, stop sentence). `unit`: a sample holds as
     many sentences as fit into `sequence_tokens` ("fill"), or one ("sentence"). `grid`: how images
     lie in their rows; `table`: the columns of records, as they were read. `labels`: what the source
-    calls the documents, where it says that.
+    calls the documents, where it says that; `files`: those that array documents came from.
     """
 
     folder: Path
@@ -59,6 +59,8 @@ class Corpus:
     frames: Frames | None = None
     table: Schema | None = None
     _coder: TableCoder | None = None
+    files: tuple[str, ...] = ()
+    _file_of: np.ndarray | None = None
 
     @classmethod
     def open(
@@ -93,6 +95,8 @@ class Corpus:
             index.get(LABELS),
             Frames(**manifest["frames"]) if "frames" in manifest else None,
             Schema.of(manifest["table"]) if "table" in manifest else None,
+            files=tuple(manifest.get(FILES, ())),
+            _file_of=index.get(FILES),
         )
 
     @cached_property
@@ -111,6 +115,10 @@ class Corpus:
         """Return the label of an array document, None where its source gives none."""
         number = -1 if self._label_of is None else int(self._label_of[document])
         return self.labels[number] if number >= 0 else None
+
+    def file_of(self, document: int) -> str:
+        """Return the file that an array document came from, "" where it is not known."""
+        return "" if self._file_of is None else self.files[int(self._file_of[document])]
 
     def tokens(self, start: int, stop: int) -> np.ndarray:
         """int64 [stop - start], a copy."""

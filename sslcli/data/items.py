@@ -16,13 +16,18 @@ from sslcli.rows.schema import Schema
 ITEMS_AT_ONCE = 256
 
 
+def _nowhere(document: int) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Items:
     """N documents of arrays, read when they are asked for.
 
     `documents` int64 [N]: their numbers; of one `rows_of` gives the rows [L, F] as the model reads
     them, and `label_of` what the source calls it. `name`: of all of them, for messages.
-    `layout`: what their rows are. `notes`: what is to be said of them.
+    `layout`: what their rows are. `notes`: what is to be said of them. `file_of`:
+    the file that a document came from.
     """
 
     documents: np.ndarray
@@ -31,6 +36,7 @@ class Items:
     name: str
     layout: Grid | Schema | None = None
     notes: tuple[str, ...] = ()
+    file_of: Callable[[int], str] = _nowhere
 
     def __len__(self) -> int:
         return len(self.documents)
@@ -39,6 +45,11 @@ class Items:
     def labels(self) -> tuple[str | None, ...]:
         """What the source calls each item, None where it does not say."""
         return tuple(map(self.label_of, self.documents.tolist()))
+
+    @cached_property
+    def files(self) -> tuple[str, ...]:
+        """The file that each item came from."""
+        return tuple(map(self.file_of, self.documents.tolist()))
 
     def rows(self, item: int) -> np.ndarray:
         """float32 [L, F], as the model reads them."""

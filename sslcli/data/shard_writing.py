@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Self
 
 import numpy as np
 
-from sslcli.data.shards import INDEX, LABELS, TYPES
+from sslcli.data.shards import FILES, INDEX, LABELS, TYPES
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import DataError
 from sslcli.folders import sealed
@@ -49,8 +49,9 @@ class ShardWriter:
     ) -> None:
         self.facts, self.modality, self.tokenizer = facts, modality, tokenizer
         self.languages: dict[str, int] = {}
-        self.labels: dict[str, int] = {}
-        names = INDEX if modality == "text" else (*INDEX, LABELS)
+        named = () if modality == "text" else (LABELS, FILES)
+        self.named: dict[str, dict[str, int]] = {name: {} for name in named}
+        names = (*INDEX, *named)
         self._types = {name: np.dtype(INDEX.get(name, np.int32)) for name in names}
         self.counts = {"documents": 0, "sentences": 0, "tokens": 0, "bytes": 0}
         self._type = np.uint16 if tokenizer is not None and tokenizer.size <= 1 << 16 else np.uint32
@@ -85,12 +86,15 @@ class ShardWriter:
             texts.languages,
         )
 
-    def add_array(self, rows: np.ndarray, language: str = "", label: str | None = None) -> None:
+    def add_array(
+        self, rows: np.ndarray, language: str = "", label: str | None = None, file: str = ""
+    ) -> None:
         """Append one document of rows [t, ...]. Raises DataError if documents differ in more
         than t.
         """
-        named = -1 if label is None else self.labels.setdefault(label, len(self.labels))
-        self._append(LABELS, [named])
+        for name, value in ((LABELS, label), (FILES, file)):
+            known = self.named[name]
+            self._append(name, [-1 if value is None else known.setdefault(value, len(known))])
         self._row_shape = self._row_shape or rows.shape[1:]
         if self._row_shape != rows.shape[1:]:
             raise DataError(
@@ -177,7 +181,7 @@ class ShardWriter:
             "languages": list(self.languages),
             "counts": self.counts,
             "shards": self._shards,
-            **({} if self.modality == "text" else {LABELS: list(self.labels)}),
+            **{name: list(known) for name, known in self.named.items()},
         }
         self._manifest |= {**self.facts, **identity, **found}
 

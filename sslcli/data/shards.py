@@ -29,12 +29,13 @@ from sslcli.folders import MANIFEST, read_sealed
 
 TYPES = {"U16": np.uint16, "U32": np.uint32, "I32": np.int32, "I64": np.int64, "F32": np.float32}
 INDEX = {"sentences": np.int64, "documents": np.int64, "bytes": np.int64, "languages": np.int32}
-LABELS = "labels"  # of arrays alone: what their source says that they are
+# of arrays alone: what their source says that they are, and which file they came from
+LABELS, FILES = "labels", "files_of"
 _EXPECTED = {
     "tokens": (np.uint16, np.uint32),
     "rows": (np.float32,),
     **{name: (kind,) for name, kind in INDEX.items()},
-    LABELS: (np.int32,),
+    **dict.fromkeys((LABELS, FILES), (np.int32,)),
 }
 
 
@@ -56,7 +57,7 @@ def map_shards(folder: Path, verify: bool = False) -> Shards:
     is damaged or empty.
     """
     manifest = read_manifest(folder, verify)
-    names = [*INDEX, *([LABELS] if LABELS in manifest else [])]
+    names = [*INDEX, *(name for name in (LABELS, FILES) if name in manifest)]
     index = {name: map_tensor(folder / "index" / f"{name}.safetensors", name) for name in names}
     name = "tokens" if manifest["modality"] == "text" else "rows"
     numbers = tuple(

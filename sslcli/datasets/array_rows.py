@@ -135,7 +135,7 @@ def write_rows(
                     ),
                     "bring all documents to one shape",
                 )
-            writer.add_array(rows_tF, document.language, document.label)
+            writer.add_array(rows_tF, document.language, document.label, document.where.file)
             counts = writer.counts
             if counts["bytes"] // SAID_EVERY_NUMBERS > said:
                 said = counts["bytes"] // SAID_EVERY_NUMBERS

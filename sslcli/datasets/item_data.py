@@ -82,7 +82,8 @@ class ItemData:
         unknown = () if corpus.table is None else corpus.table.left_out
         notes = [f"{name}: column '{column}' is not read, for {why}" for column, why in unknown]
         layout = self.shape.layout
-        return Items(corpus.spans[:, 0], rows_of, corpus.label_of, name, layout, tuple(notes))
+        labelled = (corpus.spans[:, 0], rows_of, corpus.label_of, name)
+        return Items(*labelled, layout, tuple(notes), corpus.file_of)
 
     def _corpus(self, data: DataSettings) -> Corpus:
         """All documents. Raises UsageError or DataError where the model does not read them."""

@@ -31,7 +31,7 @@ from sslcli.runs.interrupting import stopping_at_once
 from sslcli.runs.references import LATEST, TRAINED, find_run
 
 FORMAT = 2  # of the cache; another one makes all shards anew
-ROWS_FORMAT = "rows 2"
+ROWS_FORMAT = "rows 3"
 
 
 @dataclass(frozen=True)
