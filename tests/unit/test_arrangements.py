@@ -1,6 +1,7 @@
 """Rows and samples against a loop over sentences, on a corpus that is only offsets."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import pytest
 
 from sslcli.data import arrangements
 from sslcli.data.arrangements import ARRANGEMENTS, enclose, join_pair
+from sslcli.data.corpus import Corpus
 from sslcli.data.text.templates import Template
 from sslcli.errors import DataError
 
@@ -209,7 +211,9 @@ def test_items_are_whole_documents():
         sentences=np.asarray([0, 3, 5, 8, 12]),
         language_of=lambda document: 0,
         languages_of=np.zeros_like,
+        _coder=None,
     )
+    corpus.lengths_of = partial(Corpus.lengths_of, corpus)
     (rows,) = ARRANGEMENTS["items"].rows(corpus, None)  # which reads no array to learn its length
     assert rows.lengths.tolist() == [3, 4]
     corpus.array = arrays.__getitem__

@@ -171,7 +171,7 @@ BAD = {
 @pytest.mark.parametrize("message", BAD)
 def test_a_document_that_cannot_be_used_is_named(message, tmp_path, monkeypatch):
     good = Document(Where("x", 1), array=np.ones((2, 2)))
-    monkeypatch.setattr(road, "documents", lambda sources, data: iter([good, BAD[message]]))
+    monkeypatch.setattr(road, "documents", lambda *asked: iter([good, BAD[message]]))
     with pytest.raises(DataError) as error:
         road.write_rows([], DataSettings(train=["x"]), "sound", tmp_path / "shards", quiet)
     assert message in error.value.message
@@ -180,10 +180,10 @@ def test_a_document_that_cannot_be_used_is_named(message, tmp_path, monkeypatch)
 
 def test_documents_without_a_row_leave_no_trace(tmp_path, monkeypatch):
     given = [Document(Where("x", number), array=np.ones((number % 2, 2))) for number in range(4)]
-    monkeypatch.setattr(road, "documents", lambda sources, data: iter(given))
+    monkeypatch.setattr(road, "documents", lambda *asked: iter(given))
     road.write_rows([], DataSettings(train=["x"]), "table", tmp_path / "shards", quiet)
     assert len(Corpus.open(tmp_path / "shards", 16).spans) == 2
-    monkeypatch.setattr(road, "documents", lambda sources, data: iter(given[:1]))
+    monkeypatch.setattr(road, "documents", lambda *asked: iter(given[:1]))
     with pytest.raises(DataError, match="there is no row in x"):
         road.write_rows([], DataSettings(train=["x"]), "table", tmp_path / "none", quiet)
 
@@ -208,7 +208,7 @@ def test_whole_numbers_that_float32_does_not_hold_are_counted_aloud(
 ):
     array = np.asarray([[1, 2, 3], numbers, numbers], dtype=kind)
     monkeypatch.setattr(
-        road, "documents", lambda sources, data: iter([Document(Where("x", 3), array=array)])
+        road, "documents", lambda *asked: iter([Document(Where("x", 3), array=array)])
     )
     road.write_rows([], DataSettings(train=["x"]), "table", tmp_path / "shards", quiet)
     notes = opened(tmp_path / "shards").notes
