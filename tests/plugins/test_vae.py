@@ -19,6 +19,7 @@ from sslcli.api import Context, Rng, UsageError
 from sslcli.cli.app import run
 from sslcli.core.initialize import initialize
 from sslcli.core.transformer import Transformer
+from sslcli.engine.checkpoints.tensor_files import load_tensors
 from sslcli.engine.metric_sums import MetricSums
 from sslcli.testing import CHECKS, check_one
 
@@ -193,6 +194,11 @@ def test_it_learns_bars_and_says_its_bound(tmp_path, monkeypatch, capsys):
     assert 3 <= last["metrics"]["active_units"] <= 6
     assert f"ELBO {-last['loss']:,.1f} nats an image" in said
     assert "not emerged" not in said
+    learnt = load_tensors(
+        max((tmp_path / "runs/bars/checkpoints").glob("*")) / "learnable.safetensors"
+    )
+    variance = learnt["log_variance_1"].exp().item()
+    assert variance == pytest.approx(last["metrics"]["squared_error"], rel=0.5)
 
 
 @pytest.fixture(scope="module")

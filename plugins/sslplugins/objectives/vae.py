@@ -25,6 +25,7 @@ from sslcli.api import (
     Config,
     Context,
     Count,
+    Group,
     Inputs,
     Loss,
     ModelBatch,
@@ -47,6 +48,7 @@ FEWEST_ACTIVE = 0.05  # share of the numbers of a code
 MOMENTUM = 0.9  # of the divergence of each number
 CODE_MOMENTUM = 0.99  # of mean and covariance of codes
 LEAST_VARIANCE = 1e-6
+VARIANCE_RATE = 10.0  # times the learning rate
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,14 @@ class VariationalAutoEncoder(Objective[NoisyBatch, "VariationalAutoEncoder.Optio
                 "squares": code_BK.T @ code_BK,
             },
         )
+
+    def groups(self) -> Sequence[Group]:
+        """The logarithm of the variance goes a longer way than weights do, in steps of their size
+        it would be behind the error all the time.
+        """
+        if self.options.variance:
+            return ()
+        return [Group("learnable.log_variance_1", rate=VARIANCE_RATE)]
 
     def after_step(self, backbone: Transformer, state: Mapping[str, Tensor], rng: Rng) -> None:
         met_K = (state["divergence"] / state["count"]).to(self.divergence_K)
