@@ -178,6 +178,7 @@ def test_a_probe_is_refused_before_it_looks(world_run, tmp_path, monkeypatch):
             LooksForEnds if kind == "probes" else load(kind, name)
         ),
     )
+    monkeypatch.setattr(registry, "attribute", lambda kind, name, member: frozenset({"text"}))
     with pytest.raises(
         UsageError, match="'ends' needs an end-of-text token, and the tokenizer has none"
     ):
