@@ -87,6 +87,7 @@ from sslcli.kits.items import (
     item_codes,
     item_images,
     item_layers,
+    item_row_layers,
     part_with,
     quantizer_of,
     reconstructed_items,
@@ -133,11 +134,12 @@ from sslcli.metrics.detection.ranking import (
     threshold_for,
 )
 from sslcli.metrics.likeness import psnr, ssim, ssim_window
-from sslcli.metrics.linear import LinearProbe, control_labels, linear_probe, majority
 from sslcli.metrics.mlqa import mlqa_exact, mlqa_f1, mlqa_rule, mlqa_scores
 from sslcli.metrics.multilabel import multilabel_scores
-from sslcli.metrics.neighbors import neighbor_probe
 from sslcli.metrics.ngrams import script_words
+from sslcli.metrics.probes.linear import LinearProbe, control_labels, linear_probe, majority
+from sslcli.metrics.probes.neighbors import neighbor_probe
+from sslcli.metrics.probes.perceptron import perceptron_probe
 from sslcli.metrics.retrieval import Ranks, Retrieval, centred, retrieve
 from sslcli.metrics.rouge import ROUGE_SIGNATURE, rouge_f1
 from sslcli.metrics.scores import mean_score, statistic_score, sums_score
@@ -157,6 +159,7 @@ from sslcli.metrics.squad import (
 )
 from sslcli.metrics.squad2 import best_threshold, squad_v2_scores
 from sslcli.metrics.tag_schemes import TagReading, tag_reading, unread_tags
+from sslcli.metrics.warping import warped_errors
 from sslcli.modalities import Frames, Modality
 from sslcli.models.hf_config import (
     ACTIVATIONS_OF_CONFIGS,
@@ -216,20 +219,21 @@ __all__ = [
     "decoded_codes", "decoded_ids", "detect_scheme", "distinct_pairs", "enclose", "frame_tables",
     "gallery", "gather", "generate_tokens", "griffin_lim", "has_plain_heads", "has_shape",
     "has_spans", "heard", "image_tables", "image_views", "in_two_parts", "in_usual_case",
-    "item_code_ids", "item_codes", "item_images", "item_layers", "item_tables", "join_pair",
-    "kmeans", "labelled_uses", "languages_in", "layer_pattern", "linear_cross_entropy",
+    "item_code_ids", "item_codes", "item_images", "item_layers", "item_row_layers", "item_tables",
+    "join_pair", "kmeans", "labelled_uses", "languages_in", "layer_pattern", "linear_cross_entropy",
     "linear_probe", "locate_words", "log_mel", "majority", "mean_row", "mean_score",
     "means_no_label", "mlqa_exact", "mlqa_f1", "mlqa_rule", "mlqa_scores", "multilabel_scores",
     "naming_text", "nearest_centre", "neighbor_probe", "normalized_mutual_information",
     "open_bytes", "parse_json", "parse_shares", "part_with", "passages_of", "pearson",
-    "precision_curve", "principal_components", "psnr", "purity", "quantizer_of", "read_fields",
-    "read_json", "read_lines", "read_pairs", "read_records", "read_rows", "read_table",
-    "receiver_curve", "reconstructed_items", "refuse_missing_columns", "refuse_too_long", "remark",
-    "restored_items", "retrieve", "rotary_base", "rouge_f1", "script_words", "sense_gap",
-    "sense_gaps", "sense_uses", "sentence_chrf", "sentence_vectors", "separation", "setting",
-    "span_scores", "span_table", "spans_of", "spans_of_tags", "spearman", "split_language",
-    "split_sentences", "squad_exact", "squad_f1", "squad_v1_scores", "squad_v2_scores", "ssim",
-    "ssim_window", "static_vectors", "statistic_score", "string_exact", "suffix_of", "sums_score",
-    "tag_reading", "threshold_for", "turns_of", "unread_tags", "untrained", "usable",
-    "usable_texts", "usual_rows", "word_vectors", "words_told", "write_fields",
+    "perceptron_probe", "precision_curve", "principal_components", "psnr", "purity", "quantizer_of",
+    "read_fields", "read_json", "read_lines", "read_pairs", "read_records", "read_rows",
+    "read_table", "receiver_curve", "reconstructed_items", "refuse_missing_columns",
+    "refuse_too_long", "remark", "restored_items", "retrieve", "rotary_base", "rouge_f1",
+    "script_words", "sense_gap", "sense_gaps", "sense_uses", "sentence_chrf", "sentence_vectors",
+    "separation", "setting", "span_scores", "span_table", "spans_of", "spans_of_tags", "spearman",
+    "split_language", "split_sentences", "squad_exact", "squad_f1", "squad_v1_scores",
+    "squad_v2_scores", "ssim", "ssim_window", "static_vectors", "statistic_score", "string_exact",
+    "suffix_of", "sums_score", "tag_reading", "threshold_for", "turns_of", "unread_tags",
+    "untrained", "usable", "usable_texts", "usual_rows", "warped_errors", "word_vectors",
+    "words_told", "write_fields",
 ]  # fmt: skip

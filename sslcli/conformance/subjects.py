@@ -31,6 +31,7 @@ from sslcli.data.items import Items
 from sslcli.data.records.record import Record
 from sslcli.data.rng import Rng
 from sslcli.errors import UsageError
+from sslcli.modalities import WORDS as NAMES
 from sslcli.modalities import Modality
 
 LANGUAGES = ("aa", "bb")
@@ -100,9 +101,13 @@ class TinyProbeData:
 
 @dataclass(frozen=True)
 class TinyItems:
-    """Probe data of tiny images, every second one held out; labelled where it is `known`."""
+    """Probe data of tiny items, every second one held out; labelled where it is `known`.
+
+    Of recordings every second sentence is held out, which each label says once.
+    """
 
     known: bool = True
+    modality: Modality = "images"
 
     def languages(self) -> Sequence[str]:
         """Return nothing: images are in no language."""
@@ -110,7 +115,7 @@ class TinyItems:
 
     def documents(self, language: str = "") -> Iterator[Document]:
         """Raise UsageError: there is no text."""
-        raise UsageError("this model reads images", "choose another probe")
+        raise UsageError(f"this model reads {NAMES[self.modality]}", "choose another probe")
 
     def records(self, kind: str) -> Iterator[Record]:
         """Raise UsageError: there are no records."""
@@ -122,11 +127,19 @@ class TinyItems:
 
     def items(self, part: Part) -> Items:
         """Return the items of one part."""
-        corpus = tiny_corpus("images")
+        corpus = tiny_corpus(self.modality)
         if not self.known:
             corpus = replace(corpus, labels=(), _label_of=None)
-        documents = corpus.spans[part != "train" :: 2, 0]
-        return Items(documents, corpus.array, corpus.label_of, "tiny images", corpus.grid)
+        number, names = corpus.spans[:, 0], len(corpus.labels) or 1
+        turn = number // names if self.modality == "sound" else number
+        return Items(
+            number[turn % 2 == (part != "train")],
+            corpus.array,
+            corpus.label_of,
+            f"tiny {NAMES[self.modality]}",
+            corpus.grid,
+            file_of=lambda document: f"{document // names}.wav",
+        )
 
 
 class _Head(Learnable[ModelBatch]):
@@ -215,15 +228,15 @@ def tiny_frozen_model(
     def at(step: int) -> FrozenModel:
         # modules are born with weights of the global generator
         with torch.random.fork_rng(devices=[]):
-            parts = (
-                Transformer(context.architecture),
-                (_Head if is_text else _Bottleneck)(Config(), context),
-            )
-        for part in parts:
+            backbone = Transformer(context.architecture)
+            # recordings are of any length: they have no bottleneck here
+            head = None if modality == "sound" else (_Head if is_text else _Bottleneck)
+            learnable = None if head is None else head(Config(), context)
+        for part in filter(None, (backbone, learnable)):
             initialize(part, torch.Generator().manual_seed(step))
             part.eval().requires_grad_(False)
-        data = TinyProbeData(known) if is_text else TinyItems(known)
-        return FrozenModel(f"tiny, step {step}", step, parts[0], context.tokenizer, parts[1], data)
+        data = TinyProbeData(known) if is_text else TinyItems(known, modality)
+        return FrozenModel(f"tiny, step {step}", step, backbone, context.tokenizer, learnable, data)
 
     return replace(at(STEPS[-1]), stages=lambda: map(at, STEPS))
 

@@ -62,12 +62,25 @@ def item_layers(model: FrozenModel, items: Items) -> list[np.ndarray]:
     return [torch.cat(own).numpy() for own in found]
 
 
+@torch.no_grad()
+def item_row_layers(model: FrozenModel, items: Items) -> list[list[np.ndarray]]:
+    """For every layer the hidden rows of each item, float32 [L, D]; layer 0 is the embeddings."""
+    found: list[list[np.ndarray]] = [[] for _ in range(model.depth + 1)]
+    for inputs in _inputs(model, items, "hidden states"):
+        kept = model.backbone(inputs, keep=range(model.depth + 1)).kept
+        for layer, own in enumerate(found):
+            rows = kept[layer].float().cpu().split(inputs.packing.lengths)
+            own += [rows_LD.numpy() for rows_LD in rows]
+    return found
+
+
 def untrained(model: FrozenModel, rng: Rng) -> FrozenModel:
     """The same model as it is before it learns anything: a baseline of what its shape alone
     gives.
     """
     seed = int(rng.sample(0).generator("untrained").integers(1 << 62))
-    backbone = Transformer(model.backbone.settings)
+    with torch.random.fork_rng(devices=[]):  # modules are born with weights of the global one
+        backbone = Transformer(model.backbone.settings)
     initialize(backbone, torch.Generator().manual_seed(seed))
     return replace(model, backbone=backbone.to(_device(model)).eval(), learnable=None)
 

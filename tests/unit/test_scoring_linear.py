@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from sslcli.api import DataError, LinearProbe, control_labels, linear_probe, majority
-from sslcli.metrics import linear
+from sslcli.metrics.probes import linear
 
 
 def clouds(seed, count, labels="abcd", width=6, apart=1.0):
@@ -56,7 +56,7 @@ def test_as_the_search_of_torch_to_the_bit_and_without_its_compiler(monkeypatch)
     script = """
 import sys
 import numpy as np
-from sslcli.metrics.linear import LinearProbe
+from sslcli.metrics.probes.linear import LinearProbe
 LinearProbe.fit(np.arange(8.0).reshape(4, 2) % 3, ["a", "b", "a", "b"])
 assert "torch._dynamo" not in sys.modules
 """

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from sslcli.errors import DataError
-from sslcli.metrics.linear import majority
+from sslcli.metrics.probes.linear import majority
 from sslcli.metrics.scores import mean_score
 from sslcli.reports import Score
 
