@@ -95,6 +95,21 @@ ZERO_IS_MEANT = frozenset(
         "model.shape.dropout",
         "options.mlm.mask_share",
         "options.mlm.random_share",
+        "options.bart.random_share",
+        "options.contrastive.jitter",
+        "options.denoise.random_share",
+        "options.distil-self.centre_momentum",
+        "options.distil-self.jitter",
+        "options.distil-self.small_views",
+        "options.hubert.layer",
+        "options.mask-frames.band_share",
+        "options.mask-frames.mask_share",
+        "options.mask-frames.random_share",
+        "options.vae.divergence_warmup",
+        "options.vae.free_bits",
+        "options.vae.variance",
+        "options.vq.commitment",
+        "options.vq.fewest",
     }
 )
 
