@@ -15,3 +15,15 @@ def sung(folder, count=24, seconds=0.8, rate=8_000, hertz=None, seed=0):
         path = folder / singer / f"{number}.wav"
         path.parent.mkdir(exist_ok=True, parents=True)
         soundfile.write(path, tone_N * (1 + 0.2 * np.sin(30 * time_N)), rate)
+
+
+def melodies(folder, count, seed=0):
+    """The same melodies by two singers, of whom one is lower and slower."""
+    random = np.random.default_rng(seed)
+    for number in range(count):
+        notes = random.uniform(300, 1_500, 6)
+        for singer, factor, seconds in (("a", 1.0, 0.10), ("b", 0.8, 0.13)):
+            hertz_N = np.repeat(notes * factor, round(8_000 * seconds))
+            path = folder / singer / f"{number}.wav"
+            path.parent.mkdir(exist_ok=True, parents=True)
+            soundfile.write(path, 0.3 * np.sin(2 * np.pi * np.cumsum(hertz_N) / 8_000), 8_000)

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-import soundfile
+from songs import melodies
 from sslplugins.probes.voices import Recordings, View, _alike, _frames, _judged, _normed, _retrieved
 
 from sslcli.cli.app import run
@@ -97,18 +97,6 @@ def test_a_perceptron_reads_what_no_line_can():
     again = perceptron_probe(rows_ND[:1500], labels[:1500], rows_ND[1500:], labels[1500:], seed=0)
     assert score.value > 0.95 > 0.6 > score.baselines["majority"]
     assert again == score
-
-
-def melodies(folder, count, seed):
-    """The same melodies by two singers, of whom one is lower and slower."""
-    random = np.random.default_rng(seed)
-    for number in range(count):
-        notes = random.uniform(300, 1_500, 6)
-        for singer, factor, seconds in (("a", 1.0, 0.10), ("b", 0.8, 0.13)):
-            hertz_N = np.repeat(notes * factor, round(8_000 * seconds))
-            path = folder / singer / f"{number}.wav"
-            path.parent.mkdir(exist_ok=True, parents=True)
-            soundfile.write(path, 0.3 * np.sin(2 * np.pi * np.cumsum(hertz_N) / 8_000), 8_000)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import numpy as np
 from against_finetuning import JOBS
 from finetuning_rehearsal import SENTENCES, write_data, write_model
 from PIL import Image
+from songs import melodies
 
 from sslcli.data.files import zstd
 
@@ -40,6 +41,7 @@ def write_material(folder: Path) -> None:
     (folder / "corpus").mkdir()
     (folder / "corpus" / "one.jsonl.zst").write_bytes(zstd.compress(records.encode()))
     write_images(folder)
+    melodies(folder / "voices", 8)
     write_anomalies(folder / "DATA")
     write_data(folder / "DATA", JOBS.values())
     for name in ("train", "dev"):

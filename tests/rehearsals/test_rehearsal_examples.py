@@ -117,6 +117,22 @@ def coded(stage, place):
     return stage.shell(*words, folder=place, **few)
 
 
+def of_voices(stage, place):
+    few = {"STEPS": "2", "HELD_OUT": "3", "SSLCLI_RUNS_DIR": "voices-runs"}
+    words = ("sh", "examples/voices/run.sh", "voices")
+    return stage.shell(*words, "--set", "training.batch_size=4", folder=place, **few)
+
+
+def voices_apart(stage, place):
+    script = str(EXAMPLES / "voices" / "apart.py")
+    ended = stage.run(script, "voices", "parted", "3", folder=place)
+    parts = {
+        name: len(list((place / "parted" / name).rglob("*.wav"))) for name in ("held-out", "train")
+    }
+    assert parts == {"held-out": 6, "train": 10}
+    return ended
+
+
 def of_views(stage, place):
     few = {"STEPS": "2", "COUNTS": "20", "SEEDS": "1", "SSLCLI_RUNS_DIR": "views"}
     words = ("sh", "examples/views/run.sh", "fashion-train.npz", "fashion-dev.npz")
@@ -237,6 +253,8 @@ REHEARSALS = {
     "denoising/summary.py": noises_side_by_side,
     "finetuning/run.sh": finetuning,
     "images/run.sh": of_images,
+    "voices/run.sh": of_voices,
+    "voices/apart.py": voices_apart,
     "views/run.sh": of_views,
     "views/sample.py": few_images,
     "views/pixels.py": by_pixels,
