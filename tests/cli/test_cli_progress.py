@@ -152,7 +152,9 @@ def test_every_milestone_is_said_before_it_is_loaded(tmp_path, monkeypatch):
     for step in (0, 1, 2):
         (tmp_path / "milestones" / f"step-{step:06d}").mkdir(parents=True)
     last = SimpleNamespace(
-        folder=tmp_path / "checkpoints" / "step-000003", tokenizer=lambda: TOKENIZER
+        folder=tmp_path / "checkpoints" / "step-000003",
+        tokenizer=lambda: TOKENIZER,
+        settings=SimpleNamespace(vocabulary=9),
     )
     monkeypatch.setattr(
         frozen_model, "load_pretrained", lambda reference: events.append("load") or last
