@@ -45,7 +45,8 @@ from sslplugins.objectives.vq.quantizers import Chance, Quantized, Quantizer
 
 Kind = Literal["codebook", "fsq", "binary", "one-hot"]
 MOST_LEVELS, FEWEST_LEVELS = 256, 3
-LARGEST_CODEBOOK, LARGEST_PRODUCT = 8_192, 65_536
+LARGEST_CODEBOOK = 8_192
+LARGEST_PRODUCT = 65_536
 BITS_OF_A_NUMBER = 8  # of an image, as it lies in a file
 COLLAPSED = 0.05  # share of the codes
 
