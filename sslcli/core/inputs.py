@@ -66,6 +66,12 @@ class Inputs:
         return self.tokens_T
 
     @property
+    def ready_TF(self) -> Tensor:
+        """The ready rows, of inputs that have them."""
+        assert self.rows_TD is not None, "these inputs are token ids"
+        return self.rows_TD
+
+    @property
     def positions_needed(self) -> int:
         """The number of positions that a model must have for these inputs."""
         return self.packing.longest if self.last_position is None else self.last_position + 1

@@ -102,8 +102,7 @@ def reconstructed_items(
         )
     for inputs in _inputs(model, items, "reconstructions"):
         rows_TF = encoder.decoded(encoder.codes(model.backbone, inputs))
-        assert inputs.rows_TD is not None, "items are rows"
-        yield _apart(inputs, inputs.rows_TD), _apart(inputs, rows_TF)
+        yield _apart(inputs, inputs.ready_TF), _apart(inputs, rows_TF)
 
 
 @torch.no_grad()

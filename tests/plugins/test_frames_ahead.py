@@ -56,7 +56,9 @@ def test_frames_are_told_from_those_so_far_before(ahead):
         for own in recordings()
         for place in range(len(own) - steps)
     ]
-    np.testing.assert_array_equal(batch.whole_TM[batch.places_N], [seen for seen, _ in pairs])
+    np.testing.assert_array_equal(
+        batch.inputs.ready_TF[batch.places_N], [seen for seen, _ in pairs]
+    )
     np.testing.assert_array_equal(batch.right_NM, [right for _, right in pairs])
     assert batch.counts == {"clm": 12 * len(pairs)}
 

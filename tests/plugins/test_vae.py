@@ -56,7 +56,7 @@ def parts_of(backbone, objective, batch):
     drawn_BK = mean_BK + batch.noise_BK.float() * code.scale
     decoded = objective.decoded(drawn_BK).reshape(len(mean_BK), -1)
     seen = Normal(decoded, (objective.log_variance_1 / 2).exp().expand(decoded.shape))
-    whole_BP = batch.whole_TF.reshape(len(mean_BK), -1)
+    whole_BP = batch.inputs.ready_TF.reshape(len(mean_BK), -1)
     return -seen.log_prob(whole_BP).sum(dim=1), kl_divergence(code, Normal(0.0, 1.0))
 
 

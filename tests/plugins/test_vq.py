@@ -67,7 +67,7 @@ def test_every_kind_of_code_conforms(kind, check):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_loss_is_that_of_what_the_codes_are_decoded_to(kind):
     backbone, objective, batch = begun(**KINDS[kind])
-    found = batch.whole_TF.reshape(-1, GRID.rows, GRID.features).numpy()
+    found = batch.inputs.ready_TF.reshape(-1, GRID.rows, GRID.features).numpy()
     with torch.no_grad():
         batch = objective.collate(batch_of(images(30)), Rng(0, 0))  # as outside of training
         loss, restored = objective(backbone, batch), objective.restore(backbone, batch)

@@ -55,12 +55,6 @@ class ItemBatch(ModelBatch):
     whole_TF: Tensor
     counted_TF: Tensor | None = None
 
-    @property
-    def read_TF(self) -> Tensor:
-        """The rows as the network reads them."""
-        assert self.inputs.rows_TD is not None, "items are rows"
-        return self.inputs.rows_TD
-
     def squared_errors(self, restored_TF: Tensor) -> Tensor:
         """[T, F], of the numbers that count."""
         found_TF = (restored_TF - self.whole_TF).square()
@@ -193,7 +187,7 @@ class AutoEncoder(Objective[ItemBatch, "AutoEncoder.Options"]):
             np.concatenate([self._numbers(x_TF) for x_TF in parts])
             for parts in (
                 [batch.whole_TF for batch in held_out],
-                [batch.read_TF for batch in held_out],
+                [batch.inputs.ready_TF for batch in held_out],
                 [
                     torch.ones_like(batch.whole_TF)
                     if batch.counted_TF is None
@@ -227,7 +221,7 @@ class AutoEncoder(Objective[ItemBatch, "AutoEncoder.Options"]):
         restored_TF = self.decoded(codes_BK).float()
         errors_TF = batch.squared_errors(restored_TF)
         counted_TF = torch.ones_like(errors_TF) if batch.counted_TF is None else batch.counted_TF
-        parts = (batch.whole_TF, batch.read_TF, restored_TF, errors_TF, counted_TF)
+        parts = (batch.whole_TF, batch.inputs.ready_TF, restored_TF, errors_TF, counted_TF)
         each = (x_TF.cpu().float().split(self.layout.rows) for x_TF in parts)
         return [
             Restoration(
@@ -246,7 +240,7 @@ class AutoEncoder(Objective[ItemBatch, "AutoEncoder.Options"]):
         """Items as they are and as they are read: images in characters, records in words."""
         shown = {"as it is": batch.whole_TF.numpy()}
         if self.options.corrupt != "none":
-            shown["as read"] = batch.read_TF.numpy()
+            shown["as read"] = batch.inputs.ready_TF.numpy()
         item = "an image" if self.places_P is None else "a record"
         return Report(
             "what is restored",

@@ -182,10 +182,9 @@ class Contrastive(Objective[ViewBatch, "Contrastive.Options"]):
     def show(self, batch: ViewBatch) -> Report:
         """Two views of the first items: images in characters, records in words."""
         inputs, rows = batch.inputs, self.layout.rows
-        assert inputs.rows_TD is not None, "items are rows"
         items_T = torch.arange(len(batch.names_N)).repeat_interleave(inputs.packing.longest)
         whole_TF = torch.full((len(batch.names_N) * rows, self.layout.features), torch.nan)
-        whole_TF[items_T * rows + inputs.positions_T] = inputs.rows_TD
+        whole_TF[items_T * rows + inputs.positions_T] = inputs.ready_TF
         first, second = whole_TF.chunk(2)
         shown = {"one view": first.numpy(), "the other": second.numpy()}
         return Report("what is to be alike", tables=item_tables(self.layout, shown))

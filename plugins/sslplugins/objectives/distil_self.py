@@ -193,8 +193,7 @@ class DistilSelf(Objective[DistilBatch, "DistilSelf.Options"]):
 
     def show(self, batch: DistilBatch) -> Report:
         """Views of the first images, in characters."""
-        assert batch.inputs.rows_TD is not None, "images are rows"
-        views = batch.inputs.rows_TD.chunk(GLOBAL + self.options.small_views)
+        views = batch.inputs.ready_TF.chunk(GLOBAL + self.options.small_views)
         shown = {f"view {number}": rows_TF.numpy() for number, rows_TF in enumerate(views, 1)}
         return Report(
             "what is to be alike",

@@ -54,12 +54,6 @@ class PatchBatch(ModelBatch):
     hidden_N: Tensor
     counted_NF: Tensor | None = None
 
-    @property
-    def whole_TF(self) -> Tensor:
-        """All patches."""
-        assert self.whole.rows_TD is not None, "patches are rows"
-        return self.whole.rows_TD
-
     def squared_errors(self, told_NF: Tensor, right_NF: Tensor) -> Tensor:
         """[N, F], of the numbers that count."""
         found_NF = (told_NF - right_NF).square()
@@ -167,15 +161,14 @@ class MaskedAutoEncoder(Objective[PatchBatch, "MaskedAutoEncoder.Options"]):
         if hidden.class_BD is None:
             return self.restore_patch(self.decoder(whole).last_TD.index_select(0, batch.hidden_N))
         whole, first_B, others_T = whole.with_first_rows()
-        assert whole.rows_TD is not None, "they are rows"
-        rows_TE = whole.rows_TD.index_copy(0, first_B, self.narrow(hidden.class_BD))
+        rows_TE = whole.ready_TF.index_copy(0, first_B, self.narrow(hidden.class_BD))
         told_TE = self.decoder(replace(whole, rows_TD=rows_TE, last_position=self.layout.rows - 1))
         hidden_N = others_T.index_select(0, batch.hidden_N)
         return self.restore_patch(told_TE.last_TD.index_select(0, hidden_N))
 
     def forward(self, backbone: Transformer, batch: PatchBatch) -> Loss:
         """The squared error of all numbers of hidden patches."""
-        right_NF = batch.whole_TF.index_select(0, batch.hidden_N)
+        right_NF = batch.whole.ready_TF.index_select(0, batch.hidden_N)
         if self.options.norm_pixels:
             right_NF = _normed(right_NF)
         told_NF = self._told(backbone, batch).float()
@@ -190,7 +183,7 @@ class MaskedAutoEncoder(Objective[PatchBatch, "MaskedAutoEncoder.Options"]):
         usual = usual_rows(self.layout, np.stack(train))
         errors, count = defaultdict[str, float](float), 0
         for batch in held_out:
-            right_NF = batch.whole_TF.index_select(0, batch.hidden_N).double()
+            right_NF = batch.whole.ready_TF.index_select(0, batch.hidden_N).double()
             count += batch.counts["restoration"]
             if self.options.norm_pixels:
                 errors["nothing"] += _normed(right_NF).square().sum().item()
@@ -200,7 +193,9 @@ class MaskedAutoEncoder(Objective[PatchBatch, "MaskedAutoEncoder.Options"]):
                 errors[name] += batch.squared_errors(told_NF, right_NF).sum().item()
             if not isinstance(self.layout, Grid):
                 continue
-            seen_BLF = batch.whole_TF[batch.visible_V].unflatten(0, (len(batch.inputs.packing), -1))
+            seen_BLF = batch.whole.ready_TF[batch.visible_V].unflatten(
+                0, (len(batch.inputs.packing), -1)
+            )
             of_seen_NF = seen_BLF.double().mean(dim=1)[batch.hidden_N // self.layout.rows]
             errors["mean of the visible"] += (right_NF - of_seen_NF).square().sum().item()
         return {name: error / count for name, error in errors.items()}
@@ -211,7 +206,7 @@ class MaskedAutoEncoder(Objective[PatchBatch, "MaskedAutoEncoder.Options"]):
 
         Normed pixels are brought back with the mean and deviation of the true patch.
         """
-        whole_TF, told_NF = batch.whole_TF, self._told(backbone, batch).float()
+        whole_TF, told_NF = batch.whole.ready_TF, self._told(backbone, batch).float()
         right_NF = whole_TF.index_select(0, batch.hidden_N)
         if self.options.norm_pixels:
             told_NF = told_NF * _deviation(right_NF) + right_NF.mean(dim=1, keepdim=True)
@@ -247,14 +242,14 @@ class MaskedAutoEncoder(Objective[PatchBatch, "MaskedAutoEncoder.Options"]):
         words.
         """
         is_image = isinstance(self.layout, Grid)
-        seen = batch.whole_TF.index_fill(0, batch.hidden_N, 0 if is_image else nan)
+        seen = batch.whole.ready_TF.index_fill(0, batch.hidden_N, 0 if is_image else nan)
         what = "patches of each image" if is_image else "columns of each record"
         rows = self.layout.rows
         return Report(
             "what is restored",
             tables=item_tables(
                 self.layout,
-                {"as it is": batch.whole_TF.numpy(), "what is seen": seen.numpy()},
+                {"as it is": batch.whole.ready_TF.numpy(), "what is seen": seen.numpy()},
             ),
             notes=[
                 f"{self.visible(rows)} of {rows} {what} are seen",

@@ -57,12 +57,6 @@ class NoisyBatch(ModelBatch):
 
     noise_BK: Tensor
 
-    @property
-    def whole_TF(self) -> Tensor:
-        """All patches."""
-        assert self.inputs.rows_TD is not None, "images are rows"
-        return self.inputs.rows_TD
-
 
 class VariationalAutoEncoder(Objective[NoisyBatch, "VariationalAutoEncoder.Options"]):
     """Reconstruct images from a code that is drawn near to the prior."""
@@ -129,7 +123,7 @@ class VariationalAutoEncoder(Objective[NoisyBatch, "VariationalAutoEncoder.Optio
 
     def begin(self, backbone: Transformer, first_batch: Callable[[], NoisyBatch]) -> None:
         """The decoder adds to the mean image of the first batch, with the variance around that."""
-        rows_BLF = first_batch().whole_TF.unflatten(0, (-1, self.grid.rows))
+        rows_BLF = first_batch().inputs.ready_TF.unflatten(0, (-1, self.grid.rows))
         self.mean_LF.copy_(rows_BLF.mean(dim=0))
         if not self.options.variance:
             around = (rows_BLF - self.mean_LF).square().mean()
@@ -167,8 +161,10 @@ class VariationalAutoEncoder(Objective[NoisyBatch, "VariationalAutoEncoder.Optio
         mean_BK, log_variance_BK = self.code_of(backbone, batch.inputs)
         noise_BK = batch.noise_BK.to(mean_BK)
         code_BK = mean_BK + (log_variance_BK / 2).exp() * noise_BK
-        error = (self.decoded(code_BK).to(self.mean_LF.dtype) - batch.whole_TF).square().sum()
-        numbers = batch.whole_TF.numel()
+        error = (
+            (self.decoded(code_BK).to(self.mean_LF.dtype) - batch.inputs.ready_TF).square().sum()
+        )
+        numbers = batch.inputs.ready_TF.numel()
         log_variance = self.log_variance_1[0].to(error.dtype)
         likelihood = (numbers * (log(2 * pi) + log_variance) + error / log_variance.exp()) / 2
         divergence_BK = (mean_BK.square() + log_variance_BK.exp() - 1 - log_variance_BK) / 2
@@ -214,7 +210,7 @@ class VariationalAutoEncoder(Objective[NoisyBatch, "VariationalAutoEncoder.Optio
         principal components (Tipping and Bishop 1999), which is the best linear VAE.
         """
         train_NP = np.stack([rows_LF.ravel() for rows_LF in train]).astype(np.float64)
-        whole_TF = torch.cat([batch.whole_TF for batch in held_out])
+        whole_TF = torch.cat([batch.inputs.ready_TF for batch in held_out])
         whole_BP = whole_TF.double().numpy().reshape(-1, self.numbers)
         mean_P = train_NP.mean(axis=0)
         train_NP, whole_BP = train_NP - mean_P, whole_BP - mean_P
@@ -231,7 +227,7 @@ class VariationalAutoEncoder(Objective[NoisyBatch, "VariationalAutoEncoder.Optio
     def restore(self, backbone: Transformer, batch: NoisyBatch) -> Sequence[Restoration]:
         """Return each image as it is, and as its mean code makes it."""
         codes_BK = self.codes(backbone, batch.inputs)
-        whole_TF, restored_TF = batch.whole_TF.cpu(), self.decoded(codes_BK).cpu().float()
+        whole_TF, restored_TF = batch.inputs.ready_TF.cpu(), self.decoded(codes_BK).cpu().float()
         parts = (x_TF.split(self.grid.rows) for x_TF in (whole_TF, restored_TF))
         return [
             Restoration(
@@ -278,7 +274,7 @@ class VariationalAutoEncoder(Objective[NoisyBatch, "VariationalAutoEncoder.Optio
         """Images in characters."""
         return Report(
             "what is restored",
-            tables=image_tables(self.grid, {"as it is": batch.whole_TF.numpy()}),
+            tables=image_tables(self.grid, {"as it is": batch.inputs.ready_TF.numpy()}),
             notes=[
                 f"an image of {self.numbers} numbers becomes a distribution of codes of "
                 f"{self.options.code}, near to the standard normal one"

@@ -27,8 +27,7 @@ def oracle_of_images(model: Any, inputs: Inputs, grid: Grid) -> Numbers:
     """Hidden states of the patches of every layer, then those of the class token, and logits of
     classes. Of a masked auto-encoder with nothing masked: its encoder.
     """
-    assert inputs.rows_TD is not None, "images are rows"
-    images = [grid.joined(rows_LF.numpy()) for rows_LF in inputs.rows_TD.split(grid.rows)]
+    images = [grid.joined(rows_LF.numpy()) for rows_LF in inputs.ready_TF.split(grid.rows)]
     pixels = torch.from_numpy(np.stack(images).transpose(0, 3, 1, 2).copy())
     given: dict[str, Any] = {"pixel_values": pixels}
     body, ratio = getattr(model, "vit", model), getattr(model.config, "mask_ratio", None)

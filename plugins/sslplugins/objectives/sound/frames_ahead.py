@@ -53,12 +53,6 @@ class AheadBatch(ModelBatch):
     places_N: Tensor
     right_NM: Tensor
 
-    @property
-    def whole_TM(self) -> Tensor:
-        """All frames."""
-        assert self.inputs.rows_TD is not None, "frames are rows"
-        return self.inputs.rows_TD
-
 
 class FramesAhead(Readout[AheadBatch, AheadOptions]):
     """Tell the frame some steps ahead, with a decoder; the error is absolute, in nats a band.
@@ -82,7 +76,7 @@ class FramesAhead(Readout[AheadBatch, AheadOptions]):
 
     def begin(self, backbone: Transformer, first_batch: Callable[[], AheadBatch]) -> None:
         """Tell around the mean of each band, in its deviations."""
-        rows_TM = first_batch().whole_TM.float()
+        rows_TM = first_batch().inputs.ready_TF.float()
         self.mean_M.copy_(rows_TM.mean(dim=0))
         self.deviation_M.copy_(rows_TM.std(dim=0).clamp(min=1e-3))
 
@@ -113,7 +107,7 @@ class FramesAhead(Readout[AheadBatch, AheadOptions]):
         errors = {"mean frame": 0.0, "the same frame": 0.0, "straight on": 0.0}
         count = 0
         for batch in held_out:
-            whole_TM, right_NM = batch.whole_TM.numpy(), batch.right_NM.numpy()
+            whole_TM, right_NM = batch.inputs.ready_TF.numpy(), batch.right_NM.numpy()
             places_N = batch.places_N.numpy()
             last_NM = whole_TM[places_N]
             before_NM = whole_TM[np.maximum(places_N - ahead, _first(batch))]
@@ -125,7 +119,7 @@ class FramesAhead(Readout[AheadBatch, AheadOptions]):
 
     def show(self, batch: AheadBatch) -> Report:
         """Recordings in characters, and how far ahead is told."""
-        rows = {"as it is": batch.whole_TM.numpy()}
+        rows = {"as it is": batch.inputs.ready_TF.numpy()}
         return Report(
             "frames are told from those before them",
             tables=frame_tables(rows, batch.inputs.packing.lengths),

@@ -55,12 +55,6 @@ class UnitBatch(ModelBatch):
     hidden_T: Tensor
     cepstra_TG: Tensor
 
-    @property
-    def whole_TM(self) -> Tensor:
-        """All frames."""
-        assert self.inputs.rows_TD is not None, "frames are rows"
-        return self.inputs.rows_TD
-
 
 class HiddenUnits(Objective[UnitBatch, "HiddenUnits.Options"]):
     """Tell the clusters of hidden frames."""
@@ -117,7 +111,7 @@ class HiddenUnits(Objective[UnitBatch, "HiddenUnits.Options"]):
         batch = first_batch()
         if self.before is not None:
             self.before.load_state_dict(backbone.state_dict())
-        self.mean_M.copy_(batch.whole_TM.float().mean(dim=0))
+        self.mean_M.copy_(batch.inputs.ready_TF.float().mean(dim=0))
         features_TG = self._features(batch)
         self.centre_G.copy_(features_TG.mean(dim=0))
         self.scale_G.copy_(features_TG.std(dim=0).clamp(min=1e-6))
@@ -165,7 +159,7 @@ class HiddenUnits(Objective[UnitBatch, "HiddenUnits.Options"]):
         clusters_T = self.clusters_of(batch)
         right_N = clusters_T[batch.places_N]
         blank_M = self.mean_M + self.blank_M
-        seen_TM = torch.where(batch.hidden_T[:, None], blank_M, batch.whole_TM)
+        seen_TM = torch.where(batch.hidden_T[:, None], blank_M, batch.inputs.ready_TF)
         hidden = backbone(replace(batch.inputs, rows_TD=seen_TM))
         told_NP = in_full(self.project(hidden.last_TD.index_select(0, batch.places_N)))
         cosines_NK = normalize(told_NP, dim=1) @ normalize(in_full(self.units.weight), dim=1).T
@@ -191,7 +185,7 @@ class HiddenUnits(Objective[UnitBatch, "HiddenUnits.Options"]):
 
     def show(self, batch: UnitBatch) -> Report:
         """Recordings as they are, and with their hidden frames blank, in characters."""
-        whole_TM = batch.whole_TM
+        whole_TM = batch.inputs.ready_TF
         seen_TM = torch.where(batch.hidden_T[:, None], whole_TM.mean(dim=0), whole_TM)
         rows = {"as it is": whole_TM.numpy(), "what is read": seen_TM.numpy()}
         return Report(

@@ -43,12 +43,6 @@ class FrameBatch(ModelBatch):
     places_N: Tensor
     blank_TM: Tensor
 
-    @property
-    def read_TM(self) -> Tensor:
-        """The frames, some of them replaced by others."""
-        assert self.inputs.rows_TD is not None, "frames are rows"
-        return self.inputs.rows_TD
-
 
 class MaskedFrames(Objective[FrameBatch, "MaskedFrames.Options"]):
     """Tell hidden frames from those before and behind them."""
@@ -131,7 +125,7 @@ class MaskedFrames(Objective[FrameBatch, "MaskedFrames.Options"]):
 
     def seen(self, batch: FrameBatch) -> Tensor:
         """[T, M], what the encoder reads: the mean frame where it is blank."""
-        return torch.where(batch.blank_TM, self.mean_M, batch.read_TM)
+        return torch.where(batch.blank_TM, self.mean_M, batch.inputs.ready_TF)
 
     def _told(self, backbone: Transformer, batch: FrameBatch) -> Tensor:
         """[N, M], what is told of each hidden frame."""
@@ -185,7 +179,7 @@ class MaskedFrames(Objective[FrameBatch, "MaskedFrames.Options"]):
     def show(self, batch: FrameBatch) -> Report:
         """Recordings as they are, and what the encoder reads of them, in characters."""
         whole_TM = batch.whole_TM
-        seen_TM = torch.where(batch.blank_TM, whole_TM.mean(dim=0), batch.read_TM)
+        seen_TM = torch.where(batch.blank_TM, whole_TM.mean(dim=0), batch.inputs.ready_TF)
         share = len(batch.places_N) / len(whole_TM)
         lengths = batch.inputs.packing.lengths
         rows = {"as it is": whole_TM.numpy(), "what is read": seen_TM.numpy()}

@@ -57,12 +57,6 @@ class CodedBatch(ModelBatch):
 
     chance: Chance
 
-    @property
-    def whole_TF(self) -> Tensor:
-        """All patches."""
-        assert self.inputs.rows_TD is not None, "images are rows"
-        return self.inputs.rows_TD
-
 
 class VectorQuantized(Objective[CodedBatch, "VectorQuantized.Options"]):
     """Reconstruct images from few codes, each one of K."""
@@ -154,7 +148,7 @@ class VectorQuantized(Objective[CodedBatch, "VectorQuantized.Options"]):
         a codebook begins at some of them.
         """
         batch = first_batch()
-        rows_BLF = batch.whole_TF.unflatten(0, (-1, self.grid.rows))
+        rows_BLF = batch.inputs.ready_TF.unflatten(0, (-1, self.grid.rows))
         self.mean_LF.copy_(rows_BLF.mean(dim=0))
         self.variance.copy_((rows_BLF - self.mean_LF).square().mean())
         vectors_BGW = self._vectors(backbone, batch.inputs)
@@ -215,7 +209,7 @@ class VectorQuantized(Objective[CodedBatch, "VectorQuantized.Options"]):
         """The squared error of all numbers, and the terms of the quantizer."""
         found = self._quantized(backbone, batch.inputs, batch.chance, batch.progress)
         codes_BC = found.codes_NW.unflatten(0, (-1, self.options.positions)).flatten(1)
-        error = (self.decoded(codes_BC).float() - batch.whole_TF).square().sum()
+        error = (self.decoded(codes_BC).float() - batch.inputs.ready_TF).square().sum()
         weights = {"commitment": self.options.commitment}
         losses = {
             term: value * self.variance * weights.get(term, 1.0)
@@ -233,7 +227,7 @@ class VectorQuantized(Objective[CodedBatch, "VectorQuantized.Options"]):
         single code the best K images (k-means).
         """
         train_NP = np.stack([rows_LF.ravel() for rows_LF in train]).astype(np.float64)
-        whole_TF = torch.cat([batch.whole_TF for batch in held_out])
+        whole_TF = torch.cat([batch.inputs.ready_TF for batch in held_out])
         whole_BP = whole_TF.numpy().reshape(-1, train_NP.shape[1])
         mean_P = train_NP.mean(axis=0)
         directions_KP = principal_components(train_NP - mean_P, self.options.positions)
@@ -253,7 +247,7 @@ class VectorQuantized(Objective[CodedBatch, "VectorQuantized.Options"]):
     def restore(self, backbone: Transformer, batch: CodedBatch) -> Sequence[Restoration]:
         """Return each image as it is, and as its codes make it."""
         codes_BC = self.codes(backbone, batch.inputs)
-        whole_TF, restored_TF = batch.whole_TF.cpu(), self.decoded(codes_BC).cpu().float()
+        whole_TF, restored_TF = batch.inputs.ready_TF.cpu(), self.decoded(codes_BC).cpu().float()
         parts = (x_TF.split(self.grid.rows) for x_TF in (whole_TF, restored_TF))
         codes_BGW = codes_BC.unflatten(1, (self.options.positions, -1)).cpu().float()
         return [
@@ -284,7 +278,7 @@ class VectorQuantized(Objective[CodedBatch, "VectorQuantized.Options"]):
         numbers = self.grid.rows * self.grid.features
         return Report(
             "what is restored",
-            tables=image_tables(self.grid, {"as it is": batch.whole_TF.numpy()}),
+            tables=image_tables(self.grid, {"as it is": batch.inputs.ready_TF.numpy()}),
             notes=[
                 f"an image of {numbers} numbers becomes {self.described} of which it is restored"
             ],
