@@ -223,7 +223,7 @@ def test_images_are_made_and_stand_beside_the_nearest_training_images(folder, mo
     assert run(["generate", "--model", "bars", "--n", "9", "--out", "made"]) == 0
     said = capsys.readouterr().out
     assert "9 images made by bars" in said
-    assert "distance to the nearest training image" in said
+    assert "distance to the nearest" in said
     made = [path.name for path in (folder / "made").iterdir()]
     assert {"images-that-were-made.png", "images-that-were-made.csv", "report.json"} <= {*made}
     report = json.loads((folder / "made" / "report.json").read_text())
