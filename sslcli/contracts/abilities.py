@@ -121,9 +121,10 @@ class Illustrates(Generates, Protocol):
 class Restoration:
     """One sample: its input, corrupted as the network reads it, and restored; texts or rows [t, F].
 
-    `error`: the mean loss over what was to be restored, in the learnable's `loss_unit`. `codes`:
-    what the sample became in between, one row a code, where the method has such. `hidden`: bool
-    [t], the rows that were to be restored, where those are not all.
+    `error`: the mean loss over what was to be restored, in the learnable's `loss_unit`, unless
+    `unit` says what else it is. `codes`: what the sample became in between, one row a code, where
+    the method has such. `hidden`: bool [t], the rows that were to be restored, where those are not
+    all.
     """
 
     input: str | np.ndarray
@@ -132,6 +133,7 @@ class Restoration:
     error: float
     codes: np.ndarray | None = None
     hidden: np.ndarray | None = None
+    unit: str | None = None
 
 
 @runtime_checkable

@@ -119,7 +119,7 @@ def _checkpoint(run: Path, selector: str | None, step: str | None) -> WeightsRef
         problem = "best checkpoint" if selector == "best" else "complete checkpoint"
         raise ModelError(
             f"{run} has no {problem}",
-            passed[0] if passed else state or "the run has not got that far",
+            passed[0] if passed else f"it {state}" if state else "the run has not got that far",
         )
     return WeightsRef(newest, run, (*notes, *passed))
 

@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from sslcli.errors import UsageError
+from sslcli.errors import ModelError, UsageError
 from sslcli.folders import MANIFEST, sealed
 from sslcli.models.places import locate_weights
 from sslcli.runs.references import (
@@ -193,6 +193,13 @@ def test_one_that_is_named_is_used_and_that_is_said(tmp_path, monkeypatch, make)
         pass
     assert locate_weights("cut").notes[0] == "cut is not finished (stopped)"
     assert locate_weights(str(tmp_path / "runs" / "cut")).notes[0].startswith("cut is not finished")
+
+
+def test_one_that_is_named_and_has_nothing_yet_says_how_it_stands(make):
+    make(["begun"])
+    with pytest.raises(ModelError, match="no complete checkpoint") as refused:
+        locate_weights("begun")
+    assert refused.value.hint == "it is not finished (died)"
 
 
 def test_which_run_is_the_latest_is_said(make, ssl, tmp_path):

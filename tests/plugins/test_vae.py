@@ -168,9 +168,18 @@ def test_baselines_are_those_of_scikit_learn(count):
     assert found["probabilistic PCA of 5"] < found["mean image"]
 
 
+def test_errors_of_restored_images_are_squared_ones_and_are_said_so():
+    backbone, objective, batch = begun()
+    for each in objective.restore(backbone, batch):
+        assert each.unit == "squared error"
+        assert each.error == pytest.approx(np.square(each.restored - each.input).mean(), rel=1e-5)
+
+
 def test_a_code_as_large_as_the_image_is_refused():
-    with pytest.raises(UsageError, match="a code of 64 numbers leaves nothing to learn"):
+    problem = "a code of 64 numbers leaves nothing to learn"
+    with pytest.raises(UsageError, match=problem) as refused:
         built(code=64)
+    built(code=int(refused.value.hint.rpartition("--code ")[2]))
 
 
 def test_it_learns_bars_and_says_its_bound(tmp_path, monkeypatch, capsys):
@@ -241,6 +250,7 @@ def test_images_are_made_and_stand_beside_the_nearest_training_images(folder, mo
         )
         distances.append(apart.min())
     score = report["scores"][0]
+    assert score["name"] == "distance to the nearest training image"
     assert score["value"] == pytest.approx(np.mean(distances), abs=2e-3)
 
 

@@ -2,6 +2,8 @@
 itself.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -29,6 +31,11 @@ class RestoresAlone(MaskedLanguageModel):
     illustrations = None
 
 
+class RestoresInAnotherUnit(RestoresAlone):
+    def restore(self, backbone, batch):
+        return [replace(each, unit="words") for each in super().restore(backbone, batch)]
+
+
 class ShowsNothing(RestoresAlone):
     restore = None
 
@@ -54,6 +61,11 @@ def test_samples_are_shown_as_they_were_given_and_as_they_are_restored(job, monk
         restored, _, error = made.partition(" (error ")
         assert "[MASK]" not in restored
         assert float(error.removesuffix(" nats)")) > 0
+
+
+def test_an_error_in_another_unit_than_that_of_the_loss_is_said_in_its_own(job, monkeypatch):
+    becomes(monkeypatch, job, RestoresInAnotherUnit)
+    assert all(made.endswith(" words)") for _, made in shown(job))
 
 
 def test_the_errors_are_those_of_the_loss(job):

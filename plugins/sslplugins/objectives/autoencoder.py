@@ -99,7 +99,7 @@ class AutoEncoder(Objective[ItemBatch, "AutoEncoder.Options"]):
         if options.code >= numbers:
             raise UsageError(
                 f"a code of {options.code} numbers leaves nothing to learn: {item} has {numbers}",
-                "use a smaller --code",
+                f"use a smaller one: --code {max(1, numbers // 4)}",
             )
         if options.corrupt == "salt" and shape.table is not None:
             raise UsageError(

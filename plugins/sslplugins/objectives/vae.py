@@ -105,7 +105,7 @@ class VariationalAutoEncoder(Objective[NoisyBatch, "VariationalAutoEncoder.Optio
             raise UsageError(
                 f"a code of {options.code} numbers leaves nothing to learn: an image has "
                 f"{self.numbers}",
-                "use a smaller --code",
+                f"use a smaller one: --code {max(1, self.numbers // 4)}",
             )
         self.encode = nn.Linear(self.grid.rows * shape.width, 2 * options.code)
         self.decode = RowDecoder(
@@ -236,6 +236,7 @@ class VariationalAutoEncoder(Objective[NoisyBatch, "VariationalAutoEncoder.Optio
                 restored_LF.numpy(),
                 (restored_LF - whole_LF).square().mean().item(),
                 code_K[None].cpu().float().numpy(),
+                unit="squared error",
             )
             for whole_LF, restored_LF, code_K in zip(*parts, codes_BK, strict=True)
         ]

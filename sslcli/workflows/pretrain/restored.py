@@ -42,7 +42,6 @@ class RestoredSamples:
     def __call__(self, learner: Learner) -> Sequence[tuple[str, str]]:
         """What each was given, and what was made of it."""
         restoring = dict(with_ability(learner.learnable, Restores))[self.name]
-        unit = f" {restoring.loss_unit}" if restoring.loss_unit else ""
         batch = to_device(self.batch, next(learner.backbone.parameters()).device)
         found = restoring.restore(learner.backbone, batch)
         if self.tokenizer is not None:
@@ -50,7 +49,8 @@ class RestoredSamples:
         return [
             (
                 self._in_a_line(each.corrupted, each.hidden),
-                f"{self._in_a_line(each.restored) or '(nothing)'} (error {each.error:.3g}{unit})",
+                f"{self._in_a_line(each.restored) or '(nothing)'} "
+                f"({_error_in_words(each, restoring.loss_unit)})",
             )
             for each in found[:: -(-len(found) // MOST_SHOWN)]
         ]
@@ -59,6 +59,11 @@ class RestoredSamples:
         if isinstance(content, str) or self.table is None:
             return _in_a_line(content)
         return _record_in_a_line(self.table, content, hidden)
+
+
+def _error_in_words(restoration: Restoration, loss_unit: str) -> str:
+    unit = loss_unit if restoration.unit is None else restoration.unit
+    return f"error {restoration.error:.3g} {unit}".rstrip()
 
 
 def restored_samples(prepared: Prepared) -> RestoredSamples | None:
