@@ -143,7 +143,8 @@ def write_rows(
         counts = writer.counts
         if not counts["tokens"]:
             of = f" of {' or '.join(data.only)}" if data.only else ""
-            raise DataError(f"there is no row{of} in {', '.join(data.train)}", "check --data")
+            why = next(iter(reading.notes), "check --data")
+            raise DataError(f"there is no row{of} in {', '.join(data.train)}", why)
         noted = {"rounded": rounded.sentence} if rounded.count else {}
         noted |= {"remarks": _in_short(reading.notes)} if reading.notes else {}
         if grid is not None:

@@ -2,7 +2,9 @@
 
 import json
 
+import numpy as np
 import pytest
+import soundfile
 from songs import sung
 
 from sslcli.cli.app import run
@@ -53,3 +55,12 @@ def test_other_rates_than_the_models_are_refused(folder, monkeypatch, capsys, tm
     said = capsys.readouterr().err
     assert "16,000 samples a second" in said
     assert "--rate 8000" in said
+
+
+def test_where_all_recordings_are_silent_that_is_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("still.wav", np.zeros(8_000), 8_000)
+    assert run(["pretrain", "--objective", "mask-frames", "--data", "still.wav"]) == 2
+    said = capsys.readouterr().err
+    assert "there is no row in still.wav" in said
+    assert "still.wav is silent, and is left out" in said
