@@ -198,6 +198,8 @@ def test_one_label_of_images_is_normal_where_a_model_was_trained_on_it_alone(pro
         ([], ["ok", "bad"], ["ok"], ("ok",)),
         ([], ["cat", "dog"], ["dog", "dog"], ("dog",)),
         ([], ["0", "1"], [None], ("0",)),
+        ([], ["0", "yes", "no"], [None], ("no",)),
+        ([], ["0", "1", "2"], ["0", "1", "2"], ()),
         (["dog"], ["cat", "dog"], ["cat"], ("dog",)),
         (["bird"], ["cat", "dog"], ["cat"], "no item has the label 'bird'"),
         ([], ["cat", "dog"], ["cat", "dog"], ()),

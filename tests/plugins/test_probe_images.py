@@ -368,6 +368,9 @@ def test_codes_lie_in_the_plane_of_scikit_learn_and_images_on_a_line(model):
     middle = decoded_codes(frozen, (codes_NK[[first]] + codes_NK[[last]]) / 2)[0]
     shown = np.frombuffer(bytes.fromhex(ways.images[0][3]), np.uint8).reshape(middle.shape)
     np.testing.assert_allclose(shown / 255, np.clip(middle, 0, 1), atol=0.5 / 255 + 1e-6)
+    even = Latent(Latent.Options(steps=4)).run(frozen, Rng(0, 0))
+    name = "squared error of the middle to the mean of both ends"
+    assert even.score(name).value == pytest.approx(report.score(name).value, rel=1e-4)
     assert not Latent(Latent.Options()).run(model("six"), Rng(0, 0)).galleries
     assert not Latent(Latent.Options()).run(model("masked"), Rng(0, 0)).galleries
 

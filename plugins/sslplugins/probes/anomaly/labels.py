@@ -6,8 +6,9 @@ import numpy as np
 
 from sslcli.api import DataError, UsageError, choices
 
-NORMAL = ("normal", "0", "false", "no", "n", "inlier", "good", "ok", "genuine", "legitimate",
-          "benign", "negative", "-")  # fmt: skip
+NORMAL = ("normal", "false", "no", "n", "inlier", "good", "ok", "genuine", "legitimate", "benign",
+          "negative", "-")  # fmt: skip
+NORMAL_OF_TWO = "0"  # beside others than 1 it is one class of several
 
 
 def normal_labels(
@@ -29,7 +30,8 @@ def normal_labels(
     own = {label for label in trained if label is not None}
     if len(own) == 1 and own < set(there):
         return tuple(own)
-    return tuple(label for label in there if label.lower() in NORMAL)[:1]
+    names = (*NORMAL, NORMAL_OF_TWO) if len({*there, NORMAL_OF_TWO}) <= 2 else NORMAL
+    return tuple(label for label in there if label.lower() in names)[:1]
 
 
 def is_anomaly(labels: Sequence[str | None], normal: Sequence[str], name: str) -> np.ndarray:

@@ -88,12 +88,13 @@ class Latent(Probe["Latent.Options"]):
         shares = np.linspace(0, 1, self.options.steps)
         rows, sharper = {}, []
         for first, last in pairs:
-            line = np.stack([(1 - s) * codes_NK[first] + s * codes_NK[last] for s in shares])
-            made = decoded_codes(model, line)
-            if made is None:
+            line = np.stack(
+                [(1 - s) * codes_NK[first] + s * codes_NK[last] for s in (*shares, 0.5)]
+            )
+            decoded = decoded_codes(model, line)
+            if decoded is None:
                 return [], []
-            made = np.clip(made, 0, 1)
-            between = made[len(made) // 2]
+            *made, between = np.clip(decoded, 0, 1)
             both = (made[0] + made[-1]) / 2
             sharper.append(float(np.square(between - both).mean()))
             rows[f"{first + 1} to {last + 1}"] = [images[first], *made, images[last]]
