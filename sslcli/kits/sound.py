@@ -13,7 +13,7 @@ from sslcli.grid import SHADES
 from sslcli.modalities import FLOOR, Frames
 from sslcli.reports import Table
 
-FRAMES_AT_ONCE = 4_096
+FRAMES_AT_ONCE = 512
 INVERSION_TURNS = 40  # of the way back from bands to frequencies
 MOST_SHOWN, MOST_COLUMNS, LINES = 3, 64, 8  # recordings in characters
 LEAST = 1e-10  # amplitude, beside which nothing is divided
@@ -34,10 +34,12 @@ def mel_filters(frames: Frames) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def _hann(frames: Frames) -> np.ndarray:
-    """The periodic Hann window, in the middle of the samples of a transform: float32."""
+    """The periodic Hann window, in the middle of the samples of a transform: float64, so that
+    transforms are computed in it, and bands without much in them are right too.
+    """
     window_W = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frames.window) / frames.window)
     missing = frames.transform - frames.window
-    return np.pad(window_W, (missing // 2, missing - missing // 2)).astype(np.float32)
+    return np.pad(window_W, (missing // 2, missing - missing // 2))
 
 
 def spectrum(samples_N: np.ndarray, frames: Frames) -> np.ndarray:
@@ -54,7 +56,7 @@ def log_mel(samples_N: np.ndarray, frames: Frames) -> np.ndarray:
     filters_KM, window_W = mel_filters(frames), _hann(frames)
     found = []
     for part_TW in np.array_split(*_framed(samples_N, frames)):
-        amplitudes_TK = np.abs(fft.rfft(part_TW * window_W, axis=1))
+        amplitudes_TK = np.abs(fft.rfft(part_TW * window_W, axis=1)).astype(np.float32)
         found.append(np.log(np.maximum(amplitudes_TK @ filters_KM, FLOOR)))
     return np.concatenate(found)
 
