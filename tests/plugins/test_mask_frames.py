@@ -91,7 +91,7 @@ def test_interpolation_is_numpys():
 
 def test_what_is_read_in_place_of_hidden_frames():
     _, objective = built(mask_rate=0.4)
-    objective.mean_M.copy_(torch.arange(12.0))
+    objective.tell.mean_M.copy_(torch.arange(12.0))
     found = recordings([400] * 12)
     batch = batch_of(found)
     made = objective.collate(batch, Rng(3, 0))
@@ -125,15 +125,13 @@ def test_the_loss_is_that_of_every_recording_alone():
     found = recordings((8, 40, 130))
     objective.begin(backbone, lambda: objective.collate(batch_of(found), Rng(0, 0)))
     rows_TM = np.concatenate(found)
-    np.testing.assert_allclose(objective.mean_M, rows_TM.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(objective.tell.mean_M, rows_TM.mean(axis=0), atol=1e-5)
     together = objective.collate(batch_of(found), Rng(5, 0))
     alone = 0.0
     for number, rows_tM in enumerate(found):
         own = objective.collate(collate([number], [Sample(rows=rows_tM)]), Rng(5, 0))
         inputs = replace(Inputs.pack([objective.seen(own)]))
-        told_tM = objective.mean_M + objective.deviation_M * objective.tell(
-            backbone(inputs).last_TD
-        )
+        told_tM = objective.tell(backbone(inputs).last_TD)
         alone += (told_tM - own.whole_TM)[own.places_N].abs().sum().item()
     assert objective(backbone, together).sums["frames"].item() == pytest.approx(alone, rel=1e-4)
     assert together.counts == {"frames": 12 * len(together.places_N)}

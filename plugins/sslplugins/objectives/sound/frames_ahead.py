@@ -29,7 +29,7 @@ from sslcli.api import (
     frame_tables,
     setting,
 )
-from sslplugins.objectives.sound.spans import in_full
+from sslplugins.objectives.sound.telling import FrameTeller
 
 USUAL_AHEAD = 5
 
@@ -70,15 +70,12 @@ class FramesAhead(Readout[AheadBatch, AheadOptions]):
     def __init__(self, options: AheadOptions, context: Context) -> None:
         super().__init__(options, context)
         self.ahead = options.ahead or USUAL_AHEAD
-        self.tell = nn.Linear(context.architecture.width, context.architecture.row_features)
-        self.register_buffer("mean_M", torch.zeros(context.architecture.row_features))
-        self.register_buffer("deviation_M", torch.ones(context.architecture.row_features))
+        bands = context.architecture.row_features
+        self.tell = FrameTeller(nn.Linear(context.architecture.width, bands), bands)
 
     def begin(self, backbone: Transformer, first_batch: Callable[[], AheadBatch]) -> None:
-        """Tell around the mean of each band, in its deviations."""
-        rows_TM = first_batch().inputs.ready_TF.float()
-        self.mean_M.copy_(rows_TM.mean(dim=0))
-        self.deviation_M.copy_(rows_TM.std(dim=0).clamp(min=1e-3))
+        """Frames are told around the mean frame."""
+        self.tell.begin(first_batch().inputs.ready_TF)
 
     def collate(self, batch: Batch, rng: Rng) -> AheadBatch:
         ends_T = np.repeat(batch.starts[1:], batch.lengths)
@@ -93,8 +90,7 @@ class FramesAhead(Readout[AheadBatch, AheadOptions]):
 
     def read(self, hidden: Hidden, batch: AheadBatch, backbone: Transformer) -> Loss:
         """The absolute error of all bands of the frames that are told."""
-        told_NM = in_full(self.tell(hidden.last_TD.index_select(0, batch.places_N)))
-        told_NM = self.mean_M + self.deviation_M * told_NM
+        told_NM = self.tell(hidden.last_TD.index_select(0, batch.places_N))
         return Loss({"clm": (told_NM - batch.right_NM).abs().sum()})
 
     def baseline_losses(

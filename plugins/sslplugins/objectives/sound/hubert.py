@@ -38,7 +38,8 @@ from sslcli.api import (
     setting,
 )
 from sslplugins.objectives.sound.cepstra import cepstra
-from sslplugins.objectives.sound.spans import hidden_runs, in_full
+from sslplugins.objectives.sound.spans import hidden_runs
+from sslplugins.objectives.sound.telling import in_full
 
 MOST_CLUSTERED = 20_000  # frames of the first batch
 COSINES_WIDTH = 256  # at most

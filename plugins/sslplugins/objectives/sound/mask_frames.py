@@ -30,7 +30,8 @@ from sslcli.api import (
     frame_tables,
     setting,
 )
-from sslplugins.objectives.sound.spans import hidden_runs, in_full, interpolated
+from sslplugins.objectives.sound.spans import hidden_runs, interpolated
+from sslplugins.objectives.sound.telling import FrameTeller
 
 
 @dataclass(frozen=True)
@@ -83,17 +84,16 @@ class MaskedFrames(Objective[FrameBatch, "MaskedFrames.Options"]):
                 "--mask-share and --random-share are more than 1 together", "lower one of them"
             )
         width, bands = context.architecture.width, context.architecture.row_features
-        self.tell = nn.Sequential(
-            nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width), nn.Linear(width, bands)
+        self.tell = FrameTeller(
+            nn.Sequential(
+                nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width), nn.Linear(width, bands)
+            ),
+            bands,
         )
-        self.register_buffer("mean_M", torch.zeros(bands))
-        self.register_buffer("deviation_M", torch.ones(bands))
 
     def begin(self, backbone: Transformer, first_batch: Callable[[], FrameBatch]) -> None:
-        """Tell around the mean of each band, in its deviations; blank is the mean frame."""
-        rows_TM = first_batch().whole_TM.float()
-        self.mean_M.copy_(rows_TM.mean(dim=0))
-        self.deviation_M.copy_(rows_TM.std(dim=0).clamp(min=1e-3))
+        """Frames are told around the mean frame, which is what is blank."""
+        self.tell.begin(first_batch().whole_TM)
 
     def collate(self, batch: Batch, rng: Rng) -> FrameBatch:
         options = self.options
@@ -125,13 +125,12 @@ class MaskedFrames(Objective[FrameBatch, "MaskedFrames.Options"]):
 
     def seen(self, batch: FrameBatch) -> Tensor:
         """[T, M], what the encoder reads: the mean frame where it is blank."""
-        return torch.where(batch.blank_TM, self.mean_M, batch.inputs.ready_TF)
+        return torch.where(batch.blank_TM, self.tell.mean_M, batch.inputs.ready_TF)
 
     def _told(self, backbone: Transformer, batch: FrameBatch) -> Tensor:
         """[N, M], what is told of each hidden frame."""
         hidden = backbone(replace(batch.inputs, rows_TD=self.seen(batch)))
-        told_NM = in_full(self.tell(hidden.last_TD.index_select(0, batch.places_N)))
-        return self.mean_M + self.deviation_M * told_NM
+        return self.tell(hidden.last_TD.index_select(0, batch.places_N))
 
     def forward(self, backbone: Transformer, batch: FrameBatch) -> Loss:
         """The absolute error of all bands of hidden frames."""

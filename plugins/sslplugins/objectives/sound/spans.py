@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from sslcli.api import Batch, Rng
 
@@ -65,8 +63,3 @@ def interpolated(rows_TM: np.ndarray, starts_B1: np.ndarray, hidden_T: np.ndarra
         way = np.clip((places - left) / np.maximum(right - left, 1), 0, 1)[:, None]
         found_TM[start + places] = own_tM[left] * (1 - way) + own_tM[right] * way
     return found_TM
-
-
-def in_full(x: Tensor) -> Tensor:
-    """The same numbers in float32 at least, as errors and cosines are computed."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
