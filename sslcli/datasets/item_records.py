@@ -32,10 +32,11 @@ class ItemRecords(Iterator[Record]):
         self.rows, self.options = rows, options
         self._coded: tuple[Schema, TableCoder] | None = None
         try:
-            self._left = iter(expand([split_language(reference)[1]], None))
+            sources = expand([split_language(reference)[1]], None)
         except DataError as error:
             hint = error.hint.partition("; choose one with --reader")[0]
             raise DataError(error.message, hint) from error
+        self._left, self._are_several = iter(sources), len(sources) > 1
         self._open: Iterator[Document] = iter(())
         self._following = next(self._left, None)
 
@@ -105,5 +106,16 @@ class ItemRecords(Iterator[Record]):
         rows_LF = np.asarray(array, dtype=np.float32)
         if not np.isfinite(rows_LF).all():
             raise DataError(f"{where} holds a value that is no finite number", "leave it out")
-        name = where.file if where.record is None else where.record
-        return Record(where, {"id": str(name), ITEM: Item(rows_LF, grid), LABEL: document.label})
+        return Record(
+            where, {"id": self._name(document), ITEM: Item(rows_LF, grid), LABEL: document.label}
+        )
+
+    def _name(self, document: Document) -> str:
+        """What tells an item from all others: its number in the one file that is read; else its
+        file, with the number where that holds several. A recording is its file, segments that
+        follow the first have numbers.
+        """
+        where = document.where
+        if where.record is None or (document.frames is not None and where.record == 1):
+            return where.file
+        return str(where) if self._are_several or document.frames is not None else str(where.record)

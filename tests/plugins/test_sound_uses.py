@@ -36,6 +36,20 @@ def test_singers_are_told_apart_after_fine_tuning(folder, monkeypatch, capsys):
     assert scores["accuracy"] > 0.9
 
 
+def test_answers_are_told_apart_by_files_and_segments(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    line = "finetune classify --model model --data songs --max-steps 1 --device cpu --no-plot -q"
+    halves = ["--set", "data.reader_options.segment=0.2", "--name", "told"]
+    assert run([*line.split(), *halves]) == 0
+    capsys.readouterr()
+    words = ["predict", "classify", "--model", "told", "--data", "others", "--device", "cpu", "-q"]
+    assert run(words) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    files = sorted(str(path.relative_to(folder)) for path in folder.glob("others/*/*.wav"))
+    ids = [each["id"] for each in found]
+    assert sorted(ids) == sorted([*files, *(f"{file}, record 2" for file in files)])
+
+
 def test_layers_are_probed_beside_the_frames_themselves(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     assert run(["probe", "layers", "--model", "model", "--json"]) == 0
@@ -64,3 +78,11 @@ def test_where_all_recordings_are_silent_that_is_said(tmp_path, monkeypatch, cap
     said = capsys.readouterr().err
     assert "there is no row in still.wav" in said
     assert "still.wav is silent, and is left out" in said
+
+
+def test_images_are_not_for_a_model_of_recordings(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    np.save("images.npy", np.zeros((40, 8, 8), dtype=np.uint8))
+    line = "pretrain --objective autoencoder --data images.npy --model model --device cpu"
+    assert run(line.split()) == 2
+    assert "images.npy holds images, and model reads sound" in capsys.readouterr().err

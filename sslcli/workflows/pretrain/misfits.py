@@ -21,6 +21,7 @@ from sslcli.datasets.locate import is_shards, refuse_absent
 from sslcli.datasets.tokenizer_training import piece_trainer
 from sslcli.engine.composite import build_objective
 from sslcli.errors import UsageError
+from sslcli.modalities import WORDS, Modality, modality_read
 from sslcli.models.fitting import (
     OTHER_MODEL,
     refuse_missing_tokens,
@@ -72,6 +73,18 @@ def hint_for_tokens(classes: Mapping[str, type[Objective]], *, of_model: bool) -
         return ""
     others = f"{OTHER_MODEL}, one whose tokenizer has it" if of_model else tokenizers_with(wanted)
     return f"{others}, or choose another --objective"
+
+
+def refuse_other_kind(
+    source: str | None, reads: TransformerSettings, data: DataSettings, held: Modality
+) -> None:
+    """Raises UsageError where data is of another kind than what the model to start from reads."""
+    kind = modality_read(reads.model_dump())
+    if kind is not None and kind != held:
+        raise UsageError(
+            f"{data.train[0]} holds {WORDS[held]}, and {source} reads {WORDS[kind]}",
+            "choose another --model, or other --data",
+        )
 
 
 def refuse_model_misfit(

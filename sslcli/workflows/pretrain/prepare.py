@@ -55,6 +55,7 @@ from sslcli.workflows.pretrain.misfits import (
     refuse_known_tokenizer,
     refuse_long_documents,
     refuse_model_misfit,
+    refuse_other_kind,
     refuse_raw_data,
     refuse_strange_data,
 )
@@ -180,6 +181,7 @@ def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say =
     if resume is None:
         refuse_raw_data(settings.data)
         if pretrained is not None:
+            refuse_other_kind(settings.model.source, pretrained.settings, settings.data, modality)
             refuse_other_shape(settings.model.shape, shape)
     if modality == "text" and learnt is None:
         refuse_known_tokenizer(classes, options, settings.data, wanted, shape, hint)
