@@ -16,7 +16,7 @@ from sslcli.engine.settings import (
     TrainingSettings,
 )
 from sslcli.grid import Grid
-from sslcli.modalities import Modality
+from sslcli.modalities import Frames, Modality
 from sslcli.rows.schema import Schema
 
 
@@ -98,12 +98,13 @@ class RowsOfModel(Config):
     modality: Modality = setting("images", "what the rows are of: images, sound, table")
     features: int = setting(0, "numbers of a row", ge=0)
     grid: Grid | None = setting(None, "how images lie in the rows")
+    frames: Frames | None = setting(None, "how recordings lie in the rows")
     table: dict[str, Any] | None = setting(None, "the columns of a table, one a row")
     options: dict[str, Any] = setting({}, "options of the readers, where they have such")
 
-    @field_serializer("grid")
-    def _plain(self, grid: Grid | None) -> list[int] | None:
-        return None if grid is None else list(grid)
+    @field_serializer("grid", "frames")
+    def _plain(self, layout: Grid | Frames | None) -> list[float] | None:
+        return None if layout is None else list(layout)
 
     @property
     def known_table(self) -> Schema | None:
@@ -113,7 +114,8 @@ class RowsOfModel(Config):
     @property
     def described(self) -> str:
         """What is read, in words."""
-        return f"rows of {self.features} numbers" if self.grid is None else self.grid.described
+        layout = self.grid or self.frames
+        return f"rows of {self.features} numbers" if layout is None else layout.described
 
 
 class LabelledSettings(Config):

@@ -91,24 +91,36 @@ class ItemRecords(Iterator[Record]):
             raise DataError(f"{where} is no array of numbers", "this is a fault of the reader")
         if document.table is not None:
             array = self._coder(document.table, where.file).rows(array)
-        grid, rows = document.grid, self.rows
-        if grid != rows.grid or array.shape[1] != rows.features:
-            hint = "bring it to that: --set data.reader_options.NAME=VALUE sets a reader's options"
-            if rows.grid is not None:
-                hint = (
-                    f"images are brought to it with --set data.reader_options.resize="
-                    f"{rows.grid.height}, and with --set data.reader_options.colours=grey or colour"
-                )
+        rows = self.rows
+        is_other = document.grid != rows.grid or array.shape[1] != rows.features
+        # two rates may have as many bands, which lie elsewhere
+        if is_other or (rows.frames is not None and document.frames != rows.frames):
+            held = document.frames or Item(array, document.grid)
             raise DataError(
-                f"{where} is {Item(array, grid).described}, and the model reads {rows.described}",
-                hint,
+                f"{where} is {held.described}, and the model reads {rows.described}",
+                self._brought,
             )
         rows_LF = np.asarray(array, dtype=np.float32)
         if not np.isfinite(rows_LF).all():
             raise DataError(f"{where} holds a value that is no finite number", "leave it out")
         return Record(
-            where, {"id": self._name(document), ITEM: Item(rows_LF, grid), LABEL: document.label}
+            where,
+            {"id": self._name(document), ITEM: Item(rows_LF, document.grid), LABEL: document.label},
         )
+
+    @property
+    def _brought(self) -> str:
+        """How data is brought to what the model reads."""
+        grid, frames = self.rows.grid, self.rows.frames
+        if grid is not None:
+            colours = "grey" if grid.channels == 1 else "colour"
+            options = {"resize": grid.height, "colours": colours}
+        elif frames is not None:
+            options = {"rate": frames.rate}
+        else:
+            options = {"NAME": "VALUE"}
+        words = " ".join(f"--set data.reader_options.{name}={options[name]}" for name in options)
+        return f"bring it to that first; ssl finetune reads data so with {words}"
 
     def _name(self, document: Document) -> str:
         """What tells an item from all others: its number in the one file that is read; else its

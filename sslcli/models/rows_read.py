@@ -35,7 +35,12 @@ def rows_of(pretrained: Pretrained) -> RowsOfModel | None:
     features = shape.row_features or shape.features_of_embedding
     table = None if shape.table is None else shape.table.plain
     return RowsOfModel(
-        modality=modality, features=features, grid=shape.grid, table=table, options=options
+        modality=modality,
+        features=features,
+        grid=shape.grid,
+        frames=shape.frames,
+        table=table,
+        options=options,
     )
 
 

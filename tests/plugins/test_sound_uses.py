@@ -71,6 +71,20 @@ def test_other_rates_than_the_models_are_refused(folder, monkeypatch, capsys, tm
     assert "--rate 8000" in said
 
 
+def test_another_rate_with_as_many_bands_is_refused_and_brought_to_the_models(
+    folder, monkeypatch, capsys, tmp_path
+):
+    monkeypatch.chdir(folder)
+    sung(tmp_path / "fast", 12, rate=16_000, hertz={"a": (600, 900), "b": (150, 300)})
+    line = "finetune classify --model model --max-steps 1 --device cpu --no-plot --name brought"
+    words = [*line.split(), "--data", str(tmp_path / "fast"), "--set"]
+    assert run([*words, "data.reader_options.bands=40"]) == 2
+    said = capsys.readouterr().err
+    assert "16,000 samples a second, 40 mel bands" in said
+    assert "the model reads 8,000 samples a second, 40 mel bands" in said
+    assert run([*words, said.split("--set ")[1].split(";")[0].strip()]) == 0
+
+
 def test_where_all_recordings_are_silent_that_is_said(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     soundfile.write("still.wav", np.zeros(8_000), 8_000)
