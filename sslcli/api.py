@@ -97,7 +97,7 @@ from sslcli.kits.items import (
 from sslcli.kits.layouts import NUMBERS_OF_RECORD, Counting, item_tables, usual_rows
 from sslcli.kits.row_decoder import RowDecoder
 from sslcli.kits.sequence_task import SequenceTask
-from sslcli.kits.sound import frame_tables, griffin_lim, heard, log_mel
+from sslcli.kits.sound import frame_tables, griffin_lim, heard, log_mel, mel_filters
 from sslcli.kits.word_vectors import (
     Located,
     Pool,
@@ -222,18 +222,18 @@ __all__ = [
     "item_code_ids", "item_codes", "item_images", "item_layers", "item_row_layers", "item_tables",
     "join_pair", "kmeans", "labelled_uses", "languages_in", "layer_pattern", "linear_cross_entropy",
     "linear_probe", "locate_words", "log_mel", "majority", "mean_row", "mean_score",
-    "means_no_label", "mlqa_exact", "mlqa_f1", "mlqa_rule", "mlqa_scores", "multilabel_scores",
-    "naming_text", "nearest_centre", "neighbor_probe", "normalized_mutual_information",
-    "open_bytes", "parse_json", "parse_shares", "part_with", "passages_of", "pearson",
-    "perceptron_probe", "precision_curve", "principal_components", "psnr", "purity", "quantizer_of",
-    "read_fields", "read_json", "read_lines", "read_pairs", "read_records", "read_rows",
-    "read_table", "receiver_curve", "reconstructed_items", "refuse_missing_columns",
-    "refuse_too_long", "remark", "restored_items", "retrieve", "rotary_base", "rouge_f1",
-    "script_words", "sense_gap", "sense_gaps", "sense_uses", "sentence_chrf", "sentence_vectors",
-    "separation", "setting", "span_scores", "span_table", "spans_of", "spans_of_tags", "spearman",
-    "split_language", "split_sentences", "squad_exact", "squad_f1", "squad_v1_scores",
-    "squad_v2_scores", "ssim", "ssim_window", "static_vectors", "statistic_score", "string_exact",
-    "suffix_of", "sums_score", "tag_reading", "threshold_for", "turns_of", "unread_tags",
-    "untrained", "usable", "usable_texts", "usual_rows", "warped_errors", "word_vectors",
-    "words_told", "write_fields",
+    "means_no_label", "mel_filters", "mlqa_exact", "mlqa_f1", "mlqa_rule", "mlqa_scores",
+    "multilabel_scores", "naming_text", "nearest_centre", "neighbor_probe",
+    "normalized_mutual_information", "open_bytes", "parse_json", "parse_shares", "part_with",
+    "passages_of", "pearson", "perceptron_probe", "precision_curve", "principal_components", "psnr",
+    "purity", "quantizer_of", "read_fields", "read_json", "read_lines", "read_pairs",
+    "read_records", "read_rows", "read_table", "receiver_curve", "reconstructed_items",
+    "refuse_missing_columns", "refuse_too_long", "remark", "restored_items", "retrieve",
+    "rotary_base", "rouge_f1", "script_words", "sense_gap", "sense_gaps", "sense_uses",
+    "sentence_chrf", "sentence_vectors", "separation", "setting", "span_scores", "span_table",
+    "spans_of", "spans_of_tags", "spearman", "split_language", "split_sentences", "squad_exact",
+    "squad_f1", "squad_v1_scores", "squad_v2_scores", "ssim", "ssim_window", "static_vectors",
+    "statistic_score", "string_exact", "suffix_of", "sums_score", "tag_reading", "threshold_for",
+    "turns_of", "unread_tags", "untrained", "usable", "usable_texts", "usual_rows", "warped_errors",
+    "word_vectors", "words_told", "write_fields",
 ]  # fmt: skip

@@ -98,6 +98,12 @@ def test_recordings_too_short_for_it_cost_nothing():
     assert objective(backbone, batch).sums["clm"].item() == 0
 
 
+def test_nothing_so_far_ahead_is_refused():
+    backbone, objective = built(ahead=5_000)
+    with pytest.raises(UsageError, match="has a frame 5,000 ahead of another: the longest has 30"):
+        objective.begin(backbone, lambda: batch_of(objective, recordings()))
+
+
 def test_text_is_told_token_by_token():
     context = tiny_context("decoder")
     assert CausalLanguageModel.of_shape(context.architecture) is CausalLanguageModel

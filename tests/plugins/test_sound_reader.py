@@ -64,6 +64,13 @@ def test_a_long_recording_is_cut_and_nothing_is_lost(tmp_path):
     assert [each.where.record for each in found] == [1, 2, 3, 4, 5, 6]
 
 
+def test_bands_that_would_hold_nothing_are_refused(tmp_path):
+    path = written(tmp_path / "a.wav", tone())
+    with pytest.raises(DataError, match=r"of 400 mel bands lie between two frequencies") as error:
+        read(path, bands=400)
+    assert "fewer --bands" in error.value.hint
+
+
 def test_rates_are_brought_to_one(tmp_path):
     path = written(tmp_path / "a.wav", tone(1, rate=16_000), rate=16_000)
     (document,), _ = read(path, rate=8_000)

@@ -10,7 +10,18 @@ import numpy as np
 import soundfile
 import soxr
 
-from sslcli.api import Config, DataError, Document, Frames, Reader, Where, log_mel, remark, setting
+from sslcli.api import (
+    Config,
+    DataError,
+    Document,
+    Frames,
+    Reader,
+    Where,
+    log_mel,
+    mel_filters,
+    remark,
+    setting,
+)
 
 SILENT = 1e-4  # samples that differ less from their mean are no sound, of 1 at most
 FULL_SCALE = 0.999  # a sample beyond it is taken for cut off
@@ -76,6 +87,12 @@ class SoundReader(Reader["SoundReader.Options"]):
                 "read their mean with --mix, or take one of them first",
             )
         frames = Frames.at(self.options.rate or file.samplerate, self.options.bands)
+        if empty := int((mel_filters(frames).sum(axis=0) == 0).sum()):
+            raise DataError(
+                f"{where}: {empty} of {frames.bands} mel bands lie between two frequencies of "
+                f"{frames.window} samples, and would hold nothing",
+                f"use fewer --bands: {frames.frequencies // 3} or so",
+            )
         label = Path(where.file).resolve().parent.name or None
         heard = _Heard()
         size = max(frames.window, round(self.options.segment * frames.rate))

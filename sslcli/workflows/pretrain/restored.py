@@ -20,6 +20,7 @@ from sslcli.rows.schema import Schema
 from sslcli.workflows.pretrain.prepare import MOST_SHOWN, Prepared
 
 MOST_CHARACTERS, MOST_NUMBERS = 160, 8  # of one sample, in a line
+MOST_HEIGHTS, HEIGHTS = 32, "▁▂▃▄▅▆▇█"  # of an image or a recording, in a line
 MOST_SCORED = 16  # texts that are compared with what they should be
 
 
@@ -48,16 +49,20 @@ class RestoredSamples:
             self.scores = text_scores(found, self.tokenizer)
         return [
             (
-                self._in_a_line(each.corrupted, each.hidden),
-                f"{self._in_a_line(each.restored) or '(nothing)'} "
+                self._in_a_line(each.corrupted, each.input, each.hidden),
+                f"{self._in_a_line(each.restored, each.input) or '(nothing)'} "
                 f"({_error_in_words(each, restoring.loss_unit)})",
             )
             for each in found[:: -(-len(found) // MOST_SHOWN)]
         ]
 
-    def _in_a_line(self, content: str | np.ndarray, hidden: np.ndarray | None = None) -> str:
-        if isinstance(content, str) or self.table is None:
-            return _in_a_line(content)
+    def _in_a_line(
+        self, content: str | np.ndarray, whole: str | np.ndarray, hidden: np.ndarray | None = None
+    ) -> str:
+        if isinstance(content, str) or isinstance(whole, str):
+            return _text_in_a_line(str(content))
+        if self.table is None:
+            return _heights_in_a_line(content, whole)
         return _record_in_a_line(self.table, content, hidden)
 
 
@@ -110,12 +115,18 @@ def _record_in_a_line(table: Schema, rows_LF: np.ndarray, hidden_L: np.ndarray |
     return ", ".join(found[:MOST_NUMBERS] + ["..."] * (len(found) > MOST_NUMBERS))
 
 
-def _in_a_line(content: str | np.ndarray) -> str:
-    """The beginning of a text, or of the mean of each row."""
-    if isinstance(content, str):
-        text = " ".join(content.split())
-        return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]} ..."
-    means = [
-        f"{value:.2f}" for value in content.reshape(len(content), -1).mean(axis=1)[:MOST_NUMBERS]
-    ]
-    return " ".join(means + ["..."] * (len(content) > MOST_NUMBERS))
+def _text_in_a_line(content: str) -> str:
+    """The beginning of a text."""
+    text = " ".join(content.split())
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]} ..."
+
+
+def _heights_in_a_line(content: np.ndarray, whole: np.ndarray) -> str:
+    """The mean of each row, or of several neighbours, as a height within those of the whole."""
+    means, bounds = (
+        each.reshape(len(each), -1).mean(axis=1, dtype=np.float64) for each in (content, whole)
+    )
+    parts = np.array_split(means, min(len(means), MOST_HEIGHTS))
+    low, high = bounds.min(), max(bounds.max(), bounds.min() + 1e-9)
+    shares = np.clip([(part.mean() - low) / (high - low) for part in parts], 0, 1)
+    return "".join(HEIGHTS[round(share * (len(HEIGHTS) - 1))] for share in shares.tolist())

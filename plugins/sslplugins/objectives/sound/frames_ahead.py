@@ -26,6 +26,7 @@ from sslcli.api import (
     Report,
     Rng,
     Transformer,
+    UsageError,
     frame_tables,
     setting,
 )
@@ -74,8 +75,16 @@ class FramesAhead(Readout[AheadBatch, AheadOptions]):
         self.tell = FrameTeller(nn.Linear(context.architecture.width, bands), bands)
 
     def begin(self, backbone: Transformer, first_batch: Callable[[], AheadBatch]) -> None:
-        """Frames are told around the mean frame."""
-        self.tell.begin(first_batch().inputs.ready_TF)
+        """Frames are told around the mean frame. Raises UsageError where none is so far ahead."""
+        batch = first_batch()
+        if not batch.counts["clm"]:
+            longest = batch.inputs.packing.longest
+            raise UsageError(
+                f"no recording of the first batch has a frame {self.ahead:,} ahead of another: the "
+                f"longest has {longest:,}",
+                "use a smaller --ahead, or longer recordings",
+            )
+        self.tell.begin(batch.inputs.ready_TF)
 
     def collate(self, batch: Batch, rng: Rng) -> AheadBatch:
         ends_T = np.repeat(batch.starts[1:], batch.lengths)
