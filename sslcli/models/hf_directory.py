@@ -335,8 +335,18 @@ def writer_of(
         known.append(family.summary)
     raise UsageError(
         f"no family of model directories holds this shape with equal numbers ({', '.join(known)})",
-        "shapes of the presets can be exported; --set model.shape... may have left them",
+        _other_shape(settings),
     )
+
+
+def _other_shape(settings: TransformerSettings) -> str:
+    """What can be exported instead."""
+    if settings.grid is not None:
+        shape = "model.shape.class_token=true --set model.shape.positions=sincos"
+        return f"models of images can be that are pretrained with --set {shape}"
+    if not settings.vocabulary:
+        return "models of text and of images can be exported"
+    return "shapes of the presets can be exported; --set model.shape... may have left them"
 
 
 def _refuse_homeless(config: Mapping[str, Any], heads: frozenset[str]) -> None:

@@ -301,7 +301,9 @@ def test_a_run_goes_out_as_vit_mae_comes_back_and_goes_on(place, capsys):
 def test_a_run_without_a_class_token_is_no_vit(place, capsys):
     assert run(f"pretrain --objective mae {SHORT} --name own {SHAPE}".split()) == 0
     assert run(["export", "own", "out"]) == 2
-    assert "no family of model directories holds this shape" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "no family of model directories holds this shape" in said
+    assert "model.shape.class_token=true" in said
     assert not (place / "out").exists()
 
 

@@ -105,7 +105,9 @@ def test_the_loss_is_that_of_hidden_frames_alone():
             wanted = int(clusters_T[start + place])
             found -= chances_tK[place, wanted].item()
             right += int(chances_tK[place].argmax()) == wanted
-            seen = torch.nonzero(~own_t)[:, 0].tolist() or [place]
+            seen = torch.nonzero(~own_t)[:, 0].tolist()
+            if not seen:
+                continue  # no other frame tells anything
             nearest = min(seen, key=lambda other: (abs(other - place), other))
             beside += int(clusters_T[start + nearest]) == wanted
     loss = objective(backbone, batch)

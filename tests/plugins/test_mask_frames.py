@@ -80,7 +80,9 @@ def test_interpolation_is_numpys():
     rows_TM, lengths = np.concatenate(recordings()), np.cumsum((0, *LENGTHS))
     hidden_T = np.random.default_rng(0).random(len(rows_TM)) < 0.4
     hidden_T[lengths[3]] = hidden_T[lengths[4] - 1] = True  # both ends of one
-    found_TM = interpolated(rows_TM, lengths, hidden_T)
+    hidden_T[:1] = True  # all that there is of the first
+    found_TM = interpolated(rows_TM, lengths, hidden_T, np.arange(12.0))
+    np.testing.assert_array_equal(found_TM[0], np.arange(12.0))
     for start, stop in pairwise(lengths):
         seen = np.flatnonzero(~hidden_T[start:stop])
         for band in range(12) if len(seen) else ():
@@ -147,7 +149,7 @@ def test_what_needs_no_learning():
         np.abs(whole_TM[places_N] - mean_M).mean(), rel=1e-5
     )
     hidden_T = np.isin(np.arange(len(whole_TM)), places_N)
-    line_TM = interpolated(whole_TM, np.cumsum((0, *LENGTHS)), hidden_T)
+    line_TM = interpolated(whole_TM, np.cumsum((0, *LENGTHS)), hidden_T, mean_M)
     assert found["interpolation"] == pytest.approx(
         np.abs(whole_TM - line_TM)[places_N].mean(), rel=1e-5
     )

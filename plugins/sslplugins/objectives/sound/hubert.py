@@ -166,7 +166,9 @@ class HiddenUnits(Objective[UnitBatch, "HiddenUnits.Options"]):
         cosines_NK = normalize(told_NP, dim=1) @ normalize(in_full(self.units.weight), dim=1).T
         logits_NK = cosines_NK / self.options.temperature
         count = batch.counts["hubert"]
-        beside = (clusters_T[batch.nearest_N] == right_N).sum()
+        # itself is no other frame: nothing tells the frames of a recording that is all hidden
+        is_other_N = batch.nearest_N != batch.places_N
+        beside = (is_other_N & (clusters_T[batch.nearest_N] == right_N)).sum()
         metrics = {
             "accuracy": Ratio((logits_NK.argmax(dim=1) == right_N).sum(), count),
             "accuracy_of_the_nearest_frame": Ratio(beside, count),

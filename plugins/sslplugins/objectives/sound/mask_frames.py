@@ -148,7 +148,7 @@ class MaskedFrames(Objective[FrameBatch, "MaskedFrames.Options"]):
             hidden_T = np.zeros(len(whole_TM), dtype=bool)
             hidden_T[places_N] = True
             starts_B1 = batch.inputs.packing.starts_B1.numpy()
-            line_TM = interpolated(whole_TM, starts_B1, hidden_T)
+            line_TM = interpolated(whole_TM, starts_B1, hidden_T, mean_M)
             right_NM = whole_TM[places_N]
             count += right_NM.size
             errors["mean frame"] += float(np.abs(right_NM - mean_M).sum(dtype=np.float64))

@@ -47,14 +47,17 @@ def hidden_runs(batch: Batch, rng: Rng, share: float, run: int) -> Runs:
     return Runs(hidden_T, np.where(hidden_T, start_T, 0))
 
 
-def interpolated(rows_TM: np.ndarray, starts_B1: np.ndarray, hidden_T: np.ndarray) -> np.ndarray:
+def interpolated(
+    rows_TM: np.ndarray, starts_B1: np.ndarray, hidden_T: np.ndarray, usual_M: np.ndarray
+) -> np.ndarray:
     """Hidden frames on the straight line between the visible ones before and behind them, and like
-    the nearest one at the ends of a recording: [T, M].
+    the nearest one at the ends of a recording: [T, M]. Where all are hidden, the usual one.
     """
     found_TM = rows_TM.copy()
     for start, stop in pairwise(starts_B1.tolist()):
         seen = np.flatnonzero(~hidden_T[start:stop])
         if not len(seen):
+            found_TM[start:stop] = usual_M
             continue
         own_tM, places = rows_TM[start:stop], np.flatnonzero(hidden_T[start:stop])
         behind = np.clip(np.searchsorted(seen, places), 0, len(seen) - 1)
