@@ -107,6 +107,16 @@ def test_masked_columns_find_them_too(probed):
     assert "AUROC of error" not in [score.name for score in report.scores]
 
 
+def test_where_all_are_normal_the_alarms_are_counted_and_are_false(probed):
+    model, report = probed("stripes", false_alarms=0.5)
+    held_out = model.probe_data.items("held_out")
+    assert set(held_out.labels) == {"0"}
+    (score,) = report.scores
+    assert score.name == "alarms by error"
+    assert (score.count, score.value) == (len(held_out), pytest.approx(0.5, abs=0.1))
+    assert "every alarm is false" in report.notes[-1]
+
+
 def test_scores_are_those_of_slow_formulas(probed):
     model, report = probed("auto", "dev.csv")
     data = model.probe_data

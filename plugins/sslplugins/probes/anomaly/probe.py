@@ -23,7 +23,12 @@ from sslcli.api import (
 )
 from sslplugins.probes.anomaly.labels import is_anomaly, normal_labels
 from sslplugins.probes.anomaly.methods import Method, Settings, of_model, without_model
-from sslplugins.probes.anomaly.report import Found, labelled_report, unlabelled_report
+from sslplugins.probes.anomaly.report import (
+    Found,
+    all_normal_report,
+    labelled_report,
+    unlabelled_report,
+)
 
 FEWEST = 20  # normal items
 
@@ -95,6 +100,8 @@ class Anomaly(Probe["Anomaly.Options"]):
             there = {label for label in items.labels if label is not None}
             return unlabelled_report(found, sorted(there))
         wrong_N = is_anomaly(items.labels, normal, items.name)
+        if not wrong_N.any():
+            return all_normal_report(found, normal)
         curve = components.by_count(items)
         return labelled_report(found, wrong_N, list(items.labels), normal, curve)
 

@@ -91,6 +91,15 @@ def unlabelled_report(found: Found, labels: Sequence[str]) -> Report:
         why = (
             f"which labels are normal? name them with --normal; there are {', '.join(labels[:20])}"
         )
+    return _alarms(found, why)
+
+
+def all_normal_report(found: Found, normal: Sequence[str]) -> Report:
+    """The same of items without an anomaly, which have no areas under curves."""
+    return _alarms(found, f"normal: {', '.join(normal)}, as all items are: every alarm is false")
+
+
+def _alarms(found: Found, why: str) -> Report:
     thresholds = found.thresholds
     rows = [
         (name, found.summaries[name], thresholds[name], int((scores > thresholds[name]).sum()))
