@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from sslcli.datasets.sources import expand
 from sslcli.datasets.tokenized import shards_for
 from sslcli.errors import DataError, UsageError
 from sslcli.grid import Grid
-from sslcli.modalities import Modality
+from sslcli.modalities import WORDS, Modality
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,13 @@ class ItemData:
 
     def _corpus(self, data: DataSettings) -> Corpus:
         """All documents. Raises UsageError or DataError where the model does not read them."""
-        refuse_unread({"this model": {self.modality}}, data)
         table, name = self.shape.table, ", ".join(data.train)
+        held = refuse_unread({"the model": get_args(Modality)}, data)
+        if held != self.modality:
+            raise UsageError(
+                f"{name} holds {WORDS[held]}, and the model reads {WORDS[self.modality]}",
+                "choose other data, or another --model",
+            )
         shards = shards_for(data, TokenizerSettings(), cache_folder(), table=table)
         corpus = Corpus.open(shards.folder, data.sequence_tokens, data.unit)
         if table is not None and corpus.table is not None:

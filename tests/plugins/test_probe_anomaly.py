@@ -249,7 +249,7 @@ def test_the_command_writes_scores_by_id(folder, monkeypatch, capsys):
     ("words", "message"),
     [
         (["--data", "gone.csv"], "gone.csv"),
-        (["--data", "images.npz"], "'this model' reads tables, and images.npz holds images"),
+        (["--data", "images.npz"], "images.npz holds images, and the model reads tables"),
         (["--normal", "good"], "no item has the label 'good'"),
         (["--false-alarms", "2"], "--false-alarms"),
     ],

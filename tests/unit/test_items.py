@@ -96,7 +96,7 @@ def test_given_files_are_read_as_those_of_the_run_were(model):
         ("wide.npz", DataError, "wide.npz holds images of 8 x 12 pixels, grey, and the model reads"
          " images of 8 x 8 pixels, grey"),
         ("colour.npz", DataError, "8 x 8 pixels, colour, and the model reads"),
-        ("texts.txt", UsageError, "'this model' reads images, and texts.txt holds text"),
+        ("texts.txt", UsageError, "texts.txt holds text, and the model reads images"),
         ("gone.npz", DataError, "gone.npz"),
     ],
 )  # fmt: skip
