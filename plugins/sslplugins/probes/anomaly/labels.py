@@ -14,7 +14,7 @@ NORMAL_OF_TWO = "0"  # beside others than 1 it is one class of several
 def normal_labels(
     asked: Sequence[str], labels: Sequence[str | None], trained: Sequence[str | None]
 ) -> tuple[str, ...]:
-    """Those that are asked for; else the only one that the training data has, if others have more;
+    """Those that are asked for; else the only one that the training data has;
     else one that says so by its name; none where none does. Raises UsageError for one that is asked
     for and is not there.
     """
@@ -28,7 +28,7 @@ def normal_labels(
     if asked:
         return tuple(asked)
     own = {label for label in trained if label is not None}
-    if len(own) == 1 and own < set(there):
+    if len(own) == 1 and own <= set(there):
         return tuple(own)
     names = (*NORMAL, NORMAL_OF_TWO) if len({*there, NORMAL_OF_TWO}) <= 2 else NORMAL
     return tuple(label for label in there if label.lower() in names)[:1]
