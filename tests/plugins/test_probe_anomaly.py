@@ -213,6 +213,7 @@ def test_one_label_of_images_is_normal_where_a_model_was_trained_on_it_alone(pro
         (["dog"], ["cat", "dog"], ["cat"], ("dog",)),
         (["bird"], ["cat", "dog"], ["cat"], "no item has the label 'bird'"),
         ([], ["cat", "dog"], ["cat", "dog"], ()),
+        ([], ["cat"], ["cat"], ("cat",)),
     ],
 )
 def test_which_labels_are_normal(asked, labels, trained, expected):
