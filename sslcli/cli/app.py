@@ -49,6 +49,7 @@ COMMANDS = {
     "generate": "Fill the blanks of a text, continue it, or write it anew",
     "report": "Write all that is known of a run as one HTML page",
     "export": "Write a model directory that other tools load",
+    "fetch": "Fetch a model of a hub into the cache that all tools share",
     "runs": "List, show, compare and remove runs",
     "compare": "Compare objectives on tasks for the same cost, or runs side by side",
     "plugins": "List, show, check and start plugins",

@@ -80,7 +80,7 @@ FOREIGN_COMMANDS = {
     "convert": "export",
 }
 DELETES = ("delete", "remove", "rm", "del", "clean")
-FETCHES = ("download", "fetch", "pull", "push", "upload", "login")
+FETCHES, SENDS = ("download", "pull", "clone"), ("push", "upload", "login")
 TASKS_OF_FILES = {"json": "qa", "conllu": "pos", "conll": "tag", "fasta": "dna", "fa": "dna"}
 FIRST_PROBE = "similarity"
 _SINGLE_DASH = re.compile(r"-([A-Za-z][A-Za-z_-]+)(=.*)?", re.DOTALL)
@@ -210,11 +210,11 @@ def hint_for_command(word: str, rest: Sequence[str], commands: Iterable[str]) ->
     """Return the line that was probably meant by one that begins with no command."""
     if word in DELETES:
         return shlex.join(["ssl", "runs", "delete", *rest])
+    if word in SENDS:
+        return "nothing is sent to a network: ssl export writes a directory that you can upload"
     if word in FETCHES:
-        return (
-            "nothing is fetched from or sent to a network: download "
-            "a model by hand and give its folder with --model"
-        )
+        named = [each for each in rest if not each.startswith("-")]
+        return shlex.join(["ssl", "fetch", *(named or ["hf:ORG/NAME"])])
     line = [FOREIGN_COMMANDS[word.lower()]] if word.lower() in FOREIGN_COMMANDS else []
     if not line and (near := nearest(word, commands)):
         return f"did you mean 'ssl {near}'?"

@@ -27,6 +27,7 @@ from sslcli.engine.stopping import Stopping
 from sslcli.errors import DataError, Interrupted, ModelError, Preempted, UsageError
 from sslcli.reports import Report, amount, mebibytes
 from sslcli.rows.schema import Schema
+from sslcli.runs.hub_cache import cached_model, is_on_hub
 from sslcli.runs.interrupting import stopping_at_once
 from sslcli.runs.references import LATEST, TRAINED, find_run
 
@@ -184,13 +185,16 @@ def opened(folder: Path) -> Tokenized:
 
 
 def with_tokenizer_of_run(settings: TokenizerSettings, say: Say = quiet) -> TokenizerSettings:
-    """Replace a tokenizer source that names a run by its folder; which "@latest" is, is said.
+    """Replace a tokenizer source that names a run, or a model of a hub, by its folder; which
+    "@latest" is, is said.
 
     Raises UsageError if "@latest" is none.
     """
     source = settings.source
     if not source or os.path.lexists(source):
         return settings
+    if is_on_hub(source):
+        return settings.model_copy(update={"source": str(cached_model(source))})
     try:
         run = find_run(source, TRAINED)
     except UsageError:

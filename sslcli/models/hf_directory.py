@@ -21,10 +21,9 @@ from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.deferred import Deferred
 from sslcli.errors import ModelError, UsageError
 from sslcli.models.answer_heads import Announced
+from sslcli.models.file_names import CONFIG, SINGLE
 from sslcli.models.hf_config import ANSWERS, MATRIX
 from sslcli.models.hf_tensors import (
-    CONFIG,
-    SINGLE,
     find_tensors,
     read_model_json,
     refuse_filled,

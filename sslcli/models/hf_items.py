@@ -18,7 +18,8 @@ from sslcli.core.settings import TransformerSettings
 from sslcli.deferred import Deferred
 from sslcli.errors import ConfigError, ModelError, UsageError
 from sslcli.grid import Grid
-from sslcli.models.hf_tensors import CONFIG, SINGLE, read_model_json, write_tensors
+from sslcli.models.file_names import CONFIG, SINGLE
+from sslcli.models.hf_tensors import read_model_json, write_tensors
 from sslcli.models.weights import KeptObjective, Pretrained, State
 from sslcli.settings import PretrainSettings
 

@@ -15,16 +15,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from sslcli import plainfiles
-from sslcli.core.settings import MODEL_CONFIG
 from sslcli.errors import ModelError, RunError
+from sslcli.models.file_names import ARCHIVES, INDEX, PICKLES, SINGLE
 from sslcli.models.tensor_forms import from_file, shape_in_file, to_file
 from sslcli.models.tensor_names import NamesInFile, Stored, TensorKey, expanded, folder_of
 
-CONFIG, SINGLE, INDEX = MODEL_CONFIG, "model.safetensors", "model.safetensors.index.json"
 # others are quantised: their numbers mean nothing by themselves
 DTYPES = frozenset({"F64", "F32", "F16", "BF16"})
-PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5", "*.msgpack", "*.gguf")
-ARCHIVES = ("*.zip", "*.7z", "*.tar", "*.tar.*", "*.tgz")
 # What libraries once wrote beside the weights, and can be computed from the settings.
 _BUFFERS = re.compile(r"(^|\.)(position_ids|masked_bias|rotary_emb\.inv_freq|h\.\d+\.attn\.bias)$")
 

@@ -7,9 +7,10 @@ from sslcli.contracts.family import Family, Key
 from sslcli.core.settings import TransformerSettings
 from sslcli.errors import ModelError
 from sslcli.models.answer_heads import Announced
+from sslcli.models.file_names import CONFIG
 from sslcli.models.hf_config import ANSWERS, MATRIX, SHIFT
 from sslcli.models.hf_items import OWN, layers_in
-from sslcli.models.hf_tensors import CONFIG, Read, read_tensors
+from sslcli.models.hf_tensors import Read, read_tensors
 from sslcli.models.tensor_names import Stored
 from sslcli.models.weights import KeptObjective, expected_shapes, shapes_of
 from sslcli.reports import amount

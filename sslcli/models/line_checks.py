@@ -27,6 +27,7 @@ from sslcli.modalities import WORDS, modality_read
 from sslcli.plainfiles import no_such_file
 from sslcli.resolving import checked
 from sslcli.runs.catalogue import all_runs, read_run
+from sslcli.runs.hub_cache import cached_model, is_on_hub
 from sslcli.runs.references import LATEST, run_of, shape_in
 from sslcli.settings import PretrainSettings
 
@@ -183,6 +184,8 @@ def refuse_absent_tokenizer(source: str | None) -> None:
     """
     if not source or source.startswith(LATEST):
         return
+    if is_on_hub(source):
+        source = str(cached_model(source))
     if os.path.isdir(source):
         if not any(os.path.isfile(os.path.join(source, name)) for name in TOKENIZER_FILES):
             raise DataError(f"{source} holds no {TOKENIZER_FILES[0]}", TOKENIZER_HINT)

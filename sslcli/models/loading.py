@@ -30,6 +30,7 @@ from sslcli.progress import working
 from sslcli.resolving import problems_of, resolve
 from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import RUN_FILE, Run, all_runs, runs_folder
+from sslcli.runs.hub_cache import pinned_name
 from sslcli.runs.references import (
     FOUNDATION,
     TRAINED,
@@ -89,12 +90,13 @@ def newest_fitting(
 def decided_source(
     source: str | None, architectures: Collection[Architecture], modalities: Collection[str] = ()
 ) -> str:
-    """The weights that a reference means now, as a folder: of several runs that start from them,
-    none may change which they are.
+    """The weights that a reference means now, as a folder or as a commit of a hub: of several runs
+    that start from them, none may change which they are.
     """
     source = source or str(newest_fitting(architectures, modalities)[0].folder)
     use = replace(FOUNDATION, architectures=architectures, modalities=modalities)
-    return str(locate_weights(decided(source, use)[0]).weights.resolve())
+    weights = locate_weights(decided(source, use)[0]).weights.resolve()
+    return pinned_name(weights) or str(weights)
 
 
 def newest_finetuned(task: str) -> tuple[Run, Sequence[str]]:

@@ -7,8 +7,9 @@
     @latest, @latest:mlm           the newest run, of that objective
     @best:mlm                      the run with the lowest held-out loss of that objective
     REF:step-2000, REF:best, REF:last      that checkpoint of a run
+    hf:ORG/NAME, hf:ORG/NAME@REVISION      a model of a hub that `ssl fetch` has brought
 
-Nothing is fetched from a network.
+Nothing is fetched from a network here.
 """
 
 import re
@@ -26,6 +27,7 @@ from sslcli.engine.checkpoints.checkpoint_files import (
 from sslcli.errors import ModelError, UsageError
 from sslcli.folders import read_sealed
 from sslcli.runs.catalogue import RUN_FILE, read_run
+from sslcli.runs.hub_cache import cached_model, is_on_hub
 from sslcli.runs.references import named_run, parts_of, run_above, unfinished_state
 
 ADAPTER = "adapter_config.json"
@@ -43,7 +45,7 @@ class WeightsRef:
 def locate_weights(reference: str) -> WeightsRef:
     """The folder behind a reference. Raises UsageError or ModelError where there is none."""
     whole, selector, step = parts_of(reference)
-    path = Path(whole)
+    path = cached_model(whole) if is_on_hub(whole) else Path(whole)
     run = run_above(path)
     if (path / BACKBONE).is_file():
         if run is None:

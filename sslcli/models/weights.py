@@ -17,18 +17,12 @@ from sslcli.data.rng import mix, name_key
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import ModelError
 from sslcli.models.answer_heads import AnswerHead
+from sslcli.models.file_names import OLDER_TOKENIZERS
+from sslcli.runs.hub_cache import pinned_name
 from sslcli.settings import FinetuneSettings, PretrainSettings
 
 State = Mapping[str, Tensor]
 KEPT, NEW = "kept from the model", "new, at random"  # what a run says of its head
-# What directories had before there was tokenizer.json, which is all that is read here.
-OLDER_TOKENIZERS = (
-    "vocab.txt",
-    "vocab.json",
-    "tokenizer.model",
-    "sentencepiece.bpe.model",
-    "spiece.model",
-)
 L = TypeVar("L", bound=nn.Module)
 
 
@@ -82,6 +76,11 @@ class Pretrained:
     task_said: tuple[str, Mapping[str, Any]] = ("", {})
     loaded: Tokenizer | None = None
     objective: KeptObjective | None = None
+
+    @property
+    def recorded(self) -> str:
+        """What a run that starts from it records: its folder, of the cache of a hub its commit."""
+        return pinned_name(self.folder.resolve()) or str(self.folder.resolve())
 
     @property
     def labels(self) -> Sequence[str]:

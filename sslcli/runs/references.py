@@ -29,6 +29,7 @@ from sslcli.runs.catalogue import (
     read_run,
     runs_folder,
 )
+from sslcli.runs.hub_cache import cached_model, hub_name, is_on_hub
 
 LATEST, BEST = "@latest", "@best"
 UNFINISHED = ("running", "stopped", "died", "failed", "diverged")
@@ -113,10 +114,14 @@ def run_above(path: Path) -> Path | None:
 
 
 def run_of(reference: str) -> Path | None:
-    """The run that a model is of; None of what lies elsewhere, as a directory of another tool.
+    """The run that a model is of; None of what lies elsewhere, as a directory of another tool or
+    in the cache of a hub.
     Raises UsageError where there is nothing.
     """
     whole = parts_of(reference)[0]
+    if is_on_hub(whole):
+        cached_model(whole)
+        return None
     found = run_above(Path(whole))
     return found if found is not None or Path(whole).exists() else named_run(whole)
 
@@ -124,7 +129,7 @@ def run_of(reference: str) -> Path | None:
 def named_run(name: str) -> Path:
     """Return the folder of a run by its name, or "@best:mlm".
 
-    Raises UsageError, which says of a model on a hub that nothing is downloaded.
+    Raises UsageError, which says of a model on a hub how it is fetched.
     """
     if name == BEST or name.startswith(f"{BEST}:"):
         return _best_run(name.partition(":")[2])
@@ -132,15 +137,22 @@ def named_run(name: str) -> Path:
         return find_run(name, TRAINED).folder
     except UsageError as error:
         if _REMOTE.fullmatch(name):
-            hint = (
-                "nothing is fetched from a network: download the "
-                "model and give its folder, as in --model models/bert"
-            )
-            raise UsageError(f"there is no run or folder '{name}'", hint) from error
+            raise UsageError(f"there is no run or folder '{name}'", _how_to_fetch(name)) from error
         if os.sep in name:
             hint = "check the path; ssl runs lists the runs"
             raise UsageError(f"there is no run or folder '{name}'", hint) from error
         raise
+
+
+def _how_to_fetch(name: str) -> str:
+    """The hint for what looks like a model of a hub."""
+    if ":" in name:
+        return "fetch it by its name on the hub: ssl fetch hf:ORG/NAME"
+    try:
+        found = hub_name(name)
+    except UsageError:
+        return "fetch it by its name on the hub: ssl fetch hf:ORG/NAME"
+    return f"of the hub? ssl fetch {found}, then --model {found}"
 
 
 def _best_run(objective: str) -> Path:

@@ -15,6 +15,7 @@ from sslcli import registry
 from sslcli.errors import PluginError
 from sslcli.reports import amount
 from sslcli.runs.catalogue import runs_folder
+from sslcli.runs.hub_cache import hub_cache
 
 OLDEST_PYTHON = (3, 11)
 LITTLE_DISK_GB = 5.0
@@ -147,13 +148,12 @@ def _disk() -> Iterator[MachineFact]:
 
 
 def _offline() -> Iterator[MachineFact]:
-    """ssl itself reads local files only; these matter to the libraries beside it."""
-    said = [
-        f"{name}={os.environ[name]}"
-        for name in ("HF_HUB_OFFLINE", "HF_ENDPOINT", "HF_HOME")
-        if name in os.environ
-    ]
-    yield MachineFact("ok", " · ".join(["ssl makes no network calls", *said]))
+    """Where `ssl fetch` gets models from and puts them; everything else reads local files only."""
+    names = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_ENDPOINT", "HF_HOME", "HF_HUB_CACHE")
+    said = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
+    count = len(list(hub_cache().glob("models--*/snapshots/*")))
+    cache = f"{amount(count, 'model')} of hubs in {hub_cache()}"
+    yield MachineFact("ok", " · ".join(["only ssl fetch uses the network", cache, *said]))
 
 
 def _plugins() -> Iterator[MachineFact]:

@@ -18,7 +18,7 @@ from inputs_models import FAMILIES, write_tiny_model
 from inputs_trying import Trial, by_hand
 from tallies import Tally
 
-from sslcli.models.hf_tensors import CONFIG
+from sslcli.models.file_names import CONFIG
 from sslcli.models.loading import load_pretrained
 
 CODE = "modeling_strange"

@@ -24,7 +24,7 @@ from tallies import Tally
 
 from sslcli.data.settings import DataSettings
 from sslcli.datasets.sources import documents, expand
-from sslcli.models.hf_tensors import SINGLE
+from sslcli.models.file_names import SINGLE
 from sslcli.models.loading import load_pretrained
 
 NAMES = (

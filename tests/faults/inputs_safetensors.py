@@ -22,8 +22,9 @@ from inputs_models import write_tiny_model
 from inputs_trying import PeakMemory, Trial, by_hand
 from tallies import Tally
 
+from sslcli.models.file_names import SINGLE
 from sslcli.models.hf_directory import families, read_directory
-from sslcli.models.hf_tensors import SINGLE, Read, find_tensors, read_tensors
+from sslcli.models.hf_tensors import Read, find_tensors, read_tensors
 from sslcli.models.weights import expected_shapes
 
 SPARE_BYTES = 128_000_000  # the first use of a library, and a kilobyte for each of 100000 tensors

@@ -6,7 +6,7 @@ from inputs_pickles import payloads, sweep
 
 from sslcli.datasets.sources import expand
 from sslcli.errors import SslError
-from sslcli.models.hf_tensors import SINGLE
+from sslcli.models.file_names import SINGLE
 from sslcli.models.loading import load_pretrained
 
 

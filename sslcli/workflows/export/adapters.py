@@ -20,13 +20,14 @@ from sslcli.engine.checkpoints.tensor_files import save_tensors
 from sslcli.errors import CheckError, ModelError, UsageError
 from sslcli.folders import replaced
 from sslcli.models.answer_heads import AnswerHead
+from sslcli.models.file_names import CONFIG as MODEL_CONFIG
 from sslcli.models.hf_config import AnswerKind
 from sslcli.models.hf_directory import read_directory, writer_of
-from sslcli.models.hf_tensors import CONFIG as MODEL_CONFIG
 from sslcli.models.loading import load_pretrained
 from sslcli.models.tensor_names import expanded
 from sslcli.models.weights import Pretrained, State, shapes_of
 from sslcli.reports import Report, Table
+from sslcli.runs.hub_cache import cached_model, hub_name, is_on_hub
 from sslcli.settings import FinetuneSettings
 from sslcli.workflows.export.export import CARD, refuse_loss
 from sslcli.workflows.export.model_card import adapter_card
@@ -72,15 +73,25 @@ def export_adapter(
     ):
         raise UsageError(f"{reference} has no adapters", TRAINS)
     base = base or trained.settings.model.source or ""
-    if Path(base).is_dir():
-        if not (Path(base) / MODEL_CONFIG).is_file():
+    place = cached_model(base) if is_on_hub(base) else Path(base)
+    if place.is_dir():
+        if not (place / MODEL_CONFIG).is_file():
             raise UsageError(
                 f"the run started from {base}, which is no model directory",
                 "ssl export it first, and name that with --base",
             )
-        _refuse_other_base(read_directory(Path(base)), trained.adapted, base)
+        _refuse_other_base(read_directory(place), trained.adapted, base)
+    revision = None
+    if is_on_hub(base):
+        base, revision = hub_name(base).repository, hub_name(base).revision
     return write_adapter(
-        model, trained.adapted, trained.settings.adapters, base, folder, overwrite=overwrite
+        model,
+        trained.adapted,
+        trained.settings.adapters,
+        base,
+        folder,
+        overwrite=overwrite,
+        revision=revision,
     )
 
 
@@ -92,6 +103,7 @@ def write_adapter(
     folder: Path,
     *,
     overwrite: bool = False,
+    revision: str | None = None,
 ) -> Report:
     """adapter_config.json, adapter_model.safetensors and a card; the folder appears whole or not at
     all.
@@ -111,6 +123,7 @@ def write_adapter(
     head = _head(keys, model.answers)
     names = _short_names(keys, modules, model.settings.deepest)
     config = _config(names, modules, sorted(head), model.answers.kind, adapters, base)
+    config |= {"revision": revision}
     tensors = {f"{INSIDE}.{name}": value for part in head.values() for name, value in part.items()}
     for module in modules:
         tensors |= {

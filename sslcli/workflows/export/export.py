@@ -11,9 +11,9 @@ from sslcli.data.text.chat_template import CHAT
 from sslcli.data.text.hf_reading import ADDED, GENERATION
 from sslcli.errors import UsageError
 from sslcli.folders import replaced
+from sslcli.models.file_names import CONFIG, SINGLE
 from sslcli.models.hf_directory import read_directory, write_directory
 from sslcli.models.hf_items import PROCESSOR
-from sslcli.models.hf_tensors import CONFIG, SINGLE
 from sslcli.models.loading import load_pretrained
 from sslcli.progress import working
 from sslcli.reports import Report, Table

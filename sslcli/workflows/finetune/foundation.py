@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from sslcli.contracts.task import Task
@@ -13,6 +12,7 @@ from sslcli.engine.checkpoints.checkpoint import Checkpoints
 from sslcli.models.loading import load_pretrained, newest_fitting
 from sslcli.models.rows_read import modalities_of
 from sslcli.models.weights import Pretrained
+from sslcli.runs.hub_cache import recorded_place
 from sslcli.runs.references import FOUNDATION, decided
 from sslcli.settings import FinetuneSettings
 from sslcli.workflows.training.resume import Resume
@@ -47,7 +47,9 @@ def foundation_of_resumed(settings: FinetuneSettings, resume: Resume | None) -> 
     ):
         return None
     return Pretrained(
-        TransformerSettings(**settings.model.shape), Path(settings.model.source), backbone={}
+        TransformerSettings(**settings.model.shape),
+        recorded_place(settings.model.source),
+        backbone={},
     )
 
 
@@ -86,7 +88,7 @@ def completed_settings(
         optimizer = optimizer.model_copy(
             update={"rate": float(f"{optimizer.rate * REFERENCE_WIDTH / shape.width:.2g}")}
         )
-    source = str(pretrained.folder.resolve())  # "@latest" will mean another run tomorrow
+    source = pretrained.recorded  # "@latest" will mean another run tomorrow
     model = settings.model.model_copy(update={"shape": shape.model_dump(), "source": source})
     decided = {
         "options": options,

@@ -249,7 +249,7 @@ def _completed(
 ) -> PretrainSettings:
     """With everything that data and model decide; nothing of it changes from here on."""
     # "@latest" will mean another run tomorrow
-    source = None if pretrained is None else str(pretrained.folder.resolve())
+    source = None if pretrained is None else pretrained.recorded
     decided_here = {
         "model": asked.model.model_copy(update={"shape": shape.model_dump(), "source": source}),
         "options": {name: part.model_dump(mode="json") for name, part in options.items()},

@@ -17,6 +17,7 @@ from sslcli.models.places import locate_weights
 from sslcli.resolving import resolve
 from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import read_facts, settings_file
+from sslcli.runs.hub_cache import is_on_hub, pinned_name
 from sslcli.settings import FinetuneSettings, PretrainSettings
 from sslcli.workflows.training.identity import MAY_CHANGE, Identified, flat
 
@@ -129,9 +130,11 @@ def _is_same_place(asked: str, saved: str) -> bool:
     """Whether a reference still means the weights that a run began with, or a checkpoint of the
     same run.
     """
-    if Path(saved).is_relative_to(Path(asked).resolve()):
+    if asked == saved or Path(saved).is_relative_to(Path(asked).resolve()):
         return True  # also where it is gone by now
     place = locate_weights(asked)
+    if is_on_hub(saved):
+        return pinned_name(place.weights.resolve()) == saved
     return Path(saved).is_relative_to((place.run or place.weights).resolve())
 
 
