@@ -5,6 +5,7 @@ from sslcli.contracts.abilities import (
     Artifact,
     Encodes,
     Generates,
+    HasIdleOptions,
     HasRowBaselines,
     Illustrates,
     Quantizes,
@@ -78,7 +79,7 @@ from sslcli.errors import (
 from sslcli.grid import Grid
 from sslcli.kits.cloze import words_told
 from sslcli.kits.collapse import at_least_float32, collapse_signals
-from sslcli.kits.image_views import ViewOptions, image_views
+from sslcli.kits.image_views import ViewOptions, image_views, unread_views
 from sslcli.kits.images import gallery, image_tables
 from sslcli.kits.items import (
     decoded_codes,
@@ -95,6 +96,7 @@ from sslcli.kits.items import (
     untrained,
 )
 from sslcli.kits.layouts import NUMBERS_OF_RECORD, Counting, item_tables, usual_rows
+from sslcli.kits.record_views import record_views, seen_columns, spread_views
 from sslcli.kits.row_decoder import RowDecoder
 from sslcli.kits.sequence_task import SequenceTask
 from sslcli.kits.sound import frame_tables, griffin_lim, heard, log_mel, mel_filters
@@ -198,11 +200,11 @@ __all__ = [
     "Context", "Continuation", "Corpus", "Count", "Counting", "Curve", "DataError", "Describes",
     "Document", "EarlyStopping", "Edit", "Encoded", "EncodedChat", "Encodes", "Example", "Family",
     "Follower", "Frames", "FrozenModel", "Gallery", "Generates", "GivesRecords", "Grid", "Group",
-    "HasLanguages", "HasRowBaselines", "Hidden", "HiddenBatch", "Histogram", "Illustrates",
-    "Inputs", "Items", "Key", "LanguageModelHead", "Learnable", "LinearProbe", "LinearShift",
-    "Located", "Loss", "Matrix", "Modality", "ModelBatch", "ModelError", "Moments", "Names",
-    "Objective", "OpenPrompts", "Packing", "Pair", "Parsed", "Part", "Passage", "PassedOver",
-    "PieceTrainer", "Plot", "PluginError", "Pool", "PooledClassifier", "Prediction",
+    "HasIdleOptions", "HasLanguages", "HasRowBaselines", "Hidden", "HiddenBatch", "Histogram",
+    "Illustrates", "Inputs", "Items", "Key", "LanguageModelHead", "Learnable", "LinearProbe",
+    "LinearShift", "Located", "Loss", "Matrix", "Modality", "ModelBatch", "ModelError", "Moments",
+    "Names", "Objective", "OpenPrompts", "Packing", "Pair", "Parsed", "Part", "Passage",
+    "PassedOver", "PieceTrainer", "Plot", "PluginError", "Pool", "PooledClassifier", "Prediction",
     "PredictsTokens", "Probe", "ProbeData", "Prompt", "PromptTemplate", "Prompts", "Quantizes",
     "Ranks", "Ratio", "Reader", "Readout", "ReadoutTask", "Record", "Report", "Restoration",
     "Restores", "Retrieval", "Rng", "RowClassifier", "RowDecoder", "Rows", "RunError", "Sample",
@@ -228,12 +230,13 @@ __all__ = [
     "passages_of", "pearson", "perceptron_probe", "precision_curve", "principal_components", "psnr",
     "purity", "quantizer_of", "read_fields", "read_json", "read_lines", "read_pairs",
     "read_records", "read_rows", "read_table", "receiver_curve", "reconstructed_items",
-    "refuse_missing_columns", "refuse_too_long", "remark", "restored_items", "retrieve",
-    "rotary_base", "rouge_f1", "script_words", "sense_gap", "sense_gaps", "sense_uses",
-    "sentence_chrf", "sentence_vectors", "separation", "setting", "span_scores", "span_table",
-    "spans_of", "spans_of_tags", "spearman", "split_language", "split_sentences", "squad_exact",
-    "squad_f1", "squad_v1_scores", "squad_v2_scores", "ssim", "ssim_window", "static_vectors",
-    "statistic_score", "string_exact", "suffix_of", "sums_score", "tag_reading", "threshold_for",
-    "turns_of", "unread_tags", "untrained", "usable", "usable_texts", "usual_rows", "warped_errors",
+    "record_views", "refuse_missing_columns", "refuse_too_long", "remark", "restored_items",
+    "retrieve", "rotary_base", "rouge_f1", "script_words", "seen_columns", "sense_gap",
+    "sense_gaps", "sense_uses", "sentence_chrf", "sentence_vectors", "separation", "setting",
+    "span_scores", "span_table", "spans_of", "spans_of_tags", "spearman", "split_language",
+    "split_sentences", "spread_views", "squad_exact", "squad_f1", "squad_v1_scores",
+    "squad_v2_scores", "ssim", "ssim_window", "static_vectors", "statistic_score", "string_exact",
+    "suffix_of", "sums_score", "tag_reading", "threshold_for", "turns_of", "unread_tags",
+    "unread_views", "untrained", "usable", "usable_texts", "usual_rows", "warped_errors",
     "word_vectors", "words_told", "write_fields",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
+from textwrap import wrap
 from typing import Any
 
 # Control characters, line and paragraph ends, and halves of characters, none of which a terminal
@@ -13,6 +14,7 @@ _UNPRINTABLE = frozenset({"Cc", "Zl", "Zp", "Cs"})
 # What turns the direction of all text behind it.
 _TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
+LINE_WIDTH = 100  # of what is read as sentences
 SERIES = 5  # so many matrices of the same rows and columns are one picture
 MOST_NUMBERED = 20  # rows and columns of a matrix with numbers in its cells
 LONGEST_COLUMN = 11  # characters of a label
@@ -316,6 +318,23 @@ def printable(text: str) -> str:
 def printable_lines(text: str) -> str:
     """`printable` line by line, for texts of ours that may have several."""
     return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def folded(text: str, width: int) -> str:
+    """Text in lines of at most so many columns, parted between words; what goes on is indented. A
+    word that is longer, as a path, stays whole.
+    """
+    lines = []
+    for line in text.split("\n"):
+        margin = line[: len(line) - len(line.lstrip())]
+        if len(line) <= width:
+            lines.append(line)
+            continue
+        after = f"{margin}  "
+        lines += wrap(
+            line, width, subsequent_indent=after, break_long_words=False, break_on_hyphens=False
+        )
+    return "\n".join(lines)
 
 
 def _shown(letter: str) -> str:

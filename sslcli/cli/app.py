@@ -11,6 +11,7 @@ import gc
 import importlib
 import json
 import os
+import shutil
 import signal
 import sys
 import traceback
@@ -34,7 +35,7 @@ from sslcli.errors import (
     is_of_disk,
 )
 from sslcli.progress import heard_by
-from sslcli.reports import printable
+from sslcli.reports import LINE_WIDTH, folded, printable
 from sslcli.runs.interrupting import is_thread_left
 
 CHECK_DISK = "check the path, its permissions and the disk"
@@ -369,10 +370,10 @@ def _report(words: Sequence[str], lines: Sequence[str], hint: str, code: int) ->
             print(json.dumps({"schema": "sslcli/1", **document}), flush=True)
         except BrokenPipeError:  # who read the documents is gone; stderr may still be read
             _write_no_more()
-    print(
-        f"{'stopped' if code in (75, 130) else 'error'}: {INDENT.join(map(printable, lines))}",
-        file=sys.stderr,
-    )
-    if hint:
-        print(f"hint:  {printable(hint)}", file=sys.stderr)
+    said = [f"{'stopped' if code in (75, 130) else 'error'}: {INDENT.join(map(printable, lines))}"]
+    said += [f"hint:  {printable(hint)}"] if hint else []
+    if sys.stderr.isatty():
+        width = min(shutil.get_terminal_size().columns, LINE_WIDTH)
+        said = [folded(line, width) for line in said]
+    print(*said, sep="\n", file=sys.stderr)
     return code

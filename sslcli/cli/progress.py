@@ -27,14 +27,14 @@ from sslcli.engine.events import (
     Started,
     Stepped,
 )
-from sslcli.reports import duration, printable, printable_lines
+from sslcli.reports import LINE_WIDTH, duration, printable, printable_lines
 from sslcli.runs.held_out import measured, metric_words
 from sslcli.runs.run_folder import describe
 
 INDENT = "  "
+BETWEEN = " · "
 BAR_WIDTH, LEAST_BAR = 24, 8
 COLUMN_WIDTH = 12
-LINE_WIDTH = 100
 SAVED, SPEED, TRAIN = "saved", "tokens/s", "train loss"
 KEPT = ("step", "eval loss")  # columns that a terminal of any width shows
 MARGIN = " " * 2 * COLUMN_WIDTH + "eval loss of "
@@ -88,10 +88,29 @@ def print_plain(screen: Screen, event: Event) -> None:
 
 
 def header_lines(started: Started) -> list[str]:
-    """Return the run folder and the facts of a run that starts, aligned, one line each."""
+    """Return the run folder and the facts of a run that starts, aligned, one line each; a longer
+    one goes on below itself, after one of its parts.
+    """
     width = max((len(title) for title in started.facts), default=0)
     folder = [f"  {'run':<{width}}  {started.folder}"] if started.folder is not None else []
-    return [*folder, *(f"  {title:<{width}}  {fact}" for title, fact in started.facts.items())]
+    lines = [
+        f"  {title if not number else '':<{width}}  {part}"
+        for title, fact in started.facts.items()
+        for number, part in enumerate(_parts(fact, LINE_WIDTH - width - 4))
+    ]
+    return [*folder, *lines]
+
+
+def _parts(fact: str, width: int) -> list[str]:
+    """A fact in lines, parted where a dot stands between two things."""
+    first, *others = fact.split(BETWEEN)
+    found = [first]
+    for part in others:
+        if len(found[-1]) + len(BETWEEN) + len(part) > width:
+            found.append(part)
+        else:
+            found[-1] += BETWEEN + part
+    return found
 
 
 class TerminalProgress:

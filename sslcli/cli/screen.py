@@ -16,7 +16,7 @@ from sslcli.cli.drawing import drawn_curve, drawn_passage
 from sslcli.cli.drawn_images import drawn_gallery
 from sslcli.cli.excerpts import near_marks
 from sslcli.cli.tables import BETTER, VALUE, TerminalTable, scores_table
-from sslcli.reports import Report, finite, printable, printable_lines
+from sslcli.reports import LINE_WIDTH, Report, finite, folded, printable, printable_lines
 
 WIDTH_OFF_TERMINAL = 200
 SAID_SECONDS = 10.0  # between two lines of what is done, off a terminal
@@ -78,7 +78,7 @@ class Screen:
         """Print a remark on stderr."""
         self.wipe()
         if not self.quiet:
-            self.err.print(Text(printable_lines(text)), soft_wrap=True)
+            self.err.print(Text(_folded(printable_lines(text), self.err)), soft_wrap=True)
 
     def line(self, text: str = "") -> None:
         """Print one line of the result on stdout."""
@@ -115,7 +115,12 @@ class Screen:
         for passage in report.passages:
             self.out.print(drawn_passage(near_marks(passage)), soft_wrap=True)
         for note in report.notes:
-            self.line(note)
+            self.line(_folded(note, self.out))
+
+
+def _folded(text: str, console: Console) -> str:
+    """On a terminal; off it a sentence is one line, which can be searched for."""
+    return folded(text, min(console.width, LINE_WIDTH)) if console.is_terminal else text
 
 
 def _console(stream: Any, color: bool) -> Console:

@@ -2,7 +2,7 @@
 names.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -194,6 +194,16 @@ class Concludes(Protocol):
     def conclusions(self, loss: float, metrics: Mapping[str, float]) -> Sequence[str]:
         """Return sentences about its mean held-out loss and its metrics; where nothing has been
         learnt one begins with "not emerged".
+        """
+
+
+@runtime_checkable
+class HasIdleOptions(Protocol):
+    """An objective some of whose options belong to a way of doing it that was not chosen."""
+
+    def idle_options(self) -> Collection[str]:
+        """Return the names of options that nothing reads, given the others; those are not listed
+        among the settings of a run, and one that is said all the same is remarked on.
         """
 
 

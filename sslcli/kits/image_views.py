@@ -16,7 +16,7 @@ MOST_STRETCHED = 1.15  # sides of a crop, beside the image's own
 
 
 class ViewOptions(Config):
-    """How two views of an image differ."""
+    """How two views of an image differ, or of a record of a table."""
 
     crop: float = setting(
         0.4,
@@ -32,6 +32,14 @@ class ViewOptions(Config):
         ge=0,
         lt=1,
     )
+    hide: float = setting(
+        0.4, "share of a record's columns that each view of it hides", "--hide", gt=0, lt=1
+    )
+
+
+def unread_views(layout: Any) -> list[str]:
+    """The options of ViewOptions that belong to another layout than this."""
+    return ["hide"] if isinstance(layout, Grid) else ["crop", "flip", "jitter"]
 
 
 def image_views(

@@ -359,7 +359,7 @@ REFUSED = {
     "contrastive --crop 1.5": "must be less than or equal to 1",
     "contrastive --loss triplet": "must be 'nt-xent' or 'vicreg'",
     "contrastive --batch-size 1": "a batch of one has no others",
-    "distil-self --data b.csv": "'distil-self' reads images, and b.csv holds tables",
+    "distil-self --data b.csv --columns x": "no table of several columns",
     "distil-self --teacher-temperature 0.2": "is no sharper than a student",
     "distil-self --small-views -1": "must be greater than or equal to 0",
     "mlm -s model.shape.class_token=true": "'mlm' reads text, and a.npz holds images",
@@ -369,7 +369,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("words", REFUSED)
 def test_what_cannot_be_is_refused_in_a_sentence(words, place, capsys):
-    (place / "b.csv").write_text("x,y\n" + "1,2\n" * 9)
+    (place / "b.csv").write_text("x,y\n" + "".join(f"{x},2\n" for x in range(99)))
     data = [] if "--data" in words else ["--data", "a.npz"]
     line = ["pretrain", "--objective", *words.split(), *data, "--name", "own", "--no-plot"]
     assert run(line) == 2

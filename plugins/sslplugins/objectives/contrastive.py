@@ -1,17 +1,18 @@
 """Two views of an image, or of a record, are to be alike, and views of different ones are not.
 
 NT-Xent (Chen et al. 2020, "SimCLR", equation 1): among all other views of the batch, of all
-processes, each view's most similar one is to be its twin. VICReg (Bardes et al. 2022, equations 1
-to 6) has no negatives: twins are to be equal, while every feature of the batch keeps a deviation of
-1 and no two features go together. What is compared is a projection, which is left behind: probes
-and fine-tuning use what comes before it. A view of a record shows some of its columns (as Ucar et
-al. 2021, "SubTab", whose columns lie side by side).
+processes, each view's most similar one is to be its twin. VICReg (Bardes et al. 2022, arXiv
+2105.04906, equations 1 to 6) has no negatives: twins are to be equal, while every feature of the
+batch keeps a deviation of 1 and no two features go together. As in its authors' code, which the
+paper's weights belong to, the distance of twins is a mean over features, and both halves of the
+variance term count a half. What is compared is a projection, which is left behind: probes and fine-
+tuning use what comes before it. A view of a record shows some of its columns (`record_views`).
 
 Letters: B items of this process, N = 2B views of them, M views of all processes, L rows of an item,
 K of them in a view, F numbers of a row, D width, P numbers of a projection.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 from typing import Literal
@@ -40,7 +41,11 @@ from sslcli.api import (
     gather,
     image_views,
     item_tables,
+    record_views,
+    seen_columns,
     setting,
+    spread_views,
+    unread_views,
 )
 
 INVARIANCE, VARIANCE, COVARIANCE = 25.0, 25.0, 1.0  # weights of VICReg's terms
@@ -67,9 +72,6 @@ class Contrastive(Objective[ViewBatch, "Contrastive.Options"]):
         temperature: float = setting(
             0.2, "what similarities are divided by in nt-xent", "--temperature", gt=0
         )
-        hide: float = setting(
-            0.4, "share of a record's columns that each view of it hides", "--hide", gt=0, lt=1
-        )
         projection_width: int = setting(
             256, "features that views are compared by, and of the layer before them", gt=1
         )
@@ -92,6 +94,11 @@ class Contrastive(Objective[ViewBatch, "Contrastive.Options"]):
         self.layout, self.is_contrast = layout, options.loss == "nt-xent"
         self.enter = nn.Linear(context.architecture.width, width)
         self.project = nn.Linear(width, width)
+
+    def idle_options(self) -> Collection[str]:
+        """Views of the other kind of data, and the temperature of the other loss."""
+        of_others = unread_views(self.layout)
+        return of_others if self.is_contrast else [*of_others, "temperature"]
 
     def begin(self, backbone: Transformer, first_batch: Callable[[], ViewBatch]) -> None:
         """Refuse batches in which nothing stands beside another."""
@@ -121,16 +128,11 @@ class Contrastive(Objective[ViewBatch, "Contrastive.Options"]):
 
     def _of_records(self, batch: Batch, rng: Rng) -> Inputs:
         """As many columns of each record, at least one and not all."""
-        rows, seen = self.layout.rows, round(self.layout.rows * (1 - self.options.hide))
-        seen, parts = min(max(1, seen), rows - 1), []
-        for name in VIEWS:
-            drawn_BL = rng.uniform(f"{name} columns", batch.sample_of, batch.positions)
-            kept_BK = np.sort(drawn_BL.reshape(-1, rows).argsort(axis=1)[:, :seen], axis=1)
-            parts.append(kept_BK)
-        kept_NK = np.concatenate(parts)
-        rows_NLF = np.tile(batch.values.reshape(len(batch), rows, -1), (2, 1, 1))
-        views_NKF = np.take_along_axis(rows_NLF, kept_NK[:, :, None], axis=1)
-        return Inputs.pack(torch.from_numpy(views_NKF), positions=torch.from_numpy(kept_NK))
+        rows = self.layout.rows
+        seen = seen_columns(rows, self.options.hide)
+        views = [record_views(batch, rows, seen, rng, name) for name in VIEWS]
+        views_NKF, kept_NK = (torch.from_numpy(np.concatenate(x)) for x in zip(*views, strict=True))
+        return Inputs.pack(views_NKF, positions=kept_NK)
 
     def forward(self, backbone: Transformer, batch: ViewBatch) -> Loss:
         read_ND = backbone(batch.inputs).pooled_BD
@@ -181,10 +183,6 @@ class Contrastive(Objective[ViewBatch, "Contrastive.Options"]):
 
     def show(self, batch: ViewBatch) -> Report:
         """Two views of the first items: images in characters, records in words."""
-        inputs, rows = batch.inputs, self.layout.rows
-        items_T = torch.arange(len(batch.names_N)).repeat_interleave(inputs.packing.longest)
-        whole_TF = torch.full((len(batch.names_N) * rows, self.layout.features), torch.nan)
-        whole_TF[items_T * rows + inputs.positions_T] = inputs.ready_TF
-        first, second = whole_TF.chunk(2)
+        first, second = spread_views(batch.inputs, self.layout.rows).chunk(2)
         shown = {"one view": first.numpy(), "the other": second.numpy()}
         return Report("what is to be alike", tables=item_tables(self.layout, shown))

@@ -5,13 +5,14 @@ Both give a distribution over K outputs that mean nothing by themselves. Two thi
 from being the same: the teacher's is sharpened by a low temperature, lest it become uniform, and a
 moving average of what it says, the centre, is taken from it, lest one output win (section 3.1 and
 appendix D). What is left out of the paper: small crops are resized to whole images, positions being
-of a grid, and the last layer learns from the first step on.
+of a grid, and the last layer learns from the first step on. A view of a record of a table shows
+some of its columns, a small one half as many.
 
-Letters: B images, V views of each, G of them global ones, N views in all, L patches, F numbers of a
-patch, D width, K outputs, Q features before the last layer.
+Letters: B items, V views of each, G of them global ones, N views in all, L patches, F numbers of a
+row, D width, K outputs, Q features before the last layer.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 
@@ -24,6 +25,7 @@ from sslcli.api import (
     Batch,
     Context,
     Follower,
+    Grid,
     Histogram,
     Inputs,
     Loss,
@@ -38,13 +40,18 @@ from sslcli.api import (
     at_least_float32,
     collapse_signals,
     gather,
-    image_tables,
     image_views,
+    item_tables,
+    record_views,
+    seen_columns,
     setting,
+    spread_views,
+    unread_views,
 )
 
 GLOBAL = 2  # views of each image that the teacher sees
 SMALL = (0.15, 0.4)  # shares of an image that the student's further views show
+SMALL_OF_RECORD = 2  # one column of a small view for so many of a global one
 
 
 class Head(nn.Module):
@@ -89,29 +96,36 @@ class DistilSelf(Objective[DistilBatch, "DistilSelf.Options"]):
         )
         centre_momentum: float = setting(0.9, "the same of the centre, throughout", ge=0, lt=1)
         small_views: int = setting(
-            0, "further views of small crops, for the student alone", "--small-views", ge=0, le=20
+            0,
+            "further views, of small crops or fewer columns, for the student alone",
+            "--small-views",
+            ge=0,
+            le=20,
         )
         head_width: int = setting(256, "features inside the head", gt=1)
         head_bottleneck: int = setting(64, "features before its last layer", gt=1)
 
-    summary = "tell of one view of an image what its own moving average makes of another (DINO)"
+    summary = "tell of one view of an item what its own moving average makes of another (DINO)"
     architectures = frozenset({"encoder"})
-    modalities = frozenset({"images"})
+    modalities = frozenset({"images", "table"})
     arranges = "items"
     couples = True  # of the loss only the signs of a collapse are of a whole batch
 
     def __init__(self, options: Options, context: Context) -> None:
         super().__init__(options, context)
         shape = context.architecture
-        if shape.grid is None:
-            raise UsageError("this model reads no images", "choose another --model")
+        if shape.layout is None or (shape.grid is None and shape.layout.rows < 2):
+            raise UsageError(
+                "this model reads no images, and no table of several columns",
+                "choose other data, or another --model",
+            )
         if options.teacher_temperature >= options.student_temperature:
             raise UsageError(
                 f"a teacher at {options.teacher_temperature:g} is no sharper than a student at "
                 f"{options.student_temperature:g}, and all outputs would become alike",
                 "use a lower --teacher-temperature",
             )
-        self.grid = shape.grid
+        self.layout = shape.layout
         sizes = (shape.width, options.head_width, options.head_bottleneck, options.outputs)
         self.head, self.teacher_head = Head(*sizes), Head(*sizes)
         self.teacher = Transformer(shape.model_copy(update={"dropout": 0.0}))
@@ -124,6 +138,10 @@ class DistilSelf(Objective[DistilBatch, "DistilSelf.Options"]):
             Follower("learnable.teacher_head.*", "learnable.head.*", momentum),
         ]
 
+    def idle_options(self) -> Collection[str]:
+        """Views of the other kind of data."""
+        return unread_views(self.layout)
+
     def begin(self, backbone: Transformer, first_batch: Callable[[], DistilBatch]) -> None:
         """The teacher begins as the student, with its fixed positions, whatever file these came
         from, and the centre as the mean of what is said of the first batch.
@@ -134,19 +152,43 @@ class DistilSelf(Objective[DistilBatch, "DistilSelf.Options"]):
         self.centre_K.copy_(self.head(read_ND).mean(dim=0))
 
     def collate(self, batch: Batch, rng: Rng) -> DistilBatch:
-        assert batch.rows is not None, "images are rows"
-        rows_BLF = batch.rows.reshape(len(batch), self.grid.rows, self.grid.features)
+        cut = self._of_images if isinstance(self.layout, Grid) else self._of_records
+        every, seen = cut(batch, rng)
+        return DistilBatch(every, {"distillation": len(batch)}, seen)
+
+    def _of_images(self, batch: Batch, rng: Rng) -> tuple[Inputs, Inputs]:
+        """All views, and those that the teacher sees."""
+        grid = self.layout
+        assert isinstance(grid, Grid), "images lie on a grid"
+        rows_BLF = batch.values.reshape(len(batch), grid.rows, grid.features)
         shares = [None] * GLOBAL + [SMALL] * self.options.small_views
         views = [
-            image_views(
-                rows_BLF, self.grid, batch.numbers, rng, f"view {number}", self.options, share
-            )
+            image_views(rows_BLF, grid, batch.numbers, rng, f"view {number}", self.options, share)
             for number, share in enumerate(shares)
         ]
         every, seen = (
             Inputs.pack(torch.from_numpy(np.concatenate(some))) for some in (views, views[:GLOBAL])
         )
-        return DistilBatch(every, {"distillation": len(batch)}, seen)
+        return every, seen
+
+    def _of_records(self, batch: Batch, rng: Rng) -> tuple[Inputs, Inputs]:
+        """The same of some columns of each record."""
+        rows = self.layout.rows
+        shown = seen_columns(rows, self.options.hide)
+        counts = [shown] * GLOBAL
+        counts += [max(1, shown // SMALL_OF_RECORD)] * self.options.small_views
+        views = [
+            record_views(batch, rows, count, rng, f"view {number}")
+            for number, count in enumerate(counts)
+        ]
+        every, seen = (
+            Inputs.pack(
+                [rows_KF for view_BKF, _ in some for rows_KF in view_BKF],
+                positions=[kept_K for _, kept_BK in some for kept_K in kept_BK],
+            )
+            for some in (views, views[:GLOBAL])
+        )
+        return every, seen
 
     def _taught(self, seen: Inputs) -> Tensor:
         """[G, B, K], what the teacher says of the global views, before centre and temperature."""
@@ -192,11 +234,13 @@ class DistilSelf(Objective[DistilBatch, "DistilSelf.Options"]):
         return {"all alike": log(self.options.outputs)}
 
     def show(self, batch: DistilBatch) -> Report:
-        """Views of the first images, in characters."""
-        views = batch.inputs.ready_TF.chunk(GLOBAL + self.options.small_views)
+        """Views of the first items: images in characters, records in words."""
+        views = spread_views(batch.inputs, self.layout.rows).chunk(
+            GLOBAL + self.options.small_views
+        )
         shown = {f"view {number}": rows_TF.numpy() for number, rows_TF in enumerate(views, 1)}
         return Report(
             "what is to be alike",
-            tables=image_tables(self.grid, shown),
+            tables=item_tables(self.layout, shown),
             notes=[f"the teacher sees the first {GLOBAL}"],
         )

@@ -72,7 +72,7 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
         _show_items(reference, artifacts, given, screen)
         return 0
     if "out" in given:
-        problem = f"{reference} makes texts, and --out is for images"
+        problem = f"{reference} makes texts, and --out is for images and records"
         raise UsageError(problem, "leave out --out; --json prints texts to be kept")
     if artifacts and all(map(adds_nothing, artifacts)):
         screen.say(STOPPED_AT_ONCE if "stop" in request else ENDED_AT_ONCE)
@@ -91,7 +91,7 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
 def _show_items(
     reference: str, artifacts: Sequence[Artifact], given: Given, screen: Screen
 ) -> None:
-    """Show images beside the nearest training images, and write the files of --out."""
+    """Show images or records beside the nearest training data, and write the files of --out."""
     report = items_report(reference, artifacts)
     if "out" in given:
         folder = output_folder(Path(given["out"]))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sslcli.contracts.abilities import RemarksOnData
+from sslcli.contracts.abilities import HasIdleOptions, RemarksOnData
 from sslcli.core.arithmetic import parameters
 from sslcli.core.settings import TransformerSettings
 from sslcli.datasets.arrange import NOT_SAID
@@ -118,6 +118,7 @@ def warnings(prepared: Prepared, plan: Plan, hardware: Hardware) -> list[str]:
         )
     return [
         *found,
+        *remarks_on_idle_options(prepared),
         *remarks_on_data(prepared),
         *_without_evaluation(prepared),
         *hardware_warnings(hardware),
@@ -154,13 +155,31 @@ def _without_evaluation(prepared: Prepared) -> list[str]:
 
 
 def described_options(prepared: Prepared) -> str:
-    """The objective's options in one line."""
+    """The objective's options in one line, but for those that nothing reads."""
+    idle = {
+        name or prepared.settings.objective: part.idle_options()
+        for name, part in with_ability(prepared.collator, HasIdleOptions)
+    }
     return (
         " · ".join(
             f"{name.replace('_', ' ')} {value}"
-            for part in prepared.settings.options.values()
+            for objective, part in prepared.settings.options.items()
             for name, value in part.items()
-            if value is not None
+            if value is not None and name not in idle.get(objective, ())
         )
         or "no options"
     )
+
+
+def remarks_on_idle_options(prepared: Prepared) -> list[str]:
+    """Options that somebody changed, and nothing reads."""
+    found = []
+    for name, part in with_ability(prepared.collator, HasIdleOptions):
+        usual = type(part.options)()
+        found += [
+            f"{name or prepared.settings.objective}: {each} is set, and the other options leave it"
+            " without effect"
+            for each in part.idle_options()
+            if getattr(part.options, each) != getattr(usual, each)
+        ]
+    return found

@@ -33,7 +33,7 @@ from sslcli.datasets.coded_tables import coded_table
 from sslcli.datasets.locate import trained_on_too
 from sslcli.datasets.tokenized import Tokenized, shards_for, with_tokenizer_of_run
 from sslcli.datasets.tokenizer_training import usual_tokenizer
-from sslcli.engine.composite import build_objective
+from sslcli.engine.composite import build_objective, with_ability
 from sslcli.engine.learner import Learner
 from sslcli.engine.loader import EVALUATION, Loader, training_loader
 from sslcli.engine.processes.process_group import ALONE, ProcessGroup
@@ -198,11 +198,11 @@ def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say =
         refuse_single_sentences(classes, settings.data.evaluation, corpora[1])
     refuse_strange_data(shards.tokenizer, corpora, shape)
     tokenizer = _generating_as(pretrained, wanted.source, shards.tokenizer)
-    settings = _completed(settings, wanted, options, shape, pretrained)
-
     context = Context(shape, tokenizer)
     with torch.device("meta"):
         collator = build_objective(classes, options, context)
+    options = _decided_options(classes, collator)
+    settings = _completed(settings, wanted, options, shape, pretrained)
     train, evaluation = (arranged(collator, classes, options, corpus, say) for corpus in corpora)
     refuse_long_documents(train, evaluation, shape)
     fingerprint = f"{train.corpus.fingerprint}-{evaluation.corpus.fingerprint}"
@@ -238,6 +238,14 @@ def _tokenizer_settings(
     if kind is None:
         kind = usual_tokenizer(architecture_for(classes))
     return asked.model_copy(update={"source": source, "kind": kind})
+
+
+def _decided_options(
+    classes: Mapping[str, type[Objective]], collator: Objective
+) -> Mapping[str, Config]:
+    """An objective decides what was left to the width of its data."""
+    parts = zip(classes, with_ability(collator, Objective), strict=True)
+    return {name: part.options for name, (_, part) in parts}
 
 
 def _completed(

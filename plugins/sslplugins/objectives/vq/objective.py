@@ -1,16 +1,16 @@
-"""Vector-quantised auto-encoder (van den Oord et al. 2017, "VQ-VAE"): an image through few codes,
-each one of K, and back.
+"""Vector-quantised auto-encoder (van den Oord et al. 2017, "VQ-VAE"): an image, or a record of a
+table, through few codes, each one of K, and back.
 
-The encoder makes G vectors of an image; each becomes a code: the nearest of a codebook, its numbers
-rounded to levels, their signs, or the largest of them. The decoder sees codes alone, so an image is
+The encoder makes G vectors of an item; each becomes a code: the nearest of a codebook, its numbers
+rounded to levels, their signs, or the largest of them. The decoder sees codes alone, so an item is
 G log2(K) bits.
 
-Letters: B images, L patches of one, T patches of all of them end to end, F numbers of a patch, P
-numbers of an image, D width, G codes of an image, K values of a code, W numbers of one, N codes of
-all images (B G), C numbers of an image's codes (G W).
+Letters: B items, L rows of one (patches, columns), T rows of all of them end to end, F numbers of a
+row, P numbers of an item, D width, G codes of an item, K values of a code, W numbers of one, N
+codes of all items (B G), C numbers of an item's codes (G W).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import log2
 from typing import Literal
@@ -25,20 +25,16 @@ from sslcli.api import (
     Context,
     Inputs,
     Loss,
-    ModelBatch,
-    Objective,
     Report,
     Restoration,
     Rng,
-    RowDecoder,
     Transformer,
     UsageError,
-    image_tables,
     kmeans,
     nearest_centre,
-    principal_components,
     setting,
 )
+from sslplugins.objectives.reconstructing import ItemBatch, Reconstructing
 from sslplugins.objectives.vq.codebooks import LinearCodebook, MovingCodebook
 from sslplugins.objectives.vq.fixed import Bits, Classes, FiniteScalars
 from sslplugins.objectives.vq.quantizers import Chance, Quantized, Quantizer
@@ -47,19 +43,20 @@ Kind = Literal["codebook", "fsq", "binary", "one-hot"]
 MOST_LEVELS, FEWEST_LEVELS = 256, 3
 LARGEST_CODEBOOK = 8_192
 LARGEST_PRODUCT = 65_536
-BITS_OF_A_NUMBER = 8  # of an image, as it lies in a file
+BITS_OF_A_PIXEL, BITS_OF_A_NUMBER = 8, 32  # as they lie in a file, and as they are read
+USUAL_POSITIONS = 32
 COLLAPSED = 0.05  # share of the codes
 
 
 @dataclass(frozen=True)
-class CodedBatch(ModelBatch):
-    """`inputs` are the patches; `chance`: random numbers of each code."""
+class CodedBatch(ItemBatch):
+    """`chance`: random numbers of each code."""
 
     chance: Chance
 
 
-class VectorQuantized(Objective[CodedBatch, "VectorQuantized.Options"]):
-    """Reconstruct images from few codes, each one of K."""
+class VectorQuantized(Reconstructing[CodedBatch, "VectorQuantized.Options"]):
+    """Reconstruct images or records from few codes, each one of K."""
 
     class Options(Config):
         codes: Kind = setting(
@@ -68,7 +65,10 @@ class VectorQuantized(Objective[CodedBatch, "VectorQuantized.Options"]):
             " (fsq), their signs (binary), or the largest of them (one-hot)",
             "--codes",
         )
-        positions: int = setting(32, "codes that an image becomes", "--positions", gt=0, le=4_096)
+        positions: int | None = setting(
+            None, "codes that an image or a record becomes; when not given 32, and of one with "
+            "fewer than 128 numbers a quarter of them", "--positions", gt=0, le=4_096,
+        )  # fmt: skip
         codebook_size: int = setting(
             256, "values of a code; binary: a power of 2; fsq: see --levels", "--codebook-size",
             gt=1, le=LARGEST_PRODUCT,
@@ -86,7 +86,7 @@ class VectorQuantized(Objective[CodedBatch, "VectorQuantized.Options"]):
         )  # fmt: skip
         commitment: float = setting(
             0.25, "weight of the distance from a vector to its code, beside the squared error in"
-            " units of the images' variance", ge=0,
+            " units of the data's variance", ge=0,
         )  # fmt: skip
         decay: float = setting(0.99, "share of itself that a code keeps at each step", gt=0, lt=1)
         fewest: float = setting(
@@ -97,67 +97,69 @@ class VectorQuantized(Objective[CodedBatch, "VectorQuantized.Options"]):
             lt=1,
         )
         decoder_width: int = setting(
-            512, "features of the two layers that make the image of its codes", gt=0
+            512, "features of the two layers that make the item of its codes", gt=0
         )
 
-    summary = "reconstruct images from few codes of K values (VQ-VAE, SimVQ, FSQ, bits, classes)"
-    loss_unit = "squared error"
-    architectures = frozenset({"encoder"})
-    modalities = frozenset({"images"})
-    arranges = "items"
+    summary = "reconstruct images or records from few codes of K values (VQ-VAE, SimVQ, FSQ, bits)"
 
     def __init__(self, options: Options, context: Context) -> None:
         super().__init__(options, context)
-        shape = context.architecture
-        if shape.grid is None:
-            raise UsageError("this model reads no images", "choose another --model")
-        self.grid = shape.grid
-        numbers = self.grid.rows * self.grid.features
+        self.positions = self.sized(options.positions, USUAL_POSITIONS, "--positions")
+        self.options = options.model_copy(update={"positions": self.positions})
         self.quantizer = built_quantizer(options)
-        if self.bits >= BITS_OF_A_NUMBER * numbers:
+        each = BITS_OF_A_PIXEL if self.table is None else BITS_OF_A_NUMBER
+        if self.bits >= each * self.layout.numbers:
             raise UsageError(
-                f"{self.described} leave nothing to learn: an image has {numbers} numbers of "
-                f"{BITS_OF_A_NUMBER} bits",
+                f"{self.described} leave nothing to learn: {self.item} has "
+                f"{self.layout.numbers} numbers of {each} bits",
                 "use fewer --positions",
             )
-        coded = options.positions * self.quantizer.width
-        self.encode = nn.Linear(self.grid.rows * shape.width, coded)
-        self.decode = RowDecoder(coded, options.decoder_width, self.grid.rows, self.grid.features)
-        self.register_buffer("mean_LF", torch.zeros(self.grid.rows, self.grid.features))
+        coded = self.positions * self.quantizer.width
+        self.encode = nn.Linear(self.layout.rows * context.architecture.width, coded)
+        self.restore_from(coded, options.decoder_width)
         self.register_buffer("variance", torch.ones(()))
 
     @property
     def code_sizes(self) -> Sequence[int]:
-        """K of each code of an image, in order."""
-        return [self.quantizer.size] * self.options.positions
+        """K of each code of an item, in order."""
+        return [self.quantizer.size] * self.positions
 
     @property
     def bits(self) -> float:
-        """Of an image, if its codes were chosen alike."""
-        return self.options.positions * log2(self.quantizer.size)
+        """Of an item, if its codes were chosen alike."""
+        return self.positions * log2(self.quantizer.size)
 
     @property
     def described(self) -> str:
-        """The codes of an image in words."""
-        count, size = self.options.positions, self.quantizer.size
+        """The codes of an item in words."""
+        count, size = self.positions, self.quantizer.size
         codes = f"{count} codes of {size:,}" if count > 1 else f"one code of {size:,}"
         return f"{codes}, {self.bits:,.4g} bits,"
 
+    def idle_options(self) -> Collection[str]:
+        """What belongs to other kinds of codes, or to codebooks learnt otherwise."""
+        is_codebook = self.options.codes == "codebook"
+        of_others = {"codebook_size": self.options.codes == "fsq"}
+        of_others["levels"] = self.options.codes != "fsq"
+        of_others |= dict.fromkeys(("code_width", "codebook"), not is_codebook)
+        is_averaged = is_codebook and self.options.codebook == "ema"
+        of_others |= dict.fromkeys(("decay", "fewest"), not is_averaged)
+        of_others["commitment"] = "commitment" not in self.quantizer.terms
+        return [name for name, is_idle in of_others.items() if is_idle]
+
     def begin(self, backbone: Transformer, first_batch: Callable[[], CodedBatch]) -> None:
-        """The decoder adds to the mean image of the first batch, the vectors are centred on it, and
+        """The decoder adds to the mean item of the first batch, the vectors are centred on it, and
         a codebook begins at some of them.
         """
         batch = first_batch()
-        rows_BLF = batch.inputs.ready_TF.unflatten(0, (-1, self.grid.rows))
-        self.mean_LF.copy_(rows_BLF.mean(dim=0))
-        self.variance.copy_((rows_BLF - self.mean_LF).square().mean())
+        self.variance.copy_(self.variance_of(self.begin_at(batch.whole_TF)))
         vectors_BGW = self._vectors(backbone, batch.inputs)
         mean_GW = vectors_BGW.mean(dim=0)
         self.encode.bias.sub_(mean_GW.flatten())
         self.quantizer.begin((vectors_BGW - mean_GW).flatten(0, 1), batch.chance.order_N)
 
     def collate(self, batch: Batch, rng: Rng) -> CodedBatch:
-        positions = np.arange(self.options.positions)
+        positions = np.arange(self.positions)
         numbers_B1 = batch.numbers[:, None]
         order_BG = rng.uniform("order", numbers_B1, positions)
         uniform_NK = None
@@ -166,19 +168,20 @@ class VectorQuantized(Objective[CodedBatch, "VectorQuantized.Options"]):
             places_GK = positions[:, None] * size + np.arange(size)
             uniform_BGK = rng.uniform("choice", numbers_B1[..., None], places_GK)
             uniform_NK = torch.from_numpy(uniform_BGK.reshape(-1, size))
-        whole = batch.values.size
-        coded = len(batch) * self.options.positions * self.quantizer.width
+        counted_TF = self.counted(batch)
+        whole = batch.values.size if counted_TF is None else int(counted_TF.sum())
+        coded = len(batch) * self.positions * self.quantizer.width
         return CodedBatch(
             Inputs.of(batch),
             {"vq": whole, **dict.fromkeys(self.quantizer.terms, coded)},
             chance=Chance(torch.from_numpy(order_BG.ravel()), uniform_NK),
+            counted_TF=counted_TF,
         )
 
     def _vectors(self, backbone: Transformer, inputs: Inputs) -> Tensor:
         """[B, G, W], what is quantized."""
-        rows_TD = backbone(inputs).last_TD
-        flat_BC = self.encode(rows_TD.unflatten(0, (-1, self.grid.rows)).flatten(1))
-        return flat_BC.unflatten(1, (self.options.positions, -1)).to(self.mean_LF.dtype)
+        flat_BC = self.encoded(backbone(inputs).last_TD, self.encode)
+        return flat_BC.unflatten(1, (self.positions, -1)).to(self.mean_LF.dtype)
 
     def _quantized(
         self, backbone: Transformer, inputs: Inputs, chance: Chance | None, progress: float
@@ -190,7 +193,7 @@ class VectorQuantized(Objective[CodedBatch, "VectorQuantized.Options"]):
     def code_ids(self, backbone: Transformer, inputs: Inputs) -> Tensor:
         """int64 [B, G], the number of each code."""
         ids_N = self._quantized(backbone, inputs, None, 1.0).ids_N
-        return ids_N.unflatten(0, (-1, self.options.positions))
+        return ids_N.unflatten(0, (-1, self.positions))
 
     def of_ids(self, ids_BG: Tensor) -> Tensor:
         """[B, C], the codes of these numbers."""
@@ -198,18 +201,14 @@ class VectorQuantized(Objective[CodedBatch, "VectorQuantized.Options"]):
         return codes_NW.to(self.mean_LF.dtype).unflatten(0, ids_BG.shape).flatten(1)
 
     def codes(self, backbone: Transformer, inputs: Inputs) -> Tensor:
-        """[B, C], the codes of each image as the decoder reads them."""
+        """[B, C], the codes of each item as the decoder reads them."""
         return self.of_ids(self.code_ids(backbone, inputs))
-
-    def decoded(self, codes_BC: Tensor) -> Tensor:
-        """Patches [T, F] of the images that codes stand for, not clipped."""
-        return (self.decode(codes_BC) + self.mean_LF).flatten(0, 1)
 
     def forward(self, backbone: Transformer, batch: CodedBatch) -> Loss:
         """The squared error of all numbers, and the terms of the quantizer."""
         found = self._quantized(backbone, batch.inputs, batch.chance, batch.progress)
-        codes_BC = found.codes_NW.unflatten(0, (-1, self.options.positions)).flatten(1)
-        error = (self.decoded(codes_BC).float() - batch.inputs.ready_TF).square().sum()
+        codes_BC = found.codes_NW.unflatten(0, (-1, self.positions)).flatten(1)
+        error = batch.squared_errors(self.decoded(codes_BC).float()).sum()
         weights = {"commitment": self.options.commitment}
         losses = {
             term: value * self.variance * weights.get(term, 1.0)
@@ -223,48 +222,29 @@ class VectorQuantized(Objective[CodedBatch, "VectorQuantized.Options"]):
     def baseline_losses(
         self, train: Sequence[np.ndarray], held_out: Sequence[CodedBatch]
     ) -> Mapping[str, float]:
-        """The mean image, as many principal components as there are codes, of any value, and for a
-        single code the best K images (k-means).
+        """What is usual, as many principal components as there are codes, of any value, and for a
+        single code the best K items (k-means).
         """
-        train_NP = np.stack([rows_LF.ravel() for rows_LF in train]).astype(np.float64)
-        whole_TF = torch.cat([batch.inputs.ready_TF for batch in held_out])
-        whole_BP = whole_TF.numpy().reshape(-1, train_NP.shape[1])
-        mean_P = train_NP.mean(axis=0)
-        directions_KP = principal_components(train_NP - mean_P, self.options.positions)
-        found = {
-            "mean image": mean_P,
-            f"PCA of {len(directions_KP)}": mean_P
-            + (whole_BP - mean_P) @ directions_KP.T @ directions_KP,
-        }
-        if self.options.positions == 1 and self.quantizer.size <= len(train_NP):
+        held, found = self.held(held_out), {}
+        train_NP = self.numbers_of(train)
+        if self.positions == 1 and self.quantizer.size <= len(train_NP):
             centres_KP = kmeans(train_NP, self.quantizer.size, seed=0)
             found[f"k-means of {len(centres_KP)}"] = centres_KP[
-                nearest_centre(whole_BP, centres_KP)
+                nearest_centre(held.whole_BP, centres_KP)
             ]
-        return {name: float(np.square(x - whole_BP).mean()) for name, x in found.items()}
+        return self.usual_errors(train, held, self.positions, found)
 
     @torch.no_grad()
     def restore(self, backbone: Transformer, batch: CodedBatch) -> Sequence[Restoration]:
-        """Return each image as it is, and as its codes make it."""
+        """Return each item as it is, and as its codes make it."""
         codes_BC = self.codes(backbone, batch.inputs)
-        whole_TF, restored_TF = batch.inputs.ready_TF.cpu(), self.decoded(codes_BC).cpu().float()
-        parts = (x_TF.split(self.grid.rows) for x_TF in (whole_TF, restored_TF))
-        codes_BGW = codes_BC.unflatten(1, (self.options.positions, -1)).cpu().float()
-        return [
-            Restoration(
-                whole_LF.numpy(),
-                whole_LF.numpy(),
-                restored_LF.numpy(),
-                (restored_LF - whole_LF).square().mean().item(),
-                codes_GW.numpy(),
-            )
-            for whole_LF, restored_LF, codes_GW in zip(*parts, codes_BGW, strict=True)
-        ]
+        codes_BGW = codes_BC.unflatten(1, (self.positions, -1))
+        return self.restorations(batch, self.decoded(codes_BC), codes_BGW)
 
     def conclusions(self, loss: float, metrics: Mapping[str, float]) -> Sequence[str]:
-        """How many bits an image is, and whether the codes are used."""
-        numbers = self.grid.rows * self.grid.features
-        found = [f"an image is {self.described} {self.bits / numbers:.3g} a number"]
+        """How many bits an item is, and whether the codes are used."""
+        each = self.bits / self.layout.numbers
+        found = [f"{self.item} is {self.described} {each:.3g} a number"]
         perplexity = metrics.get("perplexity_of_codes")
         if perplexity is not None and perplexity < COLLAPSED * self.quantizer.size:
             found.append(
@@ -274,15 +254,8 @@ class VectorQuantized(Objective[CodedBatch, "VectorQuantized.Options"]):
         return found
 
     def show(self, batch: CodedBatch) -> Report:
-        """Images in characters, and how many bits they become."""
-        numbers = self.grid.rows * self.grid.features
-        return Report(
-            "what is restored",
-            tables=image_tables(self.grid, {"as it is": batch.inputs.ready_TF.numpy()}),
-            notes=[
-                f"an image of {numbers} numbers becomes {self.described} of which it is restored"
-            ],
-        )
+        """Images in characters, records in words, and how many bits they become."""
+        return self.shown(batch, f"{self.described} of which it is restored")
 
 
 def built_quantizer(options: VectorQuantized.Options) -> Quantizer:
