@@ -39,6 +39,7 @@ from sslcli.core.sampling import Sampling
 from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.arrangements import ARRANGEMENTS, Rows, enclose, join_pair
+from sslcli.data.arrow_files import ArrowFile
 from sslcli.data.batches import Batch, Sample
 from sslcli.data.corpus import Corpus
 from sslcli.data.documents import Document, Where
@@ -175,7 +176,7 @@ from sslcli.models.hf_config import (
     rotary_base,
     write_fields,
 )
-from sslcli.plainfiles import suffix_of
+from sslcli.plainfiles import ARROW_SUFFIXES, suffix_of
 from sslcli.reporting.passages import passages_of, spans_of
 from sslcli.reports import (
     Curve,
@@ -193,36 +194,37 @@ from sslcli.reports import (
 from sslcli.rows.schema import Schema, TableColumn
 
 __all__ = [
-    "ACTIVATIONS_OF_CONFIGS", "ARRANGEMENTS", "ASSISTANT", "CHRF_SIGNATURE", "LARGEST_POWER",
-    "NUMBERS_OF_RECORD", "ROUGE_SIGNATURE", "SQUAD_V1", "SQUAD_V2", "SYSTEM", "USER", "Annotated",
-    "Annotates", "AnswerRule", "AnswerValues", "Architecture", "Artifact", "Batch", "Beam",
-    "BeamRules", "Chat", "Computed", "Config", "ConfigError", "ConfigField", "ConfigReader",
-    "Context", "Continuation", "Corpus", "Count", "Counting", "Curve", "DataError", "Describes",
-    "Document", "EarlyStopping", "Edit", "Encoded", "EncodedChat", "Encodes", "Example", "Family",
-    "Follower", "Frames", "FrozenModel", "Gallery", "Generates", "GivesRecords", "Grid", "Group",
-    "HasIdleOptions", "HasLanguages", "HasRowBaselines", "Hidden", "HiddenBatch", "Histogram",
-    "Illustrates", "Inputs", "Items", "Key", "LanguageModelHead", "Learnable", "LinearProbe",
-    "LinearShift", "Located", "Loss", "Matrix", "Modality", "ModelBatch", "ModelError", "Moments",
-    "Names", "Objective", "OpenPrompts", "Packing", "Pair", "Parsed", "Part", "Passage",
-    "PassedOver", "PieceTrainer", "Plot", "PluginError", "Pool", "PooledClassifier", "Prediction",
-    "PredictsTokens", "Probe", "ProbeData", "Prompt", "PromptTemplate", "Prompts", "Quantizes",
-    "Ranks", "Ratio", "Reader", "Readout", "ReadoutTask", "Record", "Report", "Restoration",
-    "Restores", "Retrieval", "Rng", "RowClassifier", "RowDecoder", "Rows", "RunError", "Sample",
-    "SampleRng", "SampledRows", "Sampling", "Scatter", "Schema", "Score", "Scorer", "Seconds",
-    "Separation", "SequenceTask", "Shift", "Span", "SpecialToken", "Split", "SslError", "Suite",
-    "SuitePart", "Table", "TableColumn", "TagReading", "TaggedSpan", "Task", "TokenLoss",
-    "TokenRules", "TokenTargets", "Tokenizer", "Transformer", "TransformerSettings", "Unreadable",
-    "UsageError", "ViewOptions", "Where", "WordOccurrence", "Writer", "amount", "answer_scores",
-    "at_least_float32", "attention_maps", "auroc", "auroc_score", "average_precision",
-    "average_precision_score", "balanced", "beam_search", "best_threshold", "binary_scores", "bleu",
-    "bleu_rows", "bleu_signature", "bleu_tokenizer", "centred", "choices", "chrf", "chrf_rows",
-    "class_name", "class_scores", "class_tables", "collapse_signals", "contingency",
-    "control_labels", "correlation_notes", "correlation_scores", "cosines", "current_reading",
-    "decoded_codes", "decoded_ids", "detect_scheme", "distinct_pairs", "enclose", "frame_tables",
-    "gallery", "gather", "generate_tokens", "griffin_lim", "has_plain_heads", "has_shape",
-    "has_spans", "heard", "image_tables", "image_views", "in_two_parts", "in_usual_case",
-    "item_code_ids", "item_codes", "item_images", "item_layers", "item_row_layers", "item_tables",
-    "join_pair", "kmeans", "labelled_uses", "languages_in", "layer_pattern", "linear_cross_entropy",
+    "ACTIVATIONS_OF_CONFIGS", "ARRANGEMENTS", "ARROW_SUFFIXES", "ASSISTANT", "CHRF_SIGNATURE",
+    "LARGEST_POWER", "NUMBERS_OF_RECORD", "ROUGE_SIGNATURE", "SQUAD_V1", "SQUAD_V2", "SYSTEM",
+    "USER", "Annotated", "Annotates", "AnswerRule", "AnswerValues", "Architecture", "ArrowFile",
+    "Artifact", "Batch", "Beam", "BeamRules", "Chat", "Computed", "Config", "ConfigError",
+    "ConfigField", "ConfigReader", "Context", "Continuation", "Corpus", "Count", "Counting",
+    "Curve", "DataError", "Describes", "Document", "EarlyStopping", "Edit", "Encoded",
+    "EncodedChat", "Encodes", "Example", "Family", "Follower", "Frames", "FrozenModel", "Gallery",
+    "Generates", "GivesRecords", "Grid", "Group", "HasIdleOptions", "HasLanguages",
+    "HasRowBaselines", "Hidden", "HiddenBatch", "Histogram", "Illustrates", "Inputs", "Items",
+    "Key", "LanguageModelHead", "Learnable", "LinearProbe", "LinearShift", "Located", "Loss",
+    "Matrix", "Modality", "ModelBatch", "ModelError", "Moments", "Names", "Objective",
+    "OpenPrompts", "Packing", "Pair", "Parsed", "Part", "Passage", "PassedOver", "PieceTrainer",
+    "Plot", "PluginError", "Pool", "PooledClassifier", "Prediction", "PredictsTokens", "Probe",
+    "ProbeData", "Prompt", "PromptTemplate", "Prompts", "Quantizes", "Ranks", "Ratio", "Reader",
+    "Readout", "ReadoutTask", "Record", "Report", "Restoration", "Restores", "Retrieval", "Rng",
+    "RowClassifier", "RowDecoder", "Rows", "RunError", "Sample", "SampleRng", "SampledRows",
+    "Sampling", "Scatter", "Schema", "Score", "Scorer", "Seconds", "Separation", "SequenceTask",
+    "Shift", "Span", "SpecialToken", "Split", "SslError", "Suite", "SuitePart", "Table",
+    "TableColumn", "TagReading", "TaggedSpan", "Task", "TokenLoss", "TokenRules", "TokenTargets",
+    "Tokenizer", "Transformer", "TransformerSettings", "Unreadable", "UsageError", "ViewOptions",
+    "Where", "WordOccurrence", "Writer", "amount", "answer_scores", "at_least_float32",
+    "attention_maps", "auroc", "auroc_score", "average_precision", "average_precision_score",
+    "balanced", "beam_search", "best_threshold", "binary_scores", "bleu", "bleu_rows",
+    "bleu_signature", "bleu_tokenizer", "centred", "choices", "chrf", "chrf_rows", "class_name",
+    "class_scores", "class_tables", "collapse_signals", "contingency", "control_labels",
+    "correlation_notes", "correlation_scores", "cosines", "current_reading", "decoded_codes",
+    "decoded_ids", "detect_scheme", "distinct_pairs", "enclose", "frame_tables", "gallery",
+    "gather", "generate_tokens", "griffin_lim", "has_plain_heads", "has_shape", "has_spans",
+    "heard", "image_tables", "image_views", "in_two_parts", "in_usual_case", "item_code_ids",
+    "item_codes", "item_images", "item_layers", "item_row_layers", "item_tables", "join_pair",
+    "kmeans", "labelled_uses", "languages_in", "layer_pattern", "linear_cross_entropy",
     "linear_probe", "locate_words", "log_mel", "majority", "mean_row", "mean_score",
     "means_no_label", "mel_filters", "mlqa_exact", "mlqa_f1", "mlqa_rule", "mlqa_scores",
     "multilabel_scores", "naming_text", "nearest_centre", "neighbor_probe",

@@ -11,6 +11,7 @@ import glob
 import json
 import os
 import stat
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,6 +19,8 @@ from sslcli.errors import DataError, nearest
 
 STANDARD_INPUT = "-"
 PACKED = (".gz", ".zst")
+ARROW_SUFFIXES = ("parquet", "arrow", "feather")
+INSTALL_PYARROW = 'pip install "sslcli[datasets]"'
 # of a file of settings, facts or reports; the largest known index of weights has 10 MB
 MOST_BYTES = 1 << 28
 _KINDS = {
@@ -37,6 +40,14 @@ def suffix_of(reference: str) -> str:
     if path.suffix.lower() in PACKED:
         path = path.with_suffix("")
     return path.suffix.lower().removeprefix(".")
+
+
+def refuse_unopened(reference: str) -> None:
+    """Raises DataError for a table of Parquet or Arrow where pyarrow is not installed."""
+    if suffix_of(reference) in ARROW_SUFFIXES and find_spec("pyarrow") is None:
+        raise DataError(
+            f"{reference} is read with pyarrow, which is not installed", INSTALL_PYARROW
+        )
 
 
 def no_such_file(path: str) -> DataError:

@@ -14,7 +14,7 @@ from sslcli.data.records.first_rows import IF_HEADER, is_first_row
 from sslcli.data.records.labels import Vector
 from sslcli.datasets.sifter import Sifter, unlabelled
 from sslcli.errors import DataError, did_you_mean
-from sslcli.plainfiles import suffix_of
+from sslcli.plainfiles import ARROW_SUFFIXES, suffix_of
 
 MOST_NAMED = 6  # labels that a sentence names
 MOST_LEARNT = 12  # labels that a hint lists
@@ -184,6 +184,7 @@ def _without_any(task: type[Task], example: Example) -> DataError:
         "json",
         "jsonl",
         "ndjson",
+        *ARROW_SUFFIXES,
     ):
         return DataError(
             problem.message, f"--label-field names the column of the labels; {problem.hint}"

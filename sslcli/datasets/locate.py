@@ -14,7 +14,7 @@ from sslcli.data.settings import DataSettings
 from sslcli.errors import DataError, UsageError, choices
 from sslcli.folders import MANIFEST
 from sslcli.modalities import WORDS
-from sslcli.plainfiles import STANDARD_INPUT, no_such_file, suffix_of
+from sslcli.plainfiles import STANDARD_INPUT, no_such_file, refuse_unopened, suffix_of
 
 ADDRESSES = ("http", "https", "ftp", "s3", "gs", "hf", "ms")
 _LANGUAGE = re.compile(r"([a-z]{2,4}(?:-[A-Za-z]{2,4})?)=(.+)", re.DOTALL)
@@ -160,6 +160,7 @@ def refuse_absent(references: Sequence[str], reader: str | None) -> None:
         for file in raw_files(reference, known):
             if reader is None:
                 reader_for(file, known)
+            refuse_unopened(file)
             if seen.setdefault(os.path.realpath(file), number) != number:
                 raise DataError(f"{file} is given twice", "give each file once")
 
@@ -200,3 +201,4 @@ def refuse_absent_labelled(references: Sequence[str], patterns: bool = False) ->
         matches = patterns and glob.has_magic(path) and glob.glob(path, recursive=True)
         if not (is_elsewhere or is_read_once(path) or os.path.exists(path) or matches):
             raise no_such_file(path)
+        refuse_unopened(path)

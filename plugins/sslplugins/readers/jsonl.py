@@ -50,22 +50,22 @@ class JsonLinesReader(Reader["JsonLinesReader.Options"]):
                 )
             language = record.get(options.language_field)
             if text.strip():
-                text = _whole_characters(text, where, options.errors)
+                text = whole_characters(text, where, options.errors)
                 language = language if isinstance(language, str) else options.language
-                language = _whole_characters(
+                language = whole_characters(
                     language, Where(reference, number, options.language_field), options.errors
                 )
                 yield Document(where, text=text, language=language)
 
 
-def _whole_characters(text: str, where: Where, errors: str) -> str:
+def whole_characters(text: str, where: Where, errors: str) -> str:
     """Refuse or replace characters that JSON can spell but no tokenizer takes.
 
     These are lone surrogates ("\\ud800"), which no UTF-8 text holds, and NUL.
     """
     if "\0" in text:
         if errors == "replace":
-            return _whole_characters(text.replace("\0", "\ufffd"), where, errors)
+            return whole_characters(text.replace("\0", "\ufffd"), where, errors)
         problem = f"{where}: character {text.index(chr(0)) + 1} is NUL, which no text has"
         raise DataError(problem, "mend the file, or --set data.reader_options.errors=replace")
     try:

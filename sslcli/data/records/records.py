@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import chain
 
+from sslcli.data.arrow_files import ArrowFile
 from sslcli.data.documents import Where
 from sslcli.data.records.continuing import Unreadable
 from sslcli.data.records.dialects import read_any_rows
@@ -12,7 +13,7 @@ from sslcli.data.records.read_context import NOT_READ, current_reading, remark
 from sslcli.data.records.record import LABEL_COLUMNS, TABLES, Record
 from sslcli.data.records.tables import read_rows
 from sslcli.errors import DataError, PassedOver
-from sslcli.plainfiles import STANDARD_INPUT, suffix_of
+from sslcli.plainfiles import ARROW_SUFFIXES, STANDARD_INPUT, suffix_of
 from sslcli.reports import amount
 
 _TEXT_COLUMNS = {
@@ -25,7 +26,8 @@ _HEADER_AGAIN = "a row that names the columns again is no example"
 
 
 def read_records(reference: str) -> Iterator[Record]:
-    """Read .jsonl, .json, .csv and .tsv, compressed or not, or "-" as JSON lines, by content.
+    """Read .jsonl, .json, .csv and .tsv, compressed or not, .parquet, .arrow and .feather, or "-"
+    as JSON lines, by content.
 
     JSON may be a list, lines, objects one after another, or one of the layouts of json_files;
     tables may be in any dialect that `dialects` detects. Record numbers are lines, in .json indices
@@ -58,6 +60,7 @@ def _reader_of(reference: str) -> Callable[[str], Iterator[Record]]:
         "json": read_json_file,
         "csv": partial(_any_table, usual=","),
         "tsv": partial(_any_table, usual="\t"),
+        **dict.fromkeys(ARROW_SUFFIXES, _typed_records),
     }
     suffix = suffix_of(reference)
     if suffix not in readers:
@@ -65,6 +68,13 @@ def _reader_of(reference: str) -> Callable[[str], Iterator[Record]]:
         hint = f"files of records are {known}, or these as .gz or .zst"
         raise DataError(f"{reference} is of no kind that holds records", hint)
     return readers[suffix]
+
+
+def _typed_records(reference: str) -> Iterator[Record]:
+    """The rows of a table of Parquet or Arrow; a cell without a value is no field."""
+    for number, values in ArrowFile.opened(reference).records():
+        held = {name: value for name, value in values.items() if value is not None}
+        yield Record(Where(reference, number), held)
 
 
 def read_table(

@@ -11,11 +11,11 @@ from sslcli.data.files import read_lines
 from sslcli.data.records.record import Record
 from sslcli.data.records.records import read_records
 from sslcli.errors import DataError, UsageError
-from sslcli.plainfiles import suffix_of
+from sslcli.plainfiles import ARROW_SUFFIXES, suffix_of
 from sslcli.reports import amount
 
 TextPair = tuple[str, str]
-_HOLD_RECORDS = frozenset({"jsonl", "ndjson", "json", "csv"})
+_HOLD_RECORDS = frozenset({"jsonl", "ndjson", "json", "csv", *ARROW_SUFFIXES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ def read_pairs(references: Sequence[str], languages: tuple[str, str]) -> Iterato
     """Read translation pairs from files with two columns, or from two files line by line.
 
     Two files are "en=help.en.gz" and "zh=help.zh.gz"; each may be compressed, or "-". The columns
-    of .csv, .jsonl and .json are named after the languages. Other files have a tab between them (or
-    blanks, as the dictionaries of MUSE: Lample et al. 2018), the first language first, unless their
-    first line names both. Of two files, lines are left out where one is blank; one that holds
+    of .csv, .jsonl, .json and .parquet are named after the languages. Others have a tab between
+    (or blanks, as the dictionaries of MUSE: Lample et al. 2018), the first language first, unless
+    their first line names both. Of two files, lines are left out where one is blank; one that holds
     records has its texts in the column "text".
 
     Raises UsageError for references that do not go together, DataError naming file and record, also

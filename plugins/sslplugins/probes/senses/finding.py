@@ -11,6 +11,7 @@ import numpy as np
 import yaml
 
 from sslcli.api import (
+    ARROW_SUFFIXES,
     DataError,
     FrozenModel,
     Rng,
@@ -29,7 +30,7 @@ from sslcli.api import (
 
 MOST_DOCUMENTS = 50_000  # looked through for a word
 MOST_CHARACTERS = 400  # of a sentence out of a corpus
-RECORD_FILES = ("jsonl", "ndjson", "json", "csv", "tsv")
+RECORD_FILES = ("jsonl", "ndjson", "json", "csv", "tsv", *ARROW_SUFFIXES)
 READY = Path(__file__).parent / "sentences.yaml"
 # written without spaces
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")

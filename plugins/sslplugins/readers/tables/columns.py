@@ -7,6 +7,7 @@ whoever wrote them is to say what they are.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from sslcli.api import DataError, TableColumn, Where, amount, choices
 from sslplugins.readers.tables.values import has_comma, is_missing, number_in, why_no_number
@@ -21,6 +22,7 @@ FEWEST_OF_IDENTIFIER = 20
 STRAY = 0.1  # share of texts among numbers up to which they are taken for mistakes
 WORDS_OF_SENTENCE = 3
 NO_LABEL = "none"
+Unit = Literal["record", "line"]
 
 
 @dataclass
@@ -54,9 +56,9 @@ class Seen:
             if len(self.distinct) < MOST_DISTINCT:
                 self.distinct.setdefault(cell)
 
-    def column(self, reference: str) -> TableColumn | str:
-        """The column, or why it is not read. Raises DataError naming the line of a cell that is
-        neither a number nor one of some categories.
+    def column(self, reference: str, unit: Unit) -> TableColumn | str:
+        """The column, or why it is not read; `unit`: what records are counted in. Raises DataError
+        naming the line of a cell that is neither a number nor one of some categories.
         """
         if not self.numbers + self.texts:
             return "it is empty"
@@ -64,7 +66,7 @@ class Seen:
             return TableColumn(self.name)
         told = self.numbers + self.texts
         if self.commas == self.texts or (self.numbers > 0 and self.texts <= max(1, STRAY * told)):
-            raise _refused(self, reference)
+            raise _refused(self, reference, unit)
         if self._are_sentences:
             return "it holds texts of several words"
         if len(self.distinct) == self.texts > FEWEST_OF_IDENTIFIER:
@@ -91,10 +93,10 @@ class Seen:
         return TableColumn(self.name, "category", categories=tuple(sorted(names)))
 
 
-def _refused(seen: Seen, reference: str) -> DataError:
+def _refused(seen: Seen, reference: str, unit: Unit) -> DataError:
     line, cell = seen.first
     what, hint = why_no_number(cell)
-    where = Where(reference, line, seen.name, "line")
+    where = Where(reference, line, seen.name, unit)
     others = f" among {amount(seen.numbers, 'number')}" if seen.numbers else ""
     return DataError(
         f"{where}{others} holds {what}",

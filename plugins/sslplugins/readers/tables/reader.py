@@ -8,7 +8,7 @@ the training part alone.
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from math import nan
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -64,15 +64,19 @@ class TableReader(Reader["TableReader.Options"]):
 
     def as_in(self, table: Schema) -> "TableReader":
         """Return the reader for the columns of this table."""
-        reader = TableReader(self.options)
+        reader = type(self)(self.options)
         reader._known = table
         return reader
+
+    def opened(self, reference: str) -> "TableFile":
+        """The file and the names of its columns. Raises DataError where it has none."""
+        return TableFile.opened(reference, SEPARATORS.get(self.options.separator))
 
     def documents(self, reference: str) -> Iterator[Document]:
         """Yield the records. Raises DataError naming file, line and column of what is no table, or
         none that can be told for sure.
         """
-        file = _File.opened(reference, SEPARATORS.get(self.options.separator))
+        file = self.opened(reference)
         table = self._told(file) if self._known is None else self._as_known(file, self._known)
         places = [file.names.index(column.name) for column in table.columns]
         codes = [
@@ -82,17 +86,17 @@ class TableReader(Reader["TableReader.Options"]):
         label_at = file.names.index(table.label) if table.label else None
         for line, cells in file.lines():
             values = [
-                _value(cells[at], column, known, reference, line)
+                _value(cells[at], column, known, file.at(line, column.name))
                 for at, column, known in zip(places, table.columns, codes, strict=True)
             ]
             yield Document(
-                Where.at_line(reference, line),
+                file.at(line),
                 array=in_two_parts(np.asarray(values, dtype=np.float64)),
                 label=(cells[label_at] or None) if label_at is not None else None,
                 table=table,
             )
 
-    def _told(self, file: "_File") -> Schema:
+    def _told(self, file: "TableFile") -> Schema:
         """The columns, by their names and by what they hold."""
         options, names, reference = self.options, file.names, file.reference
         label = label_among(names, options.label, reference)
@@ -108,7 +112,11 @@ class TableReader(Reader["TableReader.Options"]):
         ]
         columns = []
         for seen in file.seen(wanted, named):
-            found = seen.as_categories(reference) if seen.name in named else seen.column(reference)
+            found = (
+                seen.as_categories(reference)
+                if seen.name in named
+                else seen.column(reference, file.unit)
+            )
             if isinstance(found, str):
                 reasons[seen.name] = found
             else:
@@ -121,7 +129,7 @@ class TableReader(Reader["TableReader.Options"]):
             )
         return Schema(tuple(columns), label, tuple(reasons.items()))
 
-    def _as_known(self, file: "_File", known: Schema) -> Schema:
+    def _as_known(self, file: "TableFile", known: Schema) -> Schema:
         """The columns of a known table, wherever they stand, with the categories of this file."""
         names, reference = file.names, file.reference
         refuse_missing_columns(known, names, reference)
@@ -141,15 +149,21 @@ class TableReader(Reader["TableReader.Options"]):
 
 
 @dataclass(frozen=True)
-class _File:
+class TableFile:
     """A file of separated values whose first line names its columns."""
 
     reference: str
     separator: str
     names: Sequence[str]
 
+    unit: ClassVar[Literal["record", "line"]] = "line"
+
+    def at(self, number: int, column: str | None = None) -> Where:
+        """The position of a record, or of a cell of it."""
+        return Where(self.reference, number, column, self.unit)
+
     @classmethod
-    def opened(cls, reference: str, separator: str | None) -> "_File":
+    def opened(cls, reference: str, separator: str | None) -> "TableFile":
         """By the separator that is said, or that of which the first line has most."""
         first = next(iter(read_rows(reference, "\0", False)), None)
         if first is None:
@@ -210,9 +224,7 @@ def _refuse_names(names: Sequence[str], reference: str) -> None:
         raise DataError(f"{where} names two columns '{double[0]}'", "rename one of them")
 
 
-def _value(
-    cell: str, column: TableColumn, codes: dict[str, int], reference: str, line: int
-) -> float:
+def _value(cell: str, column: TableColumn, codes: dict[str, int], where: Where) -> float:
     """A number, or that of a category; not a number where it is missing."""
     if is_missing(cell):
         return nan
@@ -221,7 +233,6 @@ def _value(
     value = number_in(cell)
     if value is None:
         what, hint = why_no_number(cell)
-        where = Where(reference, line, column.name, "line")
         raise DataError(
             f"{where} holds {what} where a number belongs", hint or "mend it, or leave it empty"
         )

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from sslcli.api import (
+    ARROW_SUFFIXES,
     DataError,
     Example,
     Parsed,
@@ -25,7 +26,7 @@ from sslcli.api import (
 from sslplugins.tasks.rewrite.pairs_of_texts import PAIRS, Columns, columns_of
 
 _TABBED = ("tsv", "txt")
-_HOLD_RECORDS = ("jsonl", "ndjson", "json", "csv", "tsv")
+_HOLD_RECORDS = ("jsonl", "ndjson", "json", "csv", "tsv", *ARROW_SUFFIXES)
 SOURCE, TARGET = PAIRS[0]
 EMPTY = "one of the two lines is empty"
 

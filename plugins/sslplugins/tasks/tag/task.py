@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from sslcli.api import (
+    ARROW_SUFFIXES,
     Annotated,
     Batch,
     Context,
@@ -72,7 +73,13 @@ from sslplugins.tasks.tag.sentences import Places
 NO_TAG = -1
 PORTION = 1_000  # sentences that are cut into pieces together
 STANDARD_INPUT = "-"
-RECORD_SUFFIXES = ("json", "jsonl", "ndjson", "csv")  # whatever ends otherwise has columns
+RECORD_SUFFIXES = (
+    "json",
+    "jsonl",
+    "ndjson",
+    "csv",
+    *ARROW_SUFFIXES,
+)  # whatever ends otherwise has columns
 
 
 @dataclass(frozen=True)
