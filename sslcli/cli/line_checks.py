@@ -38,6 +38,7 @@ from sslcli.models.line_checks import (
     refuse_no_data,
     refuse_pretraining,
     refuse_processes,
+    refuse_text_settings,
     refuse_unknown,
     refuse_unknown_task,
     refuse_unread_kind,
@@ -89,6 +90,7 @@ def check_pretrain_line(command: Command, given: Given) -> None:
     refuse_strange_name(resolved.settings.run.name)
     with naming_sources(resolved.sources):
         refuse_pretraining(resolved.settings)
+    refuse_text_settings(resolved.settings.data, resolved.sources)
 
 
 def check_finetune_line(command: Command, given: Given) -> None:
@@ -332,6 +334,7 @@ def check_tokenize_line(command: Command, given: Given) -> None:
     refuse_absent_tokenizer(resolved.settings.tokenizer.source)
     if "show" not in given or not resolved.settings.tokenizer.source:
         refuse_unusable_data(resolved.settings.data.train, resolved.settings.data.reader)
+        refuse_text_settings(resolved.settings.data, resolved.sources)
 
 
 def check_report_line(command: Command, given: Given) -> None:

@@ -53,6 +53,8 @@ class Task(Learnable[V, TO]):
     label_streams: ClassVar[frozenset[str]] = frozenset()
     # whether training and scores pass over examples without a label, aloud
     leaves_out_unlabelled: ClassVar[bool] = False
+    # options that mean nothing where a model reads rows of numbers
+    text_options: ClassVar[frozenset[str]] = frozenset({"sequence_tokens"})
 
     @property
     def sequence_tokens(self) -> int:

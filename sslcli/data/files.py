@@ -110,9 +110,10 @@ def _opened_pipe(path: Path) -> io.BufferedReader:
 
 
 def read_lines(
-    reference: str, errors: Literal["strict", "replace"] = "strict"
+    reference: str, errors: Literal["strict", "replace"] | None = None
 ) -> Iterator[tuple[int, str]]:
-    """(number from 1, line without its end) of a text; a byte order mark is taken off.
+    """(number from 1, line without its end) of a text; a byte order mark is taken off. `errors` is
+    what somebody may choose, None where nobody is asked.
 
     Raises DataError naming file and record for damaged packing, bytes that are no UTF-8 (unless
     they are to be replaced), NUL bytes, and a line over LONGEST_LINE_BYTES.
@@ -123,14 +124,12 @@ def read_lines(
             hint = "give a UTF-8 text file, or UTF-16 with its byte order mark"
             raise DataError(f"{where}: there is a NUL byte, so this is not a text", hint)
         try:
-            yield number, line.decode("utf-8", errors)
+            yield number, line.decode("utf-8", errors or "strict")
         except UnicodeDecodeError as error:
             raise DataError(
                 f"{where}: byte {error.start + 1} of the line is not UTF-8",
-                (
-                    "convert the file to UTF-8; text to pretrain on is "
-                    "also read with --set data.reader_options.errors=replace"
-                ),
+                "convert the file to UTF-8"
+                + (", or read it with --set data.reader_options.errors=replace" if errors else ""),
             ) from error
 
 

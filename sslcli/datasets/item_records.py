@@ -9,16 +9,45 @@ from typing import Any
 import numpy as np
 
 from sslcli import registry
+from sslcli.config import Config
 from sslcli.data.documents import Document
 from sslcli.data.records.item import ITEM, LABEL, Item
+from sslcli.data.records.read_context import names_of
 from sslcli.data.records.record import Record
 from sslcli.data.settings import DataSettings
 from sslcli.data.table_rows import TableCoder
 from sslcli.datasets.locate import split_language
 from sslcli.datasets.sources import Source, documents, expand
-from sslcli.errors import ConfigError, DataError
+from sslcli.errors import ConfigError, DataError, UsageError
+from sslcli.modalities import WORDS
 from sslcli.rows.schema import Schema
 from sslcli.settings import RowsOfModel
+
+LABELS_OF = {
+    "images": "a label is the name of a folder, or in an array beside the images of an .npz file",
+    "sound": "a label is the name of a folder",
+}
+
+
+def label_options(options: Config, rows: RowsOfModel) -> tuple[Config, dict[str, Any]]:
+    """The options of a task without the column of its label, and that column as an option of the
+    reader of tables. Raises UsageError where there are no columns, or several are named.
+    """
+    asked = getattr(options, "label_field", "")
+    if not asked:
+        return options, {}
+    if rows.modality != "table":
+        raise UsageError(
+            f"--label-field names a column of a table, and the data holds {WORDS[rows.modality]}",
+            f"leave it out: {LABELS_OF[rows.modality]}",
+        )
+    names = names_of(asked) or (asked,)
+    if len(names) > 1:
+        raise UsageError(
+            f"--label-field names {len(names)} columns, and a record of a table has one label",
+            "name one of them",
+        )
+    return options.model_copy(update={"label_field": ""}), {"label": names[0]}
 
 
 class ItemRecords(Iterator[Record]):

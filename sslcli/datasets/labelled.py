@@ -28,7 +28,7 @@ from sslcli.data.records.record import Record
 from sslcli.data.rng import mix, name_key, unit
 from sslcli.data.settings import DataSettings
 from sslcli.datasets.computed import records_of
-from sslcli.datasets.item_records import ItemRecords
+from sslcli.datasets.item_records import ItemRecords, label_options
 from sslcli.datasets.label_sets import (
     absent_labels,
     contradictions,
@@ -227,7 +227,8 @@ def _examples(
     if isinstance(reference, tuple):
         return task.read_together(options, reference)
     if data.rows is not None:
-        records = ItemRecords(reference, data.rows, data.reader_options)
+        options, of_label = label_options(options, data.rows)
+        records = ItemRecords(reference, data.rows, {**data.reader_options, **of_label})
         return Parsed(partial(task.parse, options), records)
     path = split_language(reference)[1]
     scheme, colon, _ = path.partition(":")

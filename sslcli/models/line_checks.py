@@ -5,13 +5,17 @@ Plugins may still refuse what passes: their validators are not known here.
 
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sslcli import registry
 from sslcli.config import names_files
 from sslcli.core.presets import preset as preset_settings
 from sslcli.core.settings import ARCHITECTURES, Architecture, common_architecture
+from sslcli.data.settings import DataSettings
 from sslcli.datasets.locate import (
+    is_shards,
+    modality_at,
     modality_wanted,
     refuse_absent,
     refuse_absent_labelled,
@@ -32,6 +36,11 @@ from sslcli.runs.references import LATEST, run_of, shape_in
 from sslcli.settings import PretrainSettings
 
 recognised = Deferred("sslcli.datasets.recognised")
+shards = Deferred("sslcli.data.shards")
+TEXT_SETTINGS = (
+    "data.sequence_tokens", "data.unit", "data.language_exponent", "data.sentence_rules",
+    "tokenizer.",
+)  # fmt: skip
 ANY_VOCABULARY = 1_000  # of a shape that is only looked for
 # of the drivers of NVIDIA, of NVIDIA in WSL, and of AMD
 GPU_DEVICES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd")
@@ -213,6 +222,34 @@ def refuse_pretraining(settings: PretrainSettings) -> None:
     refuse_no_data(settings.data.train)
     for references in (settings.data.train, settings.data.evaluation):
         refuse_unusable_data(references, settings.data.reader)
+
+
+def refuse_text_settings(data: DataSettings, sources: Mapping[str, str]) -> None:
+    """Raises UsageError for settings of texts and tokenizers that the line says of other data."""
+    typed = [
+        key
+        for key, source in sources.items()
+        if source.startswith("--") and any(key.startswith(each) for each in TEXT_SETTINGS)
+    ]
+    for reference in data.train if typed else ():
+        path = split_language(reference)[1]
+        held = shards.read_manifest(Path(path))["modality"] if is_shards(path) else ""
+        held = held or _modality_at(reference, data.reader)
+        if held not in ("", "text"):
+            flag = sources[typed[0]]
+            said = typed[0] if flag == "--set" else flag
+            raise UsageError(
+                f"{said} is for text, and {reference} holds {WORDS[held]}",
+                "leave it out: items are read whole, and need no tokenizer",
+            )
+
+
+def _modality_at(reference: str, reader: str | None) -> str:
+    if reader is None:
+        return modality_at(reference)
+    if reader not in registry.names("readers"):
+        return ""
+    return registry.attribute("readers", reader, "modality")
 
 
 def refuse_no_data(references: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ class Classify(SequenceTask["Classify.Options"]):
 
     summary = "a class, several labels or a number for every text, or for every image"
     modalities = frozenset({"text", "images", "table", "sound"})
+    text_options = SequenceTask.text_options | {"text_field"}
     records = "texts"
     text_columns, label_columns = TEXTS, ANSWERS
     prompt_names = ("text",)

@@ -45,7 +45,7 @@ def check_data(settings: FinetuneSettings) -> Report:
     pretrained = load_pretrained(
         decided_source(settings.model.source, cls.architectures, modalities_of(settings.data))
     )
-    data = data_for(pretrained, settings.task, cls, settings.data)
+    data = data_for(pretrained, settings.task, cls, settings.data, settings.options)
     settings = settings.model_copy(update={"data": data})
     try:
         data = labelled_data(cls, task_options(settings.task, settings.options), settings.data)

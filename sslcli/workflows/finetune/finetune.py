@@ -168,7 +168,7 @@ class Finetuning:
         )
         if resume is None:
             refuse_other_shape(settings.model.shape, shape_to_train(settings, pretrained))
-        told = data_for(pretrained, settings.task, task, settings.data)
+        told = data_for(pretrained, settings.task, task, settings.data, settings.options)
         settings = settings.model_copy(update={"data": told})
         tokenizer = tokenizer_of(pretrained, resume)
         refuse_missing_tokens({settings.task: task}, tokenizer)

@@ -21,13 +21,14 @@ from sslcli.api import (
     TableColumn,
     Where,
     amount,
+    current_reading,
     in_two_parts,
     read_rows,
     refuse_missing_columns,
     setting,
     suffix_of,
 )
-from sslplugins.readers.tables.columns import Seen, is_identifier, label_among, present
+from sslplugins.readers.tables.columns import NO_LABEL, Seen, is_identifier, label_among, present
 from sslplugins.readers.tables.values import is_missing, number_in, why_no_number
 
 SEPARATORS = {"comma": ",", "tab": "\t", "semicolon": ";", "bar": "|"}
@@ -134,9 +135,7 @@ class TableReader(Reader["TableReader.Options"]):
         names, reference = file.names, file.reference
         refuse_missing_columns(known, names, reference)
         own = {column.name: column.kind for column in known.columns}
-        label = known.label if known.label in names else ""
-        if not label:
-            label = label_among([name for name in names if name not in own], None, reference)
+        label = self._label_beside(known, own, names, reference)
         named = [name for name, kind in own.items() if kind == "category"]
         categories = {seen.name: tuple(sorted(seen.distinct)) for seen in file.seen(named, named)}
         columns = [
@@ -146,6 +145,25 @@ class TableReader(Reader["TableReader.Options"]):
         expected = {*own, label, *(name for name, _ in known.left_out)}
         unknown = [(name, UNKNOWN) for name in names if name not in expected]
         return Schema(tuple(columns), label, tuple(unknown))
+
+    def _label_beside(
+        self, known: Schema, own: Collection[str], names: Sequence[str], reference: str
+    ) -> str:
+        """The column of the labels, which the model does not read. Raises DataError for one that it
+        does.
+        """
+        asked = self.options.label
+        if asked in own and asked != NO_LABEL:
+            raise DataError(
+                f"{reference}: column '{asked}' is one that the model reads, so it is no label",
+                "name another with --label, or pretrain a model without it: --leave-out",
+            )
+        is_needed = current_reading().labels == "needed" or asked in (*names, NO_LABEL)
+        if asked not in (None, known.label) and is_needed:
+            return label_among(names, asked, reference)
+        if known.label in names:
+            return known.label
+        return label_among([name for name in names if name not in own], None, reference)
 
 
 @dataclass(frozen=True)
