@@ -205,7 +205,7 @@ def predict(
     task: str | None = None,
     **flags: Any,
 ) -> Answers:
-    """Let a fine-tuned model answer, as `ssl predict TASK`: a file (`data=`), or `texts`.
+    """Let a fine-tuned model answer, as `ssl predict TASK`: files (`data=`), or `texts`.
 
     A text is a string, or as many as the task takes: ("question", "passage") for qa. A string in
     the place of a list is one text.
@@ -230,7 +230,11 @@ def predict(
     with _called(line):
         notes: list[str] = []
         question = _predicting.question(line.command, line.given, typed, _noted)
-        lines = [_scoring.answer_line(*pair) for pair in question.answers(notes.append)]
+        has_files = question.has_files
+        lines = [
+            _scoring.answer_line(*pair, with_file=has_files)
+            for pair in question.answers(notes.append)
+        ]
         return Answers(tuple(lines), tuple([*notes, *question.remarks()]))
 
 

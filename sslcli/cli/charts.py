@@ -1,6 +1,7 @@
 """Plots, matrices and scatter plots in characters, with numbers and marks beside colours."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from textwrap import wrap
 
@@ -49,7 +50,7 @@ def drawn_plot(plot: Plot, width: int = WIDEST) -> Text:
         ends = (min(values), max(values)) if values else (0.0, 0.0)
         name = min(MOST_NAME, _longest(curve.title for curve in plot.curves))
         for curve in plot.curves:
-            shape = _shape(curve, printable(plot.x), ends, width - name)
+            shape = _shape(curve, plot, ends, width - name)
             text.append(f"{_fitted(curve.title, name)}{shape}\n")
     if not values:
         text.append("nothing to show\n", "dim")
@@ -81,19 +82,50 @@ def _parts(count: int, most: int) -> list[slice]:
     return [slice(start, min(start + most, count)) for start in range(0, count, most)]
 
 
-def _shape(curve: Curve, x: str, ends: tuple[float, float], width: int) -> str:
-    """Draw a curve: ends, position of the maximum, and a sparkline in the room left."""
+def _shape(curve: Curve, plot: Plot, ends: tuple[float, float], width: int) -> str:
+    """Draw a curve: ends, position of the maximum, and a sparkline in the room left, over the x of
+    all curves of the plot.
+    """
     points = zip(curve.xs, curve.ys, strict=True)
     finite = [(value, place) for place, value in points if math.isfinite(value)]
     if not finite:
         return "  (empty)"
     (first, _), (last, _), (highest, place) = finite[0], finite[-1], max(finite)
     said = f"  {in_cell(first)} to {in_cell(last)}"
-    more = f", highest {in_cell(highest)} at {x} {number(place)}"
+    more = f", highest {in_cell(highest)} at {printable(plot.x)} {number(place)}"
     if width - len(said) - len(more) - 2 >= LEAST_BLOCKS:
         said += more
     most = max(min(MOST_BLOCKS, width - len(said) - 2), LEAST_BLOCKS)
-    return f"  {sparkline(curve.ys, most, ends=ends)}{said}"
+    values = _along(curve, plot, most)
+    return f"  {sparkline(values, most, ends=ends)}{said}"
+
+
+def _along(curve: Curve, plot: Plot, count: int) -> list[float]:
+    """The curve at evenly spaced places of the plot's x, straight between its points; its values as
+    they are where all curves have the same places. Not a number where it has none.
+    """
+    if all(list(each.xs) == list(curve.xs) for each in plot.curves):
+        return list(curve.ys)
+    shown = math.log1p if plot.logarithmic else float
+    xs = [shown(x) for each in plot.curves for x in each.xs if x > -1 or not plot.logarithmic]
+    low, high = min(xs), max(xs)
+    points = sorted((shown(x), y) for x, y in zip(curve.xs, curve.ys, strict=True))
+    step = (high - low) / max(1, count - 1)
+    if len(points) == 1:
+        nearest = round((points[0][0] - low) / step) if step else 0
+        return [points[0][1] if number == nearest else math.nan for number in range(count)]
+    return [_between(points, low + number * step) for number in range(count)]
+
+
+def _between(points: Sequence[tuple[float, float]], x: float) -> float:
+    """Straight between the two points beside x, which are in order; not a number beyond them."""
+    slack = 1e-9 * max(1.0, abs(x))
+    after = bisect_right(points, (x + slack, math.inf))
+    if after == 0 or (after == len(points) and x > points[-1][0] + slack):
+        return math.nan
+    (left, first), (right, second) = points[after - 1], points[min(after, len(points) - 1)]
+    share = min(1.0, max(0.0, (x - left) / (right - left))) if right > left else 0.0
+    return first + share * (second - first)
 
 
 def drawn_matrices(matrices: Sequence[Matrix], width: int = WIDEST) -> list[Text]:

@@ -1,7 +1,6 @@
 """Plugins that a line names, read before it is parsed: they decide which flags there are."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,20 @@ from sslcli.config import decides_training, leaves
 from sslcli.datasets.locate import reader_at
 from sslcli.errors import UsageError
 from sslcli.layers import merged, nested
+from sslcli.modalities import modality_read
 from sslcli.runfiles import parse_assignments, read_layer
-from sslcli.runs.catalogue import RUN_FILE
+from sslcli.runs.catalogue import RUN_FILE, read_run
 from sslcli.runs.references import (
     ASKED,
     Purpose,
     decided,
     generating_tasks,
+    generators,
     head_readers,
     names_with,
     run_of,
+    shape_in,
+    what_generates,
 )
 
 REQUEST = "request"
@@ -161,15 +164,11 @@ def asked_objectives(reference: str, use: Purpose = ASKED) -> list[str]:
             return _that_read("decoder")
         hint = f"ask it with ssl predict {task}, or name one that was pretrained: @latest:mlm"
         raise UsageError(f"{run} was not pretrained but fine-tuned, and cannot generate", hint)
-    asked = []
-    for name in said:
-        with suppress(AttributeError):  # an objective that makes nothing
-            registry.plugin_settings("objectives", name, "Request")
-            asked.append(name)
+    reads = "text" if run is None else modality_read(shape_in(read_run(run))) or "text"
+    asked = generators(reads, said)
     if not asked:
         problem = f"{run} was pretrained with {'+'.join(said)}, which does not generate"
-        hint = f"ssl generate needs a model of {' or '.join(names_with('Request'))}"
-        raise UsageError(problem, hint)
+        raise UsageError(problem, what_generates(reads))
     return asked
 
 

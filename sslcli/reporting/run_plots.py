@@ -29,10 +29,11 @@ def loss_curve(
     title: str,
     path: Path,
     metric: str = "",
+    unit: str = "nats per target",
 ) -> None:
     """Plot training and held-out loss over steps as PNG at `path`, with a .csv beside it.
 
-    `baselines`: name -> cross entropy in nats per target of `term`, plotted as horizontal
+    `baselines`: name -> loss of `term` in `unit`, plotted as horizontal
     lines, so that a plateau explains itself. Without any, the whole loss is plotted. `metric`:
     plotted in its place, where baselines are of some of its targets alone.
     """
@@ -61,14 +62,16 @@ def loss_curve(
     styles = zip(others, cycle((":", "--", "-.")), baselines.items(), strict=False)
     for color, style, (name, value) in styles:
         line = {"color": color, "linestyle": style, "linewidth": 1}
-        axes.axhline(value, label=f"{name} baseline {value:.2f}", **line)
+        axes.axhline(value, label=f"{name} baseline {value:.4g}", **line)
     what = metric.replace("_", " ") or f"loss of {term}"
     axes.set(
         xlabel="step",
-        ylabel=f"{what} (nats per target)" if baselines else "loss",
+        ylabel=(f"{what} ({unit})" if unit else what) if baselines else "loss",
         title=title,
     )
-    axes.set_ylim(bottom=0)
+    shown = [y for _, y in (*train, *held_out) if math.isfinite(y)]
+    if min([*shown, *baselines.values()], default=0) >= 0:  # a density's nats may be below
+        axes.set_ylim(bottom=0)
     _finish(axes)
     _write_png(figure, path)
     write_csv(

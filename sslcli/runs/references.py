@@ -295,6 +295,33 @@ def names_with(attribute: str) -> list[str]:
     return [name for name in _objectives() if _has(name, attribute)]
 
 
+def generators(modality: str, among: Iterable[str] | None = None) -> list[str]:
+    """Objectives, all or those `among` them, whose models generate where they read such data: what
+    asks for a text is for text alone.
+    """
+    found = []
+    for name in _objectives() if among is None else among:
+        if not _has(name, "Request"):
+            continue
+        takes_text = "text" in registry.plugin_settings("objectives", name, "Request").model_fields
+        reads = registry.attribute("objectives", name, "modalities")
+        if modality in reads and takes_text == (modality == "text"):
+            found.append(name)
+    return found
+
+
+def what_generates(modality: str) -> str:
+    """Which models generate, of those that read such data: a hint."""
+    names = generators(modality)
+    if not names:
+        return f"no model that reads {WORDS[modality]} generates"
+    tuned = f", and decoders fine-tuned for {' or '.join(generating_tasks())}"
+    return (
+        f"of models that read {WORDS[modality]}, those of {', '.join(names)} generate"
+        f"{tuned if modality == 'text' else ''}; as in --model {LATEST}:{names[0]}"
+    )
+
+
 def generating_tasks() -> list[str]:
     """Tasks that teach a decoder to write with the head of its language model, so that it can be
     asked as one that was pretrained.

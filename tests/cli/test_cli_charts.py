@@ -147,6 +147,23 @@ def test_curves_over_steps_are_shapes_on_one_scale():
     assert none == "none  (empty)"
 
 
+def test_curves_with_places_of_their_own_lie_over_one_x():
+    """A baseline that two points say goes all the way across."""
+    steps = list(range(40))
+    curves = [
+        Curve("own", steps, [step / 39 for step in steps]),
+        Curve("flat", [0, 39], [0.5, 0.5]),
+        Curve("half", [0, 19.5], [0.0, 0.5]),
+        Curve("one", [39], [1.0]),
+    ]
+    _, own, flat, half, one, _ = lines_of(drawn_plot(Plot("p", "x", "y", curves)))
+    shape = own.split()[1]
+    assert flat.startswith(f"flat  {'▅' * len(shape)}  0.50 to 0.50")
+    assert half[6 : 6 + len(shape) // 2] == shape[: len(shape) // 2]
+    assert not half[6 + len(shape) // 2 + 1 : 6 + len(shape)].strip()
+    assert one[6 : 6 + len(shape)] == " " * (len(shape) - 1) + "█"
+
+
 def test_points_are_letters_of_their_groups():
     scatter = Scatter(
         "s", [0, 10, 10, 5, math.nan], [0, 10, 10, 0, 1], ["a"] * 5, ["en", "zh", "en", "en", "zh"]

@@ -8,7 +8,9 @@ import json
 import numpy as np
 import pytest
 
+import sslcli
 from sslcli.cli.app import run
+from sslcli.runs.references import generators, what_generates
 
 TINY = [
     "--arch",
@@ -133,3 +135,41 @@ def test_a_hint_on_bytes_names_what_the_reader_has(place, monkeypatch, capsys):
     assert "errors=replace" not in said
     assert run(["pretrain", "--objective", "mlm", "--data", "latin.txt", "--name", "new"]) == 2
     assert "--set data.reader_options.errors=replace" in capsys.readouterr().err
+
+
+def test_answers_to_several_files_are_told_apart(place, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    lines = (place / "t.csv").read_text().splitlines(keepends=True)
+    (place / "a.csv").write_text("".join(lines[:20]))
+    (place / "b.csv").write_text("".join(lines[:1] + lines[40:50]))
+    assert run([*FINETUNE, "--model", "t", "--data", "t.csv", "--name", "told"]) == 0
+    line = ["predict", "classify", "--model", "told"]
+    assert run([*line, "--data", "a.csv", "--data", "b.csv", "--out", "both.json"]) == 0
+    found = [json.loads(each) for each in (place / "both.json").open()]
+    assert len(found) == 19 + 10
+    assert len({(each["file"], each["id"]) for each in found}) == len(found)
+    by_call = sslcli.predict("told", task="classify", data=["a.csv", "b.csv"])
+    assert [each["file"] for each in by_call] == [each["file"] for each in found]
+    capsys.readouterr()
+    assert run([*line, "--data", "b.csv"]) == 0
+    alone = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
+    assert "file" not in alone[0]
+    assert run([*line, "--data", "a.csv", "--data", "a.csv"]) == 2
+    assert "a.csv is given twice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [("t.csv", "of models that read tables, those of vae generate"),
+     ("im.npz", "of models that read images, those of vae generate")],
+)  # fmt: skip
+def test_what_generates_of_what_a_model_reads_is_said(data, said, place, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    assert run(["generate", "--model", data.partition(".")[0]]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_nothing_that_reads_recordings_generates():
+    assert what_generates("sound") == "no model that reads sound generates"
+    assert generators("text") == ["bart", "clm", "mlm"]
+    assert "fine-tuned for instruct" in what_generates("text")

@@ -406,6 +406,25 @@ def test_curves_of_a_run_are_told_apart_beside_them(tmp_path, monkeypatch):
     assert kept[0].axes[0].get_title() == "world: mlm on demo:world"
 
 
+@pytest.mark.parametrize(("losses", "bottom"), [([3.0, 1.0], 0.0), ([3.0, -4.0], None)])
+def test_a_loss_below_zero_is_drawn(losses, bottom, tmp_path, monkeypatch):
+    """As the nats of a density can be; the unit is that of the objective."""
+    lines = [
+        {"step": step, "split": "eval", "loss": loss, "terms": {}, "metrics": {}}
+        for step, loss in enumerate(losses)
+    ]
+    kept = []
+    monkeypatch.setattr(run_plots, "_write_png", lambda figure, path: kept.append(figure))
+    run_plots.loss_curve(
+        lines, "vae", {"mean": 0.01234}, "t", tmp_path / "loss.png", unit="squared error"
+    )
+    (axes,) = kept[0].axes
+    low = axes.get_ylim()[0]
+    assert low == bottom if bottom is not None else low < -4
+    assert axes.get_ylabel() == "loss of vae (squared error)"
+    assert "mean baseline 0.01234" in [text.get_text() for text in axes.get_legend().get_texts()]
+
+
 def test_names_of_points_cover_neither_one_another_nor_a_point():
     places = [(number % 5 * 1.0, number // 5 * 1.0) for number in range(20)]
     pairs = [place for x, y in places for place in ((x, y), (x + 0.05, y + 0.02))]

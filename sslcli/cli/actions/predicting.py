@@ -49,7 +49,8 @@ def predict_action(command: Command, given: Given, screen: Screen) -> int:
                 screen.report(_shown(asked.answerer, example, prediction))
             else:
                 screen.wipe()
-                print(line_of(example, prediction), file=file, flush=file is None)
+                line = line_of(example, prediction, with_file=asked.has_files)
+                print(line, file=file, flush=file is None)
     for sentence in asked.remarks(with_cuts=not is_drawn):
         screen.say(sentence)
     return 0
@@ -64,8 +65,8 @@ def question(command: Command, given: Given, texts: Sequence[Sequence[str]], say
     hardware = choose_hardware(settings.hardware)
     with naming_sources(resolved.sources):
         answerer = Answerer.load(model_of(given, say), given["task"], hardware, settings.options)
-    reference = None if texts else given.get("data", STANDARD_INPUT)
-    return Question(answerer, settings.data, settings.batch_size, reference, texts)
+    references = None if texts else given.get("data", [STANDARD_INPUT])
+    return Question(answerer, settings.data, settings.batch_size, references, texts)
 
 
 def _shown(answerer: Answerer, example: Example, prediction: Prediction) -> Report:

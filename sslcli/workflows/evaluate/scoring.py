@@ -119,9 +119,11 @@ def write_evaluation(evaluation: TaskEvaluation, folder: Path) -> None:
         write_report(evaluation.report, aside, files=[*texts, SCORES])
 
 
-def answer_line(example: Example, prediction: Prediction) -> dict[str, Any]:
+def answer_line(
+    example: Example, prediction: Prediction, *, with_file: bool = False
+) -> dict[str, Any]:
     """A prediction as data, as `line_of` writes it."""
-    return json.loads(line_of(example, prediction))
+    return json.loads(line_of(example, prediction, with_file=with_file))
 
 
 def line_of(example: Example, prediction: Prediction, *, with_file: bool = False) -> str:

@@ -25,10 +25,11 @@ from sslcli.engine.composite import with_ability
 from sslcli.engine.evaluator import Illustrate
 from sslcli.engine.learner import Learner
 from sslcli.errors import UsageError, naming_text
+from sslcli.modalities import modality_read
 from sslcli.models.finite import watched
 from sslcli.models.loading import learner_of, load_pretrained
 from sslcli.resolving import checked
-from sslcli.runs.references import names_with
+from sslcli.runs.references import what_generates
 from sslcli.workflows.pretrain.prepare import Prepared
 
 CANDIDATES = 3
@@ -38,9 +39,10 @@ def generator_of(learner: Learner, what: str) -> Generates:
     """The part of a learner that generates. Raises UsageError where none does."""
     found = next(with_ability(learner.learnable, Generates), None)
     if found is None:
-        hint = f"ssl generate needs a model of {' or '.join(names_with('Request'))}"
+        reads = modality_read(learner.backbone.settings.model_dump()) or "text"
         raise UsageError(
-            f"{what} cannot generate: its objective does not implement generation", hint
+            f"{what} cannot generate: its objective does not implement generation",
+            what_generates(reads),
         )
     return found[1]
 

@@ -1,10 +1,11 @@
 """`ssl predict`: examples without labels, from the command line, a file, or standard input."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 
 from sslcli.contracts.examples import Example, Prediction
 from sslcli.data.documents import Where
@@ -29,8 +30,8 @@ NOT_READ = "the label cannot be read and is left out"
 
 
 class Question:
-    """What a model is to answer: texts as they were typed, a file, or standard input, whatever
-    stands in `reference`.
+    """What a model is to answer: texts as they were typed, or files, one of which may be standard
+    input. `has_files`: they are several, in which ids alone may be ambiguous.
     """
 
     def __init__(
@@ -38,27 +39,33 @@ class Question:
         answerer: Answerer,
         data: LabelledSettings,
         batch_size: int,
-        reference: str | None,
+        references: Sequence[str] | None,
         texts: Sequence[Sequence[str]] = (),
     ) -> None:
-        named = () if reference in (None, STANDARD_INPUT) else (reference,)
+        named = tuple(each for each in references or () if each != STANDARD_INPUT)
         data = answerer.reading(data.model_copy(update={"evaluation": named}))
+        places = [os.path.realpath(name) for name in named]
+        if twice := next((name for name in named if places.count(os.path.realpath(name)) > 1), ""):
+            raise DataError(f"{twice} is given twice", "give each file once")
+        self.has_files = references is not None and len(references) > 1
         self.answerer, self.data, self.batch_size = answerer, data, batch_size
         self.sifter = Sifter(data.skip_bad_records)
-        self._is_piped = reference == STANDARD_INPUT
+        self._is_piped = references is not None and STANDARD_INPUT in references
         if self._is_piped and answerer.rows is not None:
             raise UsageError(
                 f"the model reads {answerer.rows.modality}, which do not come as lines",
                 "give files or folders with --data",
             )
         self._cuts: list[Cut] = []
-        if reference is None:
+        if references is None:
             numbered = enumerate(texts, 1)
             self._examples: Iterable[Example] = [
                 typed_example(answerer, each, number) for number, each in numbered
             ]
         else:
-            self._examples = examples_to_answer(answerer, reference, data, self.sifter)
+            self._examples = chain.from_iterable(
+                examples_to_answer(answerer, each, data, self.sifter) for each in references
+            )
 
     def answers(self, say: Say) -> Iterator[tuple[Example, Prediction]]:
         """In portions, so that no long file fills the memory; of a pipe in batches, which

@@ -164,7 +164,9 @@ class Pretraining:
         if self.settings.run.plot:
             title, found = title_of(folder, self.name, self.settings.data.train), self.baselines
             path = folder / "plots" / "loss.png"
-            loss_curve(lines, found.term, found.whole.losses, title, path, found.loss_metric)
+            own = self.collator.loss_unit
+            unit = "nats per target" if own == "nats" else own
+            loss_curve(lines, found.term, found.whole.losses, title, path, found.loss_metric, unit)
         last = next((line for line in reversed(lines) if line["split"] == "eval"), None)
         if last is None:
             return Report(notes=["nothing was evaluated"])
