@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from sslcli.core.cache import Cache
+from sslcli.core.inputs import Reads
 from sslcli.core.packing import LengthBucket, Packing
 from sslcli.core.positions import Rotary
 from sslcli.core.settings import TransformerSettings
@@ -40,17 +41,21 @@ class Attention(nn.Module):
         self.output = nn.Linear(width, settings.width, bias=settings.biases == "all")
         self.attend = attend
 
-    def project(self, x_TD: Tensor, rotary: Rotary | None) -> tuple[Tensor, Tensor, Tensor]:
+    def project(
+        self, x_TD: Tensor, rotary: Rotary | None, asking_N: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Return query [T, H, K], key and value [T, G, K], the first two rotated by their
-        positions.
+        positions; queries of the rows `asking_N` alone [N, H, K], where they are given.
         """
-        q_THK, k_TGK, v_TGK = (
-            part(x_TD).unflatten(-1, (-1, self.features))
-            for part in (self.query, self.key, self.value)
+        asking_ND = x_TD if asking_N is None else x_TD.index_select(0, asking_N)
+        q_NHK, k_TGK, v_TGK = (
+            part(of_RD).unflatten(-1, (-1, self.features))
+            for part, of_RD in ((self.query, asking_ND), (self.key, x_TD), (self.value, x_TD))
         )
         if rotary is not None:
-            q_THK, k_TGK = rotary.turn(q_THK), rotary.turn(k_TGK)
-        return q_THK, k_TGK, v_TGK
+            turned = rotary if asking_N is None else rotary.of_rows(asking_N)
+            q_NHK, k_TGK = turned.turn(q_NHK), rotary.turn(k_TGK)
+        return q_NHK, k_TGK, v_TGK
 
     def project_memory(self, memory_SD: Tensor) -> tuple[Tensor, Tensor]:
         """Return key and value [S, G, K] of a memory's rows."""
@@ -70,8 +75,10 @@ class Attention(nn.Module):
         cache: Cache | None = None,
         memory_SD: Tensor | None = None,
         memory_packing: Packing | None = None,
+        reads: Reads | None = None,
     ) -> Tensor:
-        """[T, D] -> [T, D]; `layer` is the index in `cache`, which is written if it is given.
+        """[T, D] -> [T, D], or [N, D] of the rows in `reads`; `layer` is the index in `cache`,
+        which is written if it is given.
 
         With a memory, keys and values are of its rows: sequence i of `packing` reads sequence i of
         `memory_packing`, whatever their lengths; positions play no part there. A cache keeps its
@@ -82,6 +89,8 @@ class Attention(nn.Module):
             return self.output(
                 self._of_memory(x_TD, packing, layer, cache, memory_SD, memory_packing)
             )
+        if reads is not None:
+            return self.output(self._of_reads(x_TD, packing, rotary, window_tokens, reads))
         q_THK, k_TGK, v_TGK = self.project(x_TD, rotary)
         if cache is not None:
             cache.write(layer, k_TGK, v_TGK)
@@ -98,6 +107,28 @@ class Attention(nn.Module):
                 window_tokens=window_tokens,
             )
         return self.output(mixed_THK.flatten(1))
+
+    def _of_reads(
+        self,
+        x_TD: Tensor,
+        packing: Packing,
+        rotary: Rotary | None,
+        window_tokens: int | None,
+        reads: Reads,
+    ) -> Tensor:
+        """[T, D] -> [N, H * K], what the rows that are read find among all."""
+        if not self.causal and window_tokens is None:
+            q_NHK, k_TGK, v_TGK = self.project(x_TD, rotary, reads.rows_N)
+            return self.attend(q_NHK, k_TGK, v_TGK, reads.packing, packing, causal=False).flatten(1)
+        # what a row sees depends on its place among all: all ask
+        mixed_THK = self.attend(
+            *self.project(x_TD, rotary),
+            packing,
+            packing,
+            causal=self.causal,
+            window_tokens=window_tokens,
+        )
+        return mixed_THK.flatten(1).index_select(0, reads.rows_N)
 
     def _of_memory(
         self,

@@ -12,6 +12,7 @@ from sslcli.core.feedforward import ACTIVATIONS
 from sslcli.core.inputs import Hidden
 from sslcli.core.losses import TokenLoss, linear_cross_entropy
 from sslcli.core.norms import build_norm
+from sslcli.core.packing import Packing
 from sslcli.core.settings import TransformerSettings
 from sslcli.core.shape_buckets import pays, with_spare_rows
 from sslcli.core.transformer import Transformer
@@ -89,11 +90,14 @@ class PooledClassifier(nn.Module):
         self.pooler = nn.Linear(settings.width, settings.width)
         self.classifier = nn.Linear(settings.width, classes)
 
+    def rows_of(self, packing: Packing) -> Tensor:
+        """The row that is read of each sequence [B]."""
+        starts_B1 = packing.starts_B1
+        return starts_B1[1:] - 1 if self.settings.answers_causally else starts_B1[:-1]
+
     def forward(self, hidden: Hidden) -> Tensor:
         """Logits [B, C]"""
-        starts_B1 = hidden.packing.starts_B1
-        rows_B = starts_B1[1:] - 1 if self.settings.answers_causally else starts_B1[:-1]
-        read_BD = hidden.last_TD.index_select(0, rows_B)
+        read_BD = hidden.last_TD.index_select(0, self.rows_of(hidden.packing))
         pooled_BD = dropout(self.pooler(read_BD).tanh(), self.dropout, self.training)
         return self.classifier(pooled_BD)
 

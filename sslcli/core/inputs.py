@@ -44,12 +44,38 @@ class Arranged(Protocol):
 
 
 @dataclass(frozen=True)
+class Reads:
+    """The N rows that a training step reads of the last layer: `rows_N` int64, ascending, and how
+    many of them each of the B sequences has.
+
+    The last block then forms no others (its keys and values are of all rows), which is most of the
+    work of one block: a masked language model reads the hidden tokens alone.
+    """
+
+    rows_N: Tensor
+    packing: Packing
+
+    @classmethod
+    def of(cls, rows_N: np.ndarray, packing: Packing) -> Self:
+        """These rows, in any order, of the sequences of a batch on the host."""
+        rows_N = np.unique(rows_N).astype(np.int64)
+        counts_B = np.diff(np.searchsorted(rows_N, packing.starts_B1.numpy()))
+        return cls(torch.from_numpy(rows_N), Packing.of(counts_B))
+
+    def spread(self, x_ND: Tensor, total: int) -> Tensor:
+        """[N, D] -> [T, D]; rows that were not formed are NaN, so that who reads them sees it."""
+        whole_TD = x_ND.new_full((total, x_ND.shape[1]), torch.nan)
+        return whole_TD.index_copy(0, self.rows_N, x_ND)
+
+
+@dataclass(frozen=True)
 class Inputs:
     """Packed input of the backbone: token ids `tokens_T` or rows `rows_TD`; tensors but rows are
     int64 [T].
 
     Rows have `row_features` numbers, or the model's width where that is 0. `last_position`: the
-    largest position where positions do not count from 0, known on the host.
+    largest position where positions do not count from 0, known on the host. `reads`: the rows
+    whose last states matter in training, None where all do.
     """
 
     packing: Packing
@@ -58,6 +84,11 @@ class Inputs:
     rows_TD: Tensor | None = None
     segments_T: Tensor | None = None
     last_position: int | None = None
+    reads: Reads | None = None
+
+    def reading(self, rows_N: np.ndarray | Tensor) -> Self:
+        """These inputs, of which a training step reads the last states of these rows alone."""
+        return replace(self, reads=Reads.of(np.asarray(rows_N), self.packing))
 
     @property
     def ids_T(self) -> Tensor:
@@ -96,6 +127,7 @@ class Inputs:
             packing=Packing((starts_B1 + ahead_B1).int(), tuple(length + 1 for length in lengths)),
             rows_TD=rows_TD.index_copy(0, others_T, self.rows_TD),
             positions_T=positions_T.index_copy(0, others_T, self.positions_T),
+            reads=None,
         )
         return inside, first_B, others_T
 
@@ -193,6 +225,7 @@ class Hidden:
 
     Layer 0 is what the embeddings give, layer i what block i gives; the last layer includes the
     final norm. `class_BD` and `class_kept`: the same of a class token, which stands in no packing.
+    In training, rows of `last_TD` that the inputs' `reads` leave out are NaN.
     """
 
     last_TD: Tensor

@@ -139,7 +139,8 @@ def group_sequences(
         longest = int(keys[numbers].max())
         real = np.arange(longest) < keys[numbers, None]
         key_mask = None if real.all() else torch.from_numpy(real[:, None, None, :]).to(device)
-        groups.append(LengthBucket(len(numbers), int(queries[numbers].max()), longest, key_mask))
+        asking = max(int(queries[numbers].max()), 1)  # kernels want a query, if only of padding
+        groups.append(LengthBucket(len(numbers), asking, longest, key_mask))
     query_slots = _slots(queries, members, [group.query_rows for group in groups])
     key_slots = (
         query_slots

@@ -43,6 +43,11 @@ class Rotary:
         angles_T1K = torch.cat([angles, angles], dim=1).unsqueeze(1)
         return cls(angles_T1K.cos(), angles_T1K.sin())
 
+    def of_rows(self, rows_N: Tensor) -> Self:
+        """The rotations of these rows alone."""
+        parts = (self.cosine_T1K, self.sine_T1K)
+        return type(self)(*(part.index_select(0, rows_N) for part in parts))
+
     def turn(self, x_THK: Tensor) -> Tensor:
         """Rotate queries or keys; same shape and dtype."""
         first, second = x_THK.chunk(2, dim=-1)

@@ -6,6 +6,7 @@ V vocabulary.
 
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from sslcli.core.attention import Attention, attend
 from sslcli.core.cache import Cache
 from sslcli.core.embeddings import Embeddings
 from sslcli.core.feedforward import FeedForward
-from sslcli.core.inputs import Edit, Hidden, Inputs
+from sslcli.core.inputs import Edit, Hidden, Inputs, Reads
 from sslcli.core.losses import LaterProduct
 from sslcli.core.norms import build_norm
 from sslcli.core.packing import Packing
@@ -59,15 +60,22 @@ class Block(nn.Module):
         cache: Cache | None = None,
         memory_SD: Tensor | None = None,
         memory_packing: Packing | None = None,
+        reads: Reads | None = None,
     ) -> Tensor:
-        """[T, D] -> [T, D].
+        """[T, D] -> [T, D], or [N, D] of the rows in `reads`.
 
         Layer, rotary and window are arguments, not attributes, because shared layers are applied at
         many depths. A memory is given as a tensor: FSDP looks for those to know when its backward
         is done.
         """
         x_TD = self.attended(
-            x_TD, packing, layer=layer, rotary=rotary, window_tokens=window_tokens, cache=cache
+            x_TD,
+            packing,
+            layer=layer,
+            rotary=rotary,
+            window_tokens=window_tokens,
+            cache=cache,
+            reads=reads,
         )
         if self.memory_attention is not None and self.memory_norm is not None:
             m_TD = self.memory_attention(
@@ -85,10 +93,16 @@ class Block(nn.Module):
         x_TD = x_TD + dropout(f_TD, self.dropout, self.training)
         return x_TD if self.norms_before else self.feedforward_norm(x_TD)
 
-    def attended(self, x_TD: Tensor, packing: Packing, **given: Any) -> Tensor:
-        """[T, D] -> [T, D] after attention, its residual sum and its norm; `given` as `forward`."""
+    def attended(
+        self, x_TD: Tensor, packing: Packing, *, reads: Reads | None = None, **given: Any
+    ) -> Tensor:
+        """[T, D] -> [T, D] after attention, its residual sum and its norm, or [N, D] of the rows in
+        `reads`; `given` as `forward`.
+        """
         a_TD = self.attention_norm(x_TD) if self.norms_before else x_TD
-        a_TD = self.attention(a_TD, packing, **given)
+        a_TD = self.attention(a_TD, packing, reads=reads, **given)
+        if reads is not None:
+            x_TD = x_TD.index_select(0, reads.rows_N)
         x_TD = x_TD + dropout(a_TD, self.dropout, self.training)
         return x_TD if self.norms_before else self.attention_norm(x_TD)
 
@@ -188,9 +202,13 @@ class Stack(nn.Module):
         memory: Hidden | None,
         token: TokenEmbedding | None,
     ) -> Hidden:
-        given, kept = inputs.packing, {}
+        given, kept, reads = inputs.packing, {}, inputs.reads
+        wants_all = not self.training or self.depth in {*keep, *(edit or {})}
+        if wants_all or cache is not None or memory is not None:
+            reads = None
         if edit is None and cache is None and pays(inputs.positions_T.device):
             inputs, memory = _with_spares(inputs, memory)
+            reads = None  # their number would be another shape at every step
         rotaries = self.rotaries(inputs.positions_T)
         read = (
             {}
@@ -208,6 +226,7 @@ class Stack(nn.Module):
                     rotary=rotaries.get(window_tokens is not None),
                     window_tokens=window_tokens,
                     cache=cache,
+                    reads=reads if layer == self.depth else None,
                     **read,
                 )
             if layer == self.depth and self.norm is not None:
@@ -216,7 +235,8 @@ class Stack(nn.Module):
                 x_TD = edit[layer](x_TD, inputs.packing)
             if layer in keep:
                 kept[layer] = x_TD[: given.total]
-        return Hidden(x_TD[: given.total], given, kept)
+        last_TD = x_TD[: given.total] if reads is None else reads.spread(x_TD, given.total)
+        return Hidden(last_TD, given, kept)
 
     def _check(self, inputs: Inputs, layers: set[int], cache: Cache | None) -> None:
         longest = self.settings.longest_tokens
@@ -303,7 +323,7 @@ class Transformer(Stack):
     ) -> Hidden:
         """Return the encoder's hidden states, as `forward` does: a memory for `decode`."""
         assert not self.settings.causal, "a decoder has no encoder"
-        return self.run(inputs, keep, edit, None)
+        return self.run(replace(inputs, reads=None), keep, edit, None)
 
     def read_on(self, inputs: Inputs, memory: Hidden | None, cache: Cache) -> Hidden:
         """Hidden states of the rows behind those that `cache` holds: of a decoder, or of the half

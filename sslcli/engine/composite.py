@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from sslcli.contracts.learnable import Context, Learnable
 from sslcli.contracts.loss import Loss, ModelBatch
 from sslcli.contracts.objective import Objective, Readout
 from sslcli.contracts.parameters import Follower, Group
+from sslcli.core.inputs import Inputs
 from sslcli.core.transformer import Transformer
 from sslcli.data.arrangements import Rows
 from sslcli.data.batches import Batch, Sample
@@ -93,7 +95,16 @@ class Composite(Objective[CompositeBatch]):
             for name, model_batch in parts.items()
             for term, count in model_batch.counts.items()
         }
-        return CompositeBatch(parts[self.reads_from].inputs, counts, parts)
+        return CompositeBatch(self._shared_inputs(parts), counts, parts)
+
+    def _shared_inputs(self, parts: Mapping[str, ModelBatch]) -> Inputs:
+        """The inputs of the pass that all Readouts share, with the rows that any of them reads."""
+        inputs = parts[self.reads_from].inputs
+        every = [parts[name].inputs.reads for name in self.readers]
+        named = [reads for reads in every if reads is not None]
+        if not named or len(named) < len(every):
+            return replace(inputs, reads=None)
+        return inputs.reading(torch.cat([reads.rows_N for reads in named]))
 
     def forward(self, backbone: Transformer, batch: CompositeBatch) -> Loss:
         losses: dict[str, Loss] = {}

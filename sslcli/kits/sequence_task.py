@@ -301,9 +301,10 @@ class SequenceTask(ReadsLabels[SO], ReadoutTask[SequenceBatch, SO]):
         weights_B = batch.fields["weight"].astype(np.float32)
         answers = int(np.count_nonzero(weights_B)) * self.kind.terms
         targets = torch.from_numpy(self.kind.collate(batch.fields["target"]))
-        return SequenceBatch(
-            Inputs.of(batch), {"answer": answers}, targets, torch.from_numpy(weights_B)
-        )
+        inputs = Inputs.of(batch)
+        if isinstance(self.classifier, PooledClassifier):
+            inputs = inputs.reading(self.classifier.rows_of(inputs.packing))
+        return SequenceBatch(inputs, {"answer": answers}, targets, torch.from_numpy(weights_B))
 
     def loss(self, hidden: Hidden, batch: SequenceBatch) -> Loss:
         """Cross entropy; binary cross entropy, its mean over the labels; or the squared error."""

@@ -58,10 +58,13 @@ def test_each_term_is_that_of_its_part_alone(names):
     bench = Bench.of(joined(*names), None, "encoder")
     learner, batch = bench.learner(), bench.collate(range(6))
     loss = learner(batch)
-    hidden = learner.backbone(batch.parts["mlm"].inputs)
+    hidden = learner.backbone(batch.inputs)
+    whole = learner.backbone(replace(batch.parts["mlm"].inputs, reads=None))
     for name, part in learner.learnable.parts.items():
         own = part.read(hidden, batch.parts[name], learner.backbone)
         assert loss.sums[name].item() == own.sums[name].item()
+        of_all_rows = part.read(whole, batch.parts[name], learner.backbone)
+        assert own.sums[name].item() == pytest.approx(of_all_rows.sums[name].item(), rel=1e-5)
         assert f"{name}.accuracy" in loss.metrics
         assert batch.counts[name] == batch.parts[name].counts[name]
 

@@ -220,6 +220,7 @@ def test_generate_reads_what_training_reads():
     batch = replace(
         learner.learnable.collate(collate([0], [Sample(tokens)]), Rng(0, 0)).inputs,
         tokens_T=torch.from_numpy(tokens),
+        reads=None,
     )
     logits = learner.learnable.head(learner.backbone(batch).last_TD[2:3], learner.backbone)
     assert best.text == TOKENIZER.decode([int(logits.argmax())]).strip()

@@ -186,7 +186,7 @@ class MaskedLanguageModel(Readout[MaskedBatch, "MaskedLanguageModel.Options"]):
             fate_N < masked, self.mask, np.where(fate_N < replaced, stranger_N, targets_N)
         )
         return MaskedBatch(
-            Inputs.of(batch, tokens_T),
+            Inputs.of(batch, tokens_T).reading(places_N),
             {"mlm": len(places_N)},
             torch.from_numpy(places_N),
             torch.from_numpy(targets_N),

@@ -145,8 +145,11 @@ class NextSentence(Readout[PairBatch, "NextSentence.Options"]):
         )
 
     def collate(self, batch: Batch, rng: Rng) -> PairBatch:
+        inputs = Inputs.of(batch)
         return PairBatch(
-            Inputs.of(batch), {"nsp": len(batch)}, torch.from_numpy(batch.fields["label"])
+            inputs.reading(self.classifier.rows_of(inputs.packing)),
+            {"nsp": len(batch)},
+            torch.from_numpy(batch.fields["label"]),
         )
 
     def read(self, hidden: Hidden, batch: PairBatch, backbone: Transformer) -> Loss:

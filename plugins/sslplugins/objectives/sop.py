@@ -79,8 +79,11 @@ class SentenceOrder(Readout[OrderBatch, "SentenceOrder.Options"]):
         )
 
     def collate(self, batch: Batch, rng: Rng) -> OrderBatch:
+        inputs = Inputs.of(batch)
         return OrderBatch(
-            Inputs.of(batch), {"sop": len(batch)}, torch.from_numpy(batch.fields["label"])
+            inputs.reading(self.classifier.rows_of(inputs.packing)),
+            {"sop": len(batch)},
+            torch.from_numpy(batch.fields["label"]),
         )
 
     def read(self, hidden: Hidden, batch: OrderBatch, backbone: Transformer) -> Loss:

@@ -132,7 +132,7 @@ class HiddenUnits(Objective[UnitBatch, "HiddenUnits.Options"]):
         runs = hidden_runs(batch, rng, self.options.mask_rate, self.options.run)
         places_N = np.flatnonzero(runs.hidden_T)
         return UnitBatch(
-            Inputs.of(batch),
+            Inputs.of(batch).reading(places_N),
             {"hubert": len(places_N)},
             places_N=torch.from_numpy(places_N),
             nearest_N=torch.from_numpy(_nearest_visible(runs.hidden_T, batch)),

@@ -106,7 +106,7 @@ class MaskedFrames(Objective[FrameBatch, "MaskedFrames.Options"]):
         seen_TM[other_T] = batch.values[_elsewhere(batch, rng, runs.start_T)[other_T]]
         is_blank_TM = blank_T[:, None] | self._blank_bands(batch, rng)
         return FrameBatch(
-            replace(Inputs.of(batch), rows_TD=torch.from_numpy(seen_TM)),
+            replace(Inputs.of(batch), rows_TD=torch.from_numpy(seen_TM)).reading(places_N),
             {"frames": len(places_N) * seen_TM.shape[1]},
             whole_TM=torch.from_numpy(batch.values),
             places_N=torch.from_numpy(places_N),

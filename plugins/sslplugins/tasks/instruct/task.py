@@ -188,7 +188,7 @@ class Instruct(Task[InstructBatch, "Instruct.Options"]):
         targets_N = np.flatnonzero(learnt_T)
         ends_B = np.cumsum(batch.lengths + last.lengths)
         return InstructBatch(
-            Inputs.pack(np.split(tokens_T, ends_B[:-1])),
+            Inputs.pack(np.split(tokens_T, ends_B[:-1])).reading(targets_N - 1),
             {"answers": len(targets_N)},
             rows_N=torch.from_numpy(targets_N - 1),  # no conversation begins with an answer
             targets_N=torch.from_numpy(tokens_T[targets_N]),

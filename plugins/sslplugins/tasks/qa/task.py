@@ -267,7 +267,7 @@ class QuestionAnswering(AsksInPrompts, ReadoutTask[SpanBatch, "QuestionAnswering
         targets_B2 = starts_B1[:-1, None] + np.where(offsets_B2 > ABSENT, 1 + before_B2, 0)
         known_B = offsets_B2[:, 0] != UNKNOWN
         return SpanBatch(
-            Inputs.of(batch),
+            Inputs.of(batch).reading(rows_N),
             {"spans": int(known_B.sum())},
             rows_N=torch.from_numpy(rows_N),
             starts_B1=torch.from_numpy(starts_B1),

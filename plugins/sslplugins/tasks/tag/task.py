@@ -270,7 +270,7 @@ class Tag(ReadoutTask[TagBatch, "Tag.Options"]):
             pieces_M, word_M = pieces_M[last_W], np.arange(len(last_W))
         words = np.split(place_W, np.cumsum(np.bincount(sample_W, minlength=len(batch)))[:-1])
         return TagBatch(
-            Inputs.of(batch),
+            Inputs.of(batch).reading(pieces_M),
             {"tags": int((tags_W != NO_TAG).sum())},
             torch.from_numpy(pieces_M),
             torch.from_numpy(word_M),
