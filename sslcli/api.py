@@ -29,7 +29,14 @@ from sslcli.contracts.task import Annotates, Describes, ReadoutTask, Task
 from sslcli.contracts.tokenizer import PieceTrainer
 from sslcli.core.attention_maps import attention_maps
 from sslcli.core.beams import LARGEST_POWER, Beam, BeamRules, EarlyStopping, beam_search
-from sslcli.core.generation import Continuation, Writer, generate_tokens, refuse_too_long
+from sslcli.core.cache import Cache
+from sslcli.core.generation import (
+    Continuation,
+    Writer,
+    evaluating,
+    generate_tokens,
+    refuse_too_long,
+)
 from sslcli.core.heads import LanguageModelHead, PooledClassifier, RowClassifier
 from sslcli.core.inputs import Edit, Hidden, Inputs
 from sslcli.core.losses import TokenLoss, linear_cross_entropy
@@ -197,7 +204,7 @@ __all__ = [
     "ACTIVATIONS_OF_CONFIGS", "ARRANGEMENTS", "ARROW_SUFFIXES", "ASSISTANT", "CHRF_SIGNATURE",
     "LARGEST_POWER", "NUMBERS_OF_RECORD", "ROUGE_SIGNATURE", "SQUAD_V1", "SQUAD_V2", "SYSTEM",
     "USER", "Annotated", "Annotates", "AnswerRule", "AnswerValues", "Architecture", "ArrowFile",
-    "Artifact", "Batch", "Beam", "BeamRules", "Chat", "Computed", "Config", "ConfigError",
+    "Artifact", "Batch", "Beam", "BeamRules", "Cache", "Chat", "Computed", "Config", "ConfigError",
     "ConfigField", "ConfigReader", "Context", "Continuation", "Corpus", "Count", "Counting",
     "Curve", "DataError", "Describes", "Document", "EarlyStopping", "Edit", "Encoded",
     "EncodedChat", "Encodes", "Example", "Family", "Follower", "Frames", "FrozenModel", "Gallery",
@@ -220,11 +227,11 @@ __all__ = [
     "bleu_signature", "bleu_tokenizer", "centred", "choices", "chrf", "chrf_rows", "class_name",
     "class_scores", "class_tables", "collapse_signals", "contingency", "control_labels",
     "correlation_notes", "correlation_scores", "cosines", "current_reading", "decoded_codes",
-    "decoded_ids", "detect_scheme", "distinct_pairs", "enclose", "frame_tables", "gallery",
-    "gather", "generate_tokens", "griffin_lim", "has_plain_heads", "has_shape", "has_spans",
-    "heard", "image_tables", "image_views", "in_two_parts", "in_usual_case", "item_code_ids",
-    "item_codes", "item_images", "item_layers", "item_row_layers", "item_tables", "join_pair",
-    "kmeans", "labelled_uses", "languages_in", "layer_pattern", "linear_cross_entropy",
+    "decoded_ids", "detect_scheme", "distinct_pairs", "enclose", "evaluating", "frame_tables",
+    "gallery", "gather", "generate_tokens", "griffin_lim", "has_plain_heads", "has_shape",
+    "has_spans", "heard", "image_tables", "image_views", "in_two_parts", "in_usual_case",
+    "item_code_ids", "item_codes", "item_images", "item_layers", "item_row_layers", "item_tables",
+    "join_pair", "kmeans", "labelled_uses", "languages_in", "layer_pattern", "linear_cross_entropy",
     "linear_probe", "locate_words", "log_mel", "majority", "mean_row", "mean_score",
     "means_no_label", "mel_filters", "mlqa_exact", "mlqa_f1", "mlqa_rule", "mlqa_scores",
     "multilabel_scores", "naming_text", "nearest_centre", "neighbor_probe",

@@ -66,9 +66,9 @@ class PretrainSettings(Config):
 
     objective: str = setting(
         "mlm",
-        "objective plugin: mlm, clm, bart, mass, denoise, nsp, sop; of images and tables "
-        "autoencoder, mae, vq, vae, contrastive, distil-self; of recordings mask-frames, hubert; "
-        "two are joined as mlm+nsp",
+        "objective plugin: mlm, clm, bart, mass, denoise, nsp, sop, text-autoencoder; of images "
+        "and tables autoencoder, mae, vq, vae, contrastive, distil-self; of recordings "
+        "mask-frames, hubert; two are joined as mlm+nsp",
         "--objective",
         panel="Model",
     )

@@ -61,7 +61,7 @@ OF_SOUND = {
 OF_ROWS = {**OF_IMAGES, **OF_SOUND}
 # of ViT-MAE: positions that nothing trains, and a token of its own
 VIT = {"class_token": True, "positions": "sincos"}
-BUILT_IN = ["bart", "mass", *OF_ROWS]
+BUILT_IN = ["bart", "mass", "text-autoencoder", *OF_ROWS]
 READERS = {"waves": "visible_rows:Waves"}
 DATA = {"visible-rows": "waves:300"}  # of the others: text
 KINDS = ["ddp", "fsdp"]

@@ -105,6 +105,8 @@ ZERO_IS_MEANT = frozenset(
         "options.mask-frames.band_share",
         "options.mask-frames.mask_share",
         "options.mask-frames.random_share",
+        "options.text-autoencoder.pretraining",
+        "options.text-autoencoder.readability",
         "options.vae.divergence_warmup",
         "options.vae.free_bits",
         "options.vae.variance",

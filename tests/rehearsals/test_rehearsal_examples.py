@@ -2,6 +2,7 @@
 steps.
 """
 
+import json
 import re
 import shlex
 import shutil
@@ -121,6 +122,24 @@ def of_voices(stage, place):
     few = {"STEPS": "2", "HELD_OUT": "3", "SSLCLI_RUNS_DIR": "voices-runs"}
     words = ("sh", "examples/voices/run.sh", "voices")
     return stage.shell(*words, "--set", "training.batch_size=4", folder=place, **few)
+
+
+def shortened(stage, place):
+    few = {"STEPS": "2", "SSLCLI_RUNS_DIR": "short-runs", "TEXTS": "40"}
+    return stage.shell("sh", "examples/text-autoencoder/run.sh", "texts", folder=place, **few)
+
+
+def measured(stage, place):
+    """Codes that are the world's own summaries have all points."""
+    scripts, few = EXAMPLES / "text-autoencoder", {"TEXTS": "40"}
+    ended = stage.run(str(scripts / "documents.py"), "few-texts", folder=place, **few)
+    assert ended.code == 0, ended.said
+    own = (place / "few-texts" / "summaries.txt").read_text(encoding="utf-8").splitlines()
+    codes = {"artifacts": [{"text": text} for text in own]}
+    (place / "few-texts" / "codes.json").write_text(json.dumps(codes), encoding="utf-8")
+    ended = stage.run(str(scripts / "measure.py"), "few-texts", folder=place)
+    assert "codes,100.0,100.0,100.0,1.000,1.000,1.000" in ended.said
+    return ended
 
 
 def voices_apart(stage, place):
@@ -253,6 +272,15 @@ REHEARSALS = {
     "denoising/summary.py": noises_side_by_side,
     "finetuning/run.sh": finetuning,
     "images/run.sh": of_images,
+    "text-autoencoder/documents.py": lambda stage, place: stage.run(
+        str(EXAMPLES / "text-autoencoder" / "documents.py"), "own-texts", folder=place, TEXTS="40"
+    ),
+    "text-autoencoder/measure.py": measured,
+    "text-autoencoder/run.sh": shortened,
+    "text-autoencoder/short.yaml": lambda stage, place: stage.run(
+        *("ssl", "pretrain", "-c", str(EXAMPLES / "text-autoencoder" / "short.yaml"), "--dry-run"),
+        *("--set", "data.unit=fill", "--seq-len", "64"),
+    ),
     "voices/run.sh": of_voices,
     "voices/apart.py": voices_apart,
     "views/run.sh": of_views,

@@ -110,6 +110,14 @@ _BY_OBJECTIVE: Mapping[str, Mapping[str, Any]] = {
     },
     "nsp": _PAIRS,
     "sop": _PAIRS,
+    "text-autoencoder": {
+        "data.unit": "fill",
+        "data.sequence_tokens": 64,
+        "optimizer.name": "muon",
+        "optimizer.rate": 1e-2,
+        "training.batch_size": 32,
+        "training.max_steps": 1_500,
+    },
     "clm": {
         "data.unit": "fill",
         "data.sequence_tokens": 64,

@@ -16,28 +16,34 @@ _READ_FOR_ONE = 20  # sentences for a document: not every paragraph tells of a h
 
 
 def summaries(
-    world: World, languages: Sequence[str], sentences: int, part: Part
+    world: World,
+    languages: Sequence[str],
+    sentences: int,
+    part: Part,
+    most: int | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Yield at most MOST[part] documents, the languages in turn: document, summary, language.
+    """Yield at most `most` documents, or MOST[part], the languages in turn: document, summary,
+    language.
 
     The first sentence is the summary as often as any other. No document comes twice.
     """
-    streams = [_of_language(world, language, sentences, part) for language in languages]
+    most = MOST[part] if most is None else most
+    streams = [_of_language(world, language, sentences, part, most) for language in languages]
     turns = (row for turn in zip_longest(*streams) for row in turn if row is not None)
     seen = set[str]()
     found = (row for row in turns if not (row["document"] in seen or seen.add(row["document"])))
-    return islice(found, MOST[part])
+    return islice(found, most)
 
 
 def _of_language(
-    world: World, language: str, sentences: int, part: Part
+    world: World, language: str, sentences: int, part: Part, documents: int
 ) -> Iterator[dict[str, Any]]:
     """Documents out of neighbouring paragraphs, which are about several subjects."""
     chance, renderer = (
         Chance(world.seed, f"places {language} {part}"),
         Renderer(world.lexicon, language),
     )
-    most = min(sentences, MOST[part] * _READ_FOR_ONE)
+    most = min(sentences, documents * _READ_FOR_ONE)
     others: list[str] = []
     keys: list[str] = []
     for _, events in world.contents(f"{language} summaries {part}", most):

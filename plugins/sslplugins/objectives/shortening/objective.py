@@ -1,0 +1,445 @@
+"""Text as a representation: documents become short texts, and documents again.
+
+Wang and Lee 2018, "Learning to encode text as human-readable summaries" (arXiv 1810.02851): one
+network writes a short text, another restores the document from it, and the words are kept readable.
+Here a language model of short texts keeps them readable, as in Miao and Blunsom 2016 ("Language as
+a latent variable", arXiv 1609.07317), in the place of their discriminator: the writer minimises
+what the document costs given the code, and `readability` times what the code costs that language
+model, which codes never train. Writing is a choice without a gradient: REINFORCE (Williams 1992),
+with the greedy code's cost as the baseline (Rennie et al. 2017, "self-critical").
+
+Letters: B documents, T tokens of all of them end to end, t of one, K tokens of a code at most, R
+rows that tell a token of a code, V vocabulary.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from sslcli.api import (
+    ARRANGEMENTS,
+    Artifact,
+    Batch,
+    Config,
+    Context,
+    Corpus,
+    DataError,
+    Inputs,
+    LanguageModelHead,
+    Loss,
+    ModelBatch,
+    Objective,
+    Passage,
+    Ratio,
+    Report,
+    Restoration,
+    Rng,
+    Rows,
+    Sample,
+    SampleRng,
+    Transformer,
+    UsageError,
+    enclose,
+    evaluating,
+    generate_tokens,
+    setting,
+    spans_of,
+)
+from sslplugins.objectives.denoising.texts import sentences_between
+from sslplugins.objectives.shortening.codes import Told, Vocabulary, enclosed, write_codes
+from sslplugins.objectives.shortening.texts import ShortTexts
+
+AROUND = -1  # the sentence of a special token around the text
+TOGETHER = 64  # texts that are shortened at a time
+LEAST_GAIN = 0.01  # nats a token: less is no difference
+WITHOUT_LEARNING = ("lead", "words", "nothing")  # what a document is restored from beside its code
+
+
+@dataclass(frozen=True)
+class ShorteningBatch(ModelBatch):
+    """`inputs` are the documents. `spoken`: short texts, `sentences`: one of each document, both
+    without special tokens. `uniforms_BK` choose the tokens of sampled codes, `chance_T` the random
+    words, and `beside_B` which of WITHOUT_LEARNING each document is also restored from.
+    """
+
+    spoken: Inputs
+    sentences: Inputs
+    uniforms_BK: Tensor
+    chance_T: Tensor
+    beside_B: tuple[int, ...]
+
+
+class Shorten(Config):
+    """A request for the short text of a document, and what is restored from that."""
+
+    text: str = setting(..., "the document that is to be shortened")
+
+
+class TextAutoEncoder(Objective[ShorteningBatch, "TextAutoEncoder.Options"]):
+    """Write a short text of each document, and restore the document from it.
+
+    The backbone is the writer. Restorer and language model are networks of the objective, of the
+    same width. In evaluation the document is restored from its code, from its first tokens, from
+    random ones of it in their order, all as many as the code has, and from nothing; the restorer is
+    trained on all of these alike.
+    """
+
+    class Options(Config):
+        code_tokens: int = setting(20, "tokens of a code at most", "--code-tokens", gt=0)
+        readability: float = setting(
+            0.2,
+            "weight of what a code costs the language model, beside what its document costs",
+            "--readability",
+            ge=0,
+        )
+        pretraining: float = setting(
+            0.6,
+            "share of the training in which the writer learns to write one sentence of the"
+            " document, whichever",
+            ge=0,
+            lt=1,
+        )
+
+    Request = Shorten
+    summary = "write documents as short texts, and restore them (text as a representation)"
+    architectures = frozenset({"encoder_decoder"})
+    special_tokens = frozenset({"sep"})
+
+    def __init__(self, options: Options, context: Context) -> None:
+        super().__init__(options, context)
+        shape, self.tokenizer = context.architecture, context.needed_tokenizer()
+        if options.code_tokens >= shape.longest_tokens:
+            raise UsageError(
+                f"a code of {options.code_tokens} tokens is too long for {shape.longest_tokens} "
+                "positions",
+                "use a smaller --code-tokens",
+            )
+        self.stop = context.special_token("sep")
+        self.before, self.after = self.tokenizer.template.single.tokens
+        allowed_V = self.tokenizer.known & ~self.tokenizer.specials
+        allowed_V[self.stop] = True
+        start = self.tokenizer.start_of_decoder()
+        self.vocabulary = Vocabulary(torch.from_numpy(allowed_V), start, self.stop)
+        self.short = ShortTexts(options.code_tokens)
+        self.head = LanguageModelHead(shape)
+        self.restorer, self.restorer_head = Transformer(shape), LanguageModelHead(shape)
+        of_codes = shape.of_decoder().model_copy(update={"architecture": "decoder"})
+        self.language, self.language_head = Transformer(of_codes), LanguageModelHead(of_codes)
+
+    def arrange(self, corpus: Corpus) -> Iterator[Rows]:
+        """The texts that are longer than a code. Raises DataError where there are none."""
+        found = False
+        for rows in ARRANGEMENTS["single"].rows(corpus, self.tokenizer):
+            is_long = rows.values[:, 2] - rows.values[:, 1] > self.options.code_tokens
+            found = found or bool(is_long.any())
+            languages = None if rows.languages is None else rows.languages[is_long]
+            yield Rows(rows.values[is_long], rows.lengths[is_long], languages)
+        if not found:
+            raise DataError(
+                f"no text has more than {self.options.code_tokens} tokens, so there is nothing to "
+                "shorten",
+                "give longer documents, or a smaller --code-tokens",
+            )
+
+    def remarks_on(self, corpus: Corpus, rows_NK: np.ndarray) -> Sequence[str]:
+        """Say what teaches the language model."""
+        most = self.options.code_tokens
+        count = sum(map(len, self.short.of(corpus).values()))
+        if count:
+            return [f"{count:,} texts of at most {most} tokens teach what is readable"]
+        return [f"no text has at most {most} tokens: sentences teach what is readable"]
+
+    def sample(self, corpus: Corpus, row: np.ndarray, rng: SampleRng) -> Sample:
+        document, start, stop = row.tolist()
+        own = ARRANGEMENTS["single"].sample(corpus, row, self.tokenizer)
+        sentence_t = np.full(len(own), AROUND)
+        first = self.tokenizer.template.single.before
+        sentence_t[first : first + stop - start] = sentences_between(corpus, start, stop)
+        language = corpus.language_of(document)
+        short = Sample(tokens=self.short.sample(corpus, language, rng))
+        return replace(own, per_token={"sentence": sentence_t}, streams={"spoken": short})
+
+    def collate(self, batch: Batch, rng: Rng) -> ShorteningBatch:
+        most, tokens = self.options.code_tokens, len(batch.ids)
+        sentences = self._one_sentence_each(batch, rng)
+        uniforms_BK = rng.uniform("token", batch.numbers[:, None], np.arange(most))
+        beside_B = rng.uniform("beside", batch.numbers) * len(WITHOUT_LEARNING)
+        told = sum(min(len(sentence) + 1, most) for sentence in sentences)
+        restored = 1 if rng.progress == 1 else 2 if self._copies(rng.progress) else 3
+        spoken_inputs = Inputs.of(batch["spoken"])
+        return ShorteningBatch(
+            Inputs.of(batch),
+            {
+                "restoring": restored * tokens,
+                "language": _told(spoken_inputs.packing.lengths, most),
+                "writing": told if self._copies(rng.progress) else len(batch),
+            },
+            spoken=spoken_inputs,
+            sentences=Inputs.pack(sentences),
+            uniforms_BK=torch.from_numpy(uniforms_BK),
+            chance_T=torch.from_numpy(rng.uniform("words", batch.sample_of, batch.positions)),
+            beside_B=tuple(beside_B.astype(int).tolist()),
+        )
+
+    def _copies(self, progress: float) -> bool:
+        """Tell whether the writer is still trained on sentences."""
+        return progress < self.options.pretraining
+
+    def _one_sentence_each(self, batch: Batch, rng: Rng) -> list[np.ndarray]:
+        """A random sentence of each document, int64 [t], cut to the length of a code."""
+        sentence_T, found = batch.per_token["sentence"], []
+        drawn_B = rng.uniform("sentence", batch.numbers)
+        for drawn, start, stop in zip(drawn_B, batch.starts[:-1], batch.starts[1:], strict=True):
+            own_t = sentence_T[start:stop]
+            names = np.unique(own_t[own_t != AROUND])
+            chosen_t = own_t == names[int(drawn * len(names))]
+            found.append(batch.ids[start:stop][chosen_t][: self.options.code_tokens])
+        return found
+
+    def forward(self, backbone: Transformer, batch: ShorteningBatch) -> Loss:
+        """What restoring, the language of short texts, and writing cost, in nats."""
+        language = self._spoken_B(_sequences(batch.spoken)).sum()
+        if batch.progress == 1:
+            return self._evaluated(backbone, batch, language)
+        sentences = _sequences(batch.sentences)
+        beside = [
+            _instead(WITHOUT_LEARNING[kind], document_t, chance_t, len(sentence_t))
+            for kind, document_t, chance_t, sentence_t in zip(
+                batch.beside_B, *self._documents(batch), sentences, strict=True
+            )
+        ]
+        restoring_B = self._restoring_B(beside, batch)
+        if self._copies(batch.progress):
+            writing = self._writing_B(backbone, batch, sentences).sum()
+            restoring_B = restoring_B + self._restoring_B(sentences, batch)
+        else:
+            writing, of_codes_B = self._reinforced(backbone, batch)
+            restoring_B = restoring_B + of_codes_B
+        return Loss({"restoring": restoring_B.sum(), "language": language, "writing": writing})
+
+    def _reinforced(self, backbone: Transformer, batch: ShorteningBatch) -> tuple[Tensor, Tensor]:
+        """A sum whose value is the cost of greedy codes and whose gradient that of the expected
+        cost of sampled ones; and what restoring both cost [B].
+        """
+        greedy = self.codes_of(backbone, batch.inputs)
+        of_greedy_B = self._restoring_B(greedy, batch)
+        baseline_B = self._cost_B(greedy, of_greedy_B, batch)
+        surrogate, of_sampled_B = self._surrogate(backbone, batch, baseline_B)
+        return baseline_B.sum() + surrogate, of_greedy_B + of_sampled_B
+
+    def _surrogate(
+        self, backbone: Transformer, batch: ShorteningBatch, baseline_B: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """0, with the gradient of the expected cost of sampled codes; what restoring them costs."""
+        sampled = self.codes_of(backbone, batch.inputs, batch.uniforms_BK)
+        restoring_B = self._restoring_B(sampled, batch)
+        gain_B = baseline_B - self._cost_B(sampled, restoring_B, batch)
+        surrogate = (gain_B * self._writing_B(backbone, batch, sampled)).sum()
+        return surrogate - surrogate.detach(), restoring_B
+
+    @torch.no_grad()
+    def _cost_B(
+        self, codes: Sequence[Tensor], restoring_B: Tensor, batch: ShorteningBatch
+    ) -> Tensor:
+        """Nats a token of the document, for the document and its code; without a gradient."""
+        tokens_B = batch.inputs.packing.starts_B1.diff()
+        return (restoring_B + self.options.readability * self._spoken_B(codes)) / tokens_B
+
+    @torch.no_grad()
+    def codes_of(
+        self, backbone: Transformer, inputs: Inputs, uniforms_BK: Tensor | None = None
+    ) -> list[Tensor]:
+        """The code of each document, int64 [t]: sampled, or greedy without uniform numbers."""
+        with evaluating(backbone, self.head):
+            memory = backbone.encode(inputs)
+            most = self.options.code_tokens
+            return write_codes(backbone, self.head, memory, self.vocabulary, most, uniforms_BK)
+
+    def _writing_B(
+        self, backbone: Transformer, batch: ShorteningBatch, codes: Sequence[Tensor]
+    ) -> Tensor:
+        """What codes cost the writer [B]."""
+        told = Told.of(codes, self.vocabulary, self.options.code_tokens)
+        hidden = backbone.decode(told.inputs, backbone.encode(batch.inputs))
+        nats_R = told.nats_R(self.head(hidden.last_TD, backbone), self.vocabulary)
+        return told.sums_B(nats_R, len(codes))
+
+    def _spoken_B(self, codes: Sequence[Tensor]) -> Tensor:
+        """What codes cost the language model [B]."""
+        told = Told.of(codes, self.vocabulary, self.options.code_tokens)
+        rows_RD = self.language(told.inputs).last_TD
+        nats_R = told.nats_R(self.language_head(rows_RD, self.language), self.vocabulary)
+        return told.sums_B(nats_R, len(codes))
+
+    def _restoring_B(self, codes: Sequence[Tensor], batch: ShorteningBatch) -> Tensor:
+        """What documents cost, given their codes [B]."""
+        memory = self.restorer.encode(enclosed(codes, self.before, self.after))
+        read = batch.inputs.shifted(self.vocabulary.start)
+        rows_TD = self.restorer.decode(read, memory).last_TD
+        logits_TV = self.restorer_head(rows_TD, self.restorer).float()
+        nats_T = cross_entropy(logits_TV, batch.inputs.ids_T, reduction="none")
+        return torch.stack([own_t.sum() for own_t in nats_T.split(batch.inputs.packing.lengths)])
+
+    def _documents(self, batch: ShorteningBatch) -> tuple[list[Tensor], list[Tensor]]:
+        """Tokens [t] of each document without those around, and their random numbers."""
+        lengths, first, last = batch.inputs.packing.lengths, len(self.before), len(self.after)
+        parts = batch.inputs.ids_T, batch.chance_T
+        tokens, chances = (
+            [own_t[first : len(own_t) - last] for own_t in each_T.split(lengths)]
+            for each_T in parts
+        )
+        return tokens, chances
+
+    def _evaluated(self, backbone: Transformer, batch: ShorteningBatch, language: Tensor) -> Loss:
+        """The loss by greedy codes, and from what else the documents might be restored."""
+        codes = self.codes_of(backbone, batch.inputs)
+        restoring_B = self._restoring_B(codes, batch)
+        cost_B = self._cost_B(codes, restoring_B, batch)
+        writing = cost_B.sum()
+        if torch.is_grad_enabled():
+            writing = writing + self._surrogate(backbone, batch, cost_B)[0]
+        return Loss(
+            {"restoring": restoring_B.sum(), "language": language, "writing": writing},
+            self._beside(codes, restoring_B, batch),
+        )
+
+    @torch.no_grad()
+    def _beside(
+        self, codes: Sequence[Tensor], restoring_B: Tensor, batch: ShorteningBatch
+    ) -> Mapping[str, Ratio]:
+        """What codes are like, and what restoring costs without them."""
+        documents, chances = self._documents(batch)
+        tokens = batch.inputs.packing.total
+        spoken = self._spoken_B(codes).sum()
+        told = _told([len(code) for code in codes], self.options.code_tokens)
+        metrics = {
+            "code_loss": Ratio(restoring_B.sum(), tokens),
+            "readability_loss": Ratio(spoken, told),
+            "code_tokens": Ratio(float(sum(map(len, codes))), len(codes)),
+            "copied_codes": Ratio(float(sum(map(_stands_in, codes, documents))), len(codes)),
+        }
+        for name in WITHOUT_LEARNING:
+            instead = [
+                _instead(name, document_t, chance_t, len(code))
+                for document_t, chance_t, code in zip(documents, chances, codes, strict=True)
+            ]
+            metrics[f"{name}_loss"] = Ratio(self._restoring_B(instead, batch).sum(), tokens)
+        return metrics
+
+    def conclusions(self, loss: float, metrics: Mapping[str, float]) -> Sequence[str]:
+        """What codes are worth beside first tokens and random ones."""
+        own = metrics.get("code_loss")
+        if own is None:
+            return []
+        others = {name: metrics[f"{name}_loss"] for name in WITHOUT_LEARNING}
+        beside = (
+            f"a token of a document costs {own:.3f} nats given its code; given as many of its "
+            f"first tokens {others['lead']:.3f}, random ones {others['words']:.3f}, nothing "
+            f"{others['nothing']:.3f}"
+        )
+        is_best = own < min(others.values()) - LEAST_GAIN
+        return [beside if is_best else f"not emerged: {beside}"]
+
+    def show(self, batch: ShorteningBatch) -> Report:
+        """Documents, and what writer and language model are trained on first."""
+        parts = (_sequences(each) for each in (batch.inputs, batch.sentences, batch.spoken))
+        passages = []
+        for number, own in enumerate(zip(*parts, strict=True), start=1):
+            titles = ("document", "sentence of it", "short text of the data")
+            for title, tokens_t in zip(titles, own, strict=True):
+                spans = spans_of(tokens_t.cpu().numpy(), self.tokenizer, {})
+                passages.append(Passage(f"sample {number}, {title}", spans))
+        notes = [
+            "first the writer learns to write the sentence, later what restores the document best "
+            "and reads as the short texts do"
+        ]
+        title = "what is shortened, and what codes are to read like"
+        return Report(title, passages=passages, notes=notes)
+
+    @torch.no_grad()
+    def restore(self, backbone: Transformer, batch: ShorteningBatch) -> Sequence[Restoration]:
+        """Each document with its code in the place of what is broken, and restored greedily; the
+        error is nats a token.
+        """
+        codes = self.codes_of(backbone, batch.inputs)
+        nats_B = self._restoring_B(codes, batch).tolist()
+        lengths = batch.inputs.packing.lengths
+        written = self._restored(codes, max(lengths))
+        return [
+            Restoration(*map(self._words, (tokens, code, made)), nats / len(tokens))
+            for tokens, code, made, nats in zip(
+                _sequences(batch.inputs), codes, written, nats_B, strict=True
+            )
+        ]
+
+    def generate(self, backbone: Transformer, request: Shorten, rng: Rng) -> Iterator[Artifact]:
+        """Yield the code of a text; what is restored from it stands beside it."""
+        yield from self.stream(backbone, [request], rng)
+
+    def completed(self, request: Shorten) -> tuple[Shorten, Sequence[str]]:
+        """The request as it is: model directories say nothing of codes."""
+        return request, ()
+
+    @torch.no_grad()
+    def stream(
+        self, backbone: Transformer, requests: Sequence[Shorten], rng: Rng
+    ) -> Iterator[Artifact]:
+        """Yield the codes of all texts, in order."""
+        most = self.context.architecture.longest_tokens
+        for start in range(0, len(requests), TOGETHER):
+            texts = [request.text for request in requests[start : start + TOGETHER]]
+            own = [enclose(self.tokenizer.encode(text), self.tokenizer) for text in texts]
+            if any(len(each) <= len(self.before) + len(self.after) for each in own):
+                raise DataError("there is nothing to shorten", "give it some --text")
+            codes = self.codes_of(backbone, Inputs.pack(own, device=backbone.embedding.device))
+            for code, restored in zip(codes, self._restored(codes, most), strict=True):
+                yield Artifact(self._words(code), details={"restored": self._words(restored)})
+
+    def _restored(self, codes: Sequence[Tensor], tokens: int) -> list[Tensor]:
+        """What the restorer makes of codes, greedily, of at most so many tokens."""
+        memory = self.restorer.encode(enclosed(codes, self.before, self.after))
+        start = codes[0].new_full((1,), self.vocabulary.start)
+        return generate_tokens(
+            self.restorer,
+            self.restorer_head,
+            [start] * len(codes),
+            new_tokens=min(tokens, self.context.architecture.longest_tokens - 1),
+            stops={self.stop},
+            known_V=torch.from_numpy(self.tokenizer.known),
+            memory=memory,
+        )
+
+    def _words(self, tokens: Tensor) -> str:
+        own = tokens.cpu().numpy()
+        return self.tokenizer.decode(own[~self.tokenizer.specials[own]])
+
+
+def _sequences(inputs: Inputs) -> list[Tensor]:
+    """The tokens of each sequence, int64 [t]."""
+    return list(inputs.ids_T.split(inputs.packing.lengths))
+
+
+def _told(lengths: Sequence[int], most: int) -> int:
+    """How many tokens of codes are told, with that which ends a code."""
+    return sum(min(length + 1, most) for length in lengths)
+
+
+def _instead(name: str, document_t: Tensor, chance_t: Tensor, tokens: int) -> Tensor:
+    """What stands in the place of a code of so many tokens."""
+    if name == "lead":
+        return document_t[:tokens]
+    if name == "words":
+        return document_t[chance_t.argsort()[:tokens].sort().values]
+    return document_t[:0]
+
+
+def _stands_in(code: Tensor, document: Tensor) -> bool:
+    """Tell whether a document holds a code, token for token."""
+    size = len(code)
+    if size > len(document):
+        return False
+    return bool((document.unfold(0, size, 1) == code).all(dim=1).any())
