@@ -13,26 +13,21 @@ rows that tell a token of a code, V vocabulary.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from sslcli.api import (
     ARRANGEMENTS,
     Artifact,
     Batch,
     Config,
-    Context,
     Corpus,
     DataError,
     Inputs,
-    LanguageModelHead,
     Loss,
-    ModelBatch,
-    Objective,
     Passage,
     Ratio,
     Report,
@@ -42,35 +37,22 @@ from sslcli.api import (
     Sample,
     SampleRng,
     Transformer,
-    UsageError,
     enclose,
-    evaluating,
-    generate_tokens,
     setting,
     spans_of,
 )
 from sslplugins.objectives.denoising.texts import sentences_between
-from sslplugins.objectives.shortening.codes import Told, Vocabulary, enclosed, write_codes
-from sslplugins.objectives.shortening.texts import ShortTexts
+from sslplugins.objectives.shortening.networks import (
+    Shortening,
+    ShorteningBatch,
+    sequences,
+    told_tokens,
+)
 
 AROUND = -1  # the sentence of a special token around the text
 TOGETHER = 64  # texts that are shortened at a time
 LEAST_GAIN = 0.01  # nats a token: less is no difference
 WITHOUT_LEARNING = ("lead", "words", "nothing")  # what a document is restored from beside its code
-
-
-@dataclass(frozen=True)
-class ShorteningBatch(ModelBatch):
-    """`inputs` are the documents. `spoken`: short texts, `sentences`: one of each document, both
-    without special tokens. `uniforms_BK` choose the tokens of sampled codes, `chance_T` the random
-    words, and `beside_B` which of WITHOUT_LEARNING each document is also restored from.
-    """
-
-    spoken: Inputs
-    sentences: Inputs
-    uniforms_BK: Tensor
-    chance_T: Tensor
-    beside_B: tuple[int, ...]
 
 
 class Shorten(Config):
@@ -79,7 +61,7 @@ class Shorten(Config):
     text: str = setting(..., "the document that is to be shortened")
 
 
-class TextAutoEncoder(Objective[ShorteningBatch, "TextAutoEncoder.Options"]):
+class TextAutoEncoder(Shortening):
     """Write a short text of each document, and restore the document from it.
 
     The backbone is the writer. Restorer and language model are networks of the objective, of the
@@ -88,47 +70,8 @@ class TextAutoEncoder(Objective[ShorteningBatch, "TextAutoEncoder.Options"]):
     trained on all of these alike.
     """
 
-    class Options(Config):
-        code_tokens: int = setting(20, "tokens of a code at most", "--code-tokens", gt=0)
-        readability: float = setting(
-            0.2,
-            "weight of what a code costs the language model, beside what its document costs",
-            "--readability",
-            ge=0,
-        )
-        pretraining: float = setting(
-            0.6,
-            "share of the training in which the writer learns to write one sentence of the"
-            " document, whichever",
-            ge=0,
-            lt=1,
-        )
-
     Request = Shorten
     summary = "write documents as short texts, and restore them (text as a representation)"
-    architectures = frozenset({"encoder_decoder"})
-    special_tokens = frozenset({"sep"})
-
-    def __init__(self, options: Options, context: Context) -> None:
-        super().__init__(options, context)
-        shape, self.tokenizer = context.architecture, context.needed_tokenizer()
-        if options.code_tokens >= shape.longest_tokens:
-            raise UsageError(
-                f"a code of {options.code_tokens} tokens is too long for {shape.longest_tokens} "
-                "positions",
-                "use a smaller --code-tokens",
-            )
-        self.stop = context.special_token("sep")
-        self.before, self.after = self.tokenizer.template.single.tokens
-        allowed_V = self.tokenizer.known & ~self.tokenizer.specials
-        allowed_V[self.stop] = True
-        start = self.tokenizer.start_of_decoder()
-        self.vocabulary = Vocabulary(torch.from_numpy(allowed_V), start, self.stop)
-        self.short = ShortTexts(options.code_tokens)
-        self.head = LanguageModelHead(shape)
-        self.restorer, self.restorer_head = Transformer(shape), LanguageModelHead(shape)
-        of_codes = shape.of_decoder().model_copy(update={"architecture": "decoder"})
-        self.language, self.language_head = Transformer(of_codes), LanguageModelHead(of_codes)
 
     def arrange(self, corpus: Corpus) -> Iterator[Rows]:
         """The texts that are longer than a code. Raises DataError where there are none."""
@@ -175,7 +118,7 @@ class TextAutoEncoder(Objective[ShorteningBatch, "TextAutoEncoder.Options"]):
             Inputs.of(batch),
             {
                 "restoring": restored * tokens,
-                "language": _told(spoken_inputs.packing.lengths, most),
+                "language": told_tokens(spoken_inputs.packing.lengths, most),
                 "writing": told if self._copies(rng.progress) else len(batch),
             },
             spoken=spoken_inputs,
@@ -202,10 +145,10 @@ class TextAutoEncoder(Objective[ShorteningBatch, "TextAutoEncoder.Options"]):
 
     def forward(self, backbone: Transformer, batch: ShorteningBatch) -> Loss:
         """What restoring, the language of short texts, and writing cost, in nats."""
-        language = self._spoken_B(_sequences(batch.spoken)).sum()
+        language = self._spoken_B(sequences(batch.spoken)).sum()
         if batch.progress == 1:
             return self._evaluated(backbone, batch, language)
-        sentences = _sequences(batch.sentences)
+        sentences = sequences(batch.sentences)
         beside = [
             _instead(WITHOUT_LEARNING[kind], document_t, chance_t, len(sentence_t))
             for kind, document_t, chance_t, sentence_t in zip(
@@ -241,59 +184,6 @@ class TextAutoEncoder(Objective[ShorteningBatch, "TextAutoEncoder.Options"]):
         surrogate = (gain_B * self._writing_B(backbone, batch, sampled)).sum()
         return surrogate - surrogate.detach(), restoring_B
 
-    @torch.no_grad()
-    def _cost_B(
-        self, codes: Sequence[Tensor], restoring_B: Tensor, batch: ShorteningBatch
-    ) -> Tensor:
-        """Nats a token of the document, for the document and its code; without a gradient."""
-        tokens_B = batch.inputs.packing.starts_B1.diff()
-        return (restoring_B + self.options.readability * self._spoken_B(codes)) / tokens_B
-
-    @torch.no_grad()
-    def codes_of(
-        self, backbone: Transformer, inputs: Inputs, uniforms_BK: Tensor | None = None
-    ) -> list[Tensor]:
-        """The code of each document, int64 [t]: sampled, or greedy without uniform numbers."""
-        with evaluating(backbone, self.head):
-            memory = backbone.encode(inputs)
-            most = self.options.code_tokens
-            return write_codes(backbone, self.head, memory, self.vocabulary, most, uniforms_BK)
-
-    def _writing_B(
-        self, backbone: Transformer, batch: ShorteningBatch, codes: Sequence[Tensor]
-    ) -> Tensor:
-        """What codes cost the writer [B]."""
-        told = Told.of(codes, self.vocabulary, self.options.code_tokens)
-        hidden = backbone.decode(told.inputs, backbone.encode(batch.inputs))
-        nats_R = told.nats_R(self.head(hidden.last_TD, backbone), self.vocabulary)
-        return told.sums_B(nats_R, len(codes))
-
-    def _spoken_B(self, codes: Sequence[Tensor]) -> Tensor:
-        """What codes cost the language model [B]."""
-        told = Told.of(codes, self.vocabulary, self.options.code_tokens)
-        rows_RD = self.language(told.inputs).last_TD
-        nats_R = told.nats_R(self.language_head(rows_RD, self.language), self.vocabulary)
-        return told.sums_B(nats_R, len(codes))
-
-    def _restoring_B(self, codes: Sequence[Tensor], batch: ShorteningBatch) -> Tensor:
-        """What documents cost, given their codes [B]."""
-        memory = self.restorer.encode(enclosed(codes, self.before, self.after))
-        read = batch.inputs.shifted(self.vocabulary.start)
-        rows_TD = self.restorer.decode(read, memory).last_TD
-        logits_TV = self.restorer_head(rows_TD, self.restorer).float()
-        nats_T = cross_entropy(logits_TV, batch.inputs.ids_T, reduction="none")
-        return torch.stack([own_t.sum() for own_t in nats_T.split(batch.inputs.packing.lengths)])
-
-    def _documents(self, batch: ShorteningBatch) -> tuple[list[Tensor], list[Tensor]]:
-        """Tokens [t] of each document without those around, and their random numbers."""
-        lengths, first, last = batch.inputs.packing.lengths, len(self.before), len(self.after)
-        parts = batch.inputs.ids_T, batch.chance_T
-        tokens, chances = (
-            [own_t[first : len(own_t) - last] for own_t in each_T.split(lengths)]
-            for each_T in parts
-        )
-        return tokens, chances
-
     def _evaluated(self, backbone: Transformer, batch: ShorteningBatch, language: Tensor) -> Loss:
         """The loss by greedy codes, and from what else the documents might be restored."""
         codes = self.codes_of(backbone, batch.inputs)
@@ -315,7 +205,7 @@ class TextAutoEncoder(Objective[ShorteningBatch, "TextAutoEncoder.Options"]):
         documents, chances = self._documents(batch)
         tokens = batch.inputs.packing.total
         spoken = self._spoken_B(codes).sum()
-        told = _told([len(code) for code in codes], self.options.code_tokens)
+        told = told_tokens([len(code) for code in codes], self.options.code_tokens)
         metrics = {
             "code_loss": Ratio(restoring_B.sum(), tokens),
             "readability_loss": Ratio(spoken, told),
@@ -346,7 +236,7 @@ class TextAutoEncoder(Objective[ShorteningBatch, "TextAutoEncoder.Options"]):
 
     def show(self, batch: ShorteningBatch) -> Report:
         """Documents, and what writer and language model are trained on first."""
-        parts = (_sequences(each) for each in (batch.inputs, batch.sentences, batch.spoken))
+        parts = (sequences(each) for each in (batch.inputs, batch.sentences, batch.spoken))
         passages = []
         for number, own in enumerate(zip(*parts, strict=True), start=1):
             titles = ("document", "sentence of it", "short text of the data")
@@ -370,9 +260,11 @@ class TextAutoEncoder(Objective[ShorteningBatch, "TextAutoEncoder.Options"]):
         lengths = batch.inputs.packing.lengths
         written = self._restored(codes, max(lengths))
         return [
-            Restoration(*map(self._words, (tokens, code, made)), nats / len(tokens))
+            Restoration(
+                self._words(tokens), self._words(code), self._words(made), nats / len(tokens)
+            )
             for tokens, code, made, nats in zip(
-                _sequences(batch.inputs), codes, written, nats_B, strict=True
+                sequences(batch.inputs), codes, written, nats_B, strict=True
             )
         ]
 
@@ -399,33 +291,9 @@ class TextAutoEncoder(Objective[ShorteningBatch, "TextAutoEncoder.Options"]):
             for code, restored in zip(codes, self._restored(codes, most), strict=True):
                 yield Artifact(self._words(code), details={"restored": self._words(restored)})
 
-    def _restored(self, codes: Sequence[Tensor], tokens: int) -> list[Tensor]:
-        """What the restorer makes of codes, greedily, of at most so many tokens."""
-        memory = self.restorer.encode(enclosed(codes, self.before, self.after))
-        start = codes[0].new_full((1,), self.vocabulary.start)
-        return generate_tokens(
-            self.restorer,
-            self.restorer_head,
-            [start] * len(codes),
-            new_tokens=min(tokens, self.context.architecture.longest_tokens - 1),
-            stops={self.stop},
-            known_V=torch.from_numpy(self.tokenizer.known),
-            memory=memory,
-        )
-
     def _words(self, tokens: Tensor) -> str:
         own = tokens.cpu().numpy()
         return self.tokenizer.decode(own[~self.tokenizer.specials[own]])
-
-
-def _sequences(inputs: Inputs) -> list[Tensor]:
-    """The tokens of each sequence, int64 [t]."""
-    return list(inputs.ids_T.split(inputs.packing.lengths))
-
-
-def _told(lengths: Sequence[int], most: int) -> int:
-    """How many tokens of codes are told, with that which ends a code."""
-    return sum(min(length + 1, most) for length in lengths)
 
 
 def _instead(name: str, document_t: Tensor, chance_t: Tensor, tokens: int) -> Tensor:
