@@ -27,6 +27,7 @@ from sslcli.contracts.shift import Shift
 from sslcli.contracts.suite import Suite, SuitePart
 from sslcli.contracts.task import Annotates, Describes, ReadoutTask, Task
 from sslcli.contracts.tokenizer import PieceTrainer
+from sslcli.contracts.tracker import TrackedRun, Tracker
 from sslcli.core.attention_maps import attention_maps
 from sslcli.core.beams import LARGEST_POWER, Beam, BeamRules, EarlyStopping, beam_search
 from sslcli.core.cache import Cache
@@ -220,21 +221,21 @@ __all__ = [
     "Sampling", "Scatter", "Schema", "Score", "Scorer", "Seconds", "Separation", "SequenceTask",
     "Shift", "Span", "SpecialToken", "Split", "SslError", "Suite", "SuitePart", "Table",
     "TableColumn", "TagReading", "TaggedSpan", "Task", "TokenLoss", "TokenRules", "TokenTargets",
-    "Tokenizer", "Transformer", "TransformerSettings", "Unreadable", "UsageError", "ViewOptions",
-    "Where", "WordOccurrence", "Writer", "amount", "answer_scores", "at_least_float32",
-    "attention_maps", "auroc", "auroc_score", "average_precision", "average_precision_score",
-    "balanced", "beam_search", "best_threshold", "binary_scores", "bleu", "bleu_rows",
-    "bleu_signature", "bleu_tokenizer", "centred", "choices", "chrf", "chrf_rows", "class_name",
-    "class_scores", "class_tables", "collapse_signals", "contingency", "control_labels",
-    "correlation_notes", "correlation_scores", "cosines", "current_reading", "decoded_codes",
-    "decoded_ids", "detect_scheme", "distinct_pairs", "enclose", "evaluating", "frame_tables",
-    "gallery", "gather", "generate_tokens", "griffin_lim", "has_plain_heads", "has_shape",
-    "has_spans", "heard", "image_tables", "image_views", "in_two_parts", "in_usual_case",
-    "item_code_ids", "item_codes", "item_images", "item_layers", "item_row_layers", "item_tables",
-    "join_pair", "kmeans", "labelled_uses", "languages_in", "layer_pattern", "linear_cross_entropy",
-    "linear_probe", "locate_words", "log_mel", "majority", "mean_row", "mean_score",
-    "means_no_label", "mel_filters", "mlqa_exact", "mlqa_f1", "mlqa_rule", "mlqa_scores",
-    "multilabel_scores", "naming_text", "nearest_centre", "neighbor_probe",
+    "Tokenizer", "TrackedRun", "Tracker", "Transformer", "TransformerSettings", "Unreadable",
+    "UsageError", "ViewOptions", "Where", "WordOccurrence", "Writer", "amount", "answer_scores",
+    "at_least_float32", "attention_maps", "auroc", "auroc_score", "average_precision",
+    "average_precision_score", "balanced", "beam_search", "best_threshold", "binary_scores", "bleu",
+    "bleu_rows", "bleu_signature", "bleu_tokenizer", "centred", "choices", "chrf", "chrf_rows",
+    "class_name", "class_scores", "class_tables", "collapse_signals", "contingency",
+    "control_labels", "correlation_notes", "correlation_scores", "cosines", "current_reading",
+    "decoded_codes", "decoded_ids", "detect_scheme", "distinct_pairs", "enclose", "evaluating",
+    "frame_tables", "gallery", "gather", "generate_tokens", "griffin_lim", "has_plain_heads",
+    "has_shape", "has_spans", "heard", "image_tables", "image_views", "in_two_parts",
+    "in_usual_case", "item_code_ids", "item_codes", "item_images", "item_layers", "item_row_layers",
+    "item_tables", "join_pair", "kmeans", "labelled_uses", "languages_in", "layer_pattern",
+    "linear_cross_entropy", "linear_probe", "locate_words", "log_mel", "majority", "mean_row",
+    "mean_score", "means_no_label", "mel_filters", "mlqa_exact", "mlqa_f1", "mlqa_rule",
+    "mlqa_scores", "multilabel_scores", "naming_text", "nearest_centre", "neighbor_probe",
     "normalized_mutual_information", "open_bytes", "parse_json", "parse_shares", "part_with",
     "passages_of", "pearson", "perceptron_probe", "precision_curve", "principal_components", "psnr",
     "purity", "quantizer_of", "read_fields", "read_json", "read_lines", "read_pairs",

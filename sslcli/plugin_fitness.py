@@ -17,6 +17,7 @@ CONTRACTS = tuple(
         "reader",
         "tokenizer",
         "family",
+        "tracker",
     )
 )
 

@@ -40,6 +40,7 @@ KINDS = {  # kind -> the word for one of them, and the contract that its classes
     "readers": ("reader", "Reader"),
     "families": ("family", "Family"),
     "tokenizers": ("tokenizer", "PieceTrainer"),
+    "trackers": ("tracker", "Tracker"),
 }
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 Status = Literal["ok", "shadowed", "duplicate", "disabled", "broken"]

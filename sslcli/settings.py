@@ -54,6 +54,16 @@ class RunSettings(Config):
     )
     name: str | None = setting(None, "name of the run folder under runs/", "--name", panel="Output")
     plot: bool = setting(True, "draw the loss curve as PNG", "--plot/--no-plot", panel="Output")
+    track: tuple[str, ...] = setting(
+        (),
+        "tracker that figures go to beside the run folder (tensorboard, trackio, wandb, mlflow); "
+        "may be repeated",
+        "--track",
+        panel="Output",
+    )
+    track_options: dict[str, dict[str, Any]] = setting(
+        {}, "options by tracker (--set run.track_options.wandb.project=NAME)"
+    )
     study: tuple[str, ...] = setting(
         (), "names of all the runs that this one is compared with, itself among them"
     )

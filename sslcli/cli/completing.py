@@ -20,6 +20,7 @@ PLUGINS = {
     "reader": ("readers",),
     "data.reader": ("readers",),
     "tokenizer.kind": ("tokenizers",),
+    "run.track": ("trackers",),
     "kind": (),
     "name": tuple(registry.KINDS),
 }

@@ -42,6 +42,7 @@ from sslcli.models.line_checks import (
     refuse_unknown,
     refuse_unknown_task,
     refuse_unread_kind,
+    refuse_untracked,
     refuse_unusable_data,
 )
 from sslcli.plainfiles import STANDARD_INPUT, no_such_file
@@ -128,6 +129,7 @@ def check_finetune_line(command: Command, given: Given) -> None:
         )
     refuse_processes(settings.hardware, settings.optimizer)
     refuse_absent_model(settings.model.source)
+    refuse_untracked(settings.run)
     refuse_no_data(settings.data.train)
     if kind == "tasks":
         for references in (settings.data.train, settings.data.evaluation, settings.data.test):

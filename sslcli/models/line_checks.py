@@ -5,6 +5,7 @@ Plugins may still refuse what passes: their validators are not known here.
 
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from sslcli.resolving import checked
 from sslcli.runs.catalogue import all_runs, read_run
 from sslcli.runs.hub_cache import cached_model, is_on_hub
 from sslcli.runs.references import LATEST, run_of, shape_in
-from sslcli.settings import PretrainSettings
+from sslcli.settings import PretrainSettings, RunSettings
 
 recognised = Deferred("sslcli.datasets.recognised")
 shards = Deferred("sslcli.data.shards")
@@ -219,6 +220,7 @@ def refuse_pretraining(settings: PretrainSettings) -> None:
     refuse_processes(settings.hardware, settings.optimizer)
     refuse_absent_model(settings.model.source)
     refuse_absent_tokenizer(settings.tokenizer.source)
+    refuse_untracked(settings.run)
     refuse_no_data(settings.data.train)
     for references in (settings.data.train, settings.data.evaluation):
         refuse_unusable_data(references, settings.data.reader)
@@ -250,6 +252,26 @@ def _modality_at(reference: str, reader: str | None) -> str:
     if reader not in registry.names("readers"):
         return ""
     return registry.attribute("readers", reader, "modality")
+
+
+def refuse_untracked(run: RunSettings) -> None:
+    """Raises UsageError for a tracker that is not there, or whose package is not installed;
+    ConfigError for options that it does not have.
+    """
+    strange = [name for name in run.track_options if name not in run.track]
+    problems = [f"run.track_options.{name}: no --track names it" for name in strange]
+    for name in run.track:
+        refuse_unknown("trackers", name, "tracker")
+        package = registry.attribute("trackers", name, "package")
+        if package and find_spec(package) is None:
+            raise UsageError(
+                f"the tracker '{name}' needs {package}, which is not installed",
+                registry.attribute("trackers", name, "install"),
+            )
+        given = run.track_options.get(name, {})
+        problems += problems_in("trackers", name, given, f"run.track_options.{name}")
+    if problems:
+        raise ConfigError(problems, "ssl plugins show NAME lists the options of a tracker")
 
 
 def refuse_no_data(references: Sequence[str]) -> None:

@@ -19,7 +19,8 @@ RUN_FILE = "config.yaml"  # what replays the run
 # what it was and how it ended; a folder that holds one is a run, even one that never began
 FACTS_FILE = "run.json"
 OWN_FILES = (
-    "checkpoints", "milestones", "plots", "probes", "study", "languages", "tokenizer", "best",
+    "checkpoints", "milestones", "plots", "probes", "study", "languages", "tokenizer", "trackers",
+    "best",
     "metrics.jsonl", "log.txt", "predictions.jsonl", "scores.json", "report.json", "report.html",
     FACTS_FILE, RUN_FILE,
 )  # fmt: skip

@@ -65,7 +65,7 @@ def pretrain_settings(
             keep=1,
         ),
         hardware=settings.hardware,
-        run=_run(folder),
+        run=_run(settings, folder),
     )
 
 
@@ -91,7 +91,7 @@ def finetune_settings(
         "data.reader_options": {} if train else settings.data.reader_options,
         "training.seed": part.seed,
         "hardware": settings.hardware.model_dump(),
-        "run": _run(folder).model_dump(),
+        "run": _run(settings, folder).model_dump(),
         "training.max_steps": steps,
         "training.eval_every": steps,
         "training.log_every": _log_every(steps),
@@ -106,6 +106,8 @@ def _log_every(steps: int) -> int:
     return max(1, min(MOST_LOGGED, steps // EVALUATIONS))
 
 
-def _run(folder: Path | None) -> RunSettings:
+def _run(settings: CompareSettings, folder: Path | None) -> RunSettings:
     """Pictures are drawn of all of them together."""
-    return RunSettings(folder=None if folder is None else str(folder), plot=False)
+    return settings.run.model_copy(
+        update={"folder": None if folder is None else str(folder), "name": None, "plot": False}
+    )

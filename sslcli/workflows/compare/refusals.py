@@ -19,6 +19,7 @@ from sslcli.models.line_checks import (
     refuse_objective,
     refuse_processes,
     refuse_unknown,
+    refuse_untracked,
     refuse_unusable_data,
 )
 from sslcli.workflows.compare.compare_settings import CompareSettings
@@ -44,6 +45,7 @@ def refuse_comparison(settings: CompareSettings) -> None:
         raise UsageError("a comparison is one process after the other", "leave out --gpus")
     refuse_processes(settings.hardware, settings.optimizer)
     refuse_absent_tokenizer(settings.tokenizer.source)
+    refuse_untracked(settings.run)
     refuse_no_data(settings.data.train)
     for references in (settings.data.train, settings.data.evaluation):
         if any(is_read_once(split_language(each)[1]) for each in references):

@@ -59,6 +59,7 @@ from sslcli.workflows.training.resume import (
     refuse_other_data,
     refuse_strange,
 )
+from sslcli.workflows.training.tracking import Tracking, tracked_run
 
 COMPUTED = "computed"
 S = TypeVar("S", PretrainSettings, FinetuneSettings)
@@ -171,6 +172,7 @@ class _Run:
             known_as = None if job.tokenizer is None else known_tokenizer(folder, job.tokenizer)
             belongs = identity(job, begun_with(folder), known_as)
         self.checkpoints = Checkpoints(folder, self.settings.training.keep, belongs, process_group)
+        self.tracking = Tracking()
 
     def go(self) -> RunResult:
         found = json.loads(self.process_group.once(self._folder_made_ready))
@@ -230,6 +232,7 @@ class _Run:
                 with suppress(OSError, RunError):
                     how = "diverged" if isinstance(error, Diverged) else "failed"
                     self._write_end(facts, progress, getattr(error, "message", repr(error)), how)
+            self.tracking.end("failed")
             # which all meet; rank 0 has to have said it before another one ends
             if isinstance(error, Diverged):
                 self.process_group.told("", self.process_group.patient)
@@ -328,7 +331,8 @@ class _Run:
             record(event)
             self.observe(event)
 
-        return tell, facts
+        self.tracking = tracked_run(self.job, self.folder, progress.step, facts, tell)
+        return self.tracking, facts
 
     def _trainer(self, tell: Observer) -> Trainer:
         on_gpu = self.hardware.device.type == "cuda"
