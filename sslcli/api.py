@@ -3,6 +3,7 @@
 from sslcli.config import Config, Count, Seconds, parse_shares, setting
 from sslcli.contracts.abilities import (
     Artifact,
+    Converts,
     Encodes,
     Generates,
     HasIdleOptions,
@@ -71,6 +72,7 @@ from sslcli.data.text.chat_template import ASSISTANT, SYSTEM, USER
 from sslcli.data.text.chats import Chat, EncodedChat
 from sslcli.data.text.sentences import split_sentences
 from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.datasets.item_records import read_recordings
 from sslcli.datasets.locate import split_language
 from sslcli.engine.processes.gather import gather
 from sslcli.errors import (
@@ -88,6 +90,12 @@ from sslcli.errors import (
 from sslcli.grid import Grid
 from sslcli.kits.cloze import words_told
 from sslcli.kits.collapse import at_least_float32, collapse_signals
+from sslcli.kits.conversion import (
+    converted_items,
+    converter_of,
+    item_codes_along,
+    item_styles,
+)
 from sslcli.kits.image_views import ViewOptions, image_views, unread_views
 from sslcli.kits.images import gallery, image_tables
 from sslcli.kits.items import (
@@ -206,8 +214,8 @@ __all__ = [
     "LARGEST_POWER", "NUMBERS_OF_RECORD", "ROUGE_SIGNATURE", "SQUAD_V1", "SQUAD_V2", "SYSTEM",
     "USER", "Annotated", "Annotates", "AnswerRule", "AnswerValues", "Architecture", "ArrowFile",
     "Artifact", "Batch", "Beam", "BeamRules", "Cache", "Chat", "Computed", "Config", "ConfigError",
-    "ConfigField", "ConfigReader", "Context", "Continuation", "Corpus", "Count", "Counting",
-    "Curve", "DataError", "Describes", "Document", "EarlyStopping", "Edit", "Encoded",
+    "ConfigField", "ConfigReader", "Context", "Continuation", "Converts", "Corpus", "Count",
+    "Counting", "Curve", "DataError", "Describes", "Document", "EarlyStopping", "Edit", "Encoded",
     "EncodedChat", "Encodes", "Example", "Family", "Follower", "Frames", "FrozenModel", "Gallery",
     "Generates", "GivesRecords", "Grid", "Group", "HasIdleOptions", "HasLanguages",
     "HasRowBaselines", "Hidden", "HiddenBatch", "Histogram", "Illustrates", "Inputs", "Items",
@@ -227,26 +235,27 @@ __all__ = [
     "average_precision_score", "balanced", "beam_search", "best_threshold", "binary_scores", "bleu",
     "bleu_rows", "bleu_signature", "bleu_tokenizer", "centred", "choices", "chrf", "chrf_rows",
     "class_name", "class_scores", "class_tables", "collapse_signals", "contingency",
-    "control_labels", "correlation_notes", "correlation_scores", "cosines", "current_reading",
-    "decoded_codes", "decoded_ids", "detect_scheme", "distinct_pairs", "enclose", "evaluating",
-    "frame_tables", "gallery", "gather", "generate_tokens", "griffin_lim", "has_plain_heads",
-    "has_shape", "has_spans", "heard", "image_tables", "image_views", "in_two_parts",
-    "in_usual_case", "item_code_ids", "item_codes", "item_images", "item_layers", "item_row_layers",
-    "item_tables", "join_pair", "kmeans", "labelled_uses", "languages_in", "layer_pattern",
-    "linear_cross_entropy", "linear_probe", "locate_words", "log_mel", "majority", "mean_row",
-    "mean_score", "means_no_label", "mel_filters", "mlqa_exact", "mlqa_f1", "mlqa_rule",
-    "mlqa_scores", "multilabel_scores", "naming_text", "nearest_centre", "neighbor_probe",
+    "control_labels", "converted_items", "converter_of", "correlation_notes", "correlation_scores",
+    "cosines", "current_reading", "decoded_codes", "decoded_ids", "detect_scheme", "distinct_pairs",
+    "enclose", "evaluating", "frame_tables", "gallery", "gather", "generate_tokens", "griffin_lim",
+    "has_plain_heads", "has_shape", "has_spans", "heard", "image_tables", "image_views",
+    "in_two_parts", "in_usual_case", "item_code_ids", "item_codes", "item_codes_along",
+    "item_images", "item_layers", "item_row_layers", "item_styles", "item_tables", "join_pair",
+    "kmeans", "labelled_uses", "languages_in", "layer_pattern", "linear_cross_entropy",
+    "linear_probe", "locate_words", "log_mel", "majority", "mean_row", "mean_score",
+    "means_no_label", "mel_filters", "mlqa_exact", "mlqa_f1", "mlqa_rule", "mlqa_scores",
+    "multilabel_scores", "naming_text", "nearest_centre", "neighbor_probe",
     "normalized_mutual_information", "open_bytes", "parse_json", "parse_shares", "part_with",
     "passages_of", "pearson", "perceptron_probe", "precision_curve", "principal_components", "psnr",
     "purity", "quantizer_of", "read_fields", "read_json", "read_lines", "read_pairs",
-    "read_records", "read_rows", "read_table", "receiver_curve", "reconstructed_items",
-    "record_views", "refuse_missing_columns", "refuse_too_long", "remark", "restored_items",
-    "retrieve", "rotary_base", "rouge_f1", "script_words", "seen_columns", "sense_gap",
-    "sense_gaps", "sense_uses", "sentence_chrf", "sentence_vectors", "separation", "setting",
-    "span_scores", "span_table", "spans_of", "spans_of_tags", "spearman", "split_language",
-    "split_sentences", "spread_views", "squad_exact", "squad_f1", "squad_v1_scores",
-    "squad_v2_scores", "ssim", "ssim_window", "static_vectors", "statistic_score", "string_exact",
-    "suffix_of", "sums_score", "tag_reading", "threshold_for", "turns_of", "unread_tags",
-    "unread_views", "untrained", "usable", "usable_texts", "usual_rows", "warped_errors",
-    "word_vectors", "words_told", "write_fields",
+    "read_recordings", "read_records", "read_rows", "read_table", "receiver_curve",
+    "reconstructed_items", "record_views", "refuse_missing_columns", "refuse_too_long", "remark",
+    "restored_items", "retrieve", "rotary_base", "rouge_f1", "script_words", "seen_columns",
+    "sense_gap", "sense_gaps", "sense_uses", "sentence_chrf", "sentence_vectors", "separation",
+    "setting", "span_scores", "span_table", "spans_of", "spans_of_tags", "spearman",
+    "split_language", "split_sentences", "spread_views", "squad_exact", "squad_f1",
+    "squad_v1_scores", "squad_v2_scores", "ssim", "ssim_window", "static_vectors",
+    "statistic_score", "string_exact", "suffix_of", "sums_score", "tag_reading", "threshold_for",
+    "turns_of", "unread_tags", "unread_views", "untrained", "usable", "usable_texts", "usual_rows",
+    "warped_errors", "word_vectors", "words_told", "write_fields",
 ]  # fmt: skip

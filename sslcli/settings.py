@@ -78,7 +78,7 @@ class PretrainSettings(Config):
         "mlm",
         "objective plugin: mlm, clm, bart, mass, denoise, nsp, sop, text-autoencoder; of images "
         "and tables autoencoder, mae, vq, vae, contrastive, distil-self; of recordings "
-        "mask-frames, hubert; two are joined as mlm+nsp",
+        "mask-frames, hubert, disentangle; two are joined as mlm+nsp",
         "--objective",
         panel="Model",
     )

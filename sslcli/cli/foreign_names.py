@@ -44,6 +44,7 @@ FOREIGN_OBJECTIVES = {
     "vicreg": "contrastive --loss vicreg",
     **dict.fromkeys(("dino", "byol", "self-distillation"), "distil-self"),
     **dict.fromkeys(("mockingjay", "tera", "masked-frames"), "mask-frames"),
+    **dict.fromkeys(("adain-vc", "autovc", "voice-conversion"), "disentangle"),
     **dict.fromkeys(("mbart", "denoising", "seq2seq"), "bart"),
     **dict.fromkeys(("t5", "span-corruption"), "denoise --noise spans"),
     **dict.fromkeys(

@@ -16,15 +16,17 @@ from sslcli.data.batches import Sample
 from sslcli.data.corpus import Corpus
 from sslcli.data.rng import Rng
 from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.modalities import Frames
 
 
 @dataclass(frozen=True)
 class Artifact:
     """A generated text with its score, if there is one, and further columns; or an item.
 
-    `rows`: of an item that is no text, as [L, F] of the model's layout. Artifacts of one request
-    with equal `details` are candidates for the same place. `pieces`: new
-    tokens with the model's own log-probability of each, before any rule or temperature.
+    `rows`: of an item that is no text, as [L, F] of the model's layout; `frames`: of a recording,
+    how they are made, and then `details["name"]` is what its file is called. Artifacts of one
+    request with equal `details` are candidates for the same place. `pieces`: new tokens with the
+    model's own log-probability of each, before any rule or temperature.
     """
 
     text: str
@@ -32,6 +34,7 @@ class Artifact:
     details: Mapping[str, Any] = field(default_factory=dict)
     pieces: Sequence[tuple[str, float]] = ()
     rows: np.ndarray | None = None
+    frames: Frames | None = None
 
 
 @runtime_checkable
@@ -173,6 +176,24 @@ class Quantizes(Encodes, Protocol):
 
     def of_ids(self, ids_BG: Tensor) -> Tensor:
         """Return the codes [B, K] that `decoded` takes."""
+
+
+@runtime_checkable
+class Converts(Protocol):
+    """A learnable on arrays that parts an item into codes along it and one style of the whole, and
+    makes an item of the codes of one and the style of others.
+    """
+
+    def codes_along(self, backbone: Transformer, inputs: Inputs) -> Sequence[Tensor]:
+        """Return the codes [c, K] of each item as it is, without randomness."""
+
+    def styles(self, inputs: Inputs) -> Tensor:
+        """Return the style [B, S] of each item as it is, whose mean over items, weighed by their
+        rows, is that of all.
+        """
+
+    def converted(self, backbone: Transformer, inputs: Inputs, style_S: Tensor) -> Tensor:
+        """Return the rows [T, F] of items as they are, in another style."""
 
 
 @runtime_checkable

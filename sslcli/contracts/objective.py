@@ -36,6 +36,14 @@ class Objective(Learnable[V, O]):
         """
         return cls
 
+    @classmethod
+    def resolve_options(cls, options: O, corpus: Corpus) -> O:
+        """Fill in the options that depend on the training samples, before it is built for them.
+
+        The result is saved with the model. Resolving twice changes nothing.
+        """
+        return options
+
     def arrange(self, corpus: Corpus) -> Iterator[Rows]:
         """Yield integer rows, one a sample, without randomness; written once beside the shards."""
         return ARRANGEMENTS[self.arranges].rows(corpus, self.context.tokenizer)

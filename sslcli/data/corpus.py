@@ -116,6 +116,13 @@ class Corpus:
         number = -1 if self._label_of is None else int(self._label_of[document])
         return self.labels[number] if number >= 0 else None
 
+    def labels_of(self, documents: np.ndarray) -> list[str | None]:
+        """Return the labels of several array documents."""
+        if self._label_of is None:
+            return [None] * len(documents)
+        numbers = np.asarray(self._label_of[documents]).tolist()
+        return [self.labels[number] if number >= 0 else None for number in numbers]
+
     def file_of(self, document: int) -> str:
         """Return the file that an array document came from, "" where it is not known."""
         return "" if self._file_of is None else self.files[int(self._file_of[document])]

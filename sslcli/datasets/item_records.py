@@ -19,7 +19,7 @@ from sslcli.data.table_rows import TableCoder
 from sslcli.datasets.locate import split_language
 from sslcli.datasets.sources import Source, documents, expand
 from sslcli.errors import ConfigError, DataError, UsageError
-from sslcli.modalities import WORDS
+from sslcli.modalities import WORDS, Frames
 from sslcli.rows.schema import Schema
 from sslcli.settings import RowsOfModel
 
@@ -48,6 +48,26 @@ def label_options(options: Config, rows: RowsOfModel) -> tuple[Config, dict[str,
             "name one of them",
         )
     return options.model_copy(update={"label_field": ""}), {"label": names[0]}
+
+
+def read_recordings(reference: str, frames: Frames) -> dict[str, list[np.ndarray]]:
+    """The frames [L, F] of a recording, or of all in a folder, by file: one array a segment.
+
+    Raises DataError for what cannot be read, lies otherwise in its frames, or is silent.
+    """
+    rows = RowsOfModel(
+        modality="sound",
+        features=frames.features,
+        frames=frames,
+        options={"bands": frames.bands},
+    )
+    found: dict[str, list[np.ndarray]] = {}
+    for record in ItemRecords(reference, rows, {}):
+        item = record.values[ITEM]
+        found.setdefault(record.where.file, []).append(item.rows_LF)
+    if not found:
+        raise DataError(f"{reference} is silent: nothing is heard in it", "give another recording")
+    return found
 
 
 class ItemRecords(Iterator[Record]):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sslcli.progress import working
@@ -28,14 +29,17 @@ class Sheet:
     picture: Picture | None = None
 
 
-def save_report(report: Report, folder: Path, caption: str) -> list[Path]:
+def save_report(
+    report: Report, folder: Path, caption: str, others: Mapping[str, bytes] = MappingProxyType({})
+) -> list[Path]:
     """The files that were written into the folder, which is made; those of a report that lay there
     are gone.
 
     They come together: whoever reads meanwhile, or after a kill, finds the report before, or none,
     and never parts of two.
 
-    `caption`: model, seed and command, written below every picture. Raises RunError where it cannot
+    `caption`: model, seed and command, written below every picture. `others`: further files that
+    belong to the report, by name. Raises RunError where it cannot
     be written.
     """
     pictures, files = [], []
@@ -49,6 +53,9 @@ def save_report(report: Report, folder: Path, caption: str) -> list[Path]:
                     (aside / f"{name}.{form}").write_bytes(content)
                     files.append(f"{name}.{form}")
                 pictures.append({"title": sheet.title, "name": name})
+        for name, content in others.items():
+            (aside / name).write_bytes(content)
+            files.append(name)
         write_report(report, aside, {"caption": caption, "pictures": pictures}, files)
     return [folder / REPORT, *(folder / name for name in files)]
 

@@ -7,7 +7,7 @@ reads some rows, and a scale out of the first batch. Built in: bart and mass, wh
 a pass that their training does not; vq of images with its codebooks and classes, whose metrics are
 of whole histograms; contrast and variance, which gather the views of all processes; a student and
 its teacher, and a masked auto-encoder, both with a class token and fixed positions; recordings, of
-which frames are hidden, clustered, or told ahead.
+which frames are hidden, clustered, told ahead, or parted into codes and a style, with an adversary.
 """
 
 import math
@@ -57,6 +57,7 @@ OF_SOUND = {
     "mask-frames": ("mask-frames", {"band_share": 0.3}),
     "hubert": ("hubert", {"clusters": 6}),
     "ahead": ("clm", {"ahead": 3}),
+    "disentangle": ("disentangle", {"code": 3, "decoder_width": 16, "style_clips": 2}),
 }
 OF_ROWS = {**OF_IMAGES, **OF_SOUND}
 # of ViT-MAE: positions that nothing trains, and a token of its own

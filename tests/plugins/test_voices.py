@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 from songs import melodies
-from sslplugins.probes.voices import Recordings, View, _alike, _frames, _judged, _normed, _retrieved
+from sslplugins.probes.sound.recordings import Recordings
+from sslplugins.probes.sound.voices import View, _alike, _frames, _judged, _normed, _retrieved
 
 from sslcli.cli.app import run
 from sslcli.data.items import Items

@@ -27,6 +27,7 @@ from sslcli.runs.command_line import command_line
 from sslcli.runs.references import ASKED, LATEST
 from sslcli.workflows.generate.generate import streamed
 from sslcli.workflows.generate.items import items_report
+from sslcli.workflows.generate.recordings import recordings_report
 
 BLANK = "[MASK]"
 ENDED_AT_ONCE = (
@@ -68,11 +69,14 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
         made = streamed(reference, request, seed, screen.say, texts, continues=shown is not None)
         artifacts, is_shown = _collected(made, screen, streams=streams)
     artifacts = artifacts if shown is None else shown.answered(artifacts)
+    if any(artifact.frames is not None for artifact in artifacts):
+        _show_recordings(reference, artifacts, given, seed, screen)
+        return 0
     if any(artifact.rows is not None for artifact in artifacts):
         _show_items(reference, artifacts, given, screen)
         return 0
     if "out" in given:
-        problem = f"{reference} makes texts, and --out is for images and records"
+        problem = f"{reference} makes texts, and --out is for images, records and recordings"
         raise UsageError(problem, "leave out --out; --json prints texts to be kept")
     if artifacts and all(map(adds_nothing, artifacts)):
         screen.say(STOPPED_AT_ONCE if "stop" in request else ENDED_AT_ONCE)
@@ -95,10 +99,26 @@ def _show_items(
     report = items_report(reference, artifacts)
     if "out" in given:
         folder = output_folder(Path(given["out"]))
-        caption = f"{reference} · {shlex.join(['ssl', *command_line()[1:]])}"
-        names = save_report(report, folder, caption)
+        names = save_report(report, folder, _caption(reference))
         screen.say(f"saved  {folder}: {', '.join(path.name for path in names)}")
     screen.report(report)
+
+
+def _show_recordings(
+    reference: str, artifacts: Sequence[Artifact], given: Given, seed: int, screen: Screen
+) -> None:
+    """Write recordings to the folder of --out. Raises UsageError without one."""
+    if "out" not in given:
+        raise UsageError(f"{reference} makes recordings", "say where they belong: --out DIR")
+    report, files = recordings_report(artifacts, seed)
+    folder = output_folder(Path(given["out"]))
+    names = save_report(report, folder, _caption(reference), files)
+    screen.say(f"saved  {folder}: {', '.join(path.name for path in names)}")
+    screen.report(report)
+
+
+def _caption(reference: str) -> str:
+    return f"{reference} · {shlex.join(['ssl', *command_line()[1:]])}"
 
 
 def _collected(

@@ -36,7 +36,7 @@ OWN = (
     Flag(
         "out",
         ("--out", "-o"),
-        "folder for images that are made, with their numbers",
+        "folder for images that are made, with their numbers, or for recordings",
         "Output",
         metavar="DIR",
     ),
@@ -90,6 +90,7 @@ def generate_command(words: Sequence[str]) -> Command:
             "ssl generate --data questions.txt --model models/smollm2 --beams 4 --json",
             'ssl generate "a fine day" --shots labelled.jsonl --task sentiment --model DIR',
             "ssl generate --model @latest:vae --n 16 --out samples",
+            "ssl generate --model @latest:disentangle --content a.wav --style b.wav --out spoken",
             'ssl generate --chat "Is the sky blue?" --system "Answer in one word." --model DIR',
         ),
         check=CHAT_CHECK if chats else "sslcli.cli.line_checks:check_generate_line",

@@ -198,6 +198,7 @@ def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say =
         refuse_single_sentences(classes, settings.data.evaluation, corpora[1])
     refuse_strange_data(shards.tokenizer, corpora, shape)
     tokenizer = _generating_as(pretrained, wanted.source, shards.tokenizer)
+    options = _resolved(classes, options, shape, corpora[0])
     context = Context(shape, tokenizer)
     with torch.device("meta"):
         collator = build_objective(classes, options, context)
@@ -205,7 +206,6 @@ def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say =
     settings = _completed(settings, wanted, options, shape, pretrained)
     train, evaluation = (arranged(collator, classes, options, corpus, say) for corpus in corpora)
     refuse_long_documents(train, evaluation, shape)
-    fingerprint = f"{train.corpus.fingerprint}-{evaluation.corpus.fingerprint}"
     evaluation = _drawn(evaluation, settings.training.eval_samples)
     learner, head = _learner(
         lambda: build_objective(classes, options, context), shape, settings, pretrained
@@ -219,11 +219,24 @@ def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say =
         collator,
         train,
         evaluation,
-        fingerprint,
+        f"{train.corpus.fingerprint}-{evaluation.corpus.fingerprint}",
         shards.report,
         notes,
         head,
     )
+
+
+def _resolved(
+    classes: Mapping[str, type[Objective]],
+    options: Mapping[str, Config],
+    shape: TransformerSettings,
+    corpus: Corpus,
+) -> dict[str, Config]:
+    """With those that the training samples decide."""
+    return {
+        name: cls.of_shape(shape).resolve_options(options[name], corpus)
+        for name, cls in classes.items()
+    }
 
 
 def _tokenizer_settings(

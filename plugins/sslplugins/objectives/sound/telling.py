@@ -3,6 +3,8 @@
 Letters: T frames, N that are told, M mel bands, D width.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -28,9 +30,9 @@ class FrameTeller(nn.Module):
         self.mean_M.copy_(rows_TM.mean(dim=0))
         self.deviation_M.copy_(rows_TM.std(dim=0).clamp(min=LEAST))
 
-    def forward(self, hidden_ND: Tensor) -> Tensor:
-        """[N, M], in float32 at least."""
-        return self.mean_M + self.deviation_M * in_full(self.head(hidden_ND))
+    def forward(self, hidden_ND: Tensor, *given: Any) -> Tensor:
+        """[N, M], in float32 at least; `given`: what the head takes beside the hidden states."""
+        return self.mean_M + self.deviation_M * in_full(self.head(hidden_ND, *given))
 
 
 def in_full(x: Tensor) -> Tensor:

@@ -5,73 +5,48 @@ network of each frame with its neighbours; the content by retrieval: of a record
 one of another speaker the same sentence? Distances are those of dynamic time warping, for nobody
 speaks at the same speed. A layer that keeps one and loses the other separates content from style.
 Beside them stand the frames themselves, those frames around their own mean in their own deviations
-(instance norm), and the network before it learns.
+(instance norm), and the network before it learns. Of a model that converts voices there are its
+codes and the style of each recording too.
 
 Letters: N recordings, T frames of one, M mel bands, D width.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from sslcli.api import (
     Config,
+    Converts,
     Count,
-    DataError,
     FrozenModel,
-    Items,
     Probe,
     Report,
     Rng,
     Score,
     Table,
+    item_codes_along,
     item_row_layers,
+    item_styles,
     linear_probe,
     mean_score,
+    part_with,
     perceptron_probe,
     setting,
     untrained,
     warped_errors,
 )
 from sslplugins.probes.bylayer.report import layer_plot
+from sslplugins.probes.sound.recordings import Recordings, parted
 
 AROUND = 4  # frames on both sides that a frame is read with
 EVERY = 2  # of the frames that are warped, one of so many
 MOST_FRAMES = 8_000  # that the network of frames learns from; half as many test it
 LEAST = 1e-2  # deviation of a band within a recording, beside which nothing is divided
 FRAMES, NORMED, BEFORE = "log-mel", "log-mel, instance norm", "untrained"
+CODE, STYLE = "code", "style"  # of a model that converts
 COLUMNS = ("speaker by utterance", "speaker by frame", "same sentence found")
-
-
-@dataclass(frozen=True)
-class Recordings:
-    """Recordings of sentences that have no other recording by the same speaker here."""
-
-    items: Items
-    speakers: tuple[str, ...]
-    sentences: tuple[str, ...]
-
-    @classmethod
-    def of(cls, items: Items) -> "Recordings":
-        """The first recording of each speaker and sentence: the name of its folder, and of its
-        file.
-        """
-        first: dict[tuple[str, str], int] = {}
-        for place, (label, file) in enumerate(zip(items.labels, items.files, strict=True)):
-            if label is not None:
-                first.setdefault((label, Path(file).stem), place)
-        chosen = items.among(np.asarray(list(first.values()), dtype=np.int64))
-        return cls(chosen, *(tuple(key[part] for key in first) for part in (0, 1)))
-
-    def where(self, chosen: Sequence[bool]) -> "Recordings":
-        """Those of them."""
-        places = np.flatnonzero(chosen)
-        parts = (
-            tuple(names[place] for place in places) for names in (self.speakers, self.sentences)
-        )
-        return Recordings(self.items.among(places), *parts)
 
 
 class Voices(Probe["Voices.Options"]):
@@ -87,7 +62,7 @@ class Voices(Probe["Voices.Options"]):
 
     def run(self, model: FrozenModel, rng: Rng) -> Report:
         """Raises DataError where no sentence is spoken by two, or nobody speaks another one."""
-        train, test = _parted(model, self.options.sentences)
+        train, test = parted(model, self.options.sentences)
         seed = int(rng.sample(0).generator("frames").integers(1 << 31))
         views = _views(model, train, test)
         before = _layers(untrained(model, rng), train, test)
@@ -104,35 +79,16 @@ class View:
     test: Sequence[np.ndarray]
 
 
-def _parted(model: FrozenModel, most: int) -> tuple[Recordings, Recordings]:
-    """Training recordings, none of a sentence that is tested, and held-out ones of sentences that
-    two speak at least.
-    """
-    test = Recordings.of(model.probe_data.items("held_out"))
-    spoken = {sentence: test.sentences.count(sentence) for sentence in sorted({*test.sentences})}
-    shared = [sentence for sentence, count in spoken.items() if count > 1][:most]
-    if len(shared) < 2:
-        raise DataError(
-            "held-out recordings have no two sentences that two speakers say",
-            "hold out such with --data: folders named after speakers, in them the same names of"
-            " files for the same words",
-        )
-    test = test.where([sentence in shared for sentence in test.sentences])
-    train = Recordings.of(model.probe_data.items("train"))
-    train = train.where([sentence not in shared for sentence in train.sentences])
-    if missing := {*test.speakers} - {*train.speakers}:
-        raise DataError(
-            f"'{sorted(missing)[0]}' says no other sentence in the training recordings",
-            "a probe learns the voices of speakers from sentences that it is not tested with",
-        )
-    return train, test
-
-
 def _views(model: FrozenModel, train: Recordings, test: Recordings) -> dict[str, View]:
     """The frames, normed ones, and every layer."""
-    rows = [[part.items.rows(item) for item in range(len(part.items))] for part in (train, test)]
+    rows = [part.rows() for part in (train, test)]
     normed = [[_normed(rows_TM) for rows_TM in part] for part in rows]
-    return {FRAMES: View(*rows), NORMED: View(*normed), **_layers(model, train, test)}
+    found = {FRAMES: View(*rows), NORMED: View(*normed), **_layers(model, train, test)}
+    if part_with(model, Converts) is not None:
+        sides = (train.items, test.items)
+        found[CODE] = View(*(item_codes_along(model, items) for items in sides))
+        found[STYLE] = View(*(list(item_styles(model, items)[:, None]) for items in sides))
+    return found
 
 
 def _layers(model: FrozenModel, train: Recordings, test: Recordings) -> dict[str, View]:
@@ -224,7 +180,7 @@ def _report(
     train: Recordings,
     test: Recordings,
 ) -> Report:
-    layers = [name for name in found if name not in (FRAMES, NORMED)]
+    layers = [name for name in found if name in before]
     rows = [
         [name, *(score.value for score in scores), *(score.value for score in before.get(name, ()))]
         for name, scores in found.items()
