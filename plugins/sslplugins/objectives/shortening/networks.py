@@ -33,7 +33,7 @@ class ShorteningOptions(Config):
 
     code_tokens: int = setting(20, "tokens of a code at most", "--code-tokens", gt=0)
     readability: float = setting(
-        0.2,
+        0.1,
         "weight of what a code costs the language model, beside what its document costs",
         "--readability",
         ge=0,
