@@ -5,14 +5,15 @@ say such a thing of other documents.
 
 train.jsonl: `text`, 12,000 documents, then 6,000 sentences of documents that are not among them, so
 that none is the summary of any; test.txt: 500 documents, one a line, and summaries.txt theirs;
-others.txt: 6,000 such sentences of yet other documents, for a language model to judge with.
+others.txt: all sentences of 6,000 yet other documents, one a line, for a language model to judge
+with.
 TEXTS=40 in the environment makes so few of all.
 """
 
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from sslplugins.readers.world.generated import World
@@ -29,15 +30,20 @@ def main() -> None:
     world = World()
     told = list(summaries(world, ["en"], SENTENCES, "train", DOCUMENTS + 2 * SHORT))
     documents = [row["document"] for row in told[:DOCUMENTS]]
-    short = [row["summary"] for row in told[DOCUMENTS:]]
-    texts = [*documents, *short[:SHORT]]
+    short = [row["summary"] for row in told[DOCUMENTS : DOCUMENTS + SHORT]]
+    texts = [*documents, *short]
     _write(folder / "train.jsonl", (json.dumps({"text": text}) for text in texts))
-    _write(folder / "others.txt", short[SHORT:])
+    others = (sentence for row in told[DOCUMENTS + SHORT :] for sentence in sentences(row))
+    _write(folder / "others.txt", others)
     known = {row["document"] for row in told}
     test = summaries(world, ["en"], SENTENCES, "test", TEST * 2)
     unseen = [row for row in test if row["document"] not in known][:TEST]
     _write(folder / "test.txt", [row["document"] for row in unseen])
     _write(folder / "summaries.txt", [row["summary"] for row in unseen])
+
+
+def sentences(row: Mapping[str, str]) -> list[str]:
+    return [f"{part}." for part in row["document"].rstrip(".").split(". ")]
 
 
 def _write(file: Path, lines: Iterable[str]) -> None:

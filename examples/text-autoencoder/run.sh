@@ -9,9 +9,6 @@ shift
 [ $# -gt 0 ] || set -- 0
 runs=${SSLCLI_RUNS_DIR:-runs}
 [ -f "$folder/train.jsonl" ] || python "$here/documents.py" "$folder"
-[ -d "$runs/judge" ] ||
-    ssl pretrain --objective clm --data "$folder/others.txt" --seq-len 64 --arch tiny -s model.shape.width=64 \
-        -s model.shape.feedforward_width=256 -s tokenizer.kind=words --optimizer muon --lr 1e-2 --max-steps "${STEPS:-600}" --name judge
 for seed; do
     [ -d "$runs/short-s$seed" ] || ssl pretrain -c "$here/short.yaml" --data "$folder/train.jsonl" --seed "$seed" --name "short-s$seed" \
         ${STEPS:+--max-steps "$STEPS"}
@@ -20,6 +17,10 @@ for seed; do
     ssl generate --data "$folder/test.txt" --model "short-s$seed" --json > "$folder/s$seed/codes.json"
     python "$here/measure.py" "$folder/s$seed" > "$folder/s$seed/summary.csv"
     cat "$folder/s$seed/summary.csv"
+    [ -d "$runs/judge" ] ||
+        ssl pretrain --objective clm --data "$folder/others.txt" --seq-len 64 --arch tiny -s model.shape.width=64 \
+            -s model.shape.feedforward_width=256 --tokenizer-from "short-s$seed" --optimizer muon --lr 1e-2 \
+            --max-steps "${STEPS:-600}" --name judge
     for text in codes lead words first-sentence summary; do
         [ -d "$runs/judge-$text-s$seed" ] || # one step that changes nothing: its first evaluation counts
             ssl pretrain --objective clm --model judge --data "$folder/s$seed/$text.txt" --eval-data "$folder/s$seed/$text.txt" \

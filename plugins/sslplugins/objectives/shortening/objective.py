@@ -210,7 +210,7 @@ class TextAutoEncoder(Shortening):
             "code_loss": Ratio(restoring_B.sum(), tokens),
             "readability_loss": Ratio(spoken, told),
             "code_tokens": Ratio(float(sum(map(len, codes))), len(codes)),
-            "copied_codes": Ratio(float(sum(map(_stands_in, codes, documents))), len(codes)),
+            "copied_share": Ratio(float(sum(map(_stands_in, codes, documents))), len(codes)),
         }
         for name in WITHOUT_LEARNING:
             instead = [
