@@ -19,7 +19,8 @@ SERIES = 5  # so many matrices of the same rows and columns are one picture
 MOST_NUMBERED = 20  # rows and columns of a matrix with numbers in its cells
 LONGEST_COLUMN = 11  # characters of a label
 _LOWER_IS_BETTER = ("loss", "perplexity", "bits_per_byte", "error", "divergence")
-_NEITHER = ("threshold", "share", "tokens", "other_source_loss")  # a setting, or what one would compare with
+# a setting or a size, or what one would compare with
+_NEITHER = ("threshold", "share", "tokens", "other_source_loss")
 
 
 @dataclass(frozen=True)
