@@ -18,13 +18,15 @@ class Reader(ABC, Generic[O]):
     """Reads documents from a reference.
 
     Its entry point is named after what it opens: a suffix ("jsonl") or a scheme ("demo").
-    `modality`: what all its documents hold, text or arrays [t, F] of rows.
+    `modality`: what its documents hold, text or arrays [t, F] of rows; `others`: references whose
+    documents hold something else.
     """
 
     Options: ClassVar[type[Config]] = Config
 
     summary: ClassVar[str]
     modality: ClassVar[Modality] = "text"
+    others: ClassVar[Mapping[str, Modality]] = {}
     # what comes through a pipe, and files whose names say no more
     reads_plain_text: ClassVar[bool] = False
 
@@ -37,8 +39,10 @@ class Reader(ABC, Generic[O]):
 
     @classmethod
     def holds(cls, reference: str) -> Modality:
-        """Return what the documents of a reference hold; a reader of several kinds says so here."""
-        return cls.modality
+        """Return what the documents of a reference hold; a reader that sees it in a file says so
+        here.
+        """
+        return cls.others.get(reference, cls.modality)
 
     def recipe(self, reference: str, objective: str) -> Mapping[str, Any]:
         """Return pretraining settings (dotted key -> value) that were found to work for this data.

@@ -119,8 +119,11 @@ def reader_at(reference: str) -> str:
 
 def modality_at(reference: str) -> str:
     """Return what the reader of a reference gives: text, images, ...; empty where none is known."""
-    name = reader_at(reference)
-    return registry.attribute("readers", name, "modality") if name else ""
+    name, path = reader_at(reference), split_language(reference)[1]
+    if not name:
+        return ""
+    others = registry.attribute("readers", name, "others")
+    return others.get(path) or registry.attribute("readers", name, "modality")
 
 
 def modality_wanted(references: Iterable[str]) -> str:

@@ -1,5 +1,6 @@
-"""The built-in data: demo:payments, a table (see `payments`), and demo:world, a small generated
-world in English and Chinese with known truth.
+"""The built-in data: demo:payments, a table (see `payments`), demo:digits, images (`digits`),
+demo:voices, recordings (`speakers`), and demo:world, a small generated world in English and Chinese
+with known truth.
 
 Paragraphs are about people, fruits, animals, companies and seasons. They follow from facts that
 hold all through the corpus (a person's city, a city's country, a profession's tools), so that the
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from sslcli.api import (
     Config,
@@ -29,8 +30,12 @@ from sslcli.api import (
     choices,
     setting,
 )
+from sslplugins.readers import digits as images
 from sslplugins.readers import payments as table
+from sslplugins.readers import speakers as sound
+from sslplugins.readers.digits import digits
 from sslplugins.readers.payments import payments
+from sslplugins.readers.speakers import voices
 from sslplugins.readers.world import generated
 from sslplugins.readers.world.generated import Part, World
 from sslplugins.readers.world.grammar import Order
@@ -42,7 +47,6 @@ from sslplugins.readers.world.replayed import Replayed
 from sslplugins.readers.world.summaries import summaries
 
 REFERENCE = "demo:world"
-TABLES = (table.TRAIN, table.TEST)
 INSTRUCTIONS = "instructions"  # as the kind of records is called
 _SPOKEN: Mapping[str, tuple[str, ...]] = {
     "both": ("en", "zh"),
@@ -83,6 +87,15 @@ _OF_PAYMENTS: Mapping[str, Mapping[str, Any]] = {
     "autoencoder": {"options.autoencoder.code": 8},
     "mae": {"options.mae.mask_ratio": 0.3},
 }
+_DIGITS = {
+    "data.held_out": 0.1,
+    "model.preset": "tiny",
+    "model.shape.width": 64,
+    "optimizer.rate": 2e-3,
+    "training.batch_size": 64,
+    "training.max_steps": 600,
+}
+_VOICES = {**_DIGITS, "training.batch_size": 16, "training.max_steps": 400}
 _LABELLED = {"optimizer.rate": 1e-3, "training.batch_size": 64}
 _PAIRS = {
     "data.unit": "fill",
@@ -130,9 +143,17 @@ _BY_OBJECTIVE: Mapping[str, Mapping[str, Any]] = {
 
 
 class DemoReader(Reader["DemoReader.Options"]):
-    """Reads demo:world and demo:payments. Raises DataError for any other demo."""
+    """Reads what is built in. Raises DataError for any other demo."""
 
-    summary = "demo:world, a generated world in two languages, and demo:payments, a table"
+    summary = "demo:world (texts in two languages), demo:payments, demo:digits, demo:voices"
+    others: ClassVar[Mapping[str, Modality]] = {
+        "demo:payments": "table",
+        "demo:payments-test": "table",
+        "demo:digits": "images",
+        "demo:digits-test": "images",
+        "demo:voices": "sound",
+        "demo:voices-test": "sound",
+    }
 
     class Options(Config):
         language: Literal["en", "zh", "fake", "both", "en+fake", "all"] = setting(
@@ -187,17 +208,12 @@ class DemoReader(Reader["DemoReader.Options"]):
         reader._languages = languages
         return reader
 
-    @classmethod
-    def holds(cls, reference: str) -> Modality:
-        """Return "table" for payments, else "text"."""
-        return "table" if reference in TABLES else "text"
-
     def documents(self, reference: str) -> Iterator[Document]:
         """Yield one paragraph per document, with its sentences; several languages alternate. Of
-        payments one record a document.
+        other data one item a document.
         """
-        if reference in TABLES:
-            yield from payments(reference, self.options.seed)
+        if reference in self.others:
+            yield from _items(reference, self.options.seed)
             return
         _refuse_other(reference)
         options = self.options
@@ -249,7 +265,7 @@ class DemoReader(Reader["DemoReader.Options"]):
 
         Raises DataError for another reference.
         """
-        if reference not in TABLES:
+        if reference not in self.others:
             _refuse_other(reference)
         return f"{self.options.model_dump_json()} {' '.join(self._languages)} {_code()}"
 
@@ -257,8 +273,8 @@ class DemoReader(Reader["DemoReader.Options"]):
         """Return settings that work in a few minutes on two cores; "mlm+nsp" joins those of its
         parts.
         """
-        if reference in TABLES:
-            return {**_PAYMENTS, **_OF_PAYMENTS.get(objective, {})}
+        if reference in self.others:
+            return _recipe_of_items(self.others[reference], objective)
         return {**_together(objective), **_ALONE.get(objective, {})}
 
     def recipe_beside(
@@ -276,6 +292,19 @@ class DemoReader(Reader["DemoReader.Options"]):
         return _LABELLED
 
 
+def _items(reference: str, seed: int) -> Iterator[Document]:
+    held = DemoReader.others[reference]
+    if held == "images":
+        return digits(reference)
+    return (payments if held == "table" else voices)(reference, seed)
+
+
+def _recipe_of_items(modality: Modality, objective: str) -> Mapping[str, Any]:
+    if modality == "table":
+        return {**_PAYMENTS, **_OF_PAYMENTS.get(objective, {})}
+    return _DIGITS if modality == "images" else _VOICES
+
+
 def _together(objective: str) -> dict[str, Any]:
     """What serves the parts of an objective side by side, by AdamW."""
     settings = dict(_COMMON)
@@ -286,7 +315,7 @@ def _together(objective: str) -> dict[str, Any]:
 
 def _refuse_other(reference: str) -> None:
     if reference != REFERENCE:
-        hint = choices(reference, [REFERENCE, *TABLES], "built in are")
+        hint = choices(reference, [REFERENCE, *DemoReader.others], "built in are")
         raise DataError(f"there is no '{reference}'", hint)
 
 
@@ -296,7 +325,7 @@ def _code() -> str:
     digest = hashlib.blake2b(digest_size=16)
     for file in (
         Path(__file__),
-        Path(table.__file__),
+        *(Path(each.__file__) for each in (table, images, sound)),
         *sorted(Path(generated.__file__).parent.glob("*")),
     ):
         if file.suffix in (".py", ".yaml"):
