@@ -74,6 +74,7 @@ from sslcli.data.text.sentences import split_sentences
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.item_records import read_recordings
 from sslcli.datasets.locate import split_language
+from sslcli.deferred import Deferred
 from sslcli.engine.processes.gather import gather
 from sslcli.errors import (
     ConfigError,
@@ -215,9 +216,9 @@ __all__ = [
     "USER", "Annotated", "Annotates", "AnswerRule", "AnswerValues", "Architecture", "ArrowFile",
     "Artifact", "Batch", "Beam", "BeamRules", "Cache", "Chat", "Computed", "Config", "ConfigError",
     "ConfigField", "ConfigReader", "Context", "Continuation", "Converts", "Corpus", "Count",
-    "Counting", "Curve", "DataError", "Describes", "Document", "EarlyStopping", "Edit", "Encoded",
-    "EncodedChat", "Encodes", "Example", "Family", "Follower", "Frames", "FrozenModel", "Gallery",
-    "Generates", "GivesRecords", "Grid", "Group", "HasIdleOptions", "HasLanguages",
+    "Counting", "Curve", "DataError", "Deferred", "Describes", "Document", "EarlyStopping", "Edit",
+    "Encoded", "EncodedChat", "Encodes", "Example", "Family", "Follower", "Frames", "FrozenModel",
+    "Gallery", "Generates", "GivesRecords", "Grid", "Group", "HasIdleOptions", "HasLanguages",
     "HasRowBaselines", "Hidden", "HiddenBatch", "Histogram", "Illustrates", "Inputs", "Items",
     "Key", "LanguageModelHead", "Learnable", "LinearProbe", "LinearShift", "Located", "Loss",
     "Matrix", "Modality", "ModelBatch", "ModelError", "Moments", "Names", "Objective",

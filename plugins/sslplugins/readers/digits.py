@@ -8,23 +8,24 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sslcli.api import Document, Where
+from sslcli.api import Deferred, Document, Where
 from sslplugins.readers.images.cutting import document_of
+
+datasets = Deferred("sklearn.datasets")  # slow to import
 
 TRAIN, TEST = "demo:digits", "demo:digits-test"
 TRAINED = 1_437
 DARKEST = 16  # of the pixels of scikit-learn
+SIDE = 8
 PATCH = 2
 
 
 def digits(reference: str) -> Iterator[Document]:
     """Yield the images of one part, labelled "0" to "9"."""
-    from sklearn.datasets import load_digits  # slow to import
-
-    held = load_digits()
+    pixels_NP, classes_N = datasets.load_digits(return_X_y=True)
     part = slice(TRAINED) if reference == TRAIN else slice(TRAINED, None)
-    pixels_NHW = (held.images[part] / DARKEST).astype(np.float32)
+    pixels_NHW = (pixels_NP[part] / DARKEST).astype(np.float32).reshape(-1, SIDE, SIDE)
     for number, (image_HW, label) in enumerate(
-        zip(pixels_NHW, held.target[part].tolist(), strict=True), start=1
+        zip(pixels_NHW, classes_N[part].tolist(), strict=True), start=1
     ):
         yield document_of(image_HW[:, :, None], Where(reference, number), PATCH, str(label))

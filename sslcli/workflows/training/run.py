@@ -331,7 +331,9 @@ class _Run:
             record(event)
             self.observe(event)
 
-        self.tracking = tracked_run(self.job, self.folder, progress.step, facts, tell)
+        self.tracking = tracked_run(
+            self.job.kind, self.job.settings, self.folder, progress.step, facts, tell
+        )
         return self.tracking, facts
 
     def _trainer(self, tell: Observer) -> Trainer:

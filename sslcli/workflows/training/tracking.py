@@ -17,8 +17,8 @@ from sslcli.plugin_fitness import first_line_of
 from sslcli.resolving import checked
 from sslcli.runs.catalogue import FACTS_FILE
 from sslcli.runs.run_folder import write_facts
+from sslcli.settings import FinetuneSettings, PretrainSettings
 from sslcli.streams import stdout_kept
-from sslcli.workflows.training.job import Job
 
 FOLDER = "trackers"  # in that of the run
 IDS = "trackers"  # in its facts: what each called the run
@@ -131,15 +131,20 @@ class Tracking:
 
 
 def tracked_run(
-    job: Job, folder: Path, step: int, facts: dict[str, Any], observe: Observer
+    kind: str,
+    settings: PretrainSettings | FinetuneSettings,
+    folder: Path,
+    step: int,
+    facts: dict[str, Any],
+    observe: Observer,
 ) -> Tracking:
     """Begin the trackers of a run; its facts have what they call it, for a resume."""
-    run = job.settings.run
+    run = settings.run
     if not run.track:
         return Tracking((), observe)
     above = f"{folder.parent.name}/" if (folder.parent / FACTS_FILE).is_file() else ""
-    settings = job.settings.model_dump(mode="json")
-    shown = TrackedRun(f"{above}{folder.name}", job.kind, folder, settings, step, "")
+    dumped = settings.model_dump(mode="json")
+    shown = TrackedRun(f"{above}{folder.name}", kind, folder, dumped, step, "")
     tracking, ids = tracked(run.track, run.track_options, shown, facts.get(IDS, {}), observe)
     facts[IDS] = ids
     write_facts(folder, facts)
