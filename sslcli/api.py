@@ -32,6 +32,7 @@ from sslcli.contracts.tracker import TrackedRun, Tracker
 from sslcli.core.attention_maps import attention_maps
 from sslcli.core.beams import LARGEST_POWER, Beam, BeamRules, EarlyStopping, beam_search
 from sslcli.core.cache import Cache
+from sslcli.core.doubles import in_double
 from sslcli.core.generation import (
     Continuation,
     Writer,
@@ -240,7 +241,7 @@ __all__ = [
     "cosines", "current_reading", "decoded_codes", "decoded_ids", "detect_scheme", "distinct_pairs",
     "enclose", "evaluating", "frame_tables", "gallery", "gather", "generate_tokens", "griffin_lim",
     "has_plain_heads", "has_shape", "has_spans", "heard", "image_tables", "image_views",
-    "in_two_parts", "in_usual_case", "item_code_ids", "item_codes", "item_codes_along",
+    "in_double", "in_two_parts", "in_usual_case", "item_code_ids", "item_codes", "item_codes_along",
     "item_images", "item_layers", "item_row_layers", "item_styles", "item_tables", "join_pair",
     "kmeans", "labelled_uses", "languages_in", "layer_pattern", "linear_cross_entropy",
     "linear_probe", "locate_words", "log_mel", "majority", "mean_row", "mean_score",

@@ -347,10 +347,3 @@ def _shown(letter: str) -> str:
     ):
         return f"\\x{ord(letter):02x}" if ord(letter) < 256 else f"\\u{ord(letter):04x}"
     return letter
-
-
-def duration(seconds: float) -> str:
-    """1:02:03, or 4m 31s below an hour."""
-    whole = round(seconds)
-    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}m {rest:02d}s"

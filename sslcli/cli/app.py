@@ -51,7 +51,7 @@ COMMANDS = {
     "report": "Write all that is known of a run as one HTML page",
     "export": "Write a model directory that other tools load",
     "fetch": "Fetch a model of a hub into the cache that all tools share",
-    "runs": "List, show, compare and remove runs",
+    "runs": "List, show, tag, compare and remove runs",
     "compare": "Compare objectives on tasks for the same cost, or runs side by side",
     "plugins": "List, show, check and start plugins",
     "doctor": "Say what this machine can do, and what is missing",
@@ -94,6 +94,8 @@ def main() -> NoReturn:
     # Before torch is loaded: threads that wait by spinning lose much of their speed wherever one
     # core is busy.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # of operations that torch does not have on the GPU of a Mac
+    os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
     if known_rank_and_size()[1] > 1:
         # every rank would tell of the parameters that DDP looked for
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")

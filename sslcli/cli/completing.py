@@ -10,6 +10,7 @@ from sslcli.core.presets import NAMES
 from sslcli.errors import SslError
 from sslcli.models.line_checks import refuse_objective
 from sslcli.runs.catalogue import all_runs
+from sslcli.runs.hub_cache import cached_names
 from sslcli.runs.references import LATEST
 
 PLUGINS = {
@@ -48,16 +49,20 @@ def _all(key: str, metavar: str) -> Iterable[str]:
         return registry.KINDS
     if key in PLUGINS:
         return sorted({name for kind in PLUGINS[key] for name in registry.names(kind)})
+    if key in ("tag", "tags"):
+        return sorted({tag for run in all_runs() for tag in run.tags})
     if key in RUNS:
         runs = all_runs()
+        hub = cached_names() if key in ("model", "model.source") else []
         return (
             [
+                *hub,
                 *(run.name for run in runs),
                 LATEST,
                 *sorted({f"{LATEST}:{run.objective}" for run in runs}),
             ]
             if runs
-            else []
+            else hub
         )
     if key == "model.preset":
         return NAMES

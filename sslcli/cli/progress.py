@@ -27,7 +27,8 @@ from sslcli.engine.events import (
     Started,
     Stepped,
 )
-from sslcli.reports import LINE_WIDTH, duration, printable, printable_lines
+from sslcli.progress import duration
+from sslcli.reports import LINE_WIDTH, printable, printable_lines
 from sslcli.runs.held_out import measured, metric_words
 from sslcli.runs.run_folder import describe
 

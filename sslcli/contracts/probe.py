@@ -20,6 +20,7 @@ from sslcli.contracts.examples import Annotated
 from sslcli.contracts.learnable import Learnable
 from sslcli.contracts.options import O
 from sslcli.core.attention_maps import attention_maps
+from sslcli.core.doubles import in_double
 from sslcli.core.heads import LanguageModelHead
 from sslcli.core.inputs import Edit, Hidden, Inputs
 from sslcli.core.settings import Architecture, TransformerSettings
@@ -32,7 +33,7 @@ from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import DataError, ModelError
 from sslcli.modalities import Modality
-from sslcli.progress import working
+from sslcli.progress import counted
 from sslcli.reports import Report
 
 _PART_HEAD = re.compile(r"parts\.[^.]+\.head")
@@ -198,7 +199,7 @@ class FrozenModel:
         done = 0
         for numbers in _gathered([len(sequence) for sequence in sequences]):
             if done:
-                working(f"hidden states, {done:,} of {len(sequences):,} sequences")
+                counted("hidden states", done, len(sequences), "sequences")
             done += len(numbers)
             inputs = Inputs.pack([sequences[number] for number in numbers], device=device)
             with torch.no_grad():
@@ -299,7 +300,7 @@ def mean_row(rows: Iterator[Tensor]) -> Tensor:
     """
     total, count = None, 0
     for rows_ND in rows:
-        summed_D = rows_ND.double().sum(dim=0)
+        summed_D = in_double(rows_ND).sum(dim=0)
         total, count = summed_D if total is None else total + summed_D, count + len(rows_ND)
     if total is None or not count:
         raise DataError("there is no hidden state to take the mean of", "give more text")

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sslcli.core.doubles import moved
 from sslcli.core.packing import Packing
 
 
@@ -266,9 +267,9 @@ class Hidden:
 
 def to_device(tree: Any, device: torch.device) -> Any:
     """Move every tensor inside dataclasses, mappings and tuples; tensors already there are not
-    copied.
+    copied, and float64 is float32 where a device has no more.
     """
-    return _over_tensors(tree, lambda tensor: tensor.to(device, non_blocking=True))
+    return _over_tensors(tree, lambda tensor: moved(tensor, device))
 
 
 def in_pinned_memory(tree: Any) -> Any:

@@ -61,9 +61,7 @@ def choose(logits_BV: Tensor, uniforms_B: Tensor, sampling: Sampling) -> Tensor:
     # On the host: a running sum of floats has no deterministic kernel on CUDA, and one token needs
     # no speed. The quotient by a small temperature has no bound: it is taken in float64, from the
     # largest down.
-    ordered_BV, tokens_BV = logits_BV.to("cpu", torch.float64).sort(
-        dim=-1, descending=True, stable=True
-    )
+    ordered_BV, tokens_BV = logits_BV.cpu().double().sort(dim=-1, descending=True, stable=True)
     coldest = max(sampling.temperature, sys.float_info.min)  # nearer to 0 may be flushed to it
     scaled_BV = (ordered_BV - ordered_BV[:, :1]) / coldest
     if sampling.top_k is not None and sampling.top_k < scaled_BV.shape[1]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from sslcli.contracts.loss import Histogram, Loss, Measure, Moments
+from sslcli.core.doubles import in_double
 from sslcli.engine.processes.process_group import ProcessGroup
 
 LEAST_VARIANCE = 0.01  # of a number that says something
@@ -70,11 +71,11 @@ class MetricSums:
             _accumulate(self.terms, term, *((value, counts[term]) if counted else (0.0, 0.0)))
         for name, ratio in loss.metrics.items():
             if isinstance(ratio, Histogram):
-                met_GV = torch.atleast_2d(ratio.counts.detach().to(torch.float64)) * counted
+                met_GV = torch.atleast_2d(in_double(ratio.counts.detach())) * counted
                 self._tally(name, met_GV, ratio.measures)
                 continue
             if isinstance(ratio, Moments):
-                met_G3 = ratio.columns_G3.detach().to(torch.float64) * counted
+                met_G3 = in_double(ratio.columns_G3.detach()) * counted
                 self._tally(name, met_G3, ("active",))
                 continue
             _accumulate(self.metrics, name, *((ratio.sum, ratio.count) if counted else (0.0, 0.0)))
@@ -224,7 +225,7 @@ def _accumulate(
     sums: dict[str, list], name: str, total: Tensor | float, count: Tensor | float
 ) -> None:
     pair = [
-        value.detach().to(torch.float64) if isinstance(value, Tensor) else float(value)
+        in_double(value.detach()) if isinstance(value, Tensor) else float(value)
         for value in (total, count)
     ]
     have = sums.get(name)
@@ -233,9 +234,7 @@ def _accumulate(
 
 def _where(finite: Tensor, value: Tensor | float) -> Tensor:
     return (
-        torch.where(finite, value, 0.0)
-        if isinstance(value, Tensor)
-        else finite.to(torch.float64) * value
+        torch.where(finite, value, 0.0) if isinstance(value, Tensor) else in_double(finite) * value
     )
 
 

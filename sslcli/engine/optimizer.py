@@ -15,6 +15,9 @@ from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.engine.settings import OptimizerSettings
 from sslcli.errors import ModelError, UsageError
 
+# Devices whose fused AdamW passes over the scale and the skip flag, as that of torch up to 2.13
+# does (pytorch/pytorch#186360).
+SCALED_BEFORE = frozenset({"mps"})
 _adamw_step = unwrap(torch.optim.AdamW.step)
 
 
@@ -153,19 +156,27 @@ class Optimizer:
         if self._is_sharded:
             for name, parameter in self.parameters.items():
                 self._shares[name].grad = None if parameter.grad is None else local(parameter.grad)
-        if self._adamw is not None:
+        if self._adamw is not None and norm.device.type not in SCALED_BEFORE:
             self._adamw.grad_scale, self._adamw.found_inf = (
                 scale.float(),
                 finite.logical_not().float(),
             )
             self._adamw.step()
-        # torch's Muon takes neither scale nor skip flag: the host waits
-        if self._muon is not None and finite:
-            gradients = [
-                parameter.grad for group in self._muon.param_groups for parameter in group["params"]
-            ]
-            torch._foreach_div_([gradient for gradient in gradients if gradient is not None], scale)
-            self._muon.step()
+        elif self._adamw is not None:
+            self._adamw.grad_scale = self._adamw.found_inf = None
+            self._step_scaled(self._adamw, scale, finite)
+        if self._muon is not None:
+            self._step_scaled(self._muon, scale, finite)
+
+    def _step_scaled(self, optimizer: torch.optim.Optimizer, scale: Tensor, finite: Tensor) -> None:
+        """Update with an optimizer that takes neither scale nor skip flag: the host waits."""
+        if not finite:
+            return
+        gradients = [
+            parameter.grad for group in optimizer.param_groups for parameter in group["params"]
+        ]
+        torch._foreach_div_([gradient for gradient in gradients if gradient is not None], scale)
+        optimizer.step()
 
     def zero(self) -> None:
         """Drop all gradients."""

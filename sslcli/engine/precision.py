@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from sslcli.engine.processes.rank import known_rank_and_size
-from sslcli.engine.settings import HardwareSettings
+from sslcli.engine.settings import UNTESTED, HardwareSettings
 from sslcli.errors import UsageError
 from sslcli.reports import amount
 
@@ -34,14 +34,28 @@ class Hardware:
 
     def describe(self) -> str:
         """Return device, precision and compilation as a line."""
-        name = (
-            torch.cuda.get_device_name(self.device)
-            if self.device.type == "cuda"
-            else amount(torch.get_num_threads(), "thread")
-        )
+        name = amount(torch.get_num_threads(), "thread")
+        if self.device.type == "cuda":
+            name = torch.cuda.get_device_name(self.device)
+        elif self.device.type == "mps":
+            name = f"the GPU of this Mac; {UNTESTED}"
         return (
             f"{self.device} ({name}) · {'bf16' if self.autocast_type else 'fp32'} "
             f"· compile {'on' if self.compile else 'off'}"
+        )
+
+
+def _refuse_mps(settings: HardwareSettings, processes: int) -> None:
+    """Raise UsageError for the GPU of a Mac where there is none, or for what it cannot do."""
+    if not torch.backends.mps.is_available():
+        raise UsageError("device 'mps' is not on this machine", "ssl doctor lists the devices")
+    if settings.precision == "bf16":
+        raise UsageError("on mps numbers are float32", "leave --precision out, or --precision fp32")
+    if settings.compile:
+        raise UsageError("--compile is not for mps", "leave it out")
+    if processes > 1:
+        raise UsageError(
+            "several processes cannot share the GPU of a Mac", "make one process, or --device cpu"
         )
 
 
@@ -73,6 +87,8 @@ def choose_hardware(settings: HardwareSettings) -> Hardware:
         not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()
     ):
         raise UsageError(f"device '{name}' is not on this machine", "ssl doctor lists the devices")
+    if device.type == "mps":
+        _refuse_mps(settings, processes)
     half = settings.precision == "bf16" or (
         settings.precision == "auto"
         and device.type == "cuda"

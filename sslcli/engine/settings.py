@@ -8,6 +8,8 @@ from pydantic import field_validator, model_validator
 from sslcli.config import Config, Count, Seconds, setting
 from sslcli.errors import did_you_mean
 
+UNTESTED = "untested by this project"  # of a device that is offered all the same
+
 
 class OptimizerSettings(Config):
     """The optimizer: AdamW or Muon."""
@@ -127,7 +129,7 @@ class TrainingSettings(Config):
 class HardwareSettings(Config):
     """Devices, precision and processes."""
 
-    device: str = setting("auto", "auto, cpu or cuda", "--device", panel="Hardware")
+    device: str = setting("auto", "auto, cpu, cuda or mps", "--device", panel="Hardware")
     precision: Literal["auto", "fp32", "bf16"] = setting(
         "auto", "auto: bf16 on a GPU that has it, else fp32", "--precision", panel="Hardware"
     )
@@ -165,12 +167,12 @@ class HardwareSettings(Config):
 
     @field_validator("device")
     @classmethod
-    def _cpu_or_cuda(cls, value: str) -> str:
-        if re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", value) is None:
-            near = did_you_mean(value, ("auto", "cpu", "cuda"))
+    def _known_device(cls, value: str) -> str:
+        if re.fullmatch(r"auto|cpu|mps|cuda(:[0-9]{1,3})?", value) is None:
+            near = did_you_mean(value, ("auto", "cpu", "cuda", "mps"))
             raise ValueError(
-                f"must be auto, cpu, cuda or one of its numbers, as in cuda:1, not {value!r:.60}"
-                + (f"; {near}" if near else "")
+                f"must be auto, cpu, mps, cuda or one of its numbers, as in cuda:1, "
+                f"not {value!r:.60}" + (f"; {near}" if near else "")
             )
         return value
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from sslcli.contracts.loss import SampledRows
+from sslcli.core.doubles import in_double
 from sslcli.engine.processes.process_group import ProcessGroup
 
 
@@ -23,7 +24,7 @@ class StepState:
         """Add a state; one that is not counted leaves its names, so all ranks have the same."""
         for name, value in state.items():
             if isinstance(value, SampledRows):
-                rows_ND, order_N = value.rows_ND.detach(), value.order_N.detach().double()
+                rows_ND, order_N = value.rows_ND.detach(), in_double(value.order_N.detach())
                 if not counted:
                     rows_ND, order_N = rows_ND[:0], order_N[:0]
                 if (have := self._rows.get(name)) is not None:

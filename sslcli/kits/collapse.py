@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from sslcli.contracts.loss import Ratio
+from sslcli.core.doubles import in_double
 
 
 def at_least_float32(x: Tensor) -> Tensor:
@@ -37,7 +38,7 @@ def collapse_signals(x_MD: Tensor, weight: int) -> Mapping[str, Ratio]:
     deviation = toward_MD.std(dim=0, correction=0).mean() * width**0.5
     centred_MD = x_MD - x_MD.mean(dim=0)
     small = centred_MD.T @ centred_MD if width <= count else centred_MD @ centred_MD.T
-    shares = torch.linalg.eigvalsh(small.double()).clamp(min=0)
+    shares = torch.linalg.eigvalsh(in_double(small)).clamp(min=0)
     shares = shares / shares.sum().clamp(min=1e-30)
     rank = torch.special.entr(shares).sum().exp()
     found = {"cosine": cosine, "deviation": deviation, "effective_rank": rank}

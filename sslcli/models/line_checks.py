@@ -319,7 +319,9 @@ def refuse_processes(hardware: HardwareSettings, optimizer: OptimizerSettings) -
 
 
 def refuse_one_gpu_for_several(hardware: HardwareSettings) -> None:
-    """Raise UsageError for one CUDA device together with --gpus."""
+    """Raise UsageError for one CUDA device, or the GPU of a Mac, together with --gpus."""
+    if hardware.gpus not in (None, "1") and hardware.device == "mps":
+        raise UsageError("a Mac has one GPU", "leave --gpus out, or use --device cpu")
     if hardware.gpus is not None and hardware.device.startswith("cuda:"):
         problem = f"--device {hardware.device} is one GPU, and --gpus gives each process its own"
         raise UsageError(problem, "use --device cuda, or leave it out")

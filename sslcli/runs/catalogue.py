@@ -14,13 +14,14 @@ from sslcli import plainfiles
 from sslcli.engine.stopping import with_more_time
 from sslcli.errors import SslError, UsageError
 from sslcli.runfiles import read_layer
+from sslcli.runs.tags import TAGS_FILE, tags_of
 
 RUN_FILE = "config.yaml"  # what replays the run
 # what it was and how it ended; a folder that holds one is a run, even one that never began
 FACTS_FILE = "run.json"
 OWN_FILES = (
     "checkpoints", "milestones", "plots", "probes", "study", "languages", "tokenizer", "trackers",
-    "best",
+    TAGS_FILE, "best",
     "metrics.jsonl", "log.txt", "predictions.jsonl", "scores.json", "report.json", "report.html",
     FACTS_FILE, RUN_FILE,
 )  # fmt: skip
@@ -63,6 +64,11 @@ class Run:
         return str(self.facts.get("started", ""))
 
     @property
+    def tags(self) -> tuple[str, ...]:
+        """Words that somebody gave it: ssl runs tag."""
+        return tags_of(self.folder)
+
+    @property
     def resumable(self) -> bool:
         """Whether --resume can go on with the run."""
         return self.status in ("stopped", "died", "failed")
@@ -71,6 +77,7 @@ class Run:
         """The run as --json prints it."""
         return {
             "name": self.name,
+            "tags": self.tags,
             "folder": str(self.folder),
             "status": self.status,
             "facts": self.facts,

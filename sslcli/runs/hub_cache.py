@@ -101,6 +101,12 @@ def cached_model(reference: str) -> Path:
     return folder
 
 
+def cached_names() -> list[str]:
+    """ "hf:ORG/NAME" of each model that has a snapshot, sorted."""
+    found = {path.parents[1].name for path in hub_cache().glob(f"models--*/{SNAPSHOTS}/*")}
+    return sorted(f"{PREFIX}{'/'.join(name.split('--')[1:])}" for name in found)
+
+
 def recorded_place(source: str) -> Path:
     """Where the model lies that a run recorded, whether or not it is still there."""
     if not is_on_hub(source):

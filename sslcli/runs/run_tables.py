@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from sslcli.reports import Curve, Report, Table
@@ -25,11 +26,16 @@ _TITLES = {
     "skipped": "skipped updates",
     "saved": "newest checkpoint",
 }
+MOST_HINTS = 3  # of runs that can be gone on with, below a list
 _INTERNAL = frozenset({"launch", "written_ns", "head", "tail"})
 
 
-def table_of(runs: Sequence[Run]) -> Report:
-    """Return a table with one line per run."""
+def table_of(runs: Sequence[Run], tag: str | None = None) -> Report:
+    """Return a table with one line per run, and how the newest unfinished ones go on.
+
+    `tag`: what all of them have.
+    """
+    has_tags = any(run.tags for run in runs)
     rows = [
         [
             run.name,
@@ -40,13 +46,19 @@ def table_of(runs: Sequence[Run]) -> Report:
             _metrics(run),
             _seconds(run),
             run.status,
+            *([" ".join(run.tags)] if has_tags else []),
         ]
         for run in runs
     ]
-    notes = (
-        [] if rows else [f"no runs in {runs_folder()} yet; make one: ssl pretrain --objective mlm"]
-    )
+    lines = (f"{run.name} {run.status}; {how_to_go_on(run)}" for run in runs if run.resumable)
+    notes = list(islice(lines, MOST_HINTS))
+    if not rows:
+        made = "make one: ssl pretrain --objective mlm"
+        notes = [
+            f"no run has the tag '{tag}'" if tag else f"no runs in {runs_folder()} yet; {made}"
+        ]
     columns = ("run", "kind", "objective", "steps", "held-out loss", "metrics", "time", "status")
+    columns += ("tags",) if has_tags else ()
     return Report(tables=[Table("", columns, rows)] if rows else [], notes=notes)
 
 
@@ -127,7 +139,8 @@ def readable_facts(run: Run) -> list[tuple[str, str]]:
     only a resume reads.
     """
     rows = []
-    for key, value in {"folder": str(run.folder), **run.facts, "status": run.status}.items():
+    own = {"folder": str(run.folder), "tags": list(run.tags)}
+    for key, value in {**own, **run.facts, "status": run.status}.items():
         if key in _INTERNAL:
             continue
         if key == "command" and isinstance(value, list):

@@ -12,13 +12,26 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sslcli import registry
+from sslcli.engine.settings import UNTESTED
 from sslcli.errors import PluginError
+from sslcli.plainfiles import INSTALL_PYARROW
 from sslcli.reports import amount
 from sslcli.runs.catalogue import runs_folder
 from sslcli.runs.hub_cache import hub_cache
 
 OLDEST_PYTHON = (3, 11)
 LITTLE_DISK_GB = 5.0
+EXTRAS = {  # what is not required -> the line that installs it
+    "pyarrow": INSTALL_PYARROW,
+    "tensorboard": 'pip install "sslcli[tensorboard]"',
+    "trackio": 'pip install "sslcli[trackio]"',
+    "wandb": "pip install wandb",
+    "mlflow": "pip install mlflow",
+    "transformers": "pip install transformers, for ssl export --transformers",
+}
+COMPILERS = ("c++", "g++", "clang++")
+HEEDED = ("CUDA_VISIBLE_DEVICES", "NO_COLOR", "FORCE_COLOR", "TERM", "COLUMNS")
+SECRETS = ("HF_TOKEN", "WANDB_API_KEY")
 
 
 @dataclass(frozen=True)
@@ -37,9 +50,13 @@ def examine_machine() -> list[MachineFact]:
     checks: tuple[Callable[[], Iterator[MachineFact]], ...] = (
         _python,
         _packages,
+        _extras,
+        _cores,
         _devices,
+        _compiling,
         _fonts,
         _disk,
+        _settings,
         _offline,
         _plugins,
     )
@@ -73,6 +90,54 @@ def _packages() -> Iterator[MachineFact]:
         )
 
 
+def _extras() -> Iterator[MachineFact]:
+    """What is used where it is there, and the line that brings what is not."""
+    found, missing = [], []
+    for name, line in EXTRAS.items():
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(f"{name} ({line})")
+    if found:
+        yield MachineFact("ok", f"extras: {' · '.join(found)}")
+    if missing:
+        yield MachineFact("note", f"extras that are not installed: {', '.join(missing)}")
+
+
+def _cores() -> Iterator[MachineFact]:
+    """Cores that this process may use, its threads, and the memory."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads = os.environ.get("OMP_NUM_THREADS")
+    said = f" · OMP_NUM_THREADS={threads}" if threads else ""
+    memory = ""
+    if "SC_PHYS_PAGES" in os.sysconf_names:
+        size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+        memory = f" · {size:.0f} GiB of memory"
+    yield MachineFact("ok", f"{usable} of {os.cpu_count()} CPU cores{memory}{said}")
+
+
+def _compiling() -> Iterator[MachineFact]:
+    """--compile needs a compiler of C++."""
+    named = os.environ.get("CXX")
+    found = next(filter(None, map(shutil.which, [named] if named else COMPILERS)), None)
+    if found is not None:
+        yield MachineFact("ok", f"--compile: C++ compiler {found}")
+    else:
+        yield MachineFact(
+            "note", "--compile does not work on a CPU without a C++ compiler", "apt install g++"
+        )
+
+
+def _settings() -> Iterator[MachineFact]:
+    """Environment variables that change what commands do; of secrets only that they are there."""
+    own = sorted(name for name in os.environ if name.startswith("SSLCLI_"))
+    others = [name for name in HEEDED if name in os.environ]
+    said = [f"{name}={os.environ[name]}" for name in (*own, *others)]
+    said += [f"{name} is set" for name in SECRETS if name in os.environ]
+    if said:
+        yield MachineFact("ok", f"environment: {' · '.join(said)}")
+
+
 def _devices() -> Iterator[MachineFact]:
     """Imported by name and here: a torch that cannot be imported is a finding, not the end of the
     examination.
@@ -86,6 +151,8 @@ def _devices() -> Iterator[MachineFact]:
             "install it anew: pip install --force-reinstall torch",
         )
         return
+    if torch.backends.mps.is_available():
+        yield MachineFact("note", f"mps: the GPU of this Mac, with --device mps; {UNTESTED}")
     if not torch.cuda.is_available():
         yield MachineFact(
             "note", f"no GPU found; training runs on {os.cpu_count()} CPU cores (small models only)"
@@ -95,7 +162,9 @@ def _devices() -> Iterator[MachineFact]:
         facts = torch.cuda.get_device_properties(index)
         precision = "bf16" if torch.cuda.is_bf16_supported() else "fp32 only"
         yield MachineFact(
-            "ok", f"cuda:{index} {facts.name} · {facts.total_memory / 2**30:.0f} GiB · {precision}"
+            "ok",
+            f"cuda:{index} {facts.name} · {facts.total_memory / 2**30:.0f} GiB · {precision} · "
+            f"compute capability {facts.major}.{facts.minor} · CUDA {torch.version.cuda}",
         )
 
 

@@ -67,3 +67,18 @@ def test_a_library_that_cannot_be_imported_is_a_finding(monkeypatch, missing, st
 def test_a_misspelt_allow_list_is_a_warning(ssl, monkeypatch):
     monkeypatch.setenv("SSLCLI_PLUGINS", "ssl-misspelt")
     assert any(status == "warning" and "ssl-misspelt" in text for status, text in findings(ssl)[1])
+
+
+def test_the_whole_environment_is_said_and_no_secret(ssl, monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setitem(doctor.EXTRAS, "no-such-package", "pip install no-such-package")
+    _, found = findings(ssl)
+    said = " ".join(text for _, text in found)
+    for word in ("CPU cores", "GiB of memory", "OMP_NUM_THREADS=1", "HF_TOKEN is set", "--compile"):
+        assert word in said
+    assert "hf_secret" not in said
+    assert "no-such-package (pip install no-such-package)" in said
+    assert f"0 models of hubs in {tmp_path / 'hub'}" in said
+    assert "SSLCLI_RUNS_DIR=" in said

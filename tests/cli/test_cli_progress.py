@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
+from sslcli import progress
 from sslcli.cli import app, screen
 from sslcli.cli.screen import SAID_SECONDS, Screen
 from sslcli.progress import begin, heard_by, working
@@ -200,3 +201,22 @@ app.main()
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.splitlines()[-1] == "True True"
+
+
+def test_what_is_left_follows_from_the_speed_so_far(monkeypatch):
+    at = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: at.now)
+    said = []
+    with heard_by(said.append):
+        for seconds, done in ((0, 0), (2, 10), (4, 30), (0, 5)):
+            at.now += seconds
+            progress.counted("reading", done, 90, "texts")
+        progress.counted("writing", 5, 9, "rows")
+    assert said == [
+        "reading, 0 of 90 texts",
+        "reading, 10 of 90 texts · 0m 16s left",
+        "reading, 30 of 90 texts · 0m 12s left",
+        "reading, 5 of 90 texts",
+        "writing, 5 of 9 rows",
+    ]
+    progress.counted("unheard", 1, 2, "texts")

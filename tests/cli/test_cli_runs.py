@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from sslcli.cli.completing import candidates
 from sslcli.errors import UsageError
 from sslcli.runs.catalogue import all_runs
 from sslcli.runs.references import find_run, resumable_run
@@ -195,3 +196,63 @@ def test_showing_says_how_to_go_on(make_run, ssl):
 def test_a_global_flag_stands_anywhere(make_run, ssl, line):
     make_run("first")
     assert json.loads(ssl(*line.split()).out)["name"] == "first"
+
+
+def test_tags_are_given_shown_and_taken_away(make_run, ssl):
+    make_run("first")
+    make_run("second")
+    assert "tags" not in ssl("runs").out
+    assert ssl("runs", "tag", "first", "base", "paper:1").out == "first: base, paper:1\n"
+    assert json.loads(ssl("runs", "tag", "first", "base", "--json").out)["tags"] == [
+        "base",
+        "paper:1",
+    ]
+    assert ssl("runs", "list", "--tag", "base", "-q").out.split() == ["first"]
+    shown = ssl("runs").out
+    assert "tags" in shown
+    assert "base paper:1" in shown
+    assert "base, paper:1" in ssl("runs", "show", "first").out
+    assert ssl("runs", "tag", "first", "base", "--remove").out == "first: paper:1\n"
+    assert json.loads(ssl("runs", "list", "--tag", "base", "--json").out)["runs"] == []
+    assert candidates("tag", "TAG", "pa") == ["paper:1"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (["first", "two words"], "'two words' is no tag"),
+        (["first", "../up"], "is no tag"),
+        (["first", "x", "--remove"], "first has no tag 'x'"),
+        (["absent", "x"], "there is no run 'absent'"),
+    ],
+)
+def test_what_is_no_tag_is_refused(make_run, ssl, line, words):
+    folder = make_run("first")
+    ended = ssl("runs", "tag", *line)
+    assert ended.code == 2
+    assert words in ended.err
+    assert not (folder / "tags.json").exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "3", "[1]", '{"a": 1}'])
+def test_a_damaged_file_of_tags_is_no_tags(make_run, ssl, text):
+    folder = make_run("first")
+    (folder / "tags.json").write_text(text)
+    assert json.loads(ssl("runs", "--json").out)["runs"][0]["tags"] == []
+    assert ssl("runs", "tag", "first", "x").out == "first: x\n"
+
+
+def test_the_list_says_how_the_newest_unfinished_runs_go_on(make_run, ssl):
+    for name in ("one", "two", "three", "four"):
+        make_run(name, status="stopped", command=["ssl", "pretrain"])
+    make_run("whole")
+    hints = [line for line in ssl("runs").out.splitlines() if "go on with" in line]
+    assert [line.split()[0] for line in hints] == ["four", "three", "two"]
+    assert hints[0].endswith("--resume four")
+
+
+def test_models_of_a_hub_are_completed(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    (tmp_path / "models--org--name" / "snapshots" / ("0" * 40)).mkdir(parents=True)
+    assert candidates("model.source", "MODEL", "hf:") == ["hf:org/name"]
+    assert candidates("run.track", "TEXT", "ten") == ["tensorboard"]

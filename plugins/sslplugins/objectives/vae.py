@@ -35,6 +35,7 @@ from sslcli.api import (
     Restoration,
     Rng,
     Transformer,
+    in_double,
     principal_components,
     setting,
 )
@@ -225,7 +226,7 @@ class VariationalAutoEncoder(Reconstructing[NoisyBatch, "VariationalAutoEncoder.
         code_NK = code_NK.to(self.mean_LF)
         if request.prior == "codes":
             mean_K = self.code_mean_K
-            covariance_KK = (self.code_square_KK - torch.outer(mean_K, mean_K)).double()
+            covariance_KK = in_double(self.code_square_KK - torch.outer(mean_K, mean_K))
             least_KK = LEAST_VARIANCE * torch.eye(len(mean_K), device=mean_K.device)
             root_KK = torch.linalg.cholesky(covariance_KK + least_KK).to(code_NK)
             code_NK = mean_K + code_NK @ root_KK.T

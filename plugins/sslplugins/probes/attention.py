@@ -234,7 +234,7 @@ def _to_memory(model: FrozenModel, pieces: Pieces, layers: Collection[int]) -> I
     axes = {"x": "looks at, in the encoder", "y": "token"}
     found = model.attention_maps(pieces.tokens, layers, to_memory=True)
     for layer, maps_HTS in found.items():
-        for head, map_TS in enumerate(maps_HTS.double().cpu().tolist(), start=1):
+        for head, map_TS in enumerate(maps_HTS.cpu().double().tolist(), start=1):
             title = f"attention to the encoder, layer {layer} head {head}"
             sides = (pieces.labels, pieces.labels_of_tokens)
             yield Matrix(title, *sides, map_TS, low=0.0, high=1.0, **axes)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from sslcli.api import Config, DataError, LinearShift, Shift
+from sslcli.api import Config, DataError, LinearShift, Shift, in_double
 
 
 class ProcrustesShift(Shift[Config]):
@@ -40,7 +40,7 @@ class ProcrustesShift(Shift[Config]):
                 ),
                 "give more translations",
             )
-        source_ND, target_ND = (torch.cat(rows).double() for rows in sides)
+        source_ND, target_ND = (in_double(torch.cat(rows)) for rows in sides)
         source_D, target_D = source_ND.mean(dim=0), target_ND.mean(dim=0)
         left_DD, _, right_DD = torch.linalg.svd((source_ND - source_D).T @ (target_ND - target_D))
         return LinearShift(target_D, matrix_DD=left_DD @ right_DD, origin_D=source_D)

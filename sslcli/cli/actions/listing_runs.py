@@ -6,18 +6,32 @@ from sslcli.errors import UsageError
 from sslcli.runs.catalogue import all_runs, unreadable_settings
 from sslcli.runs.references import LATEST, find_run
 from sslcli.runs.run_tables import compare, show, table_of
+from sslcli.runs.tags import refuse_strange_tags, tagged
 
 
 def list_runs(command: Command, given: Given, screen: Screen) -> int:
-    """List all runs; with --quiet their names alone."""
-    runs = all_runs()
+    """List all runs, or those with a tag; with --quiet their names alone."""
+    tag = given.get("tag")
+    runs = [run for run in all_runs() if tag is None or tag in run.tags]
     if screen.json:
         screen.document({"runs": [run.document() for run in runs]})
     elif screen.quiet:
         for run in runs:
             screen.line(run.name)
     else:
-        screen.report(table_of(runs))
+        screen.report(table_of(runs, tag))
+    return 0
+
+
+def tag_run(command: Command, given: Given, screen: Screen) -> int:
+    """Give a run tags, or take them away, and print those that it has."""
+    refuse_strange_tags(given["tags"])
+    run = find_run(given["run"])
+    tags = tagged(run.folder, given["tags"], bool(given.get("remove")))
+    if screen.json:
+        screen.document({"name": run.name, "tags": tags})
+    else:
+        screen.line(f"{run.name}: {', '.join(tags) or 'no tags'}")
     return 0
 
 

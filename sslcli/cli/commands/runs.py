@@ -1,4 +1,4 @@
-"""`ssl runs`: list, show, compare; du, prune, delete."""
+"""`ssl runs`: list, show, tag, compare; du, prune, delete."""
 
 from collections.abc import Sequence
 
@@ -50,14 +50,27 @@ DELETE = Command(
 )
 
 
+TAG = Command(
+    "tag",
+    "Give a run words to find it by, or take them away",
+    (
+        Flag("run", (), RUN_HELP, metavar="RUN", required=True),
+        Flag("tags", (), "words", kind="texts", metavar="TAG...", required=True),
+        Flag("remove", ("--remove",), "take these tags away", kind="truth"),
+    ),
+    f"{ACTIONS}:tag_run",
+    ("ssl runs tag @latest baseline", "ssl runs tag first baseline --remove"),
+)
+
+
 def runs_command(words: Sequence[str]) -> CommandGroup:
-    """Return the command group `ssl runs`: list, show, compare, du, prune, delete."""
+    """Return the command group `ssl runs`: list, show, tag, compare, du, prune, delete."""
     listing = Command(
         "list",
-        "List all runs, the newest first",
-        (),
+        "List all runs, the newest first, and how unfinished ones go on",
+        (Flag("tag", ("--tag",), "only runs with this tag", metavar="TAG"),),
         f"{ACTIONS}:list_runs",
-        ("ssl runs", "ssl runs list --json"),
+        ("ssl runs", "ssl runs list --tag baseline"),
     )
     showing = Command(
         "show",
@@ -66,5 +79,7 @@ def runs_command(words: Sequence[str]) -> CommandGroup:
         f"{ACTIONS}:show_run",
         ("ssl runs show @latest",),
     )
-    commands = (listing, showing, COMPARE, DU, PRUNE, DELETE)
-    return CommandGroup("runs", "List, show, compare and remove runs", commands, default="list")
+    commands = (listing, showing, TAG, COMPARE, DU, PRUNE, DELETE)
+    return CommandGroup(
+        "runs", "List, show, tag, compare and remove runs", commands, default="list"
+    )

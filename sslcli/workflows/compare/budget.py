@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sslcli.config import parse_seconds
-from sslcli.reports import duration
+from sslcli.progress import duration
 
 Unit = Literal["seconds", "flops"]
 SECONDS, FLOPS = "15m", "2e15flops"  # how each is written

@@ -21,7 +21,7 @@ from sslcli.engine.precision import choose_hardware
 from sslcli.errors import ModelError
 from sslcli.metrics.choices import ChoiceScores
 from sslcli.metrics.intervals import interval_of_draws
-from sslcli.progress import working
+from sslcli.progress import counted, working
 from sslcli.reporting.saved_reports import (
     REPORT,
     SCORES,
@@ -186,9 +186,8 @@ def _shots(
     cut = merged = done = 0
     for draw in range(draws):
         for start in range(0, len(data.scored), TOGETHER):
-            working(
-                f"scoring {count}-shot prompts, {done:,} of {draws * len(data.scored):,} prompts"
-            )
+            total = draws * len(data.scored)
+            counted(f"scoring {count}-shot prompts", done, total, "prompts")
             portion = data.scored[start : start + TOGETHER]
             own = [data.drawn(asked.seed, draw, each, count) for each in portion]
             groups = _prompts(model, data, portion, own)

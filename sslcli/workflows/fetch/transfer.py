@@ -18,8 +18,7 @@ from huggingface_hub.file_download import http_get
 
 from sslcli.asides import sync
 from sslcli.errors import RunError, UsageError
-from sslcli.progress import working
-from sslcli.reports import duration
+from sslcli.progress import duration, working
 from sslcli.workflows.fetch.hub_files import HubFile, has_hash
 
 UNFINISHED = ".incomplete"

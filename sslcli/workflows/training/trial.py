@@ -27,7 +27,8 @@ from sslcli.engine.precision import Hardware
 from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.engine.processes.replicas import Replica
 from sslcli.engine.schedule import rate_factor
-from sslcli.reports import Report, Table, amount, duration
+from sslcli.progress import duration
+from sslcli.reports import Report, Table, amount
 from sslcli.workflows.training.disk_space import disk_space
 
 TRIAL_STEPS = 3
