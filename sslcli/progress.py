@@ -47,7 +47,7 @@ def working(what: str) -> None:
         heard.listener(f"{heard.part} · {what}" if heard.part else what)
 
 
-def counted(what: str, done: int, total: int, unit: str) -> None:
+def working_on(what: str, done: int, total: int, unit: str) -> None:
     """Report how far long work is: "reading, 3 of 10 texts · 0m 12s left".
 
     What is left follows from the speed since the first report of this work; of the first there is

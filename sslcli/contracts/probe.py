@@ -33,7 +33,7 @@ from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.errors import DataError, ModelError
 from sslcli.modalities import Modality
-from sslcli.progress import counted
+from sslcli.progress import working_on
 from sslcli.reports import Report
 
 _PART_HEAD = re.compile(r"parts\.[^.]+\.head")
@@ -199,7 +199,7 @@ class FrozenModel:
         done = 0
         for numbers in _gathered([len(sequence) for sequence in sequences]):
             if done:
-                counted("hidden states", done, len(sequences), "sequences")
+                working_on("hidden states", done, len(sequences), "sequences")
             done += len(numbers)
             inputs = Inputs.pack([sequences[number] for number in numbers], device=device)
             with torch.no_grad():

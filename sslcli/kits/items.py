@@ -22,7 +22,7 @@ from sslcli.data.items import ITEMS_AT_ONCE, Items
 from sslcli.data.rng import Rng
 from sslcli.errors import UsageError
 from sslcli.grid import Grid
-from sslcli.progress import counted
+from sslcli.progress import working_on
 
 _PART = re.compile(r"parts\.[^.]+")
 
@@ -170,7 +170,7 @@ def restored_items(model: FrozenModel, items: Items, rng: Rng) -> Iterator[Resto
     done = 0
     for batch in items.batches():
         if done:
-            counted("restorations", done, len(items), "items")
+            working_on("restorations", done, len(items), "items")
         done += len(batch)
         device = _device(model)
         yield from part.restore(model.backbone, to_device(part.collate(batch, rng), device))
@@ -180,7 +180,7 @@ def _inputs(model: FrozenModel, items: Items, what: str) -> Iterator[Inputs]:
     device, done = _device(model), 0
     for batch in items.batches():
         if done:
-            counted(what, done, len(items), "items")
+            working_on(what, done, len(items), "items")
         done += len(batch)
         yield to_device(Inputs.of(batch), device)
 

@@ -32,7 +32,7 @@ def refuse_strange_tags(tags: Iterable[str]) -> None:
             )
 
 
-def tagged(folder: Path, tags: Sequence[str], remove: bool) -> tuple[str, ...]:
+def retagged(folder: Path, tags: Sequence[str], remove: bool) -> tuple[str, ...]:
     """Give a run these tags, or take them away; return all that it has then.
 
     Raises UsageError where one that is to be removed is not there, RunError where the disk refuses.

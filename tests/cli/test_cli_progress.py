@@ -210,8 +210,8 @@ def test_what_is_left_follows_from_the_speed_so_far(monkeypatch):
     with heard_by(said.append):
         for seconds, done in ((0, 0), (2, 10), (4, 30), (0, 5)):
             at.now += seconds
-            progress.counted("reading", done, 90, "texts")
-        progress.counted("writing", 5, 9, "rows")
+            progress.working_on("reading", done, 90, "texts")
+        progress.working_on("writing", 5, 9, "rows")
     assert said == [
         "reading, 0 of 90 texts",
         "reading, 10 of 90 texts · 0m 16s left",
@@ -219,4 +219,4 @@ def test_what_is_left_follows_from_the_speed_so_far(monkeypatch):
         "reading, 5 of 90 texts",
         "writing, 5 of 9 rows",
     ]
-    progress.counted("unheard", 1, 2, "texts")
+    progress.working_on("unheard", 1, 2, "texts")

@@ -6,7 +6,7 @@ from sslcli.errors import UsageError
 from sslcli.runs.catalogue import all_runs, unreadable_settings
 from sslcli.runs.references import LATEST, find_run
 from sslcli.runs.run_tables import compare, show, table_of
-from sslcli.runs.tags import refuse_strange_tags, tagged
+from sslcli.runs.tags import refuse_strange_tags, retagged
 
 
 def list_runs(command: Command, given: Given, screen: Screen) -> int:
@@ -27,7 +27,7 @@ def tag_run(command: Command, given: Given, screen: Screen) -> int:
     """Give a run tags, or take them away, and print those that it has."""
     refuse_strange_tags(given["tags"])
     run = find_run(given["run"])
-    tags = tagged(run.folder, given["tags"], bool(given.get("remove")))
+    tags = retagged(run.folder, given["tags"], bool(given.get("remove")))
     if screen.json:
         screen.document({"name": run.name, "tags": tags})
     else:

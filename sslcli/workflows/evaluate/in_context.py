@@ -21,7 +21,7 @@ from sslcli.engine.precision import choose_hardware
 from sslcli.errors import ModelError
 from sslcli.metrics.choices import ChoiceScores
 from sslcli.metrics.intervals import interval_of_draws
-from sslcli.progress import counted, working
+from sslcli.progress import working, working_on
 from sslcli.reporting.saved_reports import (
     REPORT,
     SCORES,
@@ -187,7 +187,7 @@ def _shots(
     for draw in range(draws):
         for start in range(0, len(data.scored), TOGETHER):
             total = draws * len(data.scored)
-            counted(f"scoring {count}-shot prompts", done, total, "prompts")
+            working_on(f"scoring {count}-shot prompts", done, total, "prompts")
             portion = data.scored[start : start + TOGETHER]
             own = [data.drawn(asked.seed, draw, each, count) for each in portion]
             groups = _prompts(model, data, portion, own)

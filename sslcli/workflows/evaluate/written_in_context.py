@@ -13,7 +13,7 @@ from sslcli.contracts.prompts import OpenPrompts
 from sslcli.contracts.scorer import Scorer
 from sslcli.data.records.written_answers import answer_in, is_over
 from sslcli.metrics.intervals import over_draws
-from sslcli.progress import counted, working
+from sslcli.progress import working, working_on
 from sslcli.reports import Report, Score, Table, amount
 from sslcli.workflows.evaluate.language_model import LanguageModel, WrittenText, written_behind
 from sslcli.workflows.evaluate.scoring import PREDICTIONS, answer_line
@@ -94,7 +94,7 @@ def _shots(
         for start in range(0, len(data.scored), TOGETHER):
             done = draw * len(data.scored) + start
             total = draws * len(data.scored)
-            counted(f"answering {count}-shot prompts", done, total, "prompts")
+            working_on(f"answering {count}-shot prompts", done, total, "prompts")
             portion = slice(start, start + TOGETHER)
             prompts = [
                 data.prompt_to_write(example, own)

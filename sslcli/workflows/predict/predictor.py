@@ -38,7 +38,7 @@ from sslcli.models.loading import load_pretrained
 from sslcli.models.rows_read import refuse_unread_data, rows_of
 from sslcli.models.task_heads import load_head, named_as_in
 from sslcli.models.weights import Pretrained, State, shapes_of
-from sslcli.progress import counted
+from sslcli.progress import working_on
 from sslcli.settings import FinetuneSettings, LabelledSettings, RowsOfModel
 from sslcli.workflows.predict.option_words import by_default, changed, differences
 
@@ -132,7 +132,7 @@ def _counted(agree: Agree, total: int) -> Agree:
     def agreed(work: StepBatch) -> StepBatch:
         nonlocal done
         work = agree(work)
-        counted("answering", min(done, total), total, "samples")
+        working_on("answering", min(done, total), total, "samples")
         done += len(work.samples)
         return work
 
