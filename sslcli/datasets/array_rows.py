@@ -6,6 +6,7 @@ Letters: t rows of one document, F numbers of a row.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,15 @@ from sslcli.data.shard_writing import ShardWriter
 from sslcli.data.shards import read_manifest
 from sslcli.datasets.cache import Say
 from sslcli.datasets.joined_tables import JoinedTables
-from sslcli.datasets.locate import files_at, is_read_once, is_shards, reader_for, split_language
+from sslcli.datasets.layouts import RowLayout, refuse_other_layouts
+from sslcli.datasets.locate import (
+    files_at,
+    is_read_once,
+    is_shards,
+    passed_over,
+    reader_for,
+    split_language,
+)
 from sslcli.datasets.sources import Source, documents, plain_text_reader
 from sslcli.deferred import Deferred
 from sslcli.errors import DataError, UsageError
@@ -109,8 +118,10 @@ def write_rows(
     document. `table`: whose columns are looked for.
     """
     facts: dict[str, Any] = {}
-    reading = Reading()
-    said, shape, grid, frames, rounded = 0, None, None, None, _Rounded()
+    known = registry.names("readers")
+    notes = (passed_over(split_language(each)[1], known) for each in data.train)
+    reading = Reading(notes=dict.fromkeys(filter(None, notes)))
+    said, layout, shape, rounded = 0, None, None, _Rounded()
     columns = JoinedTables()
     with ShardWriter(folder, facts, modality=modality) as writer:
         for document in reading_with(reading, lambda: documents(sources, data, table)):
@@ -120,13 +131,10 @@ def write_rows(
                 rows_tF = _checked(document, modality, rounded)
             if not len(rows_tF):
                 continue
-            grid = grid or document.grid
-            if document.grid != grid:
-                raise _other_grid(document, grid)
-            frames = frames or document.frames
-            if document.frames != frames:
-                refuse_other_frames({str(document.where): document.frames}, frames)
-            shape = shape or rows_tF.shape[1:]
+            own = RowLayout.of_document(document, prod(rows_tF.shape[1:]))
+            layout, shape = layout or own, shape or rows_tF.shape[1:]
+            if own != layout:
+                refuse_other_layouts({str(document.where): own}, layout, "what comes before it")
             if rows_tF.shape[1:] != shape:
                 raise DataError(
                     (
@@ -143,14 +151,13 @@ def write_rows(
         counts = writer.counts
         if not counts["tokens"]:
             of = f" of {' or '.join(data.only)}" if data.only else ""
-            why = next(iter(reading.notes), "check --data")
+            why = next(reversed(reading.notes), "check --data")
             raise DataError(f"there is no row{of} in {', '.join(data.train)}", why)
         noted = {"rounded": rounded.sentence} if rounded.count else {}
         noted |= {"remarks": _in_short(reading.notes)} if reading.notes else {}
-        if grid is not None:
-            facts["grid"] = grid._asdict()
-        if frames is not None:
-            facts["frames"] = frames._asdict()
+        kind = None if layout is None else layout.kind
+        if isinstance(kind, Grid | Frames):
+            facts["grid" if isinstance(kind, Grid) else "frames"] = kind._asdict()
         if (found := columns.table) is not None:
             facts["table"] = found.plain
             noted["columns"] = found.said
@@ -164,29 +171,6 @@ def _in_short(remarks: Collection[str]) -> list[str]:
     shown = list(remarks)[:REMARKS_SHOWN]
     more = len(remarks) - len(shown)
     return [*shown, *([f"there are {more:,} more remarks like these"] if more else [])]
-
-
-def _other_grid(document: Document, grid: Grid | None) -> DataError:
-    own, others = ("no image" if each is None else each.described for each in (document.grid, grid))
-    return DataError(
-        f"{document.where} is {own}, and those before it are {others}",
-        "bring all images to one size with --resize, and to one kind with --colours",
-    )
-
-
-def refuse_other_frames(found: Mapping[str, Frames | None], wanted: Frames | None) -> None:
-    """Raises DataError for recordings, by name, with other frames than those before them have, or
-    than a model reads.
-    """
-    for name, own in found.items():
-        if own != wanted:
-            given, before = (
-                "no recording" if each is None else each.described for each in (own, wanted)
-            )
-            raise DataError(
-                f"{name} is read as {given}, and what comes before it, or the model, as {before}",
-                "" if wanted is None else f"bring all to one rate: --rate {wanted.rate}",
-            )
 
 
 @dataclass

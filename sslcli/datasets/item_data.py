@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import prod
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,12 +14,13 @@ from sslcli.core.settings import TransformerSettings
 from sslcli.data.corpus import SPLIT_SEED, Corpus
 from sslcli.data.items import Items
 from sslcli.data.settings import DataSettings, TokenizerSettings
-from sslcli.datasets.array_rows import refuse_other_frames, refuse_unread
+from sslcli.datasets.array_rows import refuse_unread
 from sslcli.datasets.cache import cache_folder
+from sslcli.datasets.layouts import RowLayout, refuse_other_layouts
 from sslcli.datasets.locate import is_shards
 from sslcli.datasets.sources import expand
 from sslcli.datasets.tokenized import shards_for
-from sslcli.errors import DataError, UsageError
+from sslcli.errors import UsageError
 from sslcli.grid import Grid
 from sslcli.modalities import WORDS, Modality
 
@@ -98,33 +98,10 @@ class ItemData:
         corpus = Corpus.open(shards.folder, data.sequence_tokens, data.unit)
         if table is not None and corpus.table is not None:
             corpus = corpus.coded(table, name)
-        refuse_other_items(corpus, self.shape, name)
+        own = {name: RowLayout.of_corpus(corpus)}
+        # how images are cut into patches is the model's own affair
+        refuse_other_layouts(own, RowLayout.of_shape(self.shape), cut_anew=True)
         return corpus
-
-
-def refuse_other_items(corpus: Corpus, shape: TransformerSettings, name: str) -> None:
-    """Raises DataError for images of another size or kind than the model reads, or other rows."""
-    if _pixels(corpus.grid) != _pixels(shape.grid):
-        own, reads = (
-            "no images" if grid is None else f"images of {grid.pixels}"
-            for grid in (corpus.grid, shape.grid)
-        )
-        raise DataError(
-            f"{name} holds {own}, and the model reads {reads}",
-            "bring them to that size and kind first, or choose another --model",
-        )
-    refuse_other_frames({name: corpus.frames}, shape.frames)
-    if shape.grid is None and prod(corpus.row_shape) != shape.row_features:
-        raise DataError(
-            f"{name} has rows of {prod(corpus.row_shape)} numbers, and the model reads rows of "
-            f"{shape.row_features}",
-            "choose other data, or another --model",
-        )
-
-
-def _pixels(grid: Grid | None) -> tuple[int, ...] | None:
-    """Height, width and channels; how they are cut into patches is the model's own affair."""
-    return None if grid is None else grid[:3]
 
 
 def _cut_anew(corpus: Corpus, own: Grid, grid: Grid, document: int) -> np.ndarray:

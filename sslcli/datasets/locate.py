@@ -6,7 +6,7 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from sslcli import registry
@@ -16,6 +16,7 @@ from sslcli.folders import MANIFEST
 from sslcli.modalities import WORDS
 from sslcli.plainfiles import STANDARD_INPUT, no_such_file, refuse_unopened, suffix_of
 
+NAMED = 3  # files of a folder that are said by name
 ADDRESSES = ("http", "https", "ftp", "s3", "gs", "hf", "ms")
 _LANGUAGE = re.compile(r"([a-z]{2,4}(?:-[A-Za-z]{2,4})?)=(.+)", re.DOTALL)
 
@@ -46,12 +47,12 @@ def files_at(path: str, known: Sequence[str]) -> list[str]:
     if os.path.isdir(path):
         found = sorted(
             str(file)
-            for file in Path(path).rglob("*")
+            for file in _shown_in(path)
             if file.is_file() and suffix_of(str(file)) in known
         )
         if not found:
             raise DataError(
-                f"the folder {path} holds no file that can be read",
+                f"the folder {path} holds no file that can be read{_others_in(path)}",
                 f"readers: {', '.join(known)}; choose one with --reader",
             )
         return _of_one_kind(found)
@@ -72,6 +73,42 @@ def files_at(path: str, known: Sequence[str]) -> list[str]:
     if os.path.exists(path):
         return [path]  # a pipe or a device: the reader opens it as it is
     raise no_such_file(path)
+
+
+def _shown_in(folder: str) -> Iterator[Path]:
+    """What lies in a folder and those below it, but for what is hidden, as the notes are that
+    systems keep beside pictures.
+    """
+    for file in Path(folder).rglob("*"):
+        if not any(part.startswith(".") for part in file.relative_to(folder).parts):
+            yield file
+
+
+def _others_in(folder: str) -> str:
+    """Names of a few files that are there all the same."""
+    names = sorted(str(file.relative_to(folder)) for file in _shown_in(folder) if not file.is_dir())
+    if not names:
+        return ""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f", though there is {', '.join(names[:NAMED])}{more}"
+
+
+def passed_over(path: str, known: Sequence[str]) -> str:
+    """A sentence on what of a folder is not read: files of other kinds, and what is no file; empty
+    where there is nothing to say.
+    """
+    if not os.path.isdir(path) or is_shards(path):
+        return ""
+    taken = set(files_at(path, known))
+    left = sorted(
+        str(file.relative_to(path))
+        for file in _shown_in(path)
+        if not file.is_dir() and str(file) not in taken
+    )
+    if not left:
+        return ""
+    more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+    return f"not read, of what lies in {path}: {', '.join(left[:NAMED])}{more}"
 
 
 def _of_one_kind(files: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 Letters: B recordings, T frames of all of them, M bands.
 """
 
+import itertools
 import json
 from dataclasses import replace
 from itertools import pairwise
@@ -12,7 +13,7 @@ import pytest
 import torch
 from songs import sung
 from sslplugins.objectives.sound.mask_frames import MaskedFrames
-from sslplugins.objectives.sound.spans import hidden_runs, interpolated
+from sslplugins.objectives.sound.spans import hidden_runs, interpolated, nearest_visible
 
 from sslcli.api import Context, Frames, Inputs, Rng, UsageError
 from sslcli.cli.app import run
@@ -174,3 +175,19 @@ def test_it_learns_more_than_the_mean(tmp_path, monkeypatch):
     baselines = json.loads((run_folder / "run.json").read_text())["baselines"]["losses"]
     assert set(baselines) == {"mean frame", "interpolation"}
     assert reached < 0.8 * baselines["mean frame"], (reached, baselines)
+
+
+def test_the_nearest_visible_frame_is_the_one_that_is_found_slowly():
+    random = np.random.default_rng(4)
+    for share in (0.1, 0.5, 0.95, 1.0):
+        lengths = random.integers(1, 12, 30)
+        starts = np.cumsum((0, *lengths))
+        hidden_T = random.random(starts[-1]) < share
+        expected = []
+        for start, stop in itertools.pairwise(starts):
+            seen = [place for place in range(start, stop) if not hidden_T[place]]
+            for place in range(start, stop):
+                if hidden_T[place]:
+                    near = min(seen, key=lambda each: (abs(each - place), each), default=place)
+                    expected.append(near)
+        assert nearest_visible(starts, hidden_T).tolist() == expected

@@ -27,7 +27,7 @@ SILENT = 1e-4  # samples that differ less from their mean are no sound, of 1 at 
 FULL_SCALE = 0.999  # a sample beyond it is taken for cut off
 MUCH_CLIPPED = 0.001  # share of such samples that is remarked on
 OFFSET = 0.05  # a mean beyond it is remarked on
-LOWEST_RATE = 2_000
+LOWEST_RATE, HIGHEST_RATE = 2_000, 768_000
 _WAV_HEADER = 12
 _CUT_OR_OTHER = "it may be cut off, or be something else; leave it out"
 _UNSIZED = 0xFFFFFFFF  # a recorder that cannot go back to the size leaves this
@@ -49,6 +49,7 @@ class SoundReader(Reader["SoundReader.Options"]):
             " and then all must have the same",
             "--rate",
             ge=LOWEST_RATE,
+            le=HIGHEST_RATE,
         )
         bands: int | None = setting(
             None,
@@ -80,6 +81,11 @@ class SoundReader(Reader["SoundReader.Options"]):
             raise DataError(
                 f"{where} has {file.samplerate:,} samples a second, too few to hear anything",
                 f"{LOWEST_RATE:,} are the least; leave it out",
+            )
+        if file.samplerate > HIGHEST_RATE:
+            raise DataError(
+                f"{where} says that it has {file.samplerate:,} samples a second",
+                f"{HIGHEST_RATE:,} are the most; its header may be damaged: leave it out",
             )
         if file.channels > 1 and not self.options.mix:
             raise DataError(

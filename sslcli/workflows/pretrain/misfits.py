@@ -1,8 +1,7 @@
 """What does not go together in a pretraining: data, tokenizer, model and machine."""
 
 import os
-from collections.abc import Mapping, Sequence
-from math import prod
+from collections.abc import Mapping
 
 import torch
 
@@ -16,7 +15,7 @@ from sslcli.data.settings import DataSettings, TokenizerSettings
 from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.arrange import SampleSource
-from sslcli.datasets.array_rows import refuse_other_frames
+from sslcli.datasets.layouts import RowLayout, refuse_other_layouts
 from sslcli.datasets.locate import is_shards, refuse_absent
 from sslcli.datasets.tokenizer_training import piece_trainer
 from sslcli.engine.composite import build_objective
@@ -106,37 +105,14 @@ def refuse_model_misfit(
 
 
 def refuse_strange_data(
-    tokenizer: Tokenizer | None, corpora: Sequence[Corpus], shape: TransformerSettings
+    tokenizer: Tokenizer | None, corpora: Mapping[str, Corpus], shape: TransformerSettings
 ) -> None:
-    """Raises UsageError where the tokenizer has tokens that the model has no row for, or rows have
-    another width than it reads.
+    """Raises UsageError where the tokenizer has tokens that the model has no row for, DataError
+    where the rows of data, by name, lie otherwise than the model reads them.
     """
     if tokenizer is None:
-        if wrong := next(
-            (corpus for corpus in corpora if shape.row_features != prod(corpus.row_shape)), None
-        ):
-            reads = f"rows of {shape.row_features} numbers" if shape.row_features else "no rows"
-            raise UsageError(
-                (
-                    f"the rows in {wrong.folder} have {prod(wrong.row_shape)} "
-                    f"numbers, and the model reads {reads}"
-                ),
-                "choose other data, or another --model",
-            )
-        if wrong := next((corpus for corpus in corpora if corpus.coded_as != shape.table), None):
-            raise UsageError(
-                f"the columns in {wrong.folder} are not those that the model reads",
-                "choose other data, or another --model",
-            )
-        if wrong := next((corpus for corpus in corpora if corpus.grid != shape.grid), None):
-            own, reads = (
-                "no images" if grid is None else grid.described for grid in (wrong.grid, shape.grid)
-            )
-            raise UsageError(
-                f"{wrong.folder} holds {own}, and the model reads {reads}",
-                "choose other data, --resize them, or another --model",
-            )
-        refuse_other_frames({str(each.folder): each.frames for each in corpora}, shape.frames)
+        found = {name: RowLayout.of_corpus(corpus) for name, corpus in corpora.items()}
+        refuse_other_layouts(found, RowLayout.of_shape(shape))
         return
     if tokenizer.size > shape.vocabulary:
         raise UsageError(

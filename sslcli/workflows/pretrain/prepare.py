@@ -190,13 +190,13 @@ def prepare(settings: PretrainSettings, resume: Resume | None = None, say: Say =
     refuse_missing_tokens(classes, shards.tokenizer, hint)
     corpus, notes = coded_table(_opened(shards, settings.data), settings.data, table)
     shape = _shape(settings, architecture_for(classes), _read(corpus, shards.tokenizer), pretrained)
-    refuse_strange_data(shards.tokenizer, (corpus,), shape)
+    refuse_strange_data(shards.tokenizer, {_names(settings.data.train): corpus}, shape)
     refuse_single_sentences(classes, settings.data.train, corpus)
     refuse_giant(shape, settings.hardware.device)
     corpora = _parts(corpus, settings.data, wanted, shards, say)
     if settings.data.evaluation:
         refuse_single_sentences(classes, settings.data.evaluation, corpora[1])
-    refuse_strange_data(shards.tokenizer, corpora, shape)
+        refuse_strange_data(shards.tokenizer, {_names(settings.data.evaluation): corpora[1]}, shape)
     tokenizer = _generating_as(pretrained, wanted.source, shards.tokenizer)
     options = _resolved(classes, options, shape, corpora[0])
     context = Context(shape, tokenizer)
@@ -341,6 +341,10 @@ def _shape(
         raise ConfigError(
             problems_of(error, TransformerSettings, prefix="model.shape"), ""
         ) from error
+
+
+def _names(references: Sequence[str]) -> str:
+    return ", ".join(references)
 
 
 def _opened(shards: Tokenized, data: DataSettings) -> Corpus:

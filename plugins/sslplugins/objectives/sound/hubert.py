@@ -11,7 +11,6 @@ features, K clusters, P width of the cosines, D width.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -38,7 +37,7 @@ from sslcli.api import (
     setting,
 )
 from sslplugins.objectives.sound.cepstra import cepstra
-from sslplugins.objectives.sound.spans import hidden_runs
+from sslplugins.objectives.sound.spans import hidden_runs, nearest_visible
 from sslplugins.objectives.sound.telling import in_full
 
 MOST_CLUSTERED = 20_000  # frames of the first batch
@@ -135,7 +134,7 @@ class HiddenUnits(Objective[UnitBatch, "HiddenUnits.Options"]):
             Inputs.of(batch).reading(places_N),
             {"hubert": len(places_N)},
             places_N=torch.from_numpy(places_N),
-            nearest_N=torch.from_numpy(_nearest_visible(runs.hidden_T, batch)),
+            nearest_N=torch.from_numpy(nearest_visible(batch.starts, runs.hidden_T)),
             hidden_T=torch.from_numpy(runs.hidden_T),
             cepstra_TG=torch.from_numpy(cepstra(batch.values, batch.lengths)),
         )
@@ -199,20 +198,3 @@ class HiddenUnits(Objective[UnitBatch, "HiddenUnits.Options"]):
                 f"{self.options.clusters} clusters: {math.log(self.options.clusters):.3g} nats"
             ],
         )
-
-
-def _nearest_visible(hidden_T: np.ndarray, batch: Batch) -> np.ndarray:
-    """[N], for each hidden frame the nearest visible one of its recording, of two the one before;
-    itself where all are hidden.
-    """
-    found = []
-    for start, stop in pairwise(batch.starts.tolist()):
-        places = start + np.flatnonzero(hidden_T[start:stop])
-        seen = start + np.flatnonzero(~hidden_T[start:stop])
-        if len(seen) and len(places):
-            behind = np.clip(np.searchsorted(seen, places), 0, len(seen) - 1)
-            before = np.clip(behind - 1, 0, None)
-            is_before = np.abs(places - seen[before]) <= np.abs(seen[behind] - places)
-            places = np.where(is_before, seen[before], seen[behind])
-        found.append(places)
-    return np.concatenate(found)

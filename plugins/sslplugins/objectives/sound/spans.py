@@ -1,9 +1,10 @@
 """Which frames of recordings are hidden: runs of neighbours, for one frame alone is told from those
 beside it.
 
-Letters: B recordings, T frames of all of them end to end, S runs.
+Letters: B recordings, T frames of all of them end to end, N hidden ones, M mel bands.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -47,6 +48,32 @@ def hidden_runs(batch: Batch, rng: Rng, share: float, run: int) -> Runs:
     return Runs(hidden_T, np.where(hidden_T, start_T, 0))
 
 
+@dataclass(frozen=True)
+class Hidden:
+    """Of one recording the hidden frames and the nearest visible ones before and behind them, as
+    places in T; at the ends of a recording both are the nearest one.
+    """
+
+    places_N: np.ndarray
+    before_N: np.ndarray
+    behind_N: np.ndarray
+
+
+def beside_hidden(starts_B1: np.ndarray, hidden_T: np.ndarray) -> Iterator[Hidden | slice]:
+    """Yield what stands beside the hidden frames of each recording; the recording itself where all
+    of it is hidden.
+    """
+    for start, stop in pairwise(starts_B1.tolist()):
+        seen = start + np.flatnonzero(~hidden_T[start:stop])
+        if not len(seen):
+            yield slice(start, stop)
+            continue
+        places_N = start + np.flatnonzero(hidden_T[start:stop])
+        behind = np.clip(np.searchsorted(seen, places_N), 0, len(seen) - 1)
+        before = np.clip(behind - (seen[behind] > places_N), 0, None)
+        yield Hidden(places_N, seen[before], seen[behind])
+
+
 def interpolated(
     rows_TM: np.ndarray, starts_B1: np.ndarray, hidden_T: np.ndarray, usual_M: np.ndarray
 ) -> np.ndarray:
@@ -54,15 +81,27 @@ def interpolated(
     the nearest one at the ends of a recording: [T, M]. Where all are hidden, the usual one.
     """
     found_TM = rows_TM.copy()
-    for start, stop in pairwise(starts_B1.tolist()):
-        seen = np.flatnonzero(~hidden_T[start:stop])
-        if not len(seen):
-            found_TM[start:stop] = usual_M
+    for hidden in beside_hidden(starts_B1, hidden_T):
+        if isinstance(hidden, slice):
+            found_TM[hidden] = usual_M
             continue
-        own_tM, places = rows_TM[start:stop], np.flatnonzero(hidden_T[start:stop])
-        behind = np.clip(np.searchsorted(seen, places), 0, len(seen) - 1)
-        before = np.clip(behind - (seen[behind] > places), 0, None)
-        left, right = seen[before], seen[behind]
-        way = np.clip((places - left) / np.maximum(right - left, 1), 0, 1)[:, None]
-        found_TM[start + places] = own_tM[left] * (1 - way) + own_tM[right] * way
+        left_N, right_N = hidden.before_N, hidden.behind_N
+        way_N = (hidden.places_N - left_N) / np.maximum(right_N - left_N, 1)
+        way_N1 = np.clip(way_N, 0, 1)[:, None]
+        found_TM[hidden.places_N] = rows_TM[left_N] * (1 - way_N1) + rows_TM[right_N] * way_N1
     return found_TM
+
+
+def nearest_visible(starts_B1: np.ndarray, hidden_T: np.ndarray) -> np.ndarray:
+    """[N], for each hidden frame the nearest visible one of its recording, of two the one before;
+    itself where all are hidden.
+    """
+    found = []
+    for hidden in beside_hidden(starts_B1, hidden_T):
+        if isinstance(hidden, slice):
+            found.append(np.arange(hidden.start, hidden.stop))
+            continue
+        is_before_N = hidden.places_N - hidden.before_N <= hidden.behind_N - hidden.places_N
+        is_before_N |= hidden.before_N == hidden.behind_N
+        found.append(np.where(is_before_N, hidden.before_N, hidden.behind_N))
+    return np.concatenate(found)

@@ -142,7 +142,15 @@ class NumpyReader(_ArrayReader):
         held = [name.removesuffix(ARRAY) for name in archive.namelist() if name.endswith(ARRAY)]
         shapes = {name: _header(archive.open(name + ARRAY))[0] for name in held}
         name = self._chosen(shapes, reference)
-        of_labels = next((each for each in LABELS if shapes.get(each) == shapes[name][:1]), None)
+        count = next(iter(shapes[name]), 0)
+        of_labels = next((each for each in LABELS if shapes.get(each) == (count,)), None)
+        others = [each for each in LABELS if each != name and len(shapes.get(each, ())) == 1]
+        if of_labels is None and others:
+            raise DataError(
+                f"{reference}, {others[0]}: there are {shapes[others[0]][0]:,} labels for "
+                f"{count:,} images",
+                "give each image one, or name the array otherwise",
+            )
         labels = None
         if of_labels is not None:
             stored = _opened(archive, of_labels + ARRAY, reference)

@@ -60,7 +60,7 @@ def document_of(pixels_HWC: np.ndarray, where: Where, patch: int, label: str | N
 
 def scaled(pixels: np.ndarray, where: Where) -> np.ndarray:
     """Pixels of any of the usual types as float32 in [0, 1]. Raises DataError for others."""
-    kind = pixels.dtype
+    kind = pixels.dtype.newbyteorder("=")  # however its bytes lie
     if kind == np.bool_:
         return pixels.astype(np.float32)
     if kind in (np.uint8, np.uint16):
