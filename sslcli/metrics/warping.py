@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.spatial.distance import cdist
 
-CELLS_AT_ONCE = 1 << 24  # of all pairs of a batch, with those that pad them
+CELLS_AT_ONCE = 1 << 20  # of all pairs of a batch, with those that pad them: what a cache holds
 
 
 def warped_distances(
