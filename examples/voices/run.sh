@@ -1,20 +1,28 @@
 #!/bin/sh
 # What recordings teach without labels: run.sh VOICES [FLAGS OF ssl pretrain]. VOICES: a folder a speaker, in them the same names of
-# files for the same words. 90 sentences are held out. Runs: voices-masked, voices-ahead, voices-first (hubert) and voices-second,
-# each probed for who speaks and what is said. STEPS=2 makes every training so many steps long, HELD_OUT=3 holds out so many sentences.
+# files for the same words. 90 sentences are held out. Runs: voices-masked, voices-ahead, voices-first (hubert), voices-second and
+# voices-apart (disentangle), each probed for who speaks and what is said, the last for its conversions too; what the first speaker says
+# in held-out recordings is said in the second one's voice in voices-spoken. STEPS=2 makes every training so many steps long, HELD_OUT=3
+# holds out so many sentences.
 set -eu
 voices=$1 here=$(dirname "$0")
 shift
-parted=${SSLCLI_RUNS_DIR:-runs}/voices-parted
+runs=${SSLCLI_RUNS_DIR:-runs} steps=${STEPS:-600} batch=16
+parted=$runs/voices-parted
 python "$here/apart.py" "$voices" "$parted" "${HELD_OUT:-90}"
 learn() {
     name=$1
     shift
-    ssl pretrain --data "$parted/train" --eval-data "$parted/held-out" --batch-size 16 --lr 2e-3 \
-        --max-steps "${STEPS:-600}" --no-plot --name "voices-$name" "$@"
+    ssl pretrain --data "$parted/train" --eval-data "$parted/held-out" --batch-size "$batch" --lr 2e-3 \
+        --max-steps "$steps" --no-plot --name "voices-$name" "$@"
     ssl probe voices --model "voices-$name" --sentences 90
 }
 learn masked --objective mask-frames --arch tiny "$@"
 learn ahead --objective clm --arch tiny "$@"
 learn first --objective hubert --arch tiny "$@"
 learn second --objective hubert --model voices-first --targets features "$@"
+steps=${STEPS:-400} batch=8
+learn apart --objective disentangle --arch tiny --codes bits --code 16 --set training.eval_samples=40 "$@"
+ssl probe conversion --model voices-apart --sentences 30
+first=$(ls "$parted/train" | sed -n 1p) second=$(ls "$parted/train" | sed -n 2p)
+ssl generate --model voices-apart --content "$parted/held-out/$first" --style "$parted/train/$second" --out "$runs/voices-spoken"
