@@ -170,7 +170,7 @@ def cells():
         row["generate"] = generates(name, cls)
         row["export"] = exports(architecture, modality)
         row["report"] = WORKS
-        row |= {what: tested(what, name) for what in TESTED}
+        row |= {what: tested(what, name) if modality == "text" else KIT for what in TESTED}
     return found
 
 
