@@ -245,11 +245,10 @@ def _tokenizer_settings(
     """A model that is trained further keeps its tokenizer; a new one learns the pieces that suit
     its architecture.
     """
-    source, kind = asked.source, asked.kind
+    source = asked.source
     if pretrained is not None and source is None and pretrained.tokenizer_folder is not None:
         source = str(pretrained.tokenizer_folder)
-    if kind is None:
-        kind = usual_tokenizer(architecture_for(classes))
+    kind = usual_tokenizer(architecture_for(classes)) if asked.kind is None else asked.kind
     return asked.model_copy(update={"source": source, "kind": kind})
 
 
