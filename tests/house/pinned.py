@@ -1,10 +1,12 @@
 """What users and plugin authors rely on, as text: every flag of every command, and every name of
 the api.
 
-`python tests/house/pinned.py` writes both files anew; the diff is what a reviewer looks at.
+`python tests/house/pinned.py` writes both files anew, and the pages of docs/; the diff is what a reviewer looks at.
 """
 
 from pathlib import Path
+
+import pages
 
 from sslcli import api
 from sslcli.cli.app import COMMANDS, built_command
@@ -36,6 +38,7 @@ FILES = {"flags.txt": flag_lines, "api.txt": lambda: sorted(api.__all__)}
 def main() -> None:
     for name, lines in FILES.items():
         (HERE / name).write_text("\n".join(lines()) + "\n", encoding="utf-8")
+    pages.main()
 
 
 if __name__ == "__main__":
