@@ -18,6 +18,9 @@ def check_in_context(command: Command, given: Given) -> None:
     """Refuse tasks without prompts, wrong templates, and examples that are absent or scored."""
     task, asked = given["task"], in_context_settings(command, given).settings
     check_prompts(task, asked)
+    if "step_tokens" in given and not asked.step_by_step:
+        problem = "--step-tokens is for the steps of --step-by-step"
+        raise UsageError(problem, "add --step-by-step, or leave it out")
     _refuse_unread(task, command, given)
     scored = [given["data"]] if isinstance(given.get("data"), str) else given.get("data", ())
     refuse_absent_labelled(asked.examples)

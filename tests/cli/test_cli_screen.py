@@ -10,10 +10,12 @@ import pytest
 from rich.console import Console
 from rich.live import Live
 
+from sslcli.cli.actions.generating import _collected
 from sslcli.cli.actions.training import say_recipe
 from sslcli.cli.drawing import BLOCKS, number, sparkline
 from sslcli.cli.progress import TerminalProgress, watching
 from sslcli.cli.screen import Screen
+from sslcli.contracts.abilities import Artifact
 from sslcli.engine.events import (
     Evaluated,
     Finished,
@@ -25,7 +27,7 @@ from sslcli.engine.events import (
     Started,
     Stepped,
 )
-from sslcli.reports import Curve, Passage, Report, Score, Span, Table
+from sslcli.reports import Curve, Passage, Report, Score, Span, Table, folded
 from sslcli.settings import PretrainSettings
 
 REPORT = Report(
@@ -278,3 +280,22 @@ def test_of_a_long_recipe_its_length_is_said(capsys, count, verbose, said):
     say_recipe(resolved, Screen(verbose=verbose))
     err = " ".join(capsys.readouterr().err.split())
     assert err.startswith(" ".join(said.split())) if said else err == ""
+
+
+@pytest.mark.parametrize(("width", "text"), [(30, "  a sentence of several words that goes on")])
+def test_sentences_are_parted_between_words(width, text):
+    lines = folded(f"{text}\nshort", width).split("\n")
+    assert all(len(line) <= width for line in lines)
+    assert lines[1].startswith("    ")
+    assert lines[-1] == "short"
+    assert " ".join(" ".join(lines[:-1]).split()) == text.strip()
+    path = "/a" * 40
+    assert folded(path, width) == path
+
+
+def test_a_text_that_grows_has_its_line_breaks(capsys):
+    made = iter(["one\n", "two\x1b[31m", Artifact("one\ntwo")])
+    found, is_shown = _collected(made, Screen(), streams=True)
+    assert is_shown
+    assert len(found) == 1
+    assert capsys.readouterr().out == "one\ntwo\\x1b[31m\n"

@@ -19,7 +19,8 @@ from sslcli.metrics.intervals import (
 )
 from sslcli.registry import load
 from sslcli.settings import AnswerSettings
-from sslcli.workflows.evaluate.shot_settings import InContextSettings
+from sslcli.workflows.evaluate.in_context import refuse_unknown_shots
+from sslcli.workflows.evaluate.shot_settings import COLUMNS, InContextSettings
 from sslcli.workflows.evaluate.worked_examples import drawn_examples, in_context_data, language_of
 
 
@@ -220,3 +221,15 @@ def test_numbers_are_no_choices(tmp_path, files):
     test = write(tmp_path / "numbers.jsonl", [("a", "1.5"), ("b", "2.25"), ("c", "3.125")])
     with pytest.raises(DataError):
         data_of((test, files[1]), k=(0,))
+
+
+@pytest.mark.parametrize(
+    ("least", "said"), [(80.0, 'write --min "per byte 1-shot=0.8"'), (-1.0, "give a share")]
+)
+def test_a_percentage_of_a_share_is_refused(least, said):
+    asked = InContextSettings(k=(1,))
+    with pytest.raises(UsageError, match="is a share, from 0 to 1") as raised:
+        refuse_unknown_shots(asked, {"per byte 1-shot": least}, COLUMNS)
+    assert raised.value.hint == said
+    refuse_unknown_shots(asked, {"per byte 1-shot": 0.8}, COLUMNS)
+    refuse_unknown_shots(asked, {"F1 1-shot": 80.0}, ("F1",))  # the task's own, in percent

@@ -108,7 +108,9 @@ class Continue(Config):
         "with several beams: end when as many texts have ended (yes), when none is likely to "
         "be better (no), when none can be (never)",
     )
-    stop: tuple[str, ...] = setting((), r"end before this text; \n is a line break")
+    stop: tuple[str, ...] = setting(
+        (), r"end before this text; \n is a line break; of beams what is found is cut there"
+    )
     count: int = setting(1, "continuations", gt=0, le=MOST_TEXTS)
     lookup: int = setting(
         0,

@@ -19,7 +19,7 @@ from sslcli.data.files import read_lines
 from sslcli.errors import DataError, UsageError
 from sslcli.models.places import WeightsRef
 from sslcli.reporting.report_files import save_report
-from sslcli.reports import Report, Table, printable
+from sslcli.reports import Report, Table, printable, printable_lines
 from sslcli.resolving import checked, naming_sources
 from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import RUN_FILE
@@ -85,8 +85,10 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
     if screen.json:
         screen.document({"artifacts": [asdict(artifact) for artifact in artifacts]})
     elif all(artifact.score is None for artifact in artifacts):
+        # of several each is a line, as where files have one in every line
+        shown_as = printable_lines if len(artifacts) == 1 else printable
         for artifact in () if is_shown else artifacts:
-            screen.line(printable(artifact.text))
+            screen.line(shown_as(artifact.text))
     else:
         screen.report(Report(tables=[_table(artifacts)]))
     return 0
@@ -133,7 +135,7 @@ def _collected(
             if isinstance(each, Artifact):
                 artifacts.append(each)
             elif streams:
-                screen.piece(printable(each))
+                screen.piece(printable_lines(each))
                 is_shown = is_open = True
             if is_open and artifacts:
                 screen.line()

@@ -22,7 +22,7 @@ from sslcli.models.fitting import refuse_tokens_not_among, tokenizers_with
 from sslcli.models.objectives import objective_classes
 from sslcli.models.weights import Pretrained
 from sslcli.settings import FinetuneSettings
-from sslcli.workflows.compare.budget import parse_budget
+from sslcli.workflows.compare.budget import Budget, parse_budget
 from sslcli.workflows.compare.compare_settings import CompareSettings
 from sslcli.workflows.compare.part_settings import (
     EVALUATIONS,
@@ -95,10 +95,12 @@ def plan_comparison(
             found = _pretraining(settings, model, hardware, timed=is_timed)
             shapes[model.objective] = found[1]
             pretrainings.append(found[0])
+            _refuse_spent(begun, budget)
     tasks = []
     for task in settings.tasks:
         say(f"looking at {task}")
         tasks.append(_task(settings, task, models, shapes, tokenizer, hardware, is_timed))
+        _refuse_spent(begun, budget)
     measuring = time.perf_counter() - begun if budget.unit == "seconds" else 0.0
     plan = ComparisonPlan(
         budget=budget.amount,
@@ -114,6 +116,16 @@ def plan_comparison(
         tasks=tasks,
     )
     return divided(plan, settings.pretraining, settings.seeds), tokenizer
+
+
+def _refuse_spent(begun: float, budget: Budget) -> None:
+    """Raises UsageError once looking has taken all the time that there is."""
+    spent = time.perf_counter() - begun
+    if budget.unit == "seconds" and spent > budget.amount:
+        raise UsageError(
+            f"a budget of {budget} is too little: looking at what steps cost took {spent:.0f} s",
+            "give more time with --budget, or fewer --objectives and --tasks",
+        )
 
 
 def _pretraining(

@@ -5,7 +5,7 @@ Letters: D draws, N scored examples, P prompts of each (its own, then content-fr
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from sslcli.contracts.task import Task
 from sslcli.datasets.sifter import LEFT_OUT
 from sslcli.datasets.tasks import task_class
 from sslcli.engine.precision import choose_hardware
-from sslcli.errors import ModelError
+from sslcli.errors import ModelError, UsageError
 from sslcli.metrics.choices import ChoiceScores
 from sslcli.metrics.intervals import interval_of_draws
 from sslcli.progress import working, working_on
@@ -105,15 +105,15 @@ def evaluate_in_context(
     name: str,
     settings: AnswerSettings,
     asked: InContextSettings,
-    wanted: Collection[str] = (),
+    wanted: Mapping[str, float] | None = None,
 ) -> InContextEvaluation | WrittenEvaluation:
     """Score the choices of a task's labels behind k worked examples by a decoder, or the answers
     that it writes.
 
-    `wanted`: names of scores that there have to be. Raises DataError, ModelError, UsageError where
-    data, template or model cannot be used.
+    `wanted`: by name of a score the least that it has to be. Raises DataError, ModelError,
+    UsageError where data, template or model cannot be used.
     """
-    refuse_unknown_shots(asked, wanted, columns_of(task_class(name)))
+    refuse_unknown_shots(asked, wanted or {}, columns_of(task_class(name)))
     working("reading the examples")
     data = in_context_data(name, settings, asked)
     model = LanguageModel.load(reference, choose_hardware(settings.hardware), chats=asked.chat)
@@ -155,11 +155,19 @@ def columns_of(task: type[Task]) -> Sequence[str]:
 
 
 def refuse_unknown_shots(
-    asked: InContextSettings, wanted: Collection[str], columns: Sequence[str]
+    asked: InContextSettings, wanted: Mapping[str, float], columns: Sequence[str]
 ) -> None:
-    """Raises UsageError for the name of a score that is not computed."""
-    for name in wanted:
+    """Raises UsageError for the name of a score that is not computed, and for a percentage of what
+    is a share.
+    """
+    for name, least in wanted.items():
         score_called(name, [Score(known, 0.0) for known in asked.score_names(columns)])
+        if columns is COLUMNS and not 0 <= least <= 1:
+            is_percent = 1 < least <= 100
+            raise UsageError(
+                f"{name} is a share, from 0 to 1, and not {least:g}",
+                f'write --min "{name}={least / 100:g}"' if is_percent else "give a share",
+            )
 
 
 def write_in_context(found: InContextEvaluation | WrittenEvaluation, folder: Path) -> None:

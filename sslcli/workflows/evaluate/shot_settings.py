@@ -69,6 +69,10 @@ class InContextSettings(PromptSettings):
         "--chat",
         panel="In context",
     )
+    step_tokens: Count = setting(
+        STEP_TOKENS, "most tokens of the steps, with --step-by-step", "--step-tokens",
+        panel="In context", gt=0,
+    )  # fmt: skip
     seed: int = setting(42, "the draws follow from it", "--seed", panel="In context", ge=0)
 
     @model_validator(mode="after")

@@ -17,7 +17,7 @@ from sslcli.progress import working, working_on
 from sslcli.reports import Report, Score, Table, amount
 from sslcli.workflows.evaluate.language_model import LanguageModel, WrittenText, written_behind
 from sslcli.workflows.evaluate.scoring import PREDICTIONS, answer_line
-from sslcli.workflows.evaluate.shot_settings import STEP_TOKENS, InContextSettings, score_name
+from sslcli.workflows.evaluate.shot_settings import InContextSettings, score_name
 from sslcli.workflows.evaluate.worked_examples import InContextData
 
 TOGETHER = 64  # scored examples whose prompts are written and answered at once
@@ -68,7 +68,7 @@ def answered_in_context(
     """Write and score the answers behind each number of worked examples."""
     task = data.open_task
     assert task is not None, "a task with choices is asked for no answer"
-    most_new = task.answer_tokens(data.options) + (STEP_TOKENS if asked.step_by_step else 0)
+    most_new = task.answer_tokens(data.options) + (asked.step_tokens if asked.step_by_step else 0)
     shots = [_shots(model, task, data, asked, count, most_new) for count in asked.k]
     working("scoring")
     scorer = data.task.scorer(data.options)
