@@ -53,6 +53,7 @@ COMMANDS = {
     "fetch": "Fetch a model of a hub into the cache that all tools share",
     "runs": "List, show, tag, compare and remove runs",
     "compare": "Compare objectives on tasks for the same cost, or runs side by side",
+    "tour": "The lecture, chapter by chapter, on built-in data, as one page",
     "plugins": "List, show, check and start plugins",
     "doctor": "Say what this machine can do, and what is missing",
 }

@@ -16,6 +16,7 @@ from sslcli.errors import SslError, UsageError
 from sslcli.runfiles import read_layer
 from sslcli.runs.tags import TAGS_FILE, tags_of
 
+RUNS_VARIABLE = "SSLCLI_RUNS_DIR"
 RUN_FILE = "config.yaml"  # what replays the run
 # what it was and how it ended; a folder that holds one is a run, even one that never began
 FACTS_FILE = "run.json"
@@ -87,7 +88,7 @@ class Run:
 
 def runs_folder() -> Path:
     """Return the folder of all runs: SSLCLI_RUNS_DIR, else runs."""
-    return Path(os.environ.get("SSLCLI_RUNS_DIR", "runs"))
+    return Path(os.environ.get(RUNS_VARIABLE, "runs"))
 
 
 def asked_folder(name: str | None, folder: str | None) -> Path | None:

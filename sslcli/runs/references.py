@@ -33,7 +33,7 @@ from sslcli.runs.hub_cache import cached_model, hub_name, is_on_hub
 
 LATEST, BEST = "@latest", "@best"
 UNFINISHED = ("running", "stopped", "died", "failed", "diverged")
-PARTED = ("suite", "compare")  # kinds without weights of their own, whose parts are runs
+PARTED = ("suite", "compare", "tour")  # kinds without weights of their own, whose parts are runs
 MOST_NAMED = 3  # skipped runs in a message
 _SELECTED = re.compile(r"(.+):(best|last|step-0*(\d+))", re.DOTALL)
 _HUBS = (

@@ -11,6 +11,8 @@ import sys
 import pytest
 from example_material import ROOT, write_material
 
+from sslcli.workflows.tour.chapters import chapters
+
 EXAMPLES = ROOT / "examples"
 SMALL_WORLD = ("--set", "data.reader_options.sentences=600", "--batch-size", "8", "--no-plot")
 SHAPE = (
@@ -325,6 +327,16 @@ def test_every_example_can_be_rehearsed(name, stage, place):
     ended = rehearse(stage, place)
     assert ended.code == 0, ended.said[-3000:]
     assert "Traceback" not in ended.said
+
+
+def test_every_line_of_the_tour_runs(stage, place):
+    """One after the other, with trainings of two steps."""
+    for chapter in chapters("en"):
+        for line in chapter.lines:
+            few = ["--max-steps", "2", "--no-plot"] if line.run else []
+            own = {"SSLCLI_RUNS_DIR": "tour-runs"}
+            ended = stage.run("ssl", *line.words, *few, folder=place, **own)
+            assert ended.code == 0, (line.typed, ended.said[-2000:])
 
 
 def commands():

@@ -71,7 +71,7 @@ def page_of(run: Run) -> Page:
     lines = read_metrics(run.folder)
     scores, problems = scores_of(run, lines)
     measured = _measured(run, lines, Report(scores=scores, notes=problems))
-    parts = _parts(run) if run.kind == "compare" else ()
+    parts = _parts(run) if run.kind in ("compare", "tour") else ()
     sections = [*measured, *_findings(run), *parts]
     sections += [*_fine_tuned(run), *_probes(run), *_made(run)]
     title = f"{run.name} · {run.kind} · {run.objective}"
@@ -124,10 +124,10 @@ def _findings(run: Run) -> Iterator[Section]:
     table of a suite.
     """
     if (run.folder / STUDY / REPORT).is_file():
-        section = _section("Beside other starts", run.folder / STUDY, with_scores=False)
+        section = saved_section("Beside other starts", run.folder / STUDY, with_scores=False)
         yield replace(section, report=_without(section.report, _own_findings(run)))
     if (run.folder / REPORT).is_file():
-        yield _section("Findings", run.folder, with_scores=run.kind == "suite")
+        yield saved_section("Findings", run.folder, with_scores=run.kind == "suite")
     elif run.kind in PARTED:
         done = f"{run.facts.get('step', 0)} of {run.facts.get('total_steps', '?')} runs are done"
         yield Section("Findings", Report(notes=[f"there is no table yet: {done}"]))
@@ -178,10 +178,11 @@ def _probes(run: Run) -> Iterator[Section]:
     """Everything that was asked of the model."""
     for path in sorted((run.folder / PROBES).glob(f"*/{REPORT}")):
         name = path.parent.name.replace("-", " ")
-        yield _section(f"Probe: {name}", path.parent, with_scores=True)
+        yield saved_section(f"Probe: {name}", path.parent, with_scores=True)
 
 
-def _section(title: str, folder: Path, with_scores: bool) -> Section:
+def saved_section(title: str, folder: Path, with_scores: bool) -> Section:
+    """The report that lies in a folder, with its pictures."""
     try:
         saved = read_report(folder)
     except DataError as error:

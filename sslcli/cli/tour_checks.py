@@ -1,0 +1,30 @@
+"""The check of the line of `ssl tour`, before anything is run."""
+
+from collections.abc import Sequence
+
+from sslcli.cli.options import Command, Given
+from sslcli.errors import UsageError
+from sslcli.workflows.tour.chapters import chapters
+
+TONGUES = ("en", "zh")
+
+
+def check_tour_line(command: Command, given: Given) -> None:
+    """Refuse chapters and languages that there are not."""
+    tongue = given.get("language", TONGUES[0])
+    if tongue not in TONGUES:
+        raise UsageError(f"the tour is not told in '{tongue}'", "it is in en and zh")
+    chosen_chapters(given)
+
+
+def chosen_chapters(given: Given) -> Sequence[int]:
+    """The numbers of the chapters that are asked for; all where none is."""
+    numbers = [chapter.number for chapter in chapters("en")]
+    asked = given.get("chapter") or numbers
+    for each in asked:
+        if not str(each).isdecimal() or int(each) not in numbers:
+            raise UsageError(
+                f"there is no chapter {each}",
+                f"there are {numbers[0]} to {numbers[-1]}: ssl tour --list",
+            )
+    return sorted({int(each) for each in asked})
