@@ -32,7 +32,6 @@ from sslcli.contracts.tracker import TrackedRun, Tracker
 from sslcli.core.attention_maps import attention_maps
 from sslcli.core.beams import LARGEST_POWER, Beam, BeamRules, EarlyStopping, beam_search
 from sslcli.core.cache import Cache
-from sslcli.core.doubles import in_double
 from sslcli.core.generation import (
     Continuation,
     Writer,
@@ -41,7 +40,7 @@ from sslcli.core.generation import (
     refuse_too_long,
 )
 from sslcli.core.heads import LanguageModelHead, PooledClassifier, RowClassifier
-from sslcli.core.inputs import Edit, Hidden, Inputs
+from sslcli.core.inputs import Edit, Hidden, Inputs, in_double
 from sslcli.core.losses import TokenLoss, linear_cross_entropy
 from sslcli.core.packing import Packing
 from sslcli.core.rules import TokenRules

@@ -20,9 +20,8 @@ from sslcli.contracts.examples import Annotated
 from sslcli.contracts.learnable import Learnable
 from sslcli.contracts.options import O
 from sslcli.core.attention_maps import attention_maps
-from sslcli.core.doubles import in_double
 from sslcli.core.heads import LanguageModelHead
-from sslcli.core.inputs import Edit, Hidden, Inputs
+from sslcli.core.inputs import Edit, Hidden, Inputs, in_double
 from sslcli.core.settings import Architecture, TransformerSettings
 from sslcli.core.transformer import Transformer
 from sslcli.data.documents import Document

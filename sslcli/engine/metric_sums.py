@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from sslcli.contracts.loss import Histogram, Loss, Measure, Moments
-from sslcli.core.doubles import in_double
+from sslcli.core.inputs import in_double
 from sslcli.engine.processes.process_group import ProcessGroup
 
 LEAST_VARIANCE = 0.01  # of a number that says something

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sslcli.contracts.loss import SampledRows
-from sslcli.core.doubles import in_double
+from sslcli.core.inputs import in_double
 from sslcli.engine.processes.process_group import ProcessGroup
 
 

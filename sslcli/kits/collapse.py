@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from sslcli.contracts.loss import Ratio
-from sslcli.core.doubles import in_double
+from sslcli.core.inputs import in_double
 
 
 def at_least_float32(x: Tensor) -> Tensor:
