@@ -71,7 +71,7 @@ def test_a_model_that_does_not_generate_is_refused_before_it_is_loaded(ssl, mode
     ended = ssl("generate", "a text", "--model", "first")
     assert ended.code == 2
     assert f"was pretrained with {objective}, which does not generate" in ended.err
-    assert "those of bart, clm, mlm generate" in ended.err
+    assert "those of bart, clm, mlm, text-autoencoder generate" in ended.err
 
 
 NOWHERE = "/proc/nowhere"
