@@ -3,7 +3,7 @@ and a sentence.
 
     python tests/faults/inputs_lines.py --cases 2000
 
-Lines that would train only say what they would do, on a few sentences; they run in a folder of
+Lines that would train only say what they would do, on a few sentences, as the tour does; they run in a folder of
 their own, with no run to go on with.
 """
 
@@ -86,6 +86,8 @@ def line_of(draw: random.Random) -> list[str]:
     if "pretrain" in line:
         place = line.index("pretrain") + 1
         line[place:place] = [draw.choice(("--dry-run", "--show-batch")), *SHORT]
+    if "tour" in line:
+        line.insert(line.index("tour") + 1, "--list")
     if "tokenize" in line:
         line[line.index("tokenize") + 1 :] = [*SHORT[:2], *line[line.index("tokenize") + 1 :]]
     return line

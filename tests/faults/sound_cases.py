@@ -150,7 +150,7 @@ def samples() -> list[Case]:
         refused("all NaN", recorded(np.full(LENGTH, np.nan), subtype="FLOAT"), "no numbers"),
         refused("too large for 32 bits", changed(99, 1e300, "DOUBLE"), "no numbers"),
         refused("no samples", recorded(np.zeros(0)), "is empty"),
-        refused("two channels", recorded(np.stack([tone(), tone(1)], 1)), "2 channels"),
+        refused("two tones", recorded(np.stack([tone(), tone(1)], 1)), "2 channels"),
         refused("eight channels", recorded(np.zeros((LENGTH, 8)), "WAV"), "8 channels"),
         refused("opposed channels", recorded(np.stack([tone(), tone()], 1)), "2 channels"),
         taken("silence", recorded(np.zeros(LENGTH)), f"c/x.wav {quiet}"),
