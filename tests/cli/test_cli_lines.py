@@ -208,7 +208,7 @@ def test_there_are_more_than_a_hundred_of_them():
         ("pretrain --objective mml", "did you mean 'mlm'?"),
         ("pretrain --name a/b", "--out"),
         (f"pretrain --name {'n' * 201}", "--out"),
-        ("runs frob", "ssl runs has: list, show, compare"),
+        ("runs frob", "ssl runs has: list, show, tag, compare"),
         ("plugins check /tmp/nowhere-at-all", "the folder of a package"),
         ("plugins list objective-s", "did you mean 'objectives'?"),
     ],

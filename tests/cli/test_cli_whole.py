@@ -277,7 +277,7 @@ def test_generate_says_which_model_answers_and_whether_it_fills_blanks(ssl, text
         True,
     ), latest.err
     assert "--model @latest:mlm" in latest.err
-    assert len(latest.out.splitlines()) == 1
+    assert latest.out.startswith("The [MASK]")
 
 
 def test_generate_answers_every_line_of_a_file_as_it_answers_it_alone(ssl, place, monkeypatch):

@@ -202,7 +202,7 @@ def test_a_model_of_images_reads_images_of_its_size_alone(folder, monkeypatch, c
     assert run([*words, "--data", "wide.npz", "--name", "other"]) == 2
     told = capsys.readouterr().err
     assert "8 x 12 pixels" in told
-    assert "the model reads 8 x 8 pixels" in told
+    assert "the model reads images of 8 x 8 pixels" in told
     assert run([*words, "--data", "dev.npz", "--name", "further"]) == 0
 
 

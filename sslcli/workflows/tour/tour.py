@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from sslcli import plainfiles
+from sslcli.deferred import Deferred
 from sslcli.errors import Interrupted, Preempted, RunError, StopRequest
 from sslcli.folders import write_atomically
 from sslcli.runs.catalogue import RUN_FILE, RUNS_VARIABLE, read_facts
 from sslcli.runs.command_line import command_line
-from sslcli.runs.run_folder import environment, locked, now, write_facts
 from sslcli.workflows.tour.chapters import Chapter, TourLine, wanted_lines
+
+# with torch; the list of chapters needs none
+run_folder = Deferred("sslcli.runs.run_folder")
 
 KIND = "tour"
 DONE = "tour.json"  # the lines that are done, with their seconds and what they printed
@@ -36,13 +39,13 @@ def take_tour(
     where somebody asked to stop, RunError where a line fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder):
+    with run_folder.locked(folder):
         facts = {
-            **environment(),
+            **run_folder.environment(),
             "kind": KIND,
             "objective": "the lecture",
             "command": command_line(),
-            "started": read_facts(folder).get("started") or now(),
+            "started": read_facts(folder).get("started") or run_folder.now(),
         }
         done = done_lines(folder)
         total = sum(len(chapter.lines) for chapter in everyone)
@@ -51,7 +54,7 @@ def take_tour(
             write_atomically(folder / DONE, json.dumps(done, ensure_ascii=False, indent=1))
             seconds = sum(float(each["seconds"]) for each in done.values())
             counts = {"step": len(done), "total_steps": total, "seconds": seconds}
-            write_facts(folder, {**facts, **counts, "status": status})
+            run_folder.write_facts(folder, {**facts, **counts, "status": status})
 
         note("running")
         try:
