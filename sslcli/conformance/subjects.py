@@ -218,6 +218,38 @@ class _Bottleneck(Learnable[ModelBatch]):
         ]
 
 
+class _Converter(Learnable[ModelBatch]):
+    """A code of each frame and a style of each recording that are not trained."""
+
+    summary = "a converter"
+
+    def __init__(self, options: Config, context: Context) -> None:
+        super().__init__(options, context)
+        frames, width = context.architecture.row_features, context.architecture.width
+        self.tell_code, self.tell_style = nn.Linear(width, 3), nn.Linear(frames, 2)
+        self.say = nn.Linear(5, frames)
+
+    def collate(self, batch: Batch, rng: Rng) -> ModelBatch:
+        raise NotImplementedError
+
+    def forward(self, backbone: Transformer, batch: ModelBatch) -> Loss:
+        raise NotImplementedError
+
+    def codes_along(self, backbone: Transformer, inputs: Inputs) -> Sequence[Tensor]:
+        """[t, 3] of each recording"""
+        return self.tell_code(backbone(inputs).last_TD).split(inputs.packing.lengths)
+
+    def styles(self, inputs: Inputs) -> Tensor:
+        """[B, 2]"""
+        each = self.tell_style(inputs.ready_TF).split(inputs.packing.lengths)
+        return torch.stack([rows_tS.mean(dim=0) for rows_tS in each])
+
+    def converted(self, backbone: Transformer, inputs: Inputs, style_S: Tensor) -> Tensor:
+        """[T, F]"""
+        code_TK = torch.cat(list(self.codes_along(backbone, inputs)))
+        return self.say(torch.cat([code_TK, style_S.expand(len(code_TK), -1)], dim=1))
+
+
 def tiny_frozen_model(
     architecture: Architecture = "encoder", modality: Modality = "text", *, known: bool = True
 ) -> FrozenModel:
@@ -230,9 +262,9 @@ def tiny_frozen_model(
         with torch.random.fork_rng(devices=[]):
             backbone = Transformer(context.architecture)
             # recordings are of any length: they have no bottleneck here
-            head = None if modality == "sound" else (_Head if is_text else _Bottleneck)
-            learnable = None if head is None else head(Config(), context)
-        for part in filter(None, (backbone, learnable)):
+            items = _Converter if modality == "sound" else _Bottleneck
+            learnable = (_Head if is_text else items)(Config(), context)
+        for part in (backbone, learnable):
             initialize(part, torch.Generator().manual_seed(step))
             part.eval().requires_grad_(False)
         data = TinyProbeData(known) if is_text else TinyItems(known, modality)

@@ -60,7 +60,10 @@ BYTES = [
     csv("UTF-16 without mark", CSV.encode("utf-16-le"), "refused", ("NUL byte", "byte order mark")),
     csv("NUL byte", "text,label\na\0b,pos\n", "refused", ("line 2", "NUL byte")),
     csv(
-        "Latin-1", "text,label\nfilm été,pos\n".encode("latin-1"), "asked", ("line 2", "not UTF-8")
+        "Latin-1",
+        "text,label\nfilm été,pos\n".encode("latin-1"),
+        "refused",
+        ("line 2", "not UTF-8"),
     ),
     csv("gzip", gzip.compress(CSV.encode()), examples=READ, file="a.csv.gz", said=False),
     csv(

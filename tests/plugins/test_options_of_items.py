@@ -169,7 +169,7 @@ def test_what_generates_of_what_a_model_reads_is_said(data, said, place, monkeyp
     assert said in capsys.readouterr().err
 
 
-def test_nothing_that_reads_recordings_generates():
-    assert what_generates("sound") == "no model that reads sound generates"
-    assert generators("text") == ["bart", "clm", "mlm"]
+def test_what_generates_is_named_by_what_it_reads():
+    assert "those of disentangle generate" in what_generates("sound")
+    assert generators("text") == ["bart", "clm", "mlm", "text-autoencoder"]
     assert "fine-tuned for instruct" in what_generates("text")
