@@ -116,6 +116,8 @@ def training(objective, corpus, folder, parallel="ddp"):
     settings["optimizer"] = {"rate": 1e-2, "epsilon": 1e-3}
     if of_rows:
         settings["options"] = dict([OF_ROWS[objective]])
+    if objective == "text-autoencoder":
+        settings["options"] = {objective: {"code_tokens": 3}}
     if objective in ("mae", "distil"):
         settings["model"] = {**settings["model"], "shape": {**settings["model"]["shape"], **VIT}}
     return {"settings": settings, "double": f"{folder}.gradients"}

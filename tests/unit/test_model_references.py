@@ -111,7 +111,7 @@ def test_a_model_directory_is_a_reference(home):
 
 WRONG = {
     "nothing": "no run 'nothing'",
-    "hf:bert-base-uncased": "no run or folder",
+    "hf:bert-base-uncased": "only `ssl fetch` fetches",
     "google/bert": "no run or folder",
     "runs": "neither a run nor a model directory",
     "hf/config.json": "is a file",

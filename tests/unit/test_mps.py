@@ -8,7 +8,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from sslcli.cli.app import run
-from sslcli.core import doubles
+from sslcli.core import inputs
 from sslcli.engine import optimizer, precision
 from sslcli.engine.events import Stepped
 from sslcli.engine.metric_sums import MetricSums
@@ -101,7 +101,7 @@ def test_training_and_its_sums_make_no_float64_on_the_device(
     objective, tmp_path, monkeypatch, module_cache, images
 ):
     of_images = objective not in ("mlm", "clm", "bart")
-    monkeypatch.setattr(doubles, "WITHOUT_DOUBLE", frozenset({"cpu"}))
+    monkeypatch.setattr(inputs, "WITHOUT_DOUBLE", frozenset({"cpu"}))
     monkeypatch.setattr(optimizer, "SCALED_BEFORE", frozenset({"cpu"}))
     for cls, name in ((Trainer, "_take_step"), (MetricSums, "add")):
         monkeypatch.setattr(cls, name, _without_double(getattr(cls, name)))

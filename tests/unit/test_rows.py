@@ -162,7 +162,7 @@ BAD = {
         Where("x", 3), array=np.ma.masked_array([[1.0, np.nan]], mask=[[False, True]])
     ),
     "no array of numbers in rows: list": Document(Where("x", 3), array=[[1.0, 2.0]]),
-    "x, record 3 has rows of shape [3], and those before it of [2]": Document(
+    "x, record 3 holds rows of 3 numbers, and what comes before it rows of 2 numbers": Document(
         Where("x", 3), array=np.zeros((2, 3))
     ),
 }
@@ -268,7 +268,9 @@ def test_documents_that_are_too_long_or_too_wide_for_the_model_are_refused(
         )
     pretrain(settings_of(tmp_path / "b"), observe=lambda event: None)
     other = {"train": ["waves:60"], "reader_options": {"features": 5}}
-    with pytest.raises(UsageError, match="have 5 numbers, and the model reads rows of 6 numbers"):
+    with pytest.raises(
+        DataError, match="holds rows of 5 numbers, and the model reads rows of 6 numbers"
+    ):
         pretrain(
             settings_of(tmp_path / "c", other, model={"source": str(tmp_path / "b")}), observe=print
         )
