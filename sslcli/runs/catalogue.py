@@ -5,6 +5,7 @@ alive.
 import fcntl
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,6 +191,8 @@ def how_to_go_on(run: Run) -> str:
     """
     if not run.resumable:
         return ""
+    if run.kind == "tour":  # several runs, each gone on with by its line
+        return f"go on with: ssl tour --out {shlex.quote(str(run.folder))}"
     limit = (
         settings_of(run).get("training.max_time", "")
         if run.facts.get("reason") == "out of time"

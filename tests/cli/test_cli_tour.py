@@ -3,15 +3,21 @@ it.
 """
 
 import json
+import os
+import signal
 import subprocess
+import sys
+import time
 from types import SimpleNamespace
 
 import pytest
 
+from sslcli.errors import Preempted
 from sslcli.runs.catalogue import read_run
 from sslcli.runs.references import find_run
 from sslcli.workflows.tour import chapters as told
 from sslcli.workflows.tour.chapters import TourLine, chapters, wanted_lines
+from sslcli.workflows.tour.relay import Relay
 
 SMALL = """
 - title: {en: Tables, zh: 表格}
@@ -46,11 +52,11 @@ def answers(monkeypatch):
     """Lines are not run: what was asked, and the exit codes to give (0 where none is left)."""
     asked, codes = [], []
 
-    def run(words, **more):
-        asked.append((words[3:], more["env"]["SSLCLI_RUNS_DIR"]))
-        return SimpleNamespace(returncode=codes.pop(0) if codes else 0, stdout="said\n")
+    def run(relay, words, own):
+        asked.append(([*words], own["SSLCLI_RUNS_DIR"]))
+        return codes.pop(0) if codes else 0, "said\n"
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(Relay, "run", run)
     return SimpleNamespace(asked=asked, codes=codes)
 
 
@@ -95,6 +101,42 @@ def test_what_stops_is_kept_and_gone_on_with(ssl, small, answers, code, status):
     del answers.asked[:]
     assert ssl("tour").code == 0
     assert [words[0] for words, _ in answers.asked] == ["probe", "probe"]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75), (signal.SIGHUP, 75)]
+)
+def test_a_signal_to_the_tour_stops_the_training_after_it_saved(tmp_path, number, code):
+    with open(tmp_path / "said", "w", encoding="utf-8") as said:
+        tour = subprocess.Popen(
+            [sys.executable, "-m", "sslcli", "tour", "--chapter", "7", "--out", "t"],
+            cwd=tmp_path,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
+    said, until = tmp_path / "said", time.monotonic() + 300
+    while "step=20 " not in said.read_text(encoding="utf-8") and time.monotonic() < until:
+        time.sleep(0.05)
+    os.killpg(tour.pid, number)
+    assert tour.wait(120) == code, said.read_text(encoding="utf-8")
+    assert "go on with the same line" in said.read_text(encoding="utf-8")
+    assert read_run(tmp_path / "t").facts["status"] == "stopped"
+    payments = read_run(tmp_path / "t" / "payments")
+    assert payments.facts["status"] == "stopped"
+    newest = sorted((payments.folder / "checkpoints").iterdir())[-1]
+    assert int(newest.name.removeprefix("step-")) == payments.facts["step"] >= 20
+
+
+def test_a_stop_between_two_lines_is_kept(ssl, small, monkeypatch):
+    def run(relay, words, own):
+        relay.asked = Preempted  # heard, and the line came to its end nevertheless
+        return 0, "said\n"
+
+    monkeypatch.setattr(Relay, "run", run)
+    assert ssl("tour").code == 75
+    assert read_run(small).status == "stopped"
+    assert len(json.loads((small / "tour.json").read_text(encoding="utf-8"))) == 1
 
 
 def test_a_training_that_was_begun_goes_on(ssl, small, answers):

@@ -3,9 +3,6 @@ own.
 """
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +15,7 @@ from sslcli.folders import write_atomically
 from sslcli.runs.catalogue import RUN_FILE, RUNS_VARIABLE, read_facts
 from sslcli.runs.command_line import command_line
 from sslcli.workflows.tour.chapters import Chapter, TourLine, wanted_lines
+from sslcli.workflows.tour.relay import Relay
 
 # with torch; the list of chapters needs none
 run_folder = Deferred("sslcli.runs.run_folder")
@@ -39,7 +37,7 @@ def take_tour(
     where somebody asked to stop, RunError where a line fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with run_folder.locked(folder):
+    with run_folder.locked(folder), Relay() as relay:
         facts = {
             **run_folder.environment(),
             "kind": KIND,
@@ -61,7 +59,9 @@ def take_tour(
             for chapter, lines in wanted_lines(everyone, chosen):
                 say(f"chapter {chapter.number}: {chapter.title}")
                 for line in lines:
-                    _through(line, chapter.number, folder, done, say)
+                    if relay.asked is not None:
+                        raise _stop(relay.asked, chapter.number, folder)
+                    _through(line, chapter.number, folder, done, say, relay)
                     note("running")
         except StopRequest:
             note("stopped")
@@ -84,38 +84,35 @@ def done_lines(folder: Path) -> dict[str, Ran]:
     return dict(found) if isinstance(found, dict) else {}
 
 
-def _through(line: TourLine, chapter: int, folder: Path, done: dict[str, Ran], say: Say) -> None:
+def _through(
+    line: TourLine, chapter: int, folder: Path, done: dict[str, Ran], say: Say, relay: Relay
+) -> None:
     if line.typed in done:
         say(f"  {line.typed}    (done before)")
         return
     say(f"  {line.typed}")
     begun = time.monotonic()
-    printed = _run(line, folder, chapter)
+    printed = _run(line, folder, chapter, relay)
     done[line.typed] = {"seconds": round(time.monotonic() - begun, 1), "printed": printed}
 
 
-def _run(line: TourLine, folder: Path, chapter: int) -> str:
+def _run(line: TourLine, folder: Path, chapter: int, relay: Relay) -> str:
     """What the line printed. Its progress goes where ours goes."""
     if line.run is not None and (folder / line.run / RUN_FILE).is_file():
         line = line.going_on()
-    own = {**os.environ, RUNS_VARIABLE: str(folder)}
-    ended = subprocess.run(
-        [sys.executable, "-m", "sslcli", *line.words],
-        env=own,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-    )
-    if ended.returncode in STOPPED:
-        raise STOPPED[ended.returncode](
-            f"stopped in chapter {chapter}; everything is saved in {folder}",
-            "go on with the same line: what is done is not done again",
-        )
-    if ended.returncode:
+    code, printed = relay.run(line.words, {RUNS_VARIABLE: str(folder)})
+    if code and (kind := relay.asked or STOPPED.get(code)):
+        raise _stop(kind, chapter, folder)
+    if code:
         raise RunError(
-            f"chapter {chapter}: `{line.typed}` ended with exit code {ended.returncode}",
+            f"chapter {chapter}: `{line.typed}` ended with exit code {code}",
             "what it says stands above; the same line tries it again",
         )
-    return ended.stdout
+    return printed
+
+
+def _stop(kind: type[StopRequest], chapter: int, folder: Path) -> StopRequest:
+    return kind(
+        f"stopped in chapter {chapter}; everything is saved in {folder}",
+        "go on with the same line: what is done is not done again",
+    )
