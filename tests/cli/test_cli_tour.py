@@ -146,9 +146,10 @@ def test_a_training_that_was_begun_goes_on(ssl, small, answers):
     assert answers.asked[0][0] == ["pretrain", "--resume", "payments"]
 
 
-def test_a_state_that_cannot_be_read_is_begun_anew(ssl, small, answers):
+@pytest.mark.parametrize("text", ["[", "[]", '{"ssl x": 3}', '{"ssl x": {"printed": "y"}}'])
+def test_a_state_that_cannot_be_read_is_begun_anew(ssl, small, answers, text):
     small.mkdir(parents=True)
-    (small / "tour.json").write_text("[", encoding="utf-8")
+    (small / "tour.json").write_text(text, encoding="utf-8")
     assert ssl("tour").code == 0
     assert len(answers.asked) == 3
     assert len(json.loads((small / "tour.json").read_text(encoding="utf-8"))) == 3
@@ -167,6 +168,9 @@ def test_as_json_it_says_where_all_lies(ssl, small, answers):
         (["--chapter", "3"], "there is no chapter 3"),
         (["--chapter", "x"], "there is no chapter x"),
         (["--language", "de"], "not told in 'de'"),
+        (["--chapter", "２"], "there is no chapter"),
+        (["--out", ""], "--out is empty"),
+        (["--out", "lecture.yaml"], "is a file"),
     ],
 )
 def test_what_there_is_not_is_refused(ssl, small, answers, words, said):
@@ -183,6 +187,8 @@ def test_the_list_shows_every_line_and_runs_none(ssl, answers):
     for chapter in chapters("en"):
         assert f"{chapter.number}. {chapter.title}" in ended.out
         assert all(line.typed in ended.out for line in chapter.lines)
+    found = json.loads(ssl("tour", "--list", "--json").out)
+    assert [each["chapter"] for each in found["chapters"]] == list(range(1, 13))
     assert not answers.asked
 
 

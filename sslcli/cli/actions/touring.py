@@ -24,6 +24,18 @@ def tour_action(command: Command, given: Given, screen: Screen) -> int:
     """Take the tour, or list it; the page is written after every start, also where it stops."""
     tongue = "zh" if given.get("language") == TONGUES[1] else "en"
     everyone, chosen = chapters(tongue), chosen_chapters(given)
+    if given.get("list") and screen.json:
+        told = [
+            {
+                "chapter": chapter.number,
+                "title": chapter.title,
+                "lines": [line.typed for line in chapter.lines],
+            }
+            for chapter in everyone
+            if chapter.number in chosen
+        ]
+        screen.document({"chapters": told})
+        return 0
     if given.get("list"):
         for chapter in everyone:
             if chapter.number in chosen:

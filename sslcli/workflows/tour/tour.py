@@ -81,7 +81,16 @@ def done_lines(folder: Path) -> dict[str, Ran]:
         found = json.loads(plainfiles.read_bytes(folder / DONE))
     except (OSError, ValueError):
         return {}
-    return dict(found) if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    return {line: ran for line, ran in found.items() if _is_known(ran)}
+
+
+def _is_known(ran: Any) -> bool:
+    """Tell whether somebody else has written there."""
+    if not isinstance(ran, dict) or not isinstance(ran.get("printed"), str):
+        return False
+    return isinstance(ran.get("seconds"), int | float)
 
 
 def _through(

@@ -62,12 +62,19 @@ def write_codes(
 
 
 def _fallen_to(probability_BV: Tensor, uniforms_B: Tensor) -> Tensor:
-    """The token of each row in whose share of [0, 1) the number lies, int64 [B]."""
-    ends_BV = probability_BV.double().cumsum(dim=-1)
-    drawn_B1 = uniforms_B.to(ends_BV)[:, None] * ends_BV[:, -1:]
-    return torch.searchsorted(ends_BV, drawn_B1, right=True)[:, 0].clamp(
-        max=probability_BV.shape[1] - 1
+    """The token of each row in whose share of [0, 1) the number lies, int64 [B].
+
+    On the host: a running sum of floats has no deterministic kernel on CUDA.
+    """
+    ends_BV = probability_BV.cpu().double().cumsum(dim=-1)
+    drawn_B1 = uniforms_B.cpu().double()[:, None] * ends_BV[:, -1:]
+    found_B = torch.searchsorted(ends_BV, drawn_B1, right=True)[:, 0]
+    # rounding must not carry a draw beyond what is likely at all
+    places_V = torch.arange(ends_BV.shape[1])
+    last_B = ((ends_BV.diff(dim=1, prepend=torch.zeros(len(ends_BV), 1)) > 0) * places_V).amax(
+        dim=1
     )
+    return torch.minimum(found_B, last_B).to(probability_BV.device)
 
 
 def _among(logits_NV: Tensor, vocabulary: Vocabulary, is_first: bool) -> Tensor:

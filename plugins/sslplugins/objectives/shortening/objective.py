@@ -102,8 +102,7 @@ class TextAutoEncoder(Shortening):
         sentence_t = np.full(len(own), AROUND)
         first = self.tokenizer.template.single.before
         sentence_t[first : first + stop - start] = sentences_between(corpus, start, stop)
-        language = corpus.language_of(document)
-        short = Sample(tokens=self.short.sample(corpus, language, rng))
+        short = Sample(tokens=self.short.sample(corpus, document, rng))
         return replace(own, per_token={"sentence": sentence_t}, streams={"spoken": short})
 
     def collate(self, batch: Batch, rng: Rng) -> ShorteningBatch:

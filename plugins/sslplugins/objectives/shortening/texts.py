@@ -34,25 +34,28 @@ class ShortTexts:
         self._known.append((corpus, found))
         return found
 
-    def sample(self, corpus: Corpus, language: int, rng: SampleRng) -> np.ndarray:
-        """A short text of a language, int64 [t]; where it has none, a sentence of any document of
-        it, cut where it is longer.
+    def sample(self, corpus: Corpus, document: int, rng: SampleRng) -> np.ndarray:
+        """A short text of a document's language, int64 [t]; where it has none, a sentence of any
+        document of it, cut where it is longer.
         """
+        language = corpus.language_of(document)
+        own = corpus.spans[np.searchsorted(corpus.spans[:, 0], document)]
         short = self.of(corpus).get(language)
         if short is not None:
             _, first, stop = short[rng.integer("short text", len(short))].tolist()
             return _tokens(corpus, first, stop)
-        best = _tokens(corpus, int(corpus.spans[0][1]), int(corpus.spans[0][1]) + 1)
+        best = np.zeros(0, dtype=np.int64)
         for attempt in range(TRIES):
             span = corpus.spans[rng.integer(f"document {attempt}", len(corpus.spans))]
-            document, first, stop = span.tolist()
-            if corpus.language_of(document) != language:
-                continue
+            if corpus.language_of(int(span[0])) != language:
+                span = own
+            _, first, stop = span.tolist()
             sentence = first + rng.integer(f"sentence {attempt}", stop - first)
-            best = _tokens(corpus, sentence, sentence + 1)
-            if 0 < len(best) <= self.tokens:
+            found = _tokens(corpus, sentence, sentence + 1)
+            best = found if len(found) else best
+            if 0 < len(found) <= self.tokens:
                 break
-        return best[: self.tokens]
+        return (best if len(best) else _tokens(corpus, own[1], own[2]))[: self.tokens]
 
 
 def _tokens(corpus: Corpus, first: int, stop: int) -> np.ndarray:
