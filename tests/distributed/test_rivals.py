@@ -117,7 +117,7 @@ def training(objective, corpus, folder, parallel="ddp"):
     if of_rows:
         settings["options"] = dict([OF_ROWS[objective]])
     if objective == "text-autoencoder":
-        settings["options"] = {objective: {"code_tokens": 3}}
+        settings["options"] = {objective: {"code_tokens": 12}}
     if objective in ("mae", "distil"):
         settings["model"] = {**settings["model"], "shape": {**settings["model"]["shape"], **VIT}}
     return {"settings": settings, "double": f"{folder}.gradients"}
