@@ -33,6 +33,7 @@ from sslcli.workflows.training.resolve import continued_finetuning
 from sslcli.workflows.training.resume import Resume, continued_settings
 
 PATIENCE_SECONDS = 900
+STARTS = count()
 
 
 def rank():
@@ -144,7 +145,8 @@ def take_part(own, size, jobs, said):
 
 def together(processes, jobs, folder):
     """{name: what each rank answered}, of all jobs in one start of so many processes."""
-    file = folder / f"jobs-{processes}.json"
+    # where an earlier start met, its addresses may be left
+    file = folder / f"jobs-{processes}-{next(STARTS)}.json"
     file.write_text(json.dumps(list(jobs.values())))
     said = [folder / f"said-{processes}.{number}" for number in range(processes)]
     ranks = [
