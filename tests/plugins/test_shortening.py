@@ -141,7 +141,9 @@ def test_the_gradient_is_that_of_the_expected_cost():
     batch = model_batch(made, LATER)
     count, (first, second) = len(batch.inputs.packing), (torch.tensor([w]) for w in WORDS[:2])
     costs = [
-        made._cost_B([code] * count, made._restoring_B([code] * count, batch), batch).detach()
+        made._cost_B(
+            made._read_B([code] * count), made._restoring_B([code] * count, batch), batch
+        ).detach()
         for code in (first, second)
     ]
     nats_B = made._writing_B(learner.backbone, batch, [first] * count)
@@ -149,9 +151,10 @@ def test_the_gradient_is_that_of_the_expected_cost():
     expected = (chance_B * costs[0] + (1 - chance_B) * costs[1]).sum()
     (wanted,) = torch.autograd.grad(expected, learner.backbone.embedding)
     found, draws = torch.zeros_like(wanted), 128
+    memory = made.memory_of(learner.backbone, batch.inputs)
     for number in ((torch.arange(draws) + 0.5) / draws).tolist():
         drawn = replace(batch, uniforms_BK=torch.full((count, 1), number, dtype=torch.float64))
-        surrogate, _ = made._surrogate(learner.backbone, drawn, costs[0])
+        surrogate, _ = made._surrogate(learner.backbone, memory, drawn, costs[0])
         assert surrogate.item() == 0
         found += torch.autograd.grad(surrogate, learner.backbone.embedding)[0] / draws
     assert wanted.norm() > 0
@@ -263,7 +266,7 @@ def test_it_restores_and_generates_what_it_writes():
     made = objective()
     learner, batch = learner_of(made), model_batch(made, EVALUATING)
     restored = made.restore(learner.backbone, batch)
-    codes = made.codes_of(learner.backbone, batch.inputs)
+    codes = made.codes_of(learner.backbone, made.memory_of(learner.backbone, batch.inputs))
     assert [each.corrupted for each in restored] == [made._words(code) for code in codes]
     (made_of_first,) = made.generate(
         learner.backbone, made.Request(text=restored[0].input), EVALUATING

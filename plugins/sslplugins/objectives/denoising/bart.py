@@ -37,7 +37,8 @@ from sslplugins.objectives.denoising import noise
 from sslplugins.objectives.denoising.batches import Broken
 from sslplugins.objectives.denoising.languages import LanguageCodes, Wish
 from sslplugins.objectives.denoising.noises import BART_NOISES, HIDING, parsed_noises
-from sslplugins.objectives.denoising.restoring import AROUND, Restoring, host, rotated
+from sslplugins.objectives.denoising.restoring import Restoring, host, rotated
+from sslplugins.objectives.denoising.texts import AROUND
 from sslplugins.objectives.writing import Writing, ends_of, not_followed
 
 

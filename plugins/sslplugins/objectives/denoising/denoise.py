@@ -18,7 +18,8 @@ from sslcli.api import Context, setting
 from sslplugins.objectives.denoising.bart import NoiseOptions, Noising
 from sslplugins.objectives.denoising.batches import Broken
 from sslplugins.objectives.denoising.noises import ALL_NOISES, parsed_noises
-from sslplugins.objectives.denoising.restoring import AROUND, rotated
+from sslplugins.objectives.denoising.restoring import rotated
+from sslplugins.objectives.denoising.texts import AROUND
 
 _SENTINEL = re.compile(r"<extra_id_(\d+)>")
 

@@ -23,7 +23,8 @@ from sslcli.api import (
 )
 from sslplugins.objectives.denoising.batches import NO_TARGET, Broken, RestoringBatch
 from sslplugins.objectives.denoising.languages import LanguageCodes, Wish
-from sslplugins.objectives.denoising.restoring import AROUND, Restoring, host, split
+from sslplugins.objectives.denoising.restoring import Restoring, host, split
+from sslplugins.objectives.denoising.texts import AROUND
 
 AT_START, AT_END = 0.2, 0.2  # of the texts; the others have their run anywhere
 MASKED, KEPT = 0.8, 0.1  # of the run, for the encoder; the rest becomes random

@@ -44,11 +44,10 @@ from sslcli.api import (
 )
 from sslplugins.objectives.denoising.batches import NO_TARGET, Broken, RestoringBatch
 from sslplugins.objectives.denoising.languages import LanguageCodes
-from sslplugins.objectives.denoising.texts import another_row, sentences_between
+from sslplugins.objectives.denoising.texts import AROUND, another_row, with_sentences
 from sslplugins.objectives.mlm import EVALUATION, MaskedAlike
 
 LEAST_GAIN = 0.01  # nats: less is no difference
-AROUND = -1  # the sentence of a special token around the text
 # tokens of a restored text at most: so many times its source, and some more
 MOST_WRITTEN, MORE_WRITTEN = 1.5, 16
 
@@ -126,13 +125,9 @@ class Restoring(Objective[RestoringBatch, C]):
 
     def _text(self, corpus: Corpus, row: np.ndarray) -> Sample:
         """The sample of a row, with the sentence of each token."""
-        document, start, stop = row.tolist()
-        tokenizer = self.codes.tokenizer_of(corpus, document)
+        tokenizer = self.codes.tokenizer_of(corpus, int(row[0]))
         own = ARRANGEMENTS["single"].sample(corpus, row, tokenizer)
-        sentence_t = np.full(len(own), AROUND)
-        first = tokenizer.template.single.before
-        sentence_t[first : first + stop - start] = sentences_between(corpus, start, stop)
-        return replace(own, per_token={"sentence": sentence_t})
+        return with_sentences(own, corpus, row, tokenizer)
 
     def collate(self, batch: Batch, rng: Rng) -> RestoringBatch:
         parts = self._all_broken(batch, rng)

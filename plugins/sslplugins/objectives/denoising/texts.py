@@ -3,10 +3,13 @@
 Letters: t tokens of a text.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
-from sslcli.api import Corpus, SampleRng
+from sslcli.api import Corpus, Sample, SampleRng, Tokenizer
 
+AROUND = -1  # the sentence of a special token around a text
 OTHER_TRIES = 16  # documents drawn to find one of the same language
 
 
@@ -18,6 +21,15 @@ def sentences_between(corpus: Corpus, start: int, stop: int) -> np.ndarray:
     last = int(corpus.sentences.searchsorted(stop, side="left"))
     ends = np.minimum(np.asarray(corpus.sentences[first + 1 : last + 1]), stop)
     return np.repeat(np.arange(first, last), np.diff(ends, prepend=start))
+
+
+def with_sentences(sample: Sample, corpus: Corpus, row: np.ndarray, tokenizer: Tokenizer) -> Sample:
+    """The sample of a row of one text, with the sentence of each token, AROUND for special ones."""
+    _, start, stop = row.tolist()
+    sentence_t = np.full(len(sample), AROUND)
+    first = tokenizer.template.single.before
+    sentence_t[first : first + stop - start] = sentences_between(corpus, start, stop)
+    return replace(sample, per_token={"sentence": sentence_t})
 
 
 def another_row(corpus: Corpus, row: np.ndarray, rng: SampleRng) -> np.ndarray | None:

@@ -92,13 +92,12 @@ def _among(logits_NV: Tensor, vocabulary: Vocabulary, is_first: bool) -> Tensor:
 @dataclass(frozen=True)
 class Told:
     """Codes as a decoder that tells them is trained on them: `inputs` is what it reads, and its
-    rows tell `targets_R`; `is_first_R`: the first token of a code, `most`: K.
+    rows tell `targets_R`, of code `of_R` each; `is_first_R`: the first token of a code.
 
     A code of K tokens is full: that it stops is no choice, and has no row.
     """
 
     inputs: Inputs
-    rows_R: Tensor
     targets_R: Tensor
     is_first_R: Tensor
     of_R: Tensor
@@ -116,7 +115,6 @@ class Told:
         of_R = torch.arange(len(codes), device=device).repeat_interleave(lengths)
         return cls(
             inputs,
-            torch.arange(len(of_R), device=device),
             torch.cat(targets),
             inputs.positions_T == 0,
             of_R,

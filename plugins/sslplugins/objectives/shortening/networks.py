@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from sslcli.api import (
     Config,
     Context,
+    Hidden,
     Inputs,
     LanguageModelHead,
     ModelBatch,
@@ -92,20 +93,23 @@ class Shortening(Objective[ShorteningBatch, ShorteningOptions]):
         self.language, self.language_head = Transformer(of_codes), LanguageModelHead(of_codes)
 
     @torch.no_grad()
-    def _cost_B(
-        self, codes: Sequence[Tensor], restoring_B: Tensor, batch: ShorteningBatch
-    ) -> Tensor:
+    def _cost_B(self, read_B: Tensor, restoring_B: Tensor, batch: ShorteningBatch) -> Tensor:
         """Nats a token of the document, for the document and its code; without a gradient."""
         tokens_B = batch.inputs.packing.starts_B1.diff()
-        return (restoring_B + self.options.readability * self._spoken_B(codes)) / tokens_B
+        return (restoring_B + self.options.readability * read_B) / tokens_B
+
+    @torch.no_grad()
+    def memory_of(self, backbone: Transformer, inputs: Inputs) -> Hidden:
+        """What documents are for a writer that only chooses."""
+        with evaluating(backbone):
+            return backbone.encode(inputs)
 
     @torch.no_grad()
     def codes_of(
-        self, backbone: Transformer, inputs: Inputs, uniforms_BK: Tensor | None = None
+        self, backbone: Transformer, memory: Hidden, uniforms_BK: Tensor | None = None
     ) -> list[Tensor]:
         """The code of each document, int64 [t]: sampled, or greedy without uniform numbers."""
         with evaluating(backbone, self.head):
-            memory = backbone.encode(inputs)
             most = self.options.code_tokens
             return write_codes(backbone, self.head, memory, self.vocabulary, most, uniforms_BK)
 
@@ -124,6 +128,11 @@ class Shortening(Objective[ShorteningBatch, ShorteningOptions]):
         rows_RD = self.language(told.inputs).last_TD
         nats_R = told.nats_R(self.language_head(rows_RD, self.language), self.vocabulary)
         return told.sums_B(nats_R, len(codes))
+
+    @torch.no_grad()
+    def _read_B(self, codes: Sequence[Tensor]) -> Tensor:
+        """The same of codes of documents [B], which never train it."""
+        return self._spoken_B(codes)
 
     def _restoring_B(self, codes: Sequence[Tensor], batch: ShorteningBatch) -> Tensor:
         """What documents cost, given their codes [B]."""

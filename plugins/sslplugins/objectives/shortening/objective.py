@@ -26,6 +26,7 @@ from sslcli.api import (
     Config,
     Corpus,
     DataError,
+    Hidden,
     Inputs,
     Loss,
     Passage,
@@ -41,7 +42,7 @@ from sslcli.api import (
     setting,
     spans_of,
 )
-from sslplugins.objectives.denoising.texts import sentences_between
+from sslplugins.objectives.denoising.texts import AROUND, with_sentences
 from sslplugins.objectives.shortening.networks import (
     Shortening,
     ShorteningBatch,
@@ -49,7 +50,6 @@ from sslplugins.objectives.shortening.networks import (
     told_tokens,
 )
 
-AROUND = -1  # the sentence of a special token around the text
 TOGETHER = 64  # texts that are shortened at a time
 LEAST_GAIN = 0.01  # nats a token: less is no difference
 WITHOUT_LEARNING = ("lead", "words", "nothing")  # what a document is restored from beside its code
@@ -97,13 +97,10 @@ class TextAutoEncoder(Shortening):
         return [f"no text has at most {most} tokens: sentences teach what is readable"]
 
     def sample(self, corpus: Corpus, row: np.ndarray, rng: SampleRng) -> Sample:
-        document, start, stop = row.tolist()
         own = ARRANGEMENTS["single"].sample(corpus, row, self.tokenizer)
-        sentence_t = np.full(len(own), AROUND)
-        first = self.tokenizer.template.single.before
-        sentence_t[first : first + stop - start] = sentences_between(corpus, start, stop)
-        short = Sample(tokens=self.short.sample(corpus, document, rng))
-        return replace(own, per_token={"sentence": sentence_t}, streams={"spoken": short})
+        short = Sample(tokens=self.short.sample(corpus, int(row[0]), rng))
+        own = with_sentences(own, corpus, row, self.tokenizer)
+        return replace(own, streams={"spoken": short})
 
     def collate(self, batch: Batch, rng: Rng) -> ShorteningBatch:
         most, tokens = self.options.code_tokens, len(batch.ids)
@@ -167,47 +164,48 @@ class TextAutoEncoder(Shortening):
         """A sum whose value is the cost of greedy codes and whose gradient that of the expected
         cost of sampled ones; and what restoring both cost [B].
         """
-        greedy = self.codes_of(backbone, batch.inputs)
+        memory = self.memory_of(backbone, batch.inputs)
+        greedy = self.codes_of(backbone, memory)
         of_greedy_B = self._restoring_B(greedy, batch)
-        baseline_B = self._cost_B(greedy, of_greedy_B, batch)
-        surrogate, of_sampled_B = self._surrogate(backbone, batch, baseline_B)
+        baseline_B = self._cost_B(self._read_B(greedy), of_greedy_B, batch)
+        surrogate, of_sampled_B = self._surrogate(backbone, memory, batch, baseline_B)
         return baseline_B.sum() + surrogate, of_greedy_B + of_sampled_B
 
     def _surrogate(
-        self, backbone: Transformer, batch: ShorteningBatch, baseline_B: Tensor
+        self, backbone: Transformer, memory: Hidden, batch: ShorteningBatch, baseline_B: Tensor
     ) -> tuple[Tensor, Tensor]:
         """0, with the gradient of the expected cost of sampled codes; what restoring them costs."""
-        sampled = self.codes_of(backbone, batch.inputs, batch.uniforms_BK)
+        sampled = self.codes_of(backbone, memory, batch.uniforms_BK)
         restoring_B = self._restoring_B(sampled, batch)
-        gain_B = baseline_B - self._cost_B(sampled, restoring_B, batch)
+        gain_B = baseline_B - self._cost_B(self._read_B(sampled), restoring_B, batch)
         surrogate = (gain_B * self._writing_B(backbone, batch, sampled)).sum()
         return surrogate - surrogate.detach(), restoring_B
 
     def _evaluated(self, backbone: Transformer, batch: ShorteningBatch, language: Tensor) -> Loss:
         """The loss by greedy codes, and from what else the documents might be restored."""
-        codes = self.codes_of(backbone, batch.inputs)
-        restoring_B = self._restoring_B(codes, batch)
-        cost_B = self._cost_B(codes, restoring_B, batch)
+        memory = self.memory_of(backbone, batch.inputs)
+        codes = self.codes_of(backbone, memory)
+        restoring_B, read_B = self._restoring_B(codes, batch), self._read_B(codes)
+        cost_B = self._cost_B(read_B, restoring_B, batch)
         writing = cost_B.sum()
         if torch.is_grad_enabled():
-            writing = writing + self._surrogate(backbone, batch, cost_B)[0]
+            writing = writing + self._surrogate(backbone, memory, batch, cost_B)[0]
         return Loss(
             {"restoring": restoring_B.sum(), "language": language, "writing": writing},
-            self._beside(codes, restoring_B, batch),
+            self._beside(codes, read_B, restoring_B, batch),
         )
 
     @torch.no_grad()
     def _beside(
-        self, codes: Sequence[Tensor], restoring_B: Tensor, batch: ShorteningBatch
+        self, codes: Sequence[Tensor], read_B: Tensor, restoring_B: Tensor, batch: ShorteningBatch
     ) -> Mapping[str, Ratio]:
         """What codes are like, and what restoring costs without them."""
         documents, chances = self._documents(batch)
         tokens = batch.inputs.packing.total
-        spoken = self._spoken_B(codes).sum()
         told = told_tokens([len(code) for code in codes], self.options.code_tokens)
         metrics = {
             "code_loss": Ratio(restoring_B.sum(), tokens),
-            "readability_loss": Ratio(spoken, told),
+            "readability_loss": Ratio(read_B.sum(), told),
             "code_tokens": Ratio(float(sum(map(len, codes))), len(codes)),
             "copied_share": Ratio(float(sum(map(_stands_in, codes, documents))), len(codes)),
         }
@@ -254,7 +252,7 @@ class TextAutoEncoder(Shortening):
         """Each document with its code in the place of what is broken, and restored greedily; the
         error is nats a token.
         """
-        codes = self.codes_of(backbone, batch.inputs)
+        codes = self.codes_of(backbone, self.memory_of(backbone, batch.inputs))
         nats_B = self._restoring_B(codes, batch).tolist()
         lengths = batch.inputs.packing.lengths
         written = self._restored(codes, max(lengths))
@@ -286,7 +284,8 @@ class TextAutoEncoder(Shortening):
             own = [enclose(self.tokenizer.encode(text), self.tokenizer) for text in texts]
             if any(len(each) <= len(self.before) + len(self.after) for each in own):
                 raise DataError("there is nothing to shorten", "give it some --text")
-            codes = self.codes_of(backbone, Inputs.pack(own, device=backbone.embedding.device))
+            inputs = Inputs.pack(own, device=backbone.embedding.device)
+            codes = self.codes_of(backbone, self.memory_of(backbone, inputs))
             for code, restored in zip(codes, self._restored(codes, most), strict=True):
                 yield Artifact(self._words(code), details={"restored": self._words(restored)})
 
