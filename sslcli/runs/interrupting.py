@@ -4,7 +4,7 @@ written aside.
 
 import signal
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
@@ -17,13 +17,33 @@ IN_LIBRARY = "in a library"  # the name of a thread
 Made = TypeVar("Made")
 
 
+Listener = Callable[[int, FrameType | None], None]
+
+
+@contextmanager
+def listening(numbers: Iterable[int], listen: Listener) -> Generator[None]:
+    """Inside it these signals go to `listen`, those that are ignored (as under nohup) aside.
+
+    Outside the main thread, which alone hears signals, it does nothing.
+    """
+    before = {number: signal.getsignal(number) for number in numbers}
+    heard = [number for number, other in before.items() if other not in (signal.SIG_IGN, None)]
+    heard = heard if threading.current_thread() is threading.main_thread() else []
+    try:
+        for number in heard:
+            signal.signal(number, listen)
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, before[number])
+
+
 @contextmanager
 def stopping_at_once() -> Generator[None]:
     """Inside it a signal raises Stopping or KeyboardInterrupt, after whoever listened before has
     heard it too.
 
-    Only for work that leaves nothing behind wherever it ends. Outside the main thread, which alone
-    hears signals, it does nothing.
+    Only for work that leaves nothing behind wherever it ends.
     """
     before = {int(number): signal.getsignal(number) for number in SIGNALS}
 
@@ -32,17 +52,8 @@ def stopping_at_once() -> Generator[None]:
             listener(number, frame)
         raise Stopping("interrupted" if number == signal.SIGINT else "preempted")
 
-    heard = [
-        number for number, listener in before.items() if listener not in (signal.SIG_IGN, None)
-    ]
-    heard = heard if threading.current_thread() is threading.main_thread() else []
-    try:
-        for number in heard:
-            signal.signal(number, stop)
+    with listening(SIGNALS, stop):
         yield
-    finally:
-        for number in heard:
-            signal.signal(number, before[number])
 
 
 def is_thread_left() -> bool:

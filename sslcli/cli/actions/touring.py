@@ -52,7 +52,7 @@ def tour_action(command: Command, given: Given, screen: Screen) -> int:
             with written(output_file(page)) as file:
                 file.write(rendered(page_of_tour(folder, everyone, done, TITLES[tongue])))
     if screen.json:
-        screen.document({"folder": str(folder), "page": str(page), "done": done_lines(folder)})
+        screen.document({"folder": str(folder), "page": str(page), "done": done})
     else:
         screen.line(str(page))
     return 0

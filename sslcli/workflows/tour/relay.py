@@ -4,12 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Mapping, Sequence
-from types import FrameType, TracebackType
-from typing import Any, Self
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Self
 
 from sslcli.errors import Interrupted, Preempted, StopRequest
+from sslcli.runs.interrupting import listening
 
 # what the tour hears, and what the line is told: a terminal that is closed is no reason to lose
 PASSED_ON = {
@@ -21,7 +22,7 @@ PASSED_ON = {
 
 
 class Relay:
-    """Context in which a signal to the tour goes to the line that runs, once, and the tour waits
+    """A signal to the tour goes to the line that runs, once, and the tour waits
     until that has saved and ended.
 
     `asked` is why the tour is to stop, None as long as nobody asked. Lines have a process group of
@@ -32,20 +33,14 @@ class Relay:
         self.asked: type[StopRequest] | None = None
         self._told: signal.Signals | None = None
         self._line: subprocess.Popen[str] | None = None
-        self._previous: dict[int, Any] = {}
 
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            for number in PASSED_ON:
-                if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-                    self._previous[number] = signal.signal(number, self._on_signal)
-        return self
-
-    def __exit__(
-        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+    @classmethod
+    @contextmanager
+    def listening(cls) -> Generator[Self]:
+        """Build one that hears, as long as the context lasts."""
+        relay = cls()
+        with listening(PASSED_ON, relay._on_signal):
+            yield relay
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._told = PASSED_ON[signal.Signals(number)]

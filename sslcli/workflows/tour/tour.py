@@ -37,7 +37,7 @@ def take_tour(
     where somebody asked to stop, RunError where a line fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with run_folder.locked(folder), Relay() as relay:
+    with run_folder.locked(folder), Relay.listening() as relay:
         facts = {
             **run_folder.environment(),
             "kind": KIND,
