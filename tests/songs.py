@@ -27,3 +27,13 @@ def melodies(folder, count, seed=0):
             path = folder / singer / f"{number}.wav"
             path.parent.mkdir(exist_ok=True, parents=True)
             soundfile.write(path, 0.3 * np.sin(2 * np.pi * np.cumsum(hertz_N) / 8_000), 8_000)
+
+
+def parted_melodies(folder):
+    """Melodies to learn from in `train`, and others, whose files have names of their own, in
+    `test`.
+    """
+    melodies(folder / "train", 12, 0)
+    melodies(folder / "test", 8, 1)
+    for path in (folder / "test").rglob("*.wav"):
+        path.rename(path.with_name(f"t{path.name}"))

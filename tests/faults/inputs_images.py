@@ -12,14 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from image_cases import CASES, make_sound
-from inputs_trying import Trial, by_hand
-from item_cases import SMALL, Workplace
+from inputs_trying import by_hand
+from item_cases import SMALL, TUNE, Workplace, swept
 from tallies import Tally
 
 TRAIN = ("pretrain", "--objective", "autoencoder", *SMALL)
 PROBE = ("probe", "anomaly", "--model", "model", "--device", "cpu", "--out", "out")
-TUNE = ("finetune", "classify", "--model", "model", "--max-steps", "1", "--device", "cpu",
-        "--no-plot", "--overwrite", "--name", "tuned")  # fmt: skip
 BESIDE = {"wide": "wide.npy", "colour": "colour.npy", "table": "t.csv", "text": "words.txt"}
 LINES = {
     "train": (*TRAIN, "--name", "run"),
@@ -39,11 +37,7 @@ def workplace() -> Iterator[Workplace]:
 
 def sweep(count: int) -> Tally:
     """The first cases, in turns over all of them."""
-    trial = Trial("images")
-    with workplace() as place:
-        for case in CASES[:count]:
-            trial.attempt(case.name, lambda case=case: place.fault_of(case), wrong=str)
-    return trial.tally
+    return swept("images", CASES[:count], workplace)
 
 
 if __name__ == "__main__":

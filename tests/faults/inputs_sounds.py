@@ -11,16 +11,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from inputs_trying import Trial, by_hand
-from item_cases import SMALL, Workplace
+from inputs_trying import by_hand
+from item_cases import SMALL, TUNE, Workplace, swept
 from sound_cases import CASES, make_sound
 from tallies import Tally
 
 TRAIN = ("pretrain", "--objective", "mask-frames", *SMALL)
 FURTHER = (*TRAIN[:3], *SMALL[6:], "--model", "model", "--name", "run")
 PROBE = ("probe", "layers", "--model", "model", "--device", "cpu", "--out", "out")
-TUNE = ("finetune", "classify", "--model", "model", "--max-steps", "1", "--device", "cpu",
-        "--no-plot", "--overwrite", "--name", "tuned")  # fmt: skip
 BESIDE = {"fast": "fast", "slow": "slow", "text": "words.txt", "images": "images.npy"}
 LINES = {
     "train": (*TRAIN, "--name", "run"),
@@ -44,11 +42,7 @@ def workplace() -> Iterator[Workplace]:
 
 def sweep(count: int) -> Tally:
     """The first cases, in turns over all of them."""
-    trial = Trial("recordings")
-    with workplace() as place:
-        for case in CASES[:count]:
-            trial.attempt(case.name, lambda case=case: place.fault_of(case), wrong=str)
-    return trial.tally
+    return swept("recordings", CASES[:count], workplace)
 
 
 if __name__ == "__main__":

@@ -14,14 +14,11 @@ from pathlib import Path
 from unittest import mock
 
 from inputs_plugins import ran
-from inputs_trying import Trial, by_hand
+from inputs_trying import by_hand
+from item_cases import SMALL, swept
 from table_cases import CASES, SOUND, Case, beside
 from tallies import Tally
 
-SMALL = (
-    "--arch", "tiny", "-s", "model.shape.width=16", "-s", "model.shape.heads=2", "--device", "cpu",
-    "--max-steps", "1", "--batch-size", "8", "--no-plot", "--overwrite", "-s", "data.held_out=0.2",
-)  # fmt: skip
 TRAIN = ("pretrain", "--objective", "autoencoder", "--code", "2", *SMALL, "--name", "run")
 
 
@@ -79,11 +76,7 @@ def workplace() -> Iterator[Workplace]:
 
 def sweep(count: int) -> Tally:
     """The first cases, in turns over all of them."""
-    trial = Trial("tables")
-    with workplace() as place:
-        for case in CASES[:count]:
-            trial.attempt(case.name, lambda case=case: place.fault_of(case), wrong=str)
-    return trial.tally
+    return swept("tables", CASES[:count], workplace)
 
 
 if __name__ == "__main__":

@@ -8,16 +8,23 @@ import contextlib
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from inputs_plugins import ran
+from inputs_trying import Trial
+from tallies import Tally
 
 SMALL = (
     "--arch", "tiny", "-s", "model.shape.width=16", "-s", "model.shape.heads=2", "--device", "cpu",
     "--max-steps", "1", "--batch-size", "8", "--no-plot", "--overwrite", "-s", "data.held_out=0.2",
 )  # fmt: skip
+
+TUNE = ("finetune", "classify", "--model", "model", "--max-steps", "1", "--device", "cpu",
+        "--no-plot", "--overwrite", "--name", "tuned")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,3 +95,14 @@ class Workplace:
             return f"no sentence with a hint: {said[-300:]}"
         gone = [each for each in case.says if each not in errors[0]]
         return f"does not say {gone}: {errors[0][:300]}" if gone else ""
+
+
+def swept(
+    title: str, cases: Sequence[Any], workplace: Callable[[], AbstractContextManager[Any]]
+) -> Tally:
+    """How cases end, one after the other, in one place that has `fault_of` them."""
+    trial = Trial(title)
+    with workplace() as place:
+        for case in cases:
+            trial.attempt(case.name, lambda case=case: place.fault_of(case), wrong=str)
+    return trial.tally

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from songs import melodies
+from songs import parted_melodies
 from sslplugins.probes.sound import ways
 from sslplugins.probes.sound.conversion import (
     AS_IT_IS,
@@ -159,10 +159,7 @@ def test_a_look_up_that_does_better_is_said():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, module_cache):
     folder = tmp_path_factory.mktemp("voices")
-    melodies(folder / "train", 12, 0)
-    melodies(folder / "test", 8, 1)
-    for path in (folder / "test").rglob("*.wav"):
-        path.rename(path.with_name(f"t{path.name}"))
+    parted_melodies(folder)
     line = (
         "pretrain --data train --eval-data test --arch tiny --batch-size 8 --device cpu"
         " --max-steps 3 --no-plot"

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from songs import melodies
+from songs import parted_melodies
 from sslplugins.probes.sound.recordings import Recordings
 from sslplugins.probes.sound.voices import View, _alike, _frames, _judged, _normed, _retrieved
 
@@ -103,10 +103,7 @@ def test_a_perceptron_reads_what_no_line_can():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, module_cache):
     folder = tmp_path_factory.mktemp("voices")
-    melodies(folder / "train", 12, 0)
-    melodies(folder / "test", 8, 1)
-    for path in (folder / "test").rglob("*.wav"):
-        path.rename(path.with_name(f"t{path.name}"))
+    parted_melodies(folder)
     line = (
         "pretrain --objective mask-frames --data train --eval-data test --arch tiny --batch-size 8 --device cpu"
         " --max-steps 5 --no-plot --name model"
