@@ -19,7 +19,7 @@ from sslcli.core.heads import LanguageModelHead
 from sslcli.core.inputs import Hidden, Inputs
 from sslcli.core.rules import NO_RULES, TokenRules, Written, only_known, refuse_no_numbers, ruled
 from sslcli.core.transformer import Transformer
-from sslcli.core.weight_layouts import laid_out, passes_that_pay
+from sslcli.core.weight_layouts import PASSES_THAT_PAY, laid_out
 from sslcli.errors import DataError, UsageError
 
 NEVER = -1e37  # a score that no real one is below, in float32
@@ -132,7 +132,7 @@ def beam_search(
     together = len(prompts) * rules.beams
     with evaluating(backbone, head), ExitStack() as layout:
         while search.texts:
-            if search.length == passes_that_pay(together):
+            if search.length == PASSES_THAT_PAY:
                 left = rules.new_tokens - search.length
                 layout.enter_context(laid_out(backbone, head, rows=together, passes=left))
             hidden = backbone.read_on(inputs, memory, cache)

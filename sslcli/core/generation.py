@@ -29,7 +29,7 @@ from sslcli.core.rules import (
 )
 from sslcli.core.sampling import PLAIN, Sampling, choose
 from sslcli.core.transformer import Transformer
-from sslcli.core.weight_layouts import laid_out, passes_that_pay
+from sslcli.core.weight_layouts import PASSES_THAT_PAY, laid_out
 from sslcli.errors import DataError, UsageError
 
 CHUNK_TOKENS = 512  # of a prompt in one pass
@@ -150,7 +150,7 @@ class Writer:
         rows, done = len(live) * (1 + self.lookup_tokens), 0
         with evaluating(self.backbone, self.head), ExitStack() as layout:
             while live:
-                if done == passes_that_pay(rows):  # most texts end long before they must
+                if done == PASSES_THAT_PAY:  # most texts end long before they must
                     left = max(text.most_new - len(text.tokens) for text in live)
                     layout.enter_context(laid_out(self.backbone, self.head, rows=rows, passes=left))
                 done += 1

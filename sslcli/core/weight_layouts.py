@@ -1,8 +1,9 @@
 """Weights of a frozen model on a CPU, laid out for products with few rows.
 
 A step of generation multiplies every weight matrix by a row for each text. Libraries are made for
-many rows: with few, the usual layout reads memory at a fraction of its speed. One row is quicker
-with a wide matrix that lies column by column, three and more with the blocks of oneDNN.
+many rows: with few, the usual layout reads memory at a fraction of its speed, and the blocks of
+oneDNN at all of it. Those that it chooses for one row do not: a single row is multiplied by blocks
+for a few.
 
 Letters: N rows, D and F features in and out.
 """
@@ -20,7 +21,8 @@ from sslcli.core.heads import LanguageModelHead
 from sslcli.core.transformer import Transformer
 
 FEWEST_BYTES = 1 << 24  # of weights; fewer stay in the processor's caches
-FEW_ROWS = 2  # of a pass, for which columns are quicker than blocks
+FEWEST_ROWS = 4  # that blocks are asked for: those for one row are read at half the speed
+PASSES_THAT_PAY = 12  # save what a new layout costs
 
 
 @contextmanager
@@ -36,27 +38,14 @@ def laid_out(
     layers = list(_linears(backbone, head))
     matrix = backbone.embedding if head.weight is None else head.weight
     found = [layer.weight for layer in layers] + [matrix] * _is_plain(matrix)
-    pays = passes >= passes_that_pay(rows) and sum(map(_bytes, found)) >= FEWEST_BYTES
+    pays = passes >= PASSES_THAT_PAY and sum(map(_bytes, found)) >= FEWEST_BYTES
     with ExitStack() as after:
-        if pays and rows <= FEW_ROWS:
-            for weight in {id(weight): weight for weight in found}.values():
-                if weight.shape[0] > weight.shape[1]:
-                    after.enter_context(_by_columns(weight))
-        elif pays and torch.backends.mkldnn.is_available():
+        if pays and torch.backends.mkldnn.is_available():
             for layer in layers:
                 after.enter_context(_in_blocks(layer, rows))
             if _is_plain(matrix) and head.multiply is linear:
                 after.enter_context(_head_in_blocks(head, matrix, rows))
         yield
-
-
-def passes_that_pay(rows: int) -> int:
-    """How many passes of so many rows save what a new layout costs.
-
-    Whoever does not know how many will come waits for so many first, and loses at most as much
-    again.
-    """
-    return 32 if rows <= FEW_ROWS else 12
 
 
 def _linears(*modules: nn.Module) -> Iterator[nn.Linear]:
@@ -85,16 +74,6 @@ def _bytes(weight: Tensor) -> int:
 
 
 @contextmanager
-def _by_columns(weight_FD: Tensor) -> Generator[None]:
-    """The same matrix, of the same shape, column by column."""
-    weight_FD.data = weight_FD.data.t().contiguous().t()
-    try:
-        yield
-    finally:
-        weight_FD.data = weight_FD.data.contiguous()
-
-
-@contextmanager
 def _in_blocks(layer: nn.Linear, rows: int) -> Generator[None]:
     """A layer that multiplies by blocks; its own matrix is empty meanwhile."""
     blocks = _blocks(layer.weight.data, rows)
@@ -119,7 +98,7 @@ def _head_in_blocks(head: LanguageModelHead, matrix_VE: Tensor, rows: int) -> Ge
 
 def _blocks(weight_FD: Tensor, rows: int) -> Tensor:
     """The matrix in the layout that oneDNN likes best for so many rows."""
-    return torch.ops.mkldnn._reorder_linear_weight(weight_FD, rows)
+    return torch.ops.mkldnn._reorder_linear_weight(weight_FD, max(rows, FEWEST_ROWS))
 
 
 def _product(blocks: Tensor, bias_F: Tensor | None, x_ND: Tensor) -> Tensor:

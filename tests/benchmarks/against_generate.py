@@ -9,6 +9,10 @@ model ends them, and tokens that a side really wrote are counted. Beside it: our
 without a cache, a prompt at a time, and the memory that a process of each side holds at most while
 it writes, its model and its libraries included (Linux).
 
+A single text is bound by memory: every weight is read once a token. How fast this machine reads is
+measured in the same rounds, by sums over the same weights, and with it the most tokens a second
+that one text can have; each side is given as a share of that.
+
 Then the same with questions in the model's chat template, whose answers end sooner or later, up to
 256 tokens: a side that waits for the last one writes for nobody.
 """
@@ -39,6 +43,7 @@ from sslcli.testing import tiny_tokenizer
 SEED, SHORTEST, LONGEST, BEAMS = 0, 4, 200, 4
 BATCHES = (1, 8, 32)
 CACHE_TOKENS = 256
+READINGS = 5  # of all weights in a round
 
 QUESTIONS = (
     "What is the capital of France?",
@@ -114,6 +119,9 @@ class Sides:
             pretrained = load_pretrained(folder)
             self.ends = sorted(pretrained.tokenizer().stops)
             self.backbone, self.head = (part.float().eval() for part in pretrained.network())
+            own = [*self.backbone.parameters(), *self.head.parameters()]
+            self.weights = [weight.detach() for weight in own]  # a tied matrix is there once
+            self.bound = ""
         if "transformers" in names:
             model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
             self.model, said = model.eval(), model.generation_config.eos_token_id
@@ -160,26 +168,50 @@ def seconds_of(run: Callable[[], Texts]) -> tuple[float, Texts]:
 
 
 def compare(sides: Sides, prompts: list[Tensor], beams: int, rounds: int) -> None:
-    """One row: both in turn on the same prompts."""
+    """One row: both in turn on the same prompts; of a single text below it what memory allows."""
     batch = len(prompts)
     runs = {
         "ours": lambda: sides.ours(prompts, beams),
         "transformers": lambda: sides.theirs(prompts, beams),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    bound = bool(batch == beams == 1)
+    seconds: dict[str, list[float]] = {name: [] for name in (*runs, "reading")}
     texts: dict[str, Texts] = {}
     for _ in range(rounds):
         for name, run in runs.items():
             took, texts[name] = seconds_of(run)
             seconds[name].append(took)
+        if bound:
+            seconds["reading"].append(seconds_of_reading(sides.weights))
     same = sum(a == b for a, b in zip(texts["ours"], texts["transformers"], strict=True))
-    middle = {name: statistics.median(took) for name, took in seconds.items()}
+    middle = {name: statistics.median(took) for name, took in seconds.items() if took}
     tokens = sum(map(len, texts["ours"]))
     print(
         f"| {batch} | {beams} | {tokens} | {tokens / middle['ours']:.1f} | "
         f"{tokens / middle['transformers']:.1f} | "
         f"**{middle['transformers'] / middle['ours']:.2f}** | {same} of {batch} |",
         flush=True,
+    )
+    if bound:
+        sides.bound = roofline(sides.weights, tokens, middle)
+
+
+def seconds_of_reading(weights: list[Tensor]) -> float:
+    """How long this machine takes to read every weight once; the best of a few."""
+    return min(seconds_of(lambda: [weight.sum() for weight in weights])[0] for _ in range(READINGS))
+
+
+def roofline(weights: list[Tensor], tokens: int, seconds: dict[str, float]) -> str:
+    """What one text can have at most where each token reads all weights, and what each side has of
+    it.
+    """
+    size = sum(weight.numel() * weight.element_size() for weight in weights)
+    reading = seconds["reading"]
+    shares = (f"{name} {tokens * reading / seconds[name]:.0%}" for name in ("ours", "transformers"))
+    return (
+        f"One text reads {size / 1e6:,.0f} MB of weights a token; memory gives "
+        f"{size / reading / 1e9:.1f} GB a second with {torch.get_num_threads()} threads, so at "
+        f"most {1 / reading:.1f} tokens: {', '.join(shares)} of that"
     )
 
 
@@ -258,6 +290,7 @@ def main() -> int:
         for beams in (1, BEAMS):
             for batch in batches:
                 compare(sides, prompts_of(batch, vocabulary, longest), beams, rounds)
+        print(sides.bound)
         cached(sides, cache_tokens)
         sides.new_tokens = cache_tokens if given.rehearse else ANSWER_TOKENS
         print("Questions:")

@@ -25,7 +25,7 @@ SHAPES = {
 def pays_at_once(monkeypatch):
     monkeypatch.setattr(weight_layouts, "FEWEST_BYTES", 0)
     for module in (weight_layouts, generation, beams):
-        monkeypatch.setattr(module, "passes_that_pay", lambda rows: 0)
+        monkeypatch.setattr(module, "PASSES_THAT_PAY", 0)
 
 
 def model_of(settings):
@@ -132,7 +132,7 @@ def test_what_is_no_plain_float32_layer_is_left_alone(rows):
 @torch.no_grad()
 def test_few_passes_and_small_models_are_left_alone(monkeypatch):
     backbone, head = model_of(LLAMA)
-    monkeypatch.setattr(weight_layouts, "passes_that_pay", lambda rows: 10)
+    monkeypatch.setattr(weight_layouts, "PASSES_THAT_PAY", 10)
     pointers = {name: weight.data_ptr() for name, weight in backbone.named_parameters()}
     for passes, fewest in ((9, 0), (10, 1 << 60)):
         monkeypatch.setattr(weight_layouts, "FEWEST_BYTES", fewest)
@@ -143,7 +143,7 @@ def test_few_passes_and_small_models_are_left_alone(monkeypatch):
 def test_a_layout_waits_until_it_pays(monkeypatch):
     """Whoever asks for many tokens mostly gets few: nothing is laid out before."""
     backbone, head = model_of(LLAMA)
-    monkeypatch.setattr(generation, "passes_that_pay", lambda rows: 5)
+    monkeypatch.setattr(generation, "PASSES_THAT_PAY", 5)
     before = {name: weight.data_ptr() for name, weight in backbone.named_parameters()}
     moved = []
     for _ in Writer(backbone, head).write([Continuation(0, [1, 2], 9)]):
