@@ -1,6 +1,6 @@
 """Self-supervised learning: raw data in, a pretrained Transformer and what it learnt out.
 
-The commands of `ssl` as functions that give data back. See README.md, "From Python".
+The commands of `ssl` as functions that give data back. See docs/python.md.
 """
 
 import importlib

@@ -11,9 +11,11 @@ import re
 import subprocess
 import sys
 
+import documents
 from house_files import ROOT
 
-DOCUMENTS = ("README.md", "README.zh.md", "CONTRIBUTING.md")
+PAGES = documents.pages()
+DOCUMENTS = (*PAGES, *map(documents.twin, PAGES), "CONTRIBUTING.md")
 BLOCK = re.compile(r"(<!-- help: ssl ?([^>]*?) -->\n```\w*\n)(.*?)(```)", re.DOTALL)
 
 
