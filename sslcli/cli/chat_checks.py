@@ -1,15 +1,13 @@
 """Checks of `ssl generate --chat`, before anything is loaded."""
 
-from pathlib import Path
-
 from sslcli import registry
+from sslcli.cli.generate_checks import refuse_unread_file
 from sslcli.cli.in_context_checks import check_shots
 from sslcli.cli.line_values import request_of, seed_of
 from sslcli.cli.naming import REQUEST, asked_objectives
 from sslcli.cli.options import Command, Given, spellings
 from sslcli.errors import ConfigError, UsageError
 from sslcli.models.line_checks import problems_in, refuse_absent_model
-from sslcli.plainfiles import STANDARD_INPUT, no_such_file
 from sslcli.resolving import naming_sources
 from sslcli.runs.references import CHATTED, LATEST
 
@@ -22,10 +20,7 @@ def check_chat_line(command: Command, given: Given) -> None:
         if key in given and not given[key].strip():
             raise UsageError(f"{flag} is empty", "say something, or leave it out")
     name = given.get("texts")
-    if name is not None and "text" in given:
-        raise UsageError("there is a text and --data", "give one of them")
-    if name not in (None, STANDARD_INPUT) and (Path(name).is_dir() or not Path(name).exists()):
-        raise no_such_file(name)
+    refuse_unread_file(given)
     if given.get("json") and name is None and "text" not in given:
         raise UsageError(
             "a conversation line by line is no JSON", "give a text or --data with --json"

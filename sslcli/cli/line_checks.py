@@ -9,13 +9,12 @@ from pathlib import Path
 
 from sslcli import registry
 from sslcli.asides import output_file
-from sslcli.cli.in_context_checks import check_in_context, check_shots
+from sslcli.cli.in_context_checks import check_in_context
 from sslcli.cli.line_values import (
     answer_settings,
     hardware_of,
     languages_of_load,
     minimums_of,
-    request_of,
     seed_count,
     seed_of,
     settings_flags,
@@ -23,7 +22,6 @@ from sslcli.cli.line_values import (
     starts_of,
 )
 from sslcli.cli.mistyped import refuse_data_as_task, refuse_word_as_probe
-from sslcli.cli.naming import REQUEST, asked_objectives
 from sslcli.cli.options import Command, Given, layers_of, spellings
 from sslcli.core.settings import STACKS
 from sslcli.datasets.locate import refuse_absent_labelled
@@ -45,7 +43,7 @@ from sslcli.models.line_checks import (
     refuse_untracked,
     refuse_unusable_data,
 )
-from sslcli.plainfiles import STANDARD_INPUT, no_such_file
+from sslcli.plainfiles import no_such_file
 from sslcli.reports import printable
 from sslcli.resolving import naming_sources, resolve
 from sslcli.runs.catalogue import runs_folder
@@ -289,33 +287,6 @@ def _refuse_shift_files(given: Given) -> None:
             raise UsageError(problem.message, hint)
     if "save" in given:
         output_file(Path(given["save"]), "--save")
-
-
-def check_generate_line(command: Command, given: Given) -> None:
-    """Refuse a seed that is no number, an absent model, and what no objective of the model can be
-    asked for, such as nothing.
-    """
-    seed_of(given)
-    if "system" in given:
-        raise UsageError("--system is for conversations", "add --chat, or leave it out")
-    refuse_absent_model(given.get("model"))
-    request, objectives = request_of(given), asked_objectives(given.get("model", LATEST))
-    check_shots(command, given, objectives)
-    if (name := given.get("texts")) is not None:
-        if "text" in request:
-            raise UsageError("there is a text and --data", "give one of them")
-        if name != STANDARD_INPUT and (Path(name).is_dir() or not Path(name).exists()):
-            raise no_such_file(name)
-        request["text"] = BLANK
-    problems = [problems_in("objectives", name, request, "", "Request") for name in objectives]
-    if problems and all(problems):
-        hint = f"as in: {command.examples[0]}" if "text" not in request else ""
-        flags = [flag for flag in command.flags if flag.names and flag.key in given]
-        sources = {
-            flag.key.removeprefix(f"{REQUEST}."): sorted(spellings([flag]))[0] for flag in flags
-        }
-        with naming_sources(sources):
-            raise ConfigError(problems[0], hint or "ssl generate --help lists the flags")
 
 
 def check_export_line(command: Command, given: Given) -> None:

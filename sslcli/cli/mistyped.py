@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from sslcli import registry
 from sslcli.cli.foreign_names import FOREIGN_OBJECTIVES, FOREIGN_TASKS
 from sslcli.datasets.locate import ADDRESSES
+from sslcli.deferred import Deferred
 from sslcli.errors import UsageError, edits, nearest
 from sslcli.runs.catalogue import FACTS_FILE, runs_folder
 
+naming = Deferred("sslcli.cli.naming")  # which imports this module
 # What people who know other tools type first.
 FOREIGN_FLAGS = {
     "--learning-rate": "--lr",
@@ -308,6 +310,9 @@ def usage_words(
     help_line = f"ssl {name} --help lists the flags" if name else "ssl --help lists the commands"
     known = {flag for flag in found.known if flag.startswith("-")}
     if found.option is not None and "such option" in found.message:
+        elsewhere = naming.asked_of_others(found.option, words) if name == "generate" else None
+        if elsewhere is not None:
+            return elsewhere
         return f"no such option: {found.option}", hint_for_option(found.option, known) or help_line
     message = found.message.partition(" Did you mean")[0].rstrip(".")
     typed = list(words[list(words).index(name) + 1 if name else 0 :])

@@ -1,5 +1,6 @@
 """Plugins that a line names, read before it is parsed: they decide which flags there are."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from sslcli.runfiles import parse_assignments, read_layer
 from sslcli.runs.catalogue import RUN_FILE, read_run
 from sslcli.runs.references import (
     ASKED,
+    LATEST,
     Purpose,
     decided,
     generating_tasks,
@@ -137,7 +139,7 @@ def request_flags(reference: str, flags: Sequence[Flag], use: Purpose = ASKED) -
     """
     found: dict[str, Flag] = {}
     for name in asked_objectives(reference, use):
-        request = registry.plugin_settings("objectives", name, "Request")
+        request = _request(name)
         found |= {
             flag.key: flag
             for flag in plugin_flags(
@@ -170,6 +172,49 @@ def asked_objectives(reference: str, use: Purpose = ASKED) -> list[str]:
         problem = f"{run} was pretrained with {'+'.join(said)}, which does not generate"
         raise UsageError(problem, what_generates(reads))
     return asked
+
+
+def generated(objective: str, reference: str | None = None) -> tuple[str, str]:
+    """What models of an objective generate, in words, and a line that asks one for it; `reference`:
+    the model that is named there.
+    """
+    what, words = _said(objective, "generates"), _said(objective, "request_example")
+    model = f"{LATEST}:{objective}" if reference is None else reference
+    line = " ".join(filter(None, ["ssl generate", words, "--model", shlex.quote(model)]))
+    return what or "by its own flags", line
+
+
+def asked_of_others(option: str, words: Sequence[str]) -> tuple[str, str] | None:
+    """The message and the hint for a flag of a line of `ssl generate` that models of other
+    objectives have; None where none has it.
+    """
+    others = [
+        name
+        for name in names_with("Request")
+        if option in spellings(plugin_flags(_request(name), name, REQUEST, spellings(GLOBALS)))
+    ]
+    if not others:
+        return None
+    named = peek(words, "--model", "-m")
+    own = asked_objectives([LATEST, *named][-1])
+    what, line = generated(own[0], named[-1] if named else None)
+    kind = f"one of {own[0]}" if len(own) == 1 else "a decoder, an encoder-decoder or an encoder"
+    model = named[-1] if named else "the newest run"
+    problem = f"{option} is for models of {' and '.join(others)}, and {model} is {kind}"
+    it = f"it generates {what}, as in: {line}" if len(own) == 1 else f"as in: {line}"
+    return problem, f"{it}; or name a model of {others[0]}: --model {LATEST}:{others[0]}"
+
+
+def _said(objective: str, member: str) -> str:
+    try:
+        found = registry.attribute("objectives", objective, member)
+    except AttributeError:
+        return ""
+    return found if isinstance(found, str) else ""
+
+
+def _request(objective: str) -> type[BaseModel]:
+    return registry.plugin_settings("objectives", objective, "Request")
 
 
 def _that_read(architecture: str) -> list[str]:

@@ -28,6 +28,9 @@ class Objective(Learnable[V, O]):
 
     arranges: ClassVar[str] = "single"  # single | pairs | blocks | items
     reads_head: ClassVar[bool] = False  # takes over the LM head of a model directory
+    # of one that `Generates`: what it generates, and the words of a line that ask for it
+    generates: ClassVar[str] = ""
+    request_example: ClassVar[str] = ""
 
     @classmethod
     def of_shape(cls, architecture: TransformerSettings) -> "type[Objective]":

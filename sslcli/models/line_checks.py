@@ -139,9 +139,13 @@ def _refuse_other(known: Sequence[str], name: str, word: str) -> None:
         raise UsageError(f"there is no {word} '{name}'", choices(name, known))
 
 
-def refuse_absent_files(kind: str, name: str, given: Mapping[str, Any]) -> None:
-    """Raises DataError where an option of a plugin names a file that is not there."""
-    for key, field in registry.plugin_settings(kind, name).model_fields.items():
+def refuse_absent_files(
+    kind: str, name: str, given: Mapping[str, Any], member: str = "Options"
+) -> None:
+    """Raises DataError where an option of a plugin, or a field of another member that is settings,
+    names a file that is not there.
+    """
+    for key, field in registry.plugin_settings(kind, name, member).model_fields.items():
         if names_files(field) and given.get(key):
             named = given[key]
             refuse_absent_labelled([named] if isinstance(named, str) else named)

@@ -29,8 +29,8 @@ def model(tmp_path):
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        ([], "text is needed\nhint:  as in: ssl generate "),
-        (["--top", "3"], "text is needed\nhint:  as in: ssl generate "),
+        ([], "there is no text: the newest run generates tokens for every [MASK] of a text\nhint:  as in"),
+        (["--top", "3"], "there is no text: the newest run generates tokens for every [MASK]"),
         (["a [MASK]", "--top", "0"], "--top must be greater than 0, not '0'\nhint:  ssl generate"),
     ],
 )
@@ -62,7 +62,7 @@ def test_without_a_text_torch_is_not_imported(model, monkeypatch):
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
-    assert ended.stderr.startswith("error: text is needed")
+    assert ended.stderr.startswith("error: there is no text: first generates")
 
 
 @pytest.mark.parametrize("objective", ["nsp", "denoise"])

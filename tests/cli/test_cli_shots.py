@@ -43,13 +43,18 @@ def place(ssl, tmp_path, monkeypatch):
     (tmp_path / "text.txt").write_text(
         "\n\n".join(PASSAGE.format(n=n, place="Rome") for n in "abcde")
     )
+    pretrained(ssl, "clm", 2048)
+    return tmp_path
+
+
+def pretrained(ssl, name, positions):
+    """A tiny decoder that has so many positions."""
     ended = ssl(
         "pretrain", "--objective", "clm", "--data", "text.txt", "--eval-data", "text.txt", "--tokenizer", "bpe",
         "--arch", "tiny", "--seq-len", "32", "--vocabulary", "270", "--max-steps", "1", "--batch-size", "2",
-        "--out", "clm", "--no-plot", "-s", "model.shape.longest_tokens=2048",
+        "--out", name, "--no-plot", "-s", f"model.shape.longest_tokens={positions}",
     )  # fmt: skip
     assert ended.code == 0, ended.err
-    return tmp_path
 
 
 STEPS = ("--step-by-step",)
@@ -90,16 +95,24 @@ def test_the_prompt_is_that_of_the_evaluation_letter_by_letter(
     assert len(set(read)) >= 9
 
 
+LOST = "9 of 9 prompts are longer than the model's sequences"
+
+
+@pytest.mark.parametrize("model", ["clm", "short"])
 @pytest.mark.parametrize("chat", [(), ("--chat",)])
-def test_what_is_written_is_what_the_evaluation_reads(ssl, place, chat):
+def test_what_is_written_is_what_the_evaluation_reads(ssl, place, chat, model):
+    """Prompts that are too long for the model lose their beginning in both, and both say so."""
+    if model == "short":
+        pretrained(ssl, model, 128)
     line = (
-        "--k", "1", "--seed", "3", "--model", "clm", "--json",
+        "--k", "2", "--seed", "3", "--model", model, "--json",
     )  # fmt: skip
     ended = ssl(
         "evaluate", "rewrite", "--in-context", "--data", "rewrite-test.jsonl", "--examples",
         "rewrite-train.jsonl", "--draws", "1", "--out", "found", "--max-length", "64", *line, *chat,
     )  # fmt: skip
     assert ended.code == 0, ended.err
+    assert (LOST in ended.out) == (model == "short")
     lines = (place / "found" / "predictions.jsonl").read_text().splitlines()
     expected = [json.loads(each)["prediction"] for each in lines]
     texts = "".join(f"{typed_of('rewrite', row)}\n" for row in rows_of("rewrite", 100, 9))
@@ -111,6 +124,12 @@ def test_what_is_written_is_what_the_evaluation_reads(ssl, place, chat):
     artifacts = json.loads(ended.out)["artifacts"]
     assert [each["text"] for each in artifacts] == expected
     assert [each["details"]["prompt"] for each in artifacts] == texts.splitlines()
+    assert (LOST in ended.err) == (model == "short")
+    recorded = ssl(
+        "generate", "--data", "rewrite-test.jsonl", "--shots", "rewrite-train.jsonl", "--task", "rewrite", *line, *chat
+    )  # fmt: skip
+    assert recorded.code == 0, recorded.err
+    assert json.loads(recorded.out)["artifacts"] == artifacts
 
 
 def test_a_prompt_in_a_chat_is_what_a_user_says(ssl, place):
@@ -147,15 +166,12 @@ def test_steps_are_written_with_the_answer_that_they_lead_to(ssl, place, monkeyp
 
     asked = []
 
-    def streamed(reference, request, seed, say, texts, *, continues):
-        assert continues
+    def written(reference, request, prompts, seed, say):
         asked.append(request)
-        for text in texts:
-            yield Artifact(
-                f"{text} Rome is where Ann is. The answer is Rome.", None, {"prompt": text}
-            )
+        for text in prompts:
+            yield Artifact("Rome is where Ann is. The answer is Rome.", None, {"prompt": text})
 
-    monkeypatch.setattr(generating, "streamed", streamed)
+    monkeypatch.setattr(generating, "written_behind_prompts", written)
     ended = ssl(
         "generate", r"Where?\tAnn lives in Rome .", "--shots", "qa-train.jsonl", "--task", "qa",
         "--model", "clm", "--step-by-step", "--json",
@@ -169,6 +185,5 @@ def test_steps_are_written_with_the_answer_that_they_lead_to(ssl, place, monkeyp
             "stop": ["\n\nPassage:"],
             "new_tokens": 224,
             "temperature": 0.0,
-            "text": r"Where?\tAnn lives in Rome .",
         }
     ]

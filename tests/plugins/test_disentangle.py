@@ -325,7 +325,7 @@ def test_what_cannot_be_converted_is_said_in_a_sentence(folder, monkeypatch, cap
         "silent.wav is silent": (2, ["--content", "silent.wav", "--style", good]),
         "and the model reads 8,000": (2, ["--content", "fast.wav", "--style", good]),
         "empty holds no file that can be read": (2, ["--content", good, "--style", "empty"]),
-        "there is none": (2, ["--content", good]),
+        "there is no --style: ": (2, ["--content", good]),
         "say where they belong": (2, ["--content", good, "--style", good]),
     }
     for sentence, (code, words) in lines.items():

@@ -73,6 +73,8 @@ class CausalLanguageModel(Readout[NextTokenBatch, AheadOptions]):
 
     Options = AheadOptions
     Request = Continue
+    generates = "what follows a text"
+    request_example = '"Once upon a time" --new-tokens 60'
     summary = "predict the next token from those before it (GPT), or frames ahead (APC)"
     architectures = frozenset({"decoder"})
     modalities = frozenset({"text", "sound"})

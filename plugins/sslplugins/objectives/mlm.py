@@ -147,6 +147,8 @@ class MaskedLanguageModel(Readout[MaskedBatch, "MaskedLanguageModel.Options"]):
             return self
 
     Request = FillBlanks
+    generates = "tokens for every [MASK] of a text"
+    request_example = '"julia lives in [MASK]."'
     summary = "predict hidden tokens from both sides (BERT)"
     reads_head = True
     architectures = frozenset({"encoder"})

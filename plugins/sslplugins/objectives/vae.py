@@ -96,6 +96,8 @@ class VariationalAutoEncoder(Reconstructing[NoisyBatch, "VariationalAutoEncoder.
         )
 
     summary = "reconstruct images or records from codes near to a normal prior (VAE), and make some"
+    generates = "images or records from random codes"
+    request_example = "--n 16 --out DIR"
     loss_unit = "nats"
 
     def __init__(self, options: Options, context: Context) -> None:

@@ -15,7 +15,6 @@ from sslcli.cli.screen import Screen
 from sslcli.contracts.abilities import Artifact
 from sslcli.data.files import read_lines
 from sslcli.data.rng import Rng
-from sslcli.errors import DataError
 from sslcli.reports import Report, Table, printable, printable_lines
 from sslcli.resolving import naming_sources
 from sslcli.runs.references import CHATTED, LATEST
@@ -24,8 +23,8 @@ from sslcli.workflows.generate.chatting import (
     Talker,
     asked,
     conversations_in,
-    holds_records,
 )
+from sslcli.workflows.generate.prompts import holds_records, texts_in
 
 ASKS = "> "
 NOTHING = "note: the model ends its turn at once and says nothing"
@@ -36,13 +35,12 @@ def chat_action(command: Command, given: Given, screen: Screen) -> int:
     seed, request = seed_of(given), request_of(given)
     request.pop("text", None)
     is_typed = "text" not in given and "texts" not in given
-    lines = None if is_typed else _lines(given)
-    shown = shown_texts(command, given, lines, screen)
+    shown = shown_texts(command, given, screen)
     if shown is not None:
         conversations = [asked(prompt, given.get("system")) for prompt in shown.prompts]
         request = shown.completed(request)
     else:
-        conversations = [] if is_typed else _conversations(given, lines, screen)
+        conversations = [] if is_typed else _conversations(given, screen)
     reference, place = chosen_model(
         given.get("model", LATEST), CHATTED, "model" not in given, screen.say
     )
@@ -58,7 +56,7 @@ def chat_action(command: Command, given: Given, screen: Screen) -> int:
         complete = talker.completed(request)
         if is_typed:
             return _converse(Talk(talker, complete, given.get("system"), seed), screen)
-        made = talker.answers(conversations, complete, Rng(seed, 0))
+        made = talker.answers(conversations, complete, Rng(seed, 0), cuts=shown is not None)
         streams = not screen.json and len(conversations) == 1
         artifacts = _shown(made, screen, streams=streams, scored=False)
         artifacts = artifacts if shown is None else shown.answered(artifacts)
@@ -72,26 +70,14 @@ def chat_action(command: Command, given: Given, screen: Screen) -> int:
     return 0
 
 
-def _lines(given: Given) -> list[str] | None:
-    """Texts of a file; None where it holds records of turns, or there is none."""
-    name = given.get("texts")
-    if name is None or (holds_records(name) and "shots" not in given):
-        return None
-    found = [line for _, line in read_lines(name) if line.strip()]
-    if not found:
-        raise DataError("there is no text to answer", "write one in every line")
-    return found
-
-
-def _conversations(given: Given, lines: list[str] | None, screen: Screen) -> list:
-    """Those of the line, or of a file."""
-    system, name = given.get("system"), given.get("texts")
+def _conversations(given: Given, screen: Screen) -> list:
+    """Those of the line, or of a file: records of turns, or a question for each of its texts."""
+    system, name, field = given.get("system"), given.get("texts"), given.get("text_field")
     if name is None:
         return [asked(given["text"], system)]
-    found = conversations_in(name, lines, system, screen.say)
-    if not found:
-        raise DataError("there is no text to answer", "write one in every line")
-    return found
+    if field is not None or not holds_records(name):
+        return [asked(text, system) for text in texts_in(name, field, screen.say)]
+    return conversations_in(name, system, screen.say)
 
 
 def _shown(

@@ -15,8 +15,7 @@ from sslcli.cli.options import Command, Given, spellings
 from sslcli.cli.screen import Screen
 from sslcli.contracts.abilities import Artifact
 from sslcli.core.settings import is_causal
-from sslcli.data.files import read_lines
-from sslcli.errors import DataError, UsageError
+from sslcli.errors import UsageError
 from sslcli.models.places import WeightsRef
 from sslcli.reporting.report_files import save_report
 from sslcli.reports import Report, Table, printable, printable_lines
@@ -27,7 +26,9 @@ from sslcli.runs.command_line import command_line
 from sslcli.runs.references import ASKED, LATEST
 from sslcli.workflows.generate.generate import streamed
 from sslcli.workflows.generate.items import items_report
+from sslcli.workflows.generate.prompts import texts_in
 from sslcli.workflows.generate.recordings import recordings_report
+from sslcli.workflows.generate.shots import written_behind_prompts
 
 BLANK = "[MASK]"
 ENDED_AT_ONCE = (
@@ -41,8 +42,10 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
     """Generate from a text and print texts, a table where they have scores, or JSON."""
     seed = seed_of(given)
     request = request_of(given)
-    texts = _texts(given["texts"]) if "texts" in given else None
-    shown = shown_texts(command, given, texts, screen)
+    shown = shown_texts(command, given, screen)
+    texts = None
+    if "texts" in given and shown is None:
+        texts = texts_in(given["texts"], given.get("text_field"), screen.say)
     if shown is not None and given.get("show_prompt"):
         show_prompts(shown.prompts, screen)
         return 0
@@ -59,14 +62,17 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
     typed = [flag for flag in command.flags if flag.names and flag.key in given]
     sources = {flag.key.removeprefix(f"{REQUEST}."): sorted(spellings([flag]))[0] for flag in typed}
     if shown is not None:
-        request, texts = shown.completed(request), shown.prompts
-    streams = not screen.json and texts is None
+        request = shown.completed({key: request[key] for key in request if key != "text"})
+    streams = not screen.json and texts is None and shown is None
     with naming_sources(sources):
         if len(names := asked_objectives(reference)) == 1:  # before the weights are read
             asked = registry.plugin_settings("objectives", names[0], "Request")
             first = request if texts is None else {**request, "text": texts[0]}
             checked(asked, first, hint="ssl generate --help lists the flags")
-        made = streamed(reference, request, seed, screen.say, texts, continues=shown is not None)
+        if shown is not None:
+            made = written_behind_prompts(reference, request, shown.prompts, seed, screen.say)
+        else:
+            made = streamed(reference, request, seed, screen.say, texts)
         artifacts, is_shown = _collected(made, screen, streams=streams)
     artifacts = artifacts if shown is None else shown.answered(artifacts)
     if any(artifact.frames is not None for artifact in artifacts):
@@ -144,14 +150,6 @@ def _collected(
         if is_open:
             screen.line()
     return artifacts, is_shown
-
-
-def _texts(name: str) -> list[str]:
-    """The lines of a file, or of standard input, that hold something."""
-    texts = [line for _, line in read_lines(name) if line.strip()]
-    if not texts:
-        raise DataError("there is no text to answer", "write one in every line")
-    return texts
 
 
 def adds_nothing(artifact: Artifact) -> bool:

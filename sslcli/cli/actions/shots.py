@@ -7,19 +7,24 @@ from sslcli.cli.options import Command, Given
 from sslcli.cli.screen import Screen
 from sslcli.reports import printable
 from sslcli.resolving import naming_sources
+from sslcli.workflows.evaluate.worked_examples import recorded_examples, typed_examples
+from sslcli.workflows.generate.prompts import holds_records, texts_in
 from sslcli.workflows.generate.shots import ShownTexts
 
 
-def shown_texts(
-    command: Command, given: Given, texts: Sequence[str] | None, screen: Screen
-) -> ShownTexts | None:
+def shown_texts(command: Command, given: Given, screen: Screen) -> ShownTexts | None:
     """The text of the line, or those of a file, behind worked examples; None without --shots."""
     resolved = shot_settings(command, given)
     if resolved is None:
         return None
-    typed = [given.get("text", "")] if texts is None else texts
+    name, field = given.get("texts"), given.get("text_field")
     with naming_sources(resolved.sources):
-        shown = ShownTexts.of(resolved.settings, typed, seed_of(given))
+        if name is not None and field is None and holds_records(name):
+            asked = recorded_examples(resolved.settings.task, name)
+        else:
+            typed = [given["text"]] if name is None else texts_in(name, field, screen.say)
+            asked = typed_examples(resolved.settings.task, typed)
+        shown = ShownTexts.of(resolved.settings, asked, seed_of(given))
     for note in shown.data.notes:
         screen.say(f"note: {note}")
     return shown

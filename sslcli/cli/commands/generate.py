@@ -14,8 +14,16 @@ OWN = (
     Flag(
         "texts",
         ("--data", "-d"),
-        "file of texts, one a line, each answered by itself; '-' is standard input",
+        "file of texts, each answered by itself: one a line, or one in every record of JSON lines, "
+        "JSON, a table or Arrow; '-' is standard input",
         metavar="FILE",
+    ),
+    Flag(
+        "text_field",
+        ("--text-field",),
+        "field of the records of --data that holds the text; 'text', or the only one, when not "
+        "given",
+        metavar="NAME",
     ),
     Flag(
         "model",
@@ -93,5 +101,5 @@ def generate_command(words: Sequence[str]) -> Command:
             "ssl generate --model @latest:disentangle --content a.wav --style b.wav --out spoken",
             'ssl generate --chat "Is the sky blue?" --system "Answer in one word." --model DIR',
         ),
-        check=CHAT_CHECK if chats else "sslcli.cli.line_checks:check_generate_line",
+        check=CHAT_CHECK if chats else "sslcli.cli.generate_checks:check_generate_line",
     )

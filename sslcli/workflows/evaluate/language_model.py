@@ -17,10 +17,12 @@ from sslcli.core.inputs import Inputs
 from sslcli.core.transformer import Transformer
 from sslcli.data.text.chats import Chat
 from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.datasets.cache import Say
 from sslcli.engine.precision import Hardware
 from sslcli.errors import DataError, ModelError, UsageError
 from sslcli.models.finite import watched
 from sslcli.models.loading import load_pretrained
+from sslcli.reports import amount
 from sslcli.workflows.evaluate.prompt_jobs import (
     ROWS_TOGETHER,
     EncodedPrompt,
@@ -141,7 +143,9 @@ class LanguageModel:
         """Return the tokens of a context, with those that begin a text. Raises DataError where
         there is none.
         """
-        return (*self._begins, *self._ids(context)) or self._start()
+        if self.chat is None:
+            return text_tokens(self.tokenizer, context)
+        return tuple(self._ids(context)) or _start(self.tokenizer)
 
     def scores(self, groups: Sequence[Sequence[EncodedPrompt]]) -> np.ndarray:
         """Log-probabilities [groups, P, C] of the choices of groups of P prompts each, in nats.
@@ -193,13 +197,6 @@ class LanguageModel:
             return self.tokenizer.encode_rendered([text])[0].tolist()
         return self.tokenizer.encode(text).tolist()
 
-    def _start(self) -> Tokens:
-        """What stands before a text that begins with its choice."""
-        if self.tokenizer.end is None:
-            hint = "write something before {label}"
-            raise DataError("a prompt is empty, and this tokenizer has no end token", hint)
-        return (self.tokenizer.end,)
-
 
 def written_behind(
     model: LanguageModel, prompts: Sequence[str], most_new: int, is_over: Callable[[str], bool]
@@ -210,14 +207,8 @@ def written_behind(
     without a token, UsageError where a sequence has no room for so many new ones.
     """
     longest = model.backbone.settings.longest_tokens
-    if most_new >= longest:
-        raise UsageError(
-            f"answers of {most_new:,} tokens leave no room for a prompt: the model's sequences "
-            f"have {longest:,}",
-            "ask for shorter answers",
-        )
     whole = [model.context_tokens(context) for context in model.as_read(prompts)]
-    kept = [tokens[-(longest - most_new) :] for tokens in whole]
+    kept = [cut_for_answer(tokens, longest, most_new) for tokens in whole]
     found: dict[int, WrittenText] = {}
     for places in _batches([len(tokens) + most_new for tokens in kept]):
         texts = [Continuation(place, kept[place], most_new) for place in places]
@@ -227,6 +218,51 @@ def written_behind(
             is_whole = own.ended != "length" or is_over(text)
             found[own.number] = WrittenText(text, is_whole, cut)
     return [found[place] for place in range(len(prompts))]
+
+
+def cut_for_answer(tokens: Tokens, longest: int, most_new: int) -> Tokens:
+    """The tokens of a prompt, without its beginning where sequences of the `longest` length have no
+    room for it and so many new ones. Raises UsageError where they have room for no prompt.
+    """
+    if most_new >= longest:
+        raise UsageError(
+            f"answers of {most_new:,} tokens leave no room for a prompt: the model's sequences "
+            f"have {longest:,}",
+            "ask for shorter answers",
+        )
+    return tokens[-(longest - most_new) :]
+
+
+def cut_prompts(
+    prompts: Sequence[Tokens | np.ndarray], longest: int, most_new: int, say: Say
+) -> list[np.ndarray]:
+    """The tokens of prompts, int64 [T], as far as they leave room for so many new ones in sequences
+    of the `longest` length; `say` is told how many lost their beginning. Raises UsageError where
+    there is no room for any.
+    """
+    kept = [cut_for_answer((*tokens,), longest, most_new) for tokens in prompts]
+    if cut := sum(len(own) < len(whole) for own, whole in zip(kept, prompts, strict=True)):
+        say(
+            f"note: {cut:,} of {amount(len(prompts), 'prompt')} are longer than the model's "
+            f"sequences ({longest:,} tokens, {most_new:,} of them new) and lost their beginning"
+        )
+    return [np.asarray(tokens, dtype=np.int64) for tokens in kept]
+
+
+def text_tokens(tokenizer: Tokenizer, context: str) -> Tokens:
+    """The tokens of a context that is no conversation, with those that begin a text. Raises
+    DataError where there is none.
+    """
+    begins = tuple(tokenizer.template.prompt.tokens[0])
+    return (*begins, *tokenizer.encode(context).tolist()) or _start(tokenizer)
+
+
+def _start(tokenizer: Tokenizer) -> Tokens:
+    """What stands before a text that begins with its choice."""
+    if tokenizer.end is None:
+        hint = "write something before {label}"
+        raise DataError("a prompt is empty, and this tokenizer has no end token", hint)
+    return (tokenizer.end,)
 
 
 def _grow(

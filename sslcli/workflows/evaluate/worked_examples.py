@@ -16,7 +16,7 @@ from sslcli.data.records.prompt_template import PromptTemplate
 from sslcli.data.records.record import Record
 from sslcli.data.rng import Rng, name_key
 from sslcli.datasets.label_sets import with_labels
-from sslcli.datasets.labelled import examples_of
+from sslcli.datasets.labelled import examples_of, read_examples
 from sslcli.datasets.sifter import Sifter
 from sslcli.datasets.tasks import task_class, task_options
 from sslcli.errors import DataError, UsageError
@@ -165,29 +165,60 @@ def in_context_data(name: str, settings: AnswerSettings, asked: InContextSetting
     return found
 
 
-def shown_data(asked: ShotSettings, typed: Sequence[str]) -> InContextData:
-    r"""Read worked examples to be shown before typed texts, which are what is `scored`; where the
-    task takes several texts, a tab or \t stands between them. Raises DataError, UsageError.
+@dataclass(frozen=True)
+class Unanswered:
+    """Examples that nobody has labelled, each as it was typed; `notes`: how they were read."""
+
+    typed: Sequence[str]
+    examples: Sequence[Example]
+    notes: Sequence[str] = ()
+
+
+def typed_examples(name: str, typed: Sequence[str]) -> Unanswered:
+    r"""Typed texts as examples of a task; where it takes several, a tab or \t stands between them.
+    Raises DataError, UsageError.
     """
-    task, sifter = task_class(asked.task), Sifter(None)
-    options = task_options(asked.task, {})
+    task, options = task_class(name), task_options(name, {})
     wanted = task.positional_fields(options)
     questions = [text.replace(r"\t", "\t").split("\t", len(wanted) - 1) for text in typed]
     if any(len(texts) < len(wanted) for texts in questions):
-        problem = f"{asked.task} takes {len(wanted)} texts: {' and '.join(wanted)}"
+        problem = f"{name} takes {len(wanted)} texts: {' and '.join(wanted)}"
         raise UsageError(problem, r"write \t between them")
+    return Unanswered(
+        typed,
+        [
+            task.parse(options, Record(Where(LINE, number), dict(zip(wanted, texts, strict=True))))
+            for number, texts in enumerate(questions, 1)
+        ],
+    )
+
+
+def recorded_examples(name: str, reference: str) -> Unanswered:
+    """The records of a file as examples of a task, whose labels are not read. Raises DataError."""
+    task, sifter = task_class(name), Sifter(None)
+    read = read_examples(
+        task, task_options(name, {}), reference, "test", LabelledSettings(), sifter, "unread"
+    )
+    examples = list(sifter.usable(read))
+    typed = ["\t".join(prompting(task).prompt_texts(each).values()) for each in examples]
+    return Unanswered(typed, examples, [*sifter.sentences(), *sifter.remarks])
+
+
+def shown_data(asked: ShotSettings, asks: Unanswered) -> InContextData:
+    """Read worked examples to be shown before what is `scored` by nobody. Raises DataError,
+    UsageError.
+    """
+    task, sifter = task_class(asked.task), Sifter(None)
+    options = task_options(asked.task, {})
     pool = examples_of(task, options, [asked.shots], "train", LabelledSettings(), sifter)
     options, said = task.understand(options, pool)
     pool = with_labels(task, options, None, pool, sifter)
-    asks = [
-        task.parse(options, Record(Where(LINE, number), dict(zip(wanted, texts, strict=True))))
-        for number, texts in enumerate(questions, 1)
-    ]
-    pool, apart = _kept_apart(task, pool, asks)
+    pool, apart = _kept_apart(task, pool, asks.examples)
     _refuse_too_few(asked.k or 0, pool, "--shots")
-    template, how = template_for(task, asked, asks)
-    notes = [*sifter.sentences(), *sifter.remarks, *said, *how, *apart]
-    return InContextData(task, options, template, task.labels(options, pool), asks, pool, notes)
+    template, how = template_for(task, asked, asks.examples)
+    notes = [*asks.notes, *sifter.sentences(), *sifter.remarks, *said, *how, *apart]
+    labels = task.labels(options, pool)
+    return InContextData(task, options, template, labels, asks.examples, pool, notes)
 
 
 def _refuse_too_few(most: int, pool: Sequence[Example], flag: str) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from sslcli.config import Config
 from sslcli.contracts.abilities import Artifact, ContinuesTokens
 from sslcli.data.records.records import read_records
@@ -14,15 +16,12 @@ from sslcli.data.text.chats import Chat
 from sslcli.datasets.cache import Say, quiet
 from sslcli.datasets.unknown_words import unknown_in, unknown_sentences
 from sslcli.errors import UsageError
-from sslcli.models.finite import watched
-from sslcli.models.loading import learner_of, load_pretrained
-from sslcli.plainfiles import suffix_of
 from sslcli.reports import amount
 from sslcli.resolving import checked
-from sslcli.workflows.generate.generate import generator_of
+from sslcli.workflows.evaluate.language_model import cut_prompts
+from sslcli.workflows.generate.ready import ready_to_generate
 
 USUAL_TOKENS = 256  # of an answer, as far as the model has positions
-OF_RECORDS = ("jsonl", "ndjson", "json")
 _WAYS = {"temperature", "beams", "top_k", "top_p", "min_p", "typical_p"}
 UNTRAINED = "it was never trained to answer, and goes on with the text"
 
@@ -35,12 +34,7 @@ class Talker:
     """
 
     def __init__(self, reference: str, say: Say = quiet) -> None:
-        pretrained = load_pretrained(reference)
-        if pretrained.settings.vocabulary:
-            pretrained.tokenizer().refuse_strange_generation()
-        self.learner = learner_of(pretrained).eval()
-        watched(self.learner)
-        generator = generator_of(self.learner, reference)
+        pretrained, self.learner, generator = ready_to_generate(reference)
         if not isinstance(generator, ContinuesTokens):
             raise UsageError(
                 f"{reference} continues no text, so it cannot answer in a conversation",
@@ -68,14 +62,20 @@ class Talker:
             self.say(note)
         return complete
 
-    def prompts(self, conversations: Sequence[Sequence[Message]]) -> list[tuple[str, Any]]:
-        """What is asked last in each, and all turns in tokens. Raises DataError where the template
-        refuses them, UsageError where the model has no positions left for an answer.
+    def prompts(
+        self, conversations: Sequence[Sequence[Message]], most_new: int | None = None
+    ) -> list[tuple[str, Any]]:
+        """What is asked last in each, and all turns in tokens; where `most_new` of an answer are
+        to find room, what is too long loses its beginning, aloud. Raises DataError where the
+        template refuses them, UsageError where the model has no positions left for an answer.
         """
         for messages in conversations:
             if token := self.chat.spelled(messages):
                 self.say(f"note: a turn spells {token}, which is read as that special token")
-        prompts = self.chat.prompts(conversations)
+        prompts: Sequence[np.ndarray] = self.chat.prompts(conversations)
+        if most_new is not None:
+            longest = self.learner.backbone.settings.longest_tokens
+            prompts = cut_prompts(prompts, longest, most_new, self.say)
         asked = [messages[-1]["content"] for messages in conversations]
         found = list(zip(asked, prompts, strict=True))
         for text, tokens_T in found:
@@ -99,10 +99,17 @@ class Talker:
         return self.positions is None or tokens + room <= self.positions
 
     def answers(
-        self, conversations: Sequence[Sequence[Message]], complete: Config, rng: Rng
+        self,
+        conversations: Sequence[Sequence[Message]],
+        complete: Any,
+        rng: Rng,
+        *,
+        cuts: bool = False,
     ) -> Iterator[str | Artifact]:
-        """Yield the answer to each conversation, of a single one pieces before."""
-        prompts = self.prompts(conversations)
+        """Yield the answer to each conversation, of a single one pieces before; one that is too
+        long is refused, or `cuts` its beginning off.
+        """
+        prompts = self.prompts(conversations, complete.new_tokens if cuts else None)
         made = self.generator.go_on(
             self.learner.backbone, prompts, complete, rng, self.chat.chatting
         )
@@ -123,15 +130,11 @@ def asked(text: str, system: str | None = None) -> list[Message]:
     return [*before, {"role": USER, "content": text}]
 
 
-def conversations_in(
-    reference: str, lines: Sequence[str] | None, system: str | None, say: Say
-) -> list[list[Message]]:
-    """The conversations of a file: a question a line, or records of turns.
+def conversations_in(reference: str, system: str | None, say: Say) -> list[list[Message]]:
+    """The conversations of a file of records of turns.
 
     A last turn of the assistant is left out, aloud. Raises DataError.
     """
-    if lines is not None:
-        return [asked(line, system) for line in lines]
     found, left_out = list[list[Message]](), 0
     for record in read_records(reference):
         turns = list[Message](turns_of(record)[0])
@@ -145,11 +148,6 @@ def conversations_in(
         records = amount(left_out, "record")
         say(f"note: the last answers of {records} are left out: the model writes them")
     return found
-
-
-def holds_records(reference: str) -> bool:
-    """Whether a file holds records of turns, and no lines of text."""
-    return suffix_of(reference) in OF_RECORDS
 
 
 class Talk:

@@ -10,41 +10,23 @@ from typing import Any
 from sslcli.config import Config
 from sslcli.contracts.abilities import (
     Artifact,
-    ContinuesTokens,
     Generates,
     Illustrates,
     ReadsText,
-    RemarksOnGeneration,
     Streams,
 )
 from sslcli.core.transformer import Transformer
 from sslcli.data.rng import Rng
 from sslcli.datasets.cache import Say, quiet
-from sslcli.datasets.unknown_words import unknown_in, unknown_sentences
 from sslcli.engine.composite import with_ability
 from sslcli.engine.evaluator import Illustrate
 from sslcli.engine.learner import Learner
-from sslcli.errors import UsageError, naming_text
-from sslcli.modalities import modality_read
-from sslcli.models.finite import watched
-from sslcli.models.loading import learner_of, load_pretrained
+from sslcli.errors import naming_text
 from sslcli.resolving import checked
-from sslcli.runs.references import what_generates
+from sslcli.workflows.generate.ready import ready_to_generate, say_remarks
 from sslcli.workflows.pretrain.prepare import Prepared
 
 CANDIDATES = 3
-
-
-def generator_of(learner: Learner, what: str) -> Generates:
-    """The part of a learner that generates. Raises UsageError where none does."""
-    found = next(with_ability(learner.learnable, Generates), None)
-    if found is None:
-        reads = modality_read(learner.backbone.settings.model_dump()) or "text"
-        raise UsageError(
-            f"{what} cannot generate: its objective does not implement generation",
-            what_generates(reads),
-        )
-    return found[1]
 
 
 def generate(
@@ -61,25 +43,15 @@ def streamed(
     seed: int,
     say: Say = quiet,
     texts: Sequence[str] | None = None,
-    *,
-    continues: bool = False,
 ) -> Iterator[str | Artifact]:
     """Yield artifacts; the same request and seed give the same ones.
 
     `texts` are asked for in place of the request's one, and `details["prompt"]` is the one that an
-    artifact answers. `continues`: whether it must be a model that continues texts. A model that
-    writes piece by piece yields the pieces of a single artifact before it. `say` receives remarks
-    on the model and the text. Raises ConfigError, ModelError, UsageError.
+    artifact answers. A model that writes piece by piece yields the pieces of a single artifact
+    before it. `say` receives remarks on the model and the text. Raises ConfigError, ModelError,
+    UsageError.
     """
-    pretrained = load_pretrained(reference)
-    if pretrained.settings.vocabulary:
-        pretrained.tokenizer().refuse_strange_generation()
-    learner = learner_of(pretrained).eval()
-    watched(learner)
-    generator = generator_of(learner, reference)
-    if continues and not isinstance(generator, ContinuesTokens):
-        problem = f"{reference} continues no text, and worked examples are for a model that does"
-        raise UsageError(problem, "name a decoder with --model")
+    pretrained, learner, generator = ready_to_generate(reference)
     asked = [request] if texts is None else [{**request, "text": text} for text in texts]
     hint = "ssl generate --help lists the flags"
     complete = [checked(generator.Request, each, hint=hint) for each in asked]
@@ -93,16 +65,9 @@ def streamed(
     else:
         for text, each in zip(texts or [None], complete, strict=True):
             yield from _answers(generator, learner.backbone, each, rng, text, len(complete))
-    if not pretrained.settings.vocabulary:
-        return
-    tokenizer = pretrained.tokenizer()
-    remarks = tokenizer.remarks()  # which count texts: before the prompt is read once more
-    if isinstance(generator, RemarksOnGeneration):
-        remarks = [*remarks, *generator.remarks_on_generation()]
-    read = " ".join(each.text for each in complete if isinstance(each, ReadsText))
-    unknown = unknown_sentences(unknown_in(tokenizer, read))
-    for note in (*tokenizer.notes, *remarks, *unknown):
-        say(f"note: {note}")
+    if pretrained.settings.vocabulary:
+        read = [each.text for each in complete if isinstance(each, ReadsText)]
+        say_remarks(pretrained.tokenizer(), generator, read, say)
 
 
 def _answers(

@@ -263,6 +263,8 @@ class Bart(Noising["Bart.Options"]):
         pass
 
     Request = WriteAnew
+    generates = "a text anew, mended where it is broken"
+    request_example = '"julia lives in [MASK]." --beams 4'
     reads_head = True
     name = "bart"
     summary = "restore a text with gaps, whose sentences are out of order (BART)"

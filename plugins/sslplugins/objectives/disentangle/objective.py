@@ -127,6 +127,8 @@ class Disentangle(Objective[VoicedBatch, "Disentangle.Options"]):
         )
 
     Request = Conversion
+    generates = "recordings of what one says (--content) in the voice of another (--style)"
+    request_example = "--content A.wav --style B.wav --out DIR"
 
     summary = "recordings through codes without a speaker, and a style (AdaIN-VC); converts voices"
     loss_unit = "nats a band"
@@ -312,8 +314,8 @@ class Disentangle(Objective[VoicedBatch, "Disentangle.Options"]):
         of those of the first of the voice: no conversion can sound better than these.
         """
         frames = self.context.architecture.frames
-        said = recordings(request.content, "--content", frames)
-        heard = recordings(request.style, "--style", frames)
+        said = recordings(request.content, frames)
+        heard = recordings(request.style, frames)
         device = self.decoder.mean_M.device
         inputs = Inputs.pack([rows for each in heard for rows in each.segments], device=device)
         lengths_B = torch.tensor(inputs.packing.lengths).to(self.decoder.mean_M)

@@ -9,20 +9,21 @@ from pathlib import Path
 
 import numpy as np
 
-from sslcli.api import Config, Frames, UsageError, read_recordings, setting
+from sslcli.api import Config, Frames, read_recordings, setting
 
 
 class Conversion(Config):
     """Whose words, and whose voice."""
 
     content: tuple[str, ...] = setting(
-        (), "recordings of what is said, or folders of such", "--content", reads=True
+        ..., "recordings of what is said, or folders of such", "--content", reads=True, min_length=1
     )
     style: tuple[str, ...] = setting(
-        (),
+        ...,
         "recordings of the voice that it is said in, or folders of such: several tell more of it",
         "--style",
         reads=True,
+        min_length=1,
     )
 
 
@@ -34,15 +35,10 @@ class Recording:
     segments: Sequence[np.ndarray]
 
 
-def recordings(names: Sequence[str], flag: str, frames: Frames | None) -> list[Recording]:
-    """Read the files, and those in folders, in order. Raises UsageError without any, DataError for
-    silence, and for what the model does not read.
+def recordings(names: Sequence[str], frames: Frames | None) -> list[Recording]:
+    """Read the files, and those in folders, in order. Raises DataError for silence, and for what
+    the model does not read.
     """
-    if not names:
-        raise UsageError(
-            f"a conversion needs {flag}, and there is none",
-            "as in: ssl generate --model RUN --content A.wav --style B.wav --out DIR",
-        )
     assert frames is not None, "a model of recordings knows how they lie in its rows"
     return [
         Recording(Path(file), segments)

@@ -71,6 +71,8 @@ class TextAutoEncoder(Shortening):
     """
 
     Request = Shorten
+    generates = "a short text of a document"
+    request_example = '"A document of some sentences. Here is the second one."'
     summary = "write documents as short texts, and restore them (text as a representation)"
 
     def arrange(self, corpus: Corpus) -> Iterator[Rows]:
