@@ -117,7 +117,7 @@ from sslcli.kits.layouts import NUMBERS_OF_RECORD, Counting, item_tables, usual_
 from sslcli.kits.record_views import record_views, seen_columns, spread_views
 from sslcli.kits.row_decoder import RowDecoder
 from sslcli.kits.sequence_task import SequenceTask
-from sslcli.kits.sound import frame_tables, griffin_lim, heard, log_mel, mel_filters
+from sslcli.kits.sound import as_sound, frame_tables, griffin_lim, heard, log_mel, mel_filters
 from sslcli.kits.word_vectors import (
     Located,
     Pool,
@@ -204,6 +204,7 @@ from sslcli.reports import (
     Report,
     Scatter,
     Score,
+    Sound,
     Span,
     Table,
     amount,
@@ -228,11 +229,11 @@ __all__ = [
     "Readout", "ReadoutTask", "Record", "Report", "Restoration", "Restores", "Retrieval", "Rng",
     "RowClassifier", "RowDecoder", "Rows", "RunError", "Sample", "SampleRng", "SampledRows",
     "Sampling", "Scatter", "Schema", "Score", "Scorer", "Seconds", "Separation", "SequenceTask",
-    "Shift", "Span", "SpecialToken", "Split", "SslError", "Suite", "SuitePart", "Table",
+    "Shift", "Sound", "Span", "SpecialToken", "Split", "SslError", "Suite", "SuitePart", "Table",
     "TableColumn", "TagReading", "TaggedSpan", "Task", "TokenLoss", "TokenRules", "TokenTargets",
     "Tokenizer", "TrackedRun", "Tracker", "Transformer", "TransformerSettings", "Unreadable",
     "UsageError", "ViewOptions", "Where", "WordOccurrence", "Writer", "amount", "answer_scores",
-    "at_least_float32", "attention_maps", "auroc", "auroc_score", "average_precision",
+    "as_sound", "at_least_float32", "attention_maps", "auroc", "auroc_score", "average_precision",
     "average_precision_score", "balanced", "beam_search", "best_threshold", "binary_scores", "bleu",
     "bleu_rows", "bleu_signature", "bleu_tokenizer", "centred", "choices", "chrf", "chrf_rows",
     "class_name", "class_scores", "class_tables", "collapse_signals", "contingency",

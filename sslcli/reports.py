@@ -146,6 +146,23 @@ class Gallery:
 
 
 @dataclass(frozen=True)
+class Sound:
+    """A recording of one channel, `rate` samples a second.
+
+    `samples`: two bytes a number, the lower one first, each byte as two hexadecimal digits.
+    """
+
+    title: str
+    rate: int
+    samples: str
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return len(self.samples) / 4 / self.rate
+
+
+@dataclass(frozen=True)
 class Span:
     """A piece of text with its part in the story: "plain", "corrupted", "target", "special" or
     "correct".
@@ -183,6 +200,7 @@ class Report:
     notes: Sequence[str] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     galleries: Sequence[Gallery] = ()
+    sounds: Sequence[Sound] = ()
     sheets: Sequence[Table] = ()
 
     def score(self, name: str) -> Score:
@@ -268,6 +286,11 @@ def _fits(before: Sequence[Matrix], alike: Sequence[Matrix]) -> bool:
 def panels(plots: Sequence[Plot]) -> list[list[Plot]]:
     """Group consecutive plots over the same x into one picture with several panels."""
     return [list(group) for _, group in groupby(plots, lambda plot: (plot.x, plot.logarithmic))]
+
+
+def panels_title(plots: Sequence[Plot]) -> str:
+    """The title of a picture with these panels."""
+    return " and ".join(plot.title for plot in plots)
 
 
 def has_rows_as_columns(matrix: Matrix) -> bool:

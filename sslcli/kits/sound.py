@@ -11,9 +11,10 @@ from scipy import fft
 
 from sslcli.grid import SHADES
 from sslcli.modalities import FLOOR, Frames
-from sslcli.reports import Table
+from sslcli.reports import Sound, Table
 
 FRAMES_AT_ONCE = 512
+FULL_SCALE = 32_767  # of 16 bits
 INVERSION_TURNS = 40  # of the way back from bands to frequencies
 MOST_SHOWN, MOST_COLUMNS, LINES = 3, 64, 8  # recordings in characters
 LEAST = 1e-10  # amplitude, beside which nothing is divided
@@ -135,6 +136,12 @@ def heard(log_mel_TM: np.ndarray, frames: Frames, *, seed: int = 0) -> np.ndarra
     """A recording that sounds like these frames: float32 [N] within [-1, 1]."""
     samples_N = griffin_lim(amplitudes_of(log_mel_TM, frames), frames, seed=seed)
     return samples_N / max(1.0, float(np.abs(samples_N).max(initial=0)))
+
+
+def as_sound(title: str, samples_N: np.ndarray, rate: int) -> Sound:
+    """A recording of samples from -1 to 1 for a report, which plays it."""
+    loud_N = (np.clip(samples_N, -1, 1) * FULL_SCALE).round().astype("<i2")
+    return Sound(title, rate, loud_N.tobytes().hex())
 
 
 def frame_tables(rows: Mapping[str, np.ndarray], lengths: Sequence[int]) -> list[Table]:

@@ -29,6 +29,7 @@ from sslcli.reports import (
     Report,
     Scatter,
     Score,
+    Sound,
     Span,
     Table,
 )
@@ -126,7 +127,7 @@ def answer_of(said: dict[str, Any]) -> Answer:
 def _report(**parts: Any) -> Report:
     one: dict[str, Callable[..., Any]] = {
         "scores": _score, "tables": Table, "curves": Curve, "plots": _plot, "matrices": Matrix,
-        "scatters": _scatter, "galleries": Gallery,
+        "scatters": _scatter, "galleries": Gallery, "sounds": Sound,
         "passages": _passage, "sheets": Table,
     }  # fmt: skip
     read: dict[str, Any] = {

@@ -1,20 +1,31 @@
 """A report as files: every plot, matrix, scatter and gallery as PNG and SVG with its numbers beside
-it as CSV; tables as CSV; all as JSON.
+it as CSV; tables as CSV; recordings as WAV; all as JSON.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from sslcli.progress import working
 from sslcli.reporting.csv_files import write_csv
 from sslcli.reporting.fonts import HOW_TO_GET_ONE
+from sslcli.reporting.media import wav_of
 from sslcli.reporting.plots import Picture, drawn, is_all_drawable
 from sslcli.reporting.saved_reports import REPORT, saved_together, write_report
-from sslcli.reports import Gallery, Matrix, Plot, Report, Scatter, Score, panels, sheets_of
+from sslcli.reports import (
+    Gallery,
+    Matrix,
+    Plot,
+    Report,
+    Scatter,
+    Score,
+    Sound,
+    panels,
+    panels_title,
+    sheets_of,
+)
 
 LONGEST_NAME = 60  # characters, of which some have three bytes
 
@@ -29,22 +40,22 @@ class Sheet:
     picture: Picture | None = None
 
 
-def save_report(
-    report: Report, folder: Path, caption: str, others: Mapping[str, bytes] = MappingProxyType({})
-) -> list[Path]:
+T = TypeVar("T", Sheet, Sound)
+
+
+def save_report(report: Report, folder: Path, caption: str) -> list[Path]:
     """The files that were written into the folder, which is made; those of a report that lay there
     are gone.
 
     They come together: whoever reads meanwhile, or after a kill, finds the report before, or none,
     and never parts of two.
 
-    `caption`: model, seed and command, written below every picture. `others`: further files that
-    belong to the report, by name. Raises RunError where it cannot
+    `caption`: model, seed and command, written below every picture. Raises RunError where it cannot
     be written.
     """
-    pictures, files = [], []
+    pictures, sounds, files, taken = [], [], [], {Path(REPORT).stem}
     with saved_together(folder) as aside:
-        for name, sheet in _named(_sheets(report)):
+        for name, sheet in _named(_sheets(report), taken):
             write_csv(aside / f"{name}.csv", sheet.columns, sheet.rows)
             files.append(f"{name}.csv")
             if sheet.picture is not None:
@@ -53,10 +64,12 @@ def save_report(
                     (aside / f"{name}.{form}").write_bytes(content)
                     files.append(f"{name}.{form}")
                 pictures.append({"title": sheet.title, "name": name})
-        for name, content in others.items():
-            (aside / name).write_bytes(content)
-            files.append(name)
-        write_report(report, aside, {"caption": caption, "pictures": pictures}, files)
+        for name, sound in _named(report.sounds, taken):
+            (aside / f"{name}.wav").write_bytes(wav_of(sound))
+            files.append(f"{name}.wav")
+            sounds.append({"title": sound.title, "name": name})
+        more = {"caption": caption, "pictures": pictures, "sounds": sounds}
+        write_report(report, aside, more, files)
     return [folder / REPORT, *(folder / name for name in files)]
 
 
@@ -79,11 +92,10 @@ def file_name(title: str) -> str:
     return "-".join(re.findall(r"\w+", title.lower()))[:LONGEST_NAME].strip("-") or "report"
 
 
-def _named(sheets: Iterator[Sheet]) -> Iterator[tuple[str, Sheet]]:
+def _named(sheets: Iterable[T], taken: set[str]) -> Iterator[tuple[str, T]]:
     """Each with a name of its own, also where titles or what the names keep of them are the
-    same.
+    same. `taken`: the names that there are, to which these are added.
     """
-    taken: set[str] = {Path(REPORT).stem}
     for sheet in sheets:
         stem = name = file_name(sheet.title)
         number = 1
@@ -179,7 +191,7 @@ def _plots(plots: Sequence[Plot]) -> Sheet:
             first,
         )
     return Sheet(
-        " and ".join(plot.title for plot in plots),
+        panels_title(plots),
         ("panel", "curve", first.x, "value", "low", "high"),
         rows,
         plots,

@@ -2,9 +2,9 @@
 read by `ssl report`.
 
 report.json has all of a report, and with pictures `caption` and `pictures` (title and name, for
-NAME.svg, NAME.png and NAME.csv beside it). `files` names the files that were written with it,
-`hashes` has their BLAKE2b hashes: it is written after them, so where it lies, all of them lie, and
-a file with another hash is of something else.
+NAME.svg, NAME.png and NAME.csv beside it); `sounds` are title and name, too, for NAME.wav. `files`
+names the files that were written with it, `hashes` has their BLAKE2b hashes: it is written after
+them, so where it lies, all of them lie, and a file with another hash is of something else.
 """
 
 import json
@@ -12,7 +12,8 @@ import math
 import re
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 from sslcli import plainfiles
 from sslcli.errors import DataError, RunError
 from sslcli.folders import hash_file, put_together, write_atomically
-from sslcli.reports import Passage, Report, Score, Table, finite
+from sslcli.reports import Gallery, Passage, Plot, Report, Score, Table, finite
 
 REPORT, SCORES = "report.json", "scores.json"
 LANGUAGES = "languages"  # the folder in a run for answers in languages that nothing was trained in
@@ -39,8 +40,8 @@ _UNREADABLE = (
 
 
 @dataclass(frozen=True)
-class SavedPicture:
-    """Title and file name of a saved picture."""
+class SavedFile:
+    """Title of a picture or a recording, and the name of its files without suffix."""
 
     title: str
     name: str
@@ -48,12 +49,15 @@ class SavedPicture:
 
 @dataclass(frozen=True)
 class SavedReport:
-    """A report without the numbers of its pictures, which are in their files."""
+    """A report without the numbers of its matrices, points and recordings, which are in their
+    files.
+    """
 
     folder: Path
     report: Report
     caption: str = ""
-    pictures: Sequence[SavedPicture] = ()
+    pictures: Sequence[SavedFile] = ()
+    sounds: Sequence[SavedFile] = ()
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,13 @@ class _Shown:
     title: str = ""
     scores: Sequence[Score] = ()
     tables: Sequence[Table] = ()
+    plots: Sequence[Plot] = ()
     passages: Sequence[Passage] = ()
     notes: Sequence[str] = ()
+    galleries: Sequence[Gallery] = ()
     caption: str = ""
-    pictures: Sequence[SavedPicture] = ()
+    pictures: Sequence[SavedFile] = ()
+    sounds: Sequence[SavedFile] = ()
 
 
 @contextmanager
@@ -88,7 +95,8 @@ def write_report(
     """
     path = folder / REPORT
     hashes = {name: hash_file(folder / name) for name in files}
-    whole = {**asdict(report), **(more or {}), "files": list(files), "hashes": hashes}
+    own = asdict(replace(report, sounds=()))  # their samples are in their files
+    whole = {**own, **(more or {}), "files": list(files), "hashes": hashes}
     write_atomically(path, json.dumps(finite(whole), ensure_ascii=False, indent=1))
     return path
 
@@ -133,22 +141,34 @@ def read_report(folder: Path) -> SavedReport:
     try:
         saved = plainfiles.read_whole_json(path)
         shown = TypeAdapter(_Shown).validate_python(
-            {**saved, "scores": _with_nan(saved.get("scores", []))}
+            {
+                **saved,
+                "scores": _with_nan(saved.get("scores", [])),
+                "plots": [_plot_with_nan(plot) for plot in saved.get("plots", [])],
+            }
         )
     except _UNREADABLE as error:
         raise DataError(f"{path} is damaged", _DAMAGED) from error
-    if any(Path(picture.name).name != picture.name for picture in shown.pictures):
+    if any(Path(file.name).name != file.name for file in (*shown.pictures, *shown.sounds)):
         raise DataError(f"{path} names a picture in another folder", _DAMAGED)
-    _refuse_mixture(folder, saved.get("hashes"), shown.pictures)
+    names = [f"{picture.name}.{form}" for picture in shown.pictures for form in ("svg", "png")]
+    names += [f"{sound.name}.wav" for sound in shown.sounds]
+    _refuse_mixture(folder, saved.get("hashes"), names)
     report = Report(
-        shown.title, shown.scores, shown.tables, passages=shown.passages, notes=shown.notes
+        shown.title,
+        shown.scores,
+        shown.tables,
+        plots=shown.plots,
+        passages=shown.passages,
+        notes=shown.notes,
+        galleries=shown.galleries,
     )
-    return SavedReport(folder, report, shown.caption, shown.pictures)
+    return SavedReport(folder, report, shown.caption, shown.pictures, shown.sounds)
 
 
-def _refuse_mixture(folder: Path, hashes: Any, pictures: Sequence[SavedPicture]) -> None:
-    """Raises DataError where a picture is not the one that was written with the report."""
-    for name in (f"{picture.name}.{form}" for picture in pictures for form in ("svg", "png")):
+def _refuse_mixture(folder: Path, hashes: Any, names: Sequence[str]) -> None:
+    """Raises DataError where a file is not the one that was written with the report."""
+    for name in names:
         path = folder / name
         if (
             isinstance(hashes, dict)
@@ -169,6 +189,14 @@ def caption_of(folder: Path) -> str | None:
         return None
 
 
+def own_folder(folder: Path, caption: str) -> Path:
+    """The folder, or one beside it, that holds no answer to another question: only the same command
+    replaces what it wrote.
+    """
+    names = chain([folder], (folder.with_name(f"{folder.name}-{number}") for number in count(2)))
+    return next(each for each in names if caption_of(each) in (None, caption))
+
+
 def read_scores(folder: Path) -> list[Score]:
     """Raises DataError where there are none that can be read."""
     path = folder / SCORES
@@ -176,6 +204,20 @@ def read_scores(folder: Path) -> list[Score]:
         return TypeAdapter(list[Score]).validate_python(_with_nan(plainfiles.read_whole_json(path)))
     except _UNREADABLE as error:
         raise DataError(f"{path} is damaged", _DAMAGED) from error
+
+
+def _plot_with_nan(plot: dict[str, Any]) -> dict[str, Any]:
+    """As `_with_nan` of a plot's curves."""
+    curves = [
+        {
+            name: [math.nan if each is None else each for each in part]
+            if name in ("xs", "ys", "lows", "highs")
+            else part
+            for name, part in curve.items()
+        }
+        for curve in plot["curves"]
+    ]
+    return {**plot, "curves": curves}
 
 
 def _with_nan(scores: list[dict[str, Any]]) -> list[dict[str, Any]]:

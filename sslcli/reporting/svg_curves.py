@@ -1,73 +1,113 @@
-"""The curves of the page of `ssl report` as SVG, written directly: loading matplotlib takes longer.
+"""The curves of a page as SVG that stands in its HTML, written directly: loading matplotlib takes
+longer, and a picture in a file knows neither the colours of the page nor where somebody points.
 
-Text stays text, in the fonts of whoever looks at it; the legend stands below the axes, where no
-curve runs.
+The picture is axes and curves alone. Title and legend are the page's, whose lines break as texts
+do. Each curve carries its values, which the script of the page shows.
 """
 
+import json
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
 from itertools import cycle
 
-from sslcli.reporting.palette import GREY, colors
+from sslcli.reporting.palette import colors, on_dark
 from sslcli.reports import Curve, Plot, printable
 
-WIDTH, HEIGHT = 480, 280  # of axes with their numbers and names; few enough for a phone
-LEFT, RIGHT, TOP, BOTTOM = 64, 14, 38, 46  # around the axes
-MARGIN = 12  # left of the title and of the legend
+WIDTH, HEIGHT = 440, 250  # of the whole picture; few enough for a phone
+LEFT, RIGHT, TOP, BOTTOM = 62, 14, 22, 44  # around the axes
+ZERO_APART = 0.07  # of a logarithmic axis: left of the smallest number lies 0
 MOST_TICKS = 6
 MOST_MARKED = 40  # points of a curve with marks
-LARGEST, SMALLEST = 14, 8  # letters of the title
-LINE_HEIGHT = 20  # of the legend
-LETTER = 7.2  # width of one letter of the legend; of a Chinese one twice that
-WIDE = "\u2e80"  # the first of the wide letters
+MOST_POINTED = 500  # points of a curve whose values can be asked for
 DASHES = ("none", "7 3", "2 3", "9 3 2 3")
-FONTS = "system-ui, Noto Sans, Noto Sans CJK SC, PingFang SC, sans-serif"
 Point = tuple[float, float]
 
 
-def curves_svg(plot: Plot) -> bytes:
-    """Equal plots give equal bytes."""
-    across = Scale.of([x for curve in plot.curves for x in curve.xs], (LEFT, WIDTH - RIGHT))
-    values = [y for curve in plot.curves for y in curve.ys]
+@dataclass(frozen=True)
+class CurveLook:
+    """How a curve is drawn: one colour on white and one on black, and its dashes; and its last
+    value.
+    """
+
+    title: str
+    last: str
+    light: str
+    dark: str
+    dash: str
+
+
+def looks_of(plot: Plot) -> list[CurveLook]:
+    """Those of all curves, in their order; no two have one colour."""
+    chosen = zip(plot.curves, colors(len(plot.curves)), cycle(DASHES), strict=False)
+    return [
+        CurveLook(printable(curve.title), _last(curve), color, on_dark(color), dash)
+        for curve, color, dash in chosen
+    ]
+
+
+def curves_svg(plot: Plot) -> str:
+    """The axes with all curves. Equal plots give equal texts."""
+    xs = [x for curve in plot.curves for x in curve.xs]
+    across = Scale.of(xs, (LEFT, WIDTH - RIGHT), plot.logarithmic, with_zero=True)
+    values = [y for curve in plot.curves for y in (*curve.ys, *curve.lows, *curve.highs)]
     up = Scale.of(values, (HEIGHT - BOTTOM, TOP), plot.log_y)
-    looks = list(zip(plot.curves, colors(len(plot.curves)), cycle(DASHES), strict=False))
-    legend, height = _legend(looks)
+    drawn = zip(plot.curves, looks_of(plot), strict=True)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"',
-        f'width="{WIDTH}" height="{height}" font-size="13" font-family="{FONTS}">',
-        _text(MARGIN, 22, plot.title, f'font-size="{_size(plot.title):.1f}" font-weight="600"'),
+        f'<svg class="axes" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" tabindex="0"',
+        f'aria-label="{_attribute(plot.title)}" data-x="{_attribute(plot.x)}"',
+        f'data-top="{TOP}" data-bottom="{HEIGHT - BOTTOM}">',
         *_axes(plot, across, up),
-        *(part for look in looks for part in _curve(*look, across, up)),
-        *legend,
+        *(part for curve, look in drawn for part in _curve(curve, look, across, up)),
         "</svg>",
     ]
-    return "\n".join(parts).encode()
+    return "\n".join(parts)
 
 
 class Scale:
-    """Map from values to picture coordinates, linear or logarithmic."""
+    """Map from values to picture coordinates, linear or logarithmic.
 
-    def __init__(self, low: float, high: float, ends: Point, logarithmic: bool) -> None:
-        self.low, self.high, self.ends, self.logarithmic = low, high, ends, logarithmic
+    `with_zero`: whether a logarithmic one has a place for what is not above 0, at its beginning.
+    """
+
+    def __init__(
+        self, low: float, high: float, ends: Point, logarithmic: bool, with_zero: bool = False
+    ) -> None:
+        self.low, self.high, self.logarithmic = low, high, logarithmic
+        self.zero, stop = ends
+        self.ends = (self.zero + ZERO_APART * (stop - self.zero) * with_zero, stop)
+        self.with_zero, self.whole = with_zero, False
 
     @classmethod
-    def of(cls, values: Sequence[float], ends: Point, logarithmic: bool = False) -> "Scale":
-        """Logarithmic only where every value is above 0."""
+    def of(
+        cls,
+        values: Sequence[float],
+        ends: Point,
+        logarithmic: bool = False,
+        with_zero: bool = False,
+    ) -> "Scale":
+        """Logarithmic only where values are above 0: all of them, or `with_zero` some."""
         known = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
+        above = [value for value in known if value > 0]
+        if logarithmic and above and (with_zero or len(above) == len(known)):
+            return cls(min(above) / 1.05, max(above) * 1.05, ends, True, len(above) < len(known))
         low, high = min(known), max(known)
-        if logarithmic and low > 0:
-            return cls(low / 1.05, high * 1.05, ends, True)
         room = 0.04 * (high - low) or 0.5 * abs(low) or 0.5
-        return cls(low - room, high + room, ends, False)
+        scale = cls(low - room, high + room, ends, False)
+        scale.whole = all(value == int(value) for value in known)
+        return scale
 
     def __call__(self, value: float) -> float:
+        if self.logarithmic and value <= 0:
+            return self.zero
         (start, stop), numbers = self.ends, (self.low, self.high, value)
         low, high, value = map(math.log, numbers) if self.logarithmic else numbers
         return start + (stop - start) * (value - low) / (high - low)
 
     def ticks(self) -> list[float]:
-        """Round numbers: 1, 2 or 5 times a power of ten."""
+        """Round numbers: 1, 2 or 5 times a power of ten; of whole numbers no others."""
+        zero = [0.0] if self.with_zero else []
         if self.logarithmic:
             powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
             for steps in ((1, 2, 5), (1, 3), (1,)):
@@ -76,42 +116,76 @@ class Scale:
                 if len(found) <= MOST_TICKS:
                     break
             if len(found) > 1:
-                return found[:: -(-len(found) // MOST_TICKS)]
+                return zero + found[:: -(-len(found) // MOST_TICKS)]
         rough = (self.high - self.low) / MOST_TICKS
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(times * power for times in (1, 2, 5, 10) if times * power >= rough)
+        step = max(step, 1.0) if self.whole else step
         first, last = math.ceil(self.low / step), math.floor(self.high / step)
-        return [number * step for number in range(first, last + 1)]
+        return zero + [number * step for number in range(first, last + 1)]
 
 
 def _axes(plot: Plot, across: Scale, up: Scale) -> Iterator[str]:
     right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
     for value in up.ticks():
         y = up(value)
-        yield f'<path d="M{LEFT} {y:.1f}H{right}" stroke="#dddddd"/>'
-        yield _text(LEFT - 6, y + 4, f"{value:.6g}", f'text-anchor="end" fill="{GREY}"')
+        yield f'<path class="grid" d="M{LEFT} {y:.1f}H{right}"/>'
+        yield _text(LEFT - 6, y + 4, f"{value:.6g}", 'class="tick" text-anchor="end"')
     for value in across.ticks():
         x = across(value)
-        yield f'<path d="M{x:.1f} {TOP}V{bottom}" stroke="#eeeeee"/>'
-        yield _text(x, bottom + 16, f"{value:,.10g}", f'text-anchor="middle" fill="{GREY}"')
-    yield f'<path d="M{LEFT} {TOP}V{bottom}H{right}" fill="none" stroke="{GREY}"/>'
-    yield _text((LEFT + right) / 2, bottom + 36, plot.x, 'text-anchor="middle"')
-    middle = (TOP + bottom) / 2
-    name = f"{plot.y} (logarithmic)" if up.logarithmic else plot.y
+        yield f'<path class="grid" d="M{x:.1f} {TOP}V{bottom}"/>'
+        yield _text(x, bottom + 16, f"{value:,.10g}", 'class="tick" text-anchor="middle"')
+    yield f'<path class="axis" d="M{LEFT} {TOP}V{bottom}H{right}"/>'
+    yield _text((LEFT + right) / 2, bottom + 36, _named(plot.x, across), 'text-anchor="middle"')
+    middle, name = (TOP + bottom) / 2, _named(plot.y, up)
     yield _text(14, middle, name, f'text-anchor="middle" transform="rotate(-90 14 {middle:.0f})"')
 
 
-def _curve(curve: Curve, color: str, dash: str, across: Scale, up: Scale) -> Iterator[str]:
-    """A line for every stretch of numbers; a dot for each of a few points, and for one alone."""
-    marked = len(curve.xs) <= MOST_MARKED
-    stroke = f'fill="none" stroke="{color}" stroke-width="1.8" stroke-dasharray="{dash}"'
+def _named(name: str, scale: Scale) -> str:
+    return f"{name} (logarithmic)" if scale.logarithmic else name
+
+
+def _curve(curve: Curve, look: CurveLook, across: Scale, up: Scale) -> Iterator[str]:
+    """A line for every stretch of numbers; a dot for each of a few points, and for one alone; 95 %
+    intervals as a band, or as a bar where there is one.
+    """
+    shown = [point for point in zip(curve.xs, curve.ys, strict=True) if math.isfinite(point[1])]
+    values = [
+        [round(across(x), 1), round(up(y), 1), f"{x:,.10g}", f"{y:.4g}"]
+        for x, y in (shown if len(shown) <= MOST_POINTED else _thinned(shown))
+    ]
+    constant = f' data-constant="{values[0][3]}"' if len({y for _, y in shown}) == 1 else ""
+    style = f"--light:{look.light};--dark:{look.dark}"
+    pointed = json.dumps(values, separators=(",", ":"))
+    yield f'<g class="curve" style="{style}"{constant} data-values="{_attribute(pointed)}">'
+    if len(curve.lows):
+        yield from _intervals(curve, across, up)
     for stretch in _stretches(curve):
         points = [(across(x), up(y)) for x, y in stretch]
-        if marked or len(points) == 1:
+        if len(curve.xs) <= MOST_MARKED or len(points) == 1:
             for x, y in points:
-                yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{color}"/>'
+                yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>'
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in _seen(points))
-        yield f'<polyline points="{line}" {stroke}/>'
+        yield f'<polyline points="{line}" stroke-dasharray="{look.dash}"/>'
+    yield "</g>"
+
+
+def _intervals(curve: Curve, across: Scale, up: Scale) -> Iterator[str]:
+    rows = zip(curve.xs, curve.lows, curve.highs, strict=True)
+    known = [row for row in rows if all(map(math.isfinite, row))]
+    if len(known) == 1:
+        ((x, low, high),) = known
+        yield f'<path class="bar" d="M{across(x):.1f} {up(low):.1f}V{up(high):.1f}"/>'
+    elif known:
+        around = [(x, low) for x, low, _ in known] + [(x, high) for x, _, high in known[::-1]]
+        points = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in around)
+        yield f'<polygon points="{points}"/>'
+
+
+def _thinned(points: Sequence[Point]) -> list[Point]:
+    """Of very many points some, evenly, with the last."""
+    step = -(-len(points) // MOST_POINTED)
+    return [*points[:-1:step], points[-1]]
 
 
 def _stretches(curve: Curve) -> Iterator[list[Point]]:
@@ -141,30 +215,12 @@ def _seen(points: Sequence[Point]) -> list[Point]:
     return kept
 
 
-def _legend(looks: Sequence[tuple[Curve, str, str]]) -> tuple[list[str], int]:
-    """Below the axes, each curve with its last value; and the height of the whole picture."""
-    parts, x, y = [], MARGIN, HEIGHT + 8
-    for curve, color, dash in looks:
-        last = next((f"{value:.4g}" for value in reversed(curve.ys) if math.isfinite(value)), "")
-        name = f"{printable(curve.title)} {last}".strip()
-        width = 44 + LETTER * _letters(name)
-        if x > MARGIN and x + width > WIDTH:
-            x, y = MARGIN, y + LINE_HEIGHT
-        stroke = f'stroke="{color}" stroke-width="2.5" stroke-dasharray="{dash}"'
-        parts.append(f'<path d="M{x:.0f} {y - 4}h26" {stroke}/>')
-        parts.append(_text(x + 32, y, name, ""))
-        x += width
-    return parts, y + 12
+def _last(curve: Curve) -> str:
+    return next((f"{value:.4g}" for value in reversed(curve.ys) if math.isfinite(value)), "")
 
 
-def _size(title: str) -> float:
-    """Of letters, so that a title is not cut."""
-    room = (WIDTH - 2 * MARGIN) / (0.6 * max(_letters(title), 1))
-    return max(min(LARGEST, room), SMALLEST)
-
-
-def _letters(words: str) -> int:
-    return sum(2 if letter >= WIDE else 1 for letter in printable(words))
+def _attribute(words: str) -> str:
+    return escape(printable(words), quote=True)
 
 
 def _text(x: float, y: float, words: str, style: str) -> str:

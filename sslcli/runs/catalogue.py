@@ -22,12 +22,15 @@ RUN_FILE = "config.yaml"  # what replays the run
 # what it was and how it ended; a folder that holds one is a run, even one that never began
 FACTS_FILE = "run.json"
 OWN_FILES = (
-    "checkpoints", "milestones", "plots", "probes", "study", "languages", "tokenizer", "trackers",
+    "checkpoints", "milestones", "plots", "probes", "samples", "generated", "study",
+    "languages", "tokenizer", "trackers",
     TAGS_FILE, "best",
     "metrics.jsonl", "log.txt", "predictions.jsonl", "scores.json", "report.json", "report.html",
     FACTS_FILE, RUN_FILE,
 )  # fmt: skip
 FORMER_FACTS = {"floors": "baselines"}  # in runs that older versions wrote
+# folders of reports: of held-out items, and of what `ssl generate` made
+SAMPLES, GENERATED = "samples", "generated"
 MOST_METRICS_BYTES = 1 << 31
 PRETRAINED = "pretrained"  # where a fine-tuning run began, unless it is a control
 

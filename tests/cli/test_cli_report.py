@@ -2,13 +2,12 @@
 as it is.
 """
 
-import base64
 import json
 import math
 import os
-from html.parser import HTMLParser
 
 import pytest
+from read_pages import FACTS, LINES, Reader, Tables, make_run, page_for, read_page
 
 from sslcli.cli.page import MOST_BYTES, rendered
 from sslcli.reporting.report_files import save_report
@@ -17,107 +16,8 @@ from sslcli.reports import Curve, Matrix, Plot, Report, Scatter, Score, Table
 from sslcli.runs.catalogue import read_run
 from sslcli.workflows.report.page import Page, Picture, Section, page_of
 
-FACTS = {
-    "kind": "pretrain", "objective": "mlm", "command": ["/usr/bin/ssl", "pretrain", "--name",
-    "a b"], "started": "2026-01-01T00:00:00",
-    "status": "done", "step": 20, "total_steps": 20, "python": "3.11.7",
-    "packages": {"torch": "2.13.0"}, "parameters": 12345,
-    "floors": {"term": "mlm", "losses": {"unigram": 4.875}, "accuracies": {"unigram": 0.125}},
-}  # fmt: skip
-LINES = [
-    {"step": 10, "split": "train", "loss": 3.5, "terms": {"mlm": 3.5}, "metrics": {}},
-    {
-        "step": 20,
-        "split": "eval",
-        "loss": 2.25,
-        "terms": {"mlm": 2.25},
-        "metrics": {"accuracy": 0.4375},
-        "counts": {"mlm": 2513, "accuracy": 2513},
-    },
-    {"step": 20, "split": "sample", "examples": [["我 吃 [MASK] 。", "苹果 .90"]]},
-]
 HOSTILE = '<script>alert(1)</script>\x1b[31m "x" \u202e & {{ 7*7 }}'
 TAMED = '<script>alert(1)</script>\\x1b[31m "x" \\u202e & {{ 7*7 }}'
-
-
-class Reader(HTMLParser):
-    """Every tag with its attributes, and all text as a reader sees it."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.texts = [], []
-        self.feed(text)
-        self.close()
-        self.text = " ".join(" ".join(self.texts).split())
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-
-    def handle_data(self, data):
-        self.texts.append(data)
-
-    def pictures(self):
-        sources = [attributes["src"] for tag, attributes in self.tags if tag == "img"]
-        return [
-            (source.partition(";")[0], base64.b64decode(source.partition("base64,")[2]))
-            for source in sources
-        ]
-
-
-def read_page(text):
-    """As a browser would, after making sure that it would ask for nothing and run nothing."""
-    page = Reader(text)
-    for tag, attributes in page.tags:
-        assert tag not in ("script", "link", "iframe", "object", "embed", "base", "form")
-        assert not [name for name in attributes if name.startswith("on")]
-        for name in ("src", "href", "srcset", "data", "action"):
-            assert attributes.get(name, "#").startswith(("#", "data:image/"))
-    assert "url(" not in text
-    assert "@import" not in text
-    assert len(text.encode()) < 3_000_000
-    assert [attributes["lang"] for tag, attributes in page.tags if tag == "html"] == ["en"]
-    links = [attributes["href"][1:] for tag, attributes in page.tags if tag == "a"]
-    assert links == [attributes["id"] for tag, attributes in page.tags if tag == "section"]
-    return page
-
-
-class Tables(HTMLParser):
-    """Every table as rows of cells, and whether it stands in a box that scrolls sideways."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.found = [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        if tag == "table":
-            self.found.append(([], self.open[-1:] == ["wide"]))
-        if tag == "tr":
-            self.found[-1][0].append([])
-        if tag in ("th", "td"):
-            self.found[-1][0][-1].append("")
-        if tag in ("div", "table", "th", "td"):
-            self.open.append(dict(attributes).get("class") if tag == "div" else tag)
-
-    def handle_endtag(self, tag):
-        if tag in ("div", "table", "th", "td"):
-            self.open.pop()
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] in ("th", "td"):
-            self.found[-1][0][-1][-1] += data
-
-
-def make_run(folder, facts=FACTS, lines=LINES, config="objective: mlm\ntraining:\n  seed: 7\n"):
-    folder.mkdir(parents=True)
-    (folder / "run.json").write_text(json.dumps(facts))
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (folder / "config.yaml").write_text(config)
-    return folder
-
-
-def page_for(folder):
-    return read_page(rendered(page_of(read_run(folder))))
 
 
 def test_a_run_is_all_on_its_page(tmp_path):
@@ -138,9 +38,14 @@ def test_a_run_is_all_on_its_page(tmp_path):
         "3.11.7",
     ):
         assert text in page.text, text
-    pictures = page.pictures()
-    assert [kind for kind, _ in pictures] == ["data:image/svg+xml"] * 2
-    assert b"unigram baseline" in pictures[0][1]
+    losses, accuracies = page.curves()
+    assert [[point[2:] for point in curve] for curve in losses] == [
+        [["10", "3.5"]],
+        [["20", "2.25"]],
+        [["10", "4.875"], ["20", "4.875"]],
+    ]
+    assert [[point[2:] for point in curve] for curve in accuracies] == [[["20", "0.4375"]]]
+    assert "unigram baseline 4.875" in page.text
 
 
 def test_every_language_stands_on_the_page_beside_its_own_floors(tmp_path):
@@ -167,10 +72,9 @@ def test_every_language_stands_on_the_page_beside_its_own_floors(tmp_path):
         "accuracy zh 0.1875 0.0625 800",
     ):
         assert text in page.text, text
-    loss, losses, accuracies = (picture for _, picture in page.pictures())
-    assert b"loss zh" not in loss
-    assert all(label in losses for label in (b"loss en", b"loss zh"))
-    assert all(label in accuracies for label in (b"accuracy en", b"accuracy zh"))
+    assert [len(curves) for curves in page.curves()] == [3, 3, 3]
+    assert "loss 2.25 loss en 1.75 loss zh 3.25" in page.text
+    assert "accuracy 0.4375 accuracy en 0.5625 accuracy zh 0.1875" in page.text
 
 
 def test_probes_stand_on_the_page_with_pictures_tables_and_controls(tmp_path):
@@ -206,7 +110,7 @@ def test_probes_stand_on_the_page_with_pictures_tables_and_controls(tmp_path):
     ):
         assert text in page.text, text
     folder = run / "probes" / "similarity-apple"
-    (_, cosines), (kind, points) = page.pictures()[2:]
+    (_, cosines), (kind, points) = page.pictures()
     assert "苹果" in cosines.decode()
     files = {form: (folder / f"points.{form}").read_bytes() for form in ("svg", "png")}
     smaller = min(files, key=lambda form: len(files[form]))
@@ -233,7 +137,7 @@ def test_tables_scroll_break_no_word_and_have_no_empty_column(tmp_path):
     text = rendered(page_of(read_run(run)))
     style = text[text.index("<style>") : text.index("</style>")]
     assert not any(rule in style for rule in ("break-all", "anywhere", "hyphens"))
-    assert ".wide { overflow-x: auto; }" in style
+    assert ".wide { overflow-x: auto;" in style
     tables = Tables(text).found
     assert len(tables) >= 6
     for (head, *rows), scrolls in tables:
@@ -369,9 +273,9 @@ def test_a_damaged_report_is_said_and_not_fatal(tmp_path, text):
 def test_pictures_that_are_gone_are_named(tmp_path):
     run = make_run(tmp_path / "world")
     folder = run / "probes" / "layers"
-    save_report(Report(plots=[Plot("by layer", "layer", "y", [Curve("a", [0], [1])])]), folder, "")
+    save_report(Report(matrices=[Matrix("by layer", ["a"], ["b"], [[1.0]])]), folder, "")
     (folder / "by-layer.svg").unlink()
-    assert page_for(run).pictures()[2][0] == "data:image/png"
+    assert page_for(run).pictures()[0][0] == "data:image/png"
     (folder / "by-layer.png").unlink()
     assert f"by layer: its files are gone, {folder / 'by-layer'}.svg and .png" in page_for(run).text
 

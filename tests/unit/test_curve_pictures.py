@@ -1,5 +1,6 @@
 """The curves of the page: what an SVG shows, read back out of its own axes."""
 
+import json
 import math
 import re
 from xml.etree import ElementTree
@@ -7,10 +8,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from sslcli.reporting.svg_curves import curves_svg
+from sslcli.reporting.palette import DARK, contrast
+from sslcli.reporting.svg_curves import MOST_POINTED, curves_svg, looks_of
 from sslcli.reports import Curve, Plot
-
-SVG = "{http://www.w3.org/2000/svg}"
 
 
 def text_of(element):
@@ -29,11 +29,12 @@ class Shown:
     def __init__(self, plot):
         root = ElementTree.fromstring(curves_svg(plot))
         self.size = [float(part) for part in root.get("viewBox").split()][2:]
-        self.texts = [text_of(each) for each in root.iter(f"{SVG}text")]
-        lines = list(root.iter(f"{SVG}polyline"))
-        self.lines = [points_of(each.get("points")) for each in lines]
-        self.colors = [each.get("stroke") for each in lines]
-        self.dots = len(list(root.iter(f"{SVG}circle")))
+        self.texts = [text_of(each) for each in root.iter("text")]
+        self.lines = [points_of(each.get("points")) for each in root.iter("polyline")]
+        self.bands = [points_of(each.get("points")) for each in root.iter("polygon")]
+        self.dots = len(list(root.iter("circle")))
+        self.curves = [each for each in root.iter("g") if each.get("class") == "curve"]
+        self.pointed = [json.loads(each.get("data-values")) for each in self.curves]
 
     def ticks(self, anchor, place):
         """(value, place in the picture) of the numbers at an axis."""
@@ -65,38 +66,60 @@ def test_points_lie_where_the_axes_say(logarithmic, scale):
     assert any("logarithmic" in text for text, *_ in shown.texts) == logarithmic
 
 
-def test_title_axes_and_the_last_value_of_each_curve_are_named():
+def test_axes_are_named_and_the_legend_has_the_last_value_of_each_curve():
     curves = [Curve("training", [1, 2], [3.0, 2.5]), Curve("苹果 <&>\x1b", [1, 2], [1, math.nan])]
-    texts = {text for text, *_ in Shown(Plot("run: loss on data", "step", "loss", curves)).texts}
-    assert {"run: loss on data", "step", "loss", "training 2.5", "苹果 <&>\\x1b 1"} <= texts
+    plot = Plot("run: loss <on> data", "step", "loss", curves)
+    assert {"step", "loss"} <= {text for text, *_ in Shown(plot).texts}
+    shown = [(look.title, look.last) for look in looks_of(plot)]
+    assert shown == [("training", "2.5"), ("苹果 <&>\\x1b", "1")]
 
 
-@pytest.mark.parametrize("words", [4, 12, 20])
-def test_a_long_title_has_smaller_letters(words):
-    title = " ".join(["word"] * words)
-    plot = Plot(title, "step", "loss", [Curve("a", [0, 1], [0, 1])])
-    (text,) = [
-        each
-        for each in ElementTree.fromstring(curves_svg(plot)).iter(f"{SVG}text")
-        if each.text == title
-    ]
-    size = float(text.get("font-size"))
-    assert float(text.get("x")) + 0.6 * size * len(title) <= 480 or size == 8
-    assert (size == 14) == (words == 4)
+@pytest.mark.parametrize("count", [1, 7, 12, 30])
+def test_no_two_curves_have_one_colour_and_all_are_seen_on_black(count):
+    curves = [Curve(f"{n}", range(50), [n + x for x in range(50)]) for n in range(count)]
+    looks = looks_of(Plot("t", "step", "loss", curves))
+    assert len({look.light for look in looks}) == len({look.dark for look in looks}) == count
+    assert all(contrast(look.dark, DARK) >= 4.5 for look in looks)
 
 
-@pytest.mark.parametrize("count", [1, 5, 30])
-def test_no_curve_runs_through_the_legend_and_no_two_have_one_colour(count):
-    names = [f"a curve of a long name {n}" for n in range(count)]
-    curves = [Curve(name, range(50), [n + x for x in range(50)]) for n, name in enumerate(names)]
+def test_contrast_is_that_of_the_guidelines():
+    # https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio: 21 of black on white, 4.54 of #767676
+    assert contrast("#000000", "#FFFFFF") == pytest.approx(21)
+    assert contrast("#767676", "#FFFFFF") == pytest.approx(4.54, abs=0.005)
+    assert contrast("#FFFFFF", "#767676") == pytest.approx(4.54, abs=0.005)
+
+
+def test_values_stand_beside_their_points_and_what_never_changes_is_marked():
+    curves = [Curve("a", [0, 10, 20], [1, math.nan, 3]), Curve("baseline", [0, 20], [2.0, 2.0])]
     shown = Shown(Plot("t", "step", "loss", curves))
-    lowest = max(y for line in shown.lines for _, y in line)
-    legend = [(x, y) for text, x, y, _ in shown.texts if text.startswith("a curve")]
-    assert len(legend) == len(set(shown.colors)) == count
-    assert len(set(legend)) == count
-    assert min(y for _, y in legend) > lowest + 20
-    assert max(y for _, y in legend) < shown.size[1]
-    assert all(0 <= x < shown.size[0] for x, _ in legend)
+    assert [[point[2:] for point in each] for each in shown.pointed] == [
+        [["0", "1"], ["20", "3"]],
+        [["0", "2"], ["20", "2"]],
+    ]
+    assert [tuple(point[:2]) for point in shown.pointed[1]] == shown.lines[-1]
+    assert [each.get("data-constant") for each in shown.curves] == [None, "2"]
+
+
+def test_a_logarithmic_x_has_a_place_for_zero_left_of_the_powers():
+    plot = Plot("t", "step", "y", [Curve("a", [0, 1, 10, 100], [1, 2, 3, 4])], logarithmic=True)
+    shown = Shown(plot)
+    zero, one, ten, hundred = (x for x, _ in shown.lines[0])
+    assert zero < one
+    assert hundred - ten == pytest.approx(ten - one, abs=0.2)
+    assert [value for value, _ in shown.ticks("middle", 1)][:2] == [0, 1]
+
+
+def test_of_whole_numbers_no_tick_is_between_two():
+    shown = Shown(Plot("t", "layer", "y", [Curve("a", [0, 1, 2, 3], [0.1, 0.2, 0.3, 0.4])]))
+    assert [value for value, _ in shown.ticks("middle", 1)] == [0, 1, 2, 3]
+
+
+def test_intervals_are_bands_around_their_curve():
+    curve = Curve("a", [0, 1, 2], [1.0, 2.0, 3.0], [0.5, 1.5, math.nan], [1.5, 2.5, math.nan])
+    shown = Shown(Plot("t", "layer", "y", [curve]))
+    ((low, other), (line, *_)) = (shown.bands[0][0], shown.bands[0][-1]), shown.lines[0]
+    assert len(shown.bands[0]) == 4
+    assert other[1] < line[1] < low[1]  # a smaller number of a picture is higher up
 
 
 def test_what_is_no_number_is_a_gap_and_a_point_alone_is_a_dot():
@@ -117,4 +140,6 @@ def test_of_very_many_points_all_that_can_be_seen_is_kept():
     assert len(seen) < 4 * shown.size[0]
     assert abs(max(seen) - 50) < 0.5
     assert abs(min(seen) + 1) < 0.5
+    assert len(shown.pointed[0]) <= MOST_POINTED + 1
+    assert shown.pointed[0][-1][2] == "99,999"
     assert curves_svg(plot) == curves_svg(plot)

@@ -1,109 +1,89 @@
-"""A run shows held-out samples restored where its objective restores, and makes no requests of them
-itself.
-"""
-
-from dataclasses import replace
+"""Held-out images and recordings as a run shows them when it ends."""
 
 import numpy as np
 import pytest
-import torch
-from sslplugins.objectives.mlm import MaskedLanguageModel
 
-from sslcli.data.batches import collate
-from sslcli.data.rng import Rng
-from sslcli.settings import PretrainSettings
-from sslcli.workflows.pretrain.prepare import prepare
-from sslcli.workflows.pretrain.pretrain import Pretraining
+from sslcli.contracts.abilities import Restoration
+from sslcli.core.settings import TransformerSettings
+from sslcli.grid import Grid
+from sslcli.modalities import Frames
+from sslcli.workflows.pretrain.samples import (
+    MOST_NUMBERS,
+    MOST_SECONDS,
+    samples_report,
+    spectrograms,
+)
 
-
-@pytest.fixture(scope="module")
-def job(text_corpus, module_cache):
-    settings = {
-        "data": {"train": [str(text_corpus)], "sequence_tokens": 32},
-        "tokenizer": {"kind": "words", "vocabulary": 300},
-        "model": {"preset": "tiny"},
-        "training": {"max_steps": 2, "batch_size": 8},
-    }
-    return Pretraining(prepare(PretrainSettings.model_validate(settings)))
+FRAMES = Frames.at(8_000)
 
 
-class RestoresAlone(MaskedLanguageModel):
-    illustrations = None
+def image(rng, grid):
+    return rng.uniform(0, 1, (grid.rows, grid.features)).astype(np.float32)
 
 
-class RestoresInAnotherUnit(RestoresAlone):
-    def restore(self, backbone, batch):
-        return [replace(each, unit="words") for each in super().restore(backbone, batch)]
+def shape(**fields):
+    settings = {"vocabulary": 0, "width": 8, "heads": 1, "depth": 1, "feedforward_width": 8}
+    return TransformerSettings(**settings, **fields)
 
 
-class ShowsNothing(RestoresAlone):
-    restore = None
+@pytest.mark.parametrize("corrupted", [True, False])
+def test_images_stand_as_they_are_as_read_and_as_restored(corrupted):
+    rng, grid = np.random.default_rng(0), Grid(4, 4, 1, 2)
+    wholes = [image(rng, grid) for _ in range(3)]
+    found = [Restoration(each, each * (not corrupted), each / 2, 0.0) for each in wholes]
+    report = samples_report(found, shape(grid=grid, row_features=4), "title")
+    (gallery,) = report.galleries
+    ways = {"as it is": 1, "as read": 0, "restored": 0.5}
+    if not corrupted:
+        del ways["as read"]
+    assert list(gallery.rows) == list(ways)
+    for times, images in zip(ways.values(), gallery.images, strict=True):
+        for whole, shown in zip(wholes, images, strict=True):
+            wanted = np.round(255 * times * grid.joined(whole))
+            got = np.frombuffer(bytes.fromhex(shown), np.uint8).reshape(wanted.shape)
+            assert np.abs(got - wanted).max() <= 1
 
 
-def becomes(monkeypatch, job, cls):
-    """Classes of their own, because `isinstance` remembers which class has an ability."""
-    monkeypatch.setattr(job.collator, "__class__", cls)
-    monkeypatch.setattr(job.learner.learnable, "__class__", cls)
+def test_of_large_images_there_are_few():
+    rng, grid = np.random.default_rng(0), Grid(256, 256, 3, 16)
+    found = [Restoration(image(rng, grid), image(rng, grid), image(rng, grid), 0.0)] * 4
+    (gallery,) = samples_report(found, shape(grid=grid, row_features=768), "title").galleries
+    assert 1 <= len(gallery.images[0]) * 3 * grid.numbers <= MOST_NUMBERS
 
 
-def shown(job):
-    with torch.no_grad():
-        return job.illustrate()(job.learner.eval())
+def test_recordings_are_played_and_their_bands_shown_high_ones_on_top():
+    rng = np.random.default_rng(0)
+    wholes = [rng.normal(size=(length, FRAMES.bands)).astype(np.float32) for length in (30, 50)]
+    found = [Restoration(each, each, each + 1, 0.0) for each in wholes]
+    report = samples_report(found, shape(frames=FRAMES, row_features=FRAMES.bands), "title")
+    assert [sound.title for sound in report.sounds] == [
+        f"recording {number}, {name}" for number in (1, 2) for name in ("as it is", "restored")
+    ]
+    assert report.sounds[0].seconds == pytest.approx(29 * FRAMES.hop / FRAMES.rate)
+    (gallery,) = report.galleries
+    shown = np.frombuffer(bytes.fromhex(gallery.images[0][0]), np.uint8).reshape(FRAMES.bands, 50)
+    assert not shown[:, 30:].any()
+    low, high = min(map(np.min, wholes)), max(map(np.max, wholes)) + 1
+    wanted = (wholes[0] - low) / (high - low) * 255
+    np.testing.assert_allclose(shown[::-1, :30].T, wanted, atol=0.51)
 
 
-def test_samples_are_shown_as_they_were_given_and_as_they_are_restored(job, monkeypatch):
-    becomes(monkeypatch, job, RestoresAlone)
-    pairs = shown(job)
-    assert len(pairs) == 3
-    assert pairs == shown(job)  # the same at every evaluation
-    assert any("[MASK]" in given for given, _ in pairs)
-    for _, made in pairs:
-        restored, _, error = made.partition(" (error ")
-        assert "[MASK]" not in restored
-        assert float(error.removesuffix(" nats)")) > 0
+def test_of_a_long_recording_the_beginning_is_played_and_that_is_said():
+    rows = np.zeros((FRAMES.count(12 * FRAMES.rate), FRAMES.bands), np.float32)
+    found = [Restoration(rows, rows, rows, 0.0)]
+    report = samples_report(found, shape(frames=FRAMES, row_features=FRAMES.bands), "title")
+    assert {round(sound.seconds, 2) for sound in report.sounds} == {MOST_SECONDS}
+    assert any("first 10 seconds" in note for note in report.notes)
 
 
-def test_an_error_in_another_unit_than_that_of_the_loss_is_said_in_its_own(job, monkeypatch):
-    becomes(monkeypatch, job, RestoresInAnotherUnit)
-    assert all(made.endswith(" words)") for _, made in shown(job))
+def test_bands_that_are_all_alike_are_black():
+    same = {"as it is": [np.ones((3, 2), np.float32)]}
+    assert set(spectrograms(same).images[0][0]) == {"0"}
 
 
-def test_the_errors_are_those_of_the_loss(job):
-    learner = job.learner.eval()
-    numbers, samples = job.prepared.shown_samples(Rng(1, 0))
-    batch = job.collator.collate(collate(numbers, samples), Rng(1, 0))
-    with torch.no_grad():
-        (summed,) = learner(batch).sums.values()
-    stops = np.cumsum(batch.inputs.packing.lengths)
-    counts = np.diff(np.searchsorted(batch.places_N.numpy(), [0, *stops]))
-    errors = [each.error for each in learner.learnable.restore(learner.backbone, batch)]
-    assert np.dot(errors, counts) == pytest.approx(summed.item(), rel=1e-4)
-
-
-def test_an_objective_that_illustrates_itself_shows_that_alone(job):
-    assert all("error" not in made for _, made in shown(job))
-
-
-def test_nothing_is_shown_of_an_objective_without_either(job, monkeypatch):
-    becomes(monkeypatch, job, ShowsNothing)
-    assert not shown(job)
-
-
-def test_a_run_ends_with_what_its_parts_conclude(job, monkeypatch):
-    class Concluding(MaskedLanguageModel):
-        def conclusions(self, loss, metrics):
-            return [f"loss {loss}, accuracy {metrics['accuracy']}"]
-
-    figures = {"terms": {"mlm": 1.5}, "metrics": {"accuracy": 0.25}}
-    assert not list(job._conclusions(figures))
-    becomes(monkeypatch, job, Concluding)
-    assert list(job._conclusions(figures)) == ["loss 1.5, accuracy 0.25"]
-
-
-def test_restored_texts_have_scores_at_the_end(job, monkeypatch):
-    becomes(monkeypatch, job, RestoresAlone)
-    shown(job)
-    assert [score.name for score in job.restored.scores] == ["token error", "chrF"]
-    assert all(
-        score.count == min(16, len(job.prepared.evaluation)) for score in job.restored.scores
-    )
+def test_texts_and_records_have_no_pictures():
+    texts = [Restoration("a", "b", "c", 0.0)]
+    assert samples_report(texts, shape(grid=Grid(4, 4, 1, 2), row_features=4), "t") is None
+    rows = np.zeros((2, 3), np.float32)
+    assert samples_report([Restoration(rows, rows, rows, 0.0)], shape(row_features=3), "t") is None
+    assert samples_report([], shape(row_features=3), "t") is None

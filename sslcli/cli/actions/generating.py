@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from sslcli import registry
@@ -15,13 +15,14 @@ from sslcli.cli.options import Command, Given, spellings
 from sslcli.cli.screen import Screen
 from sslcli.contracts.abilities import Artifact
 from sslcli.core.settings import is_causal
-from sslcli.errors import UsageError
+from sslcli.errors import RunError, UsageError
 from sslcli.models.places import WeightsRef
-from sslcli.reporting.report_files import save_report
+from sslcli.reporting.report_files import file_name, save_report
+from sslcli.reporting.saved_reports import own_folder
 from sslcli.reports import Report, Table, printable, printable_lines
 from sslcli.resolving import checked, naming_sources
 from sslcli.runfiles import read_layer
-from sslcli.runs.catalogue import RUN_FILE
+from sslcli.runs.catalogue import GENERATED, RUN_FILE
 from sslcli.runs.command_line import command_line
 from sslcli.runs.references import ASKED, LATEST
 from sslcli.workflows.generate.generate import streamed
@@ -76,10 +77,10 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
         artifacts, is_shown = _collected(made, screen, streams=streams)
     artifacts = artifacts if shown is None else shown.answered(artifacts)
     if any(artifact.frames is not None for artifact in artifacts):
-        _show_recordings(reference, artifacts, given, seed, screen)
+        _show_recordings(reference, place, artifacts, given, screen)
         return 0
     if any(artifact.rows is not None for artifact in artifacts):
-        _show_items(reference, artifacts, given, screen)
+        _show_items(reference, place, artifacts, given, screen)
         return 0
     if "out" in given:
         problem = f"{reference} makes texts, and --out is for images, records and recordings"
@@ -101,28 +102,41 @@ def generate_action(command: Command, given: Given, screen: Screen) -> int:
 
 
 def _show_items(
-    reference: str, artifacts: Sequence[Artifact], given: Given, screen: Screen
+    reference: str, place: WeightsRef, artifacts: Sequence[Artifact], given: Given, screen: Screen
 ) -> None:
-    """Show images or records beside the nearest training data, and write the files of --out."""
+    """Show images or records beside the nearest training data, and write their files."""
     report = items_report(reference, artifacts)
     if "out" in given:
-        folder = output_folder(Path(given["out"]))
-        names = save_report(report, folder, _caption(reference))
-        screen.say(f"saved  {folder}: {', '.join(path.name for path in names)}")
+        _save(report, reference, place, given, screen)
+    elif place.run is not None:
+        try:
+            _save(report, reference, place, given, screen)
+        except RunError as error:  # a run that cannot be written generates all the same
+            screen.say(f"note: {error.message}: nothing is saved")
     screen.report(report)
 
 
 def _show_recordings(
-    reference: str, artifacts: Sequence[Artifact], given: Given, seed: int, screen: Screen
+    reference: str, place: WeightsRef, artifacts: Sequence[Artifact], given: Given, screen: Screen
 ) -> None:
-    """Write recordings to the folder of --out. Raises UsageError without one."""
-    if "out" not in given:
+    """Write recordings. Raises UsageError where it is not known where."""
+    if "out" not in given and place.run is None:
         raise UsageError(f"{reference} makes recordings", "say where they belong: --out DIR")
-    report, files = recordings_report(artifacts, seed)
-    folder = output_folder(Path(given["out"]))
-    names = save_report(report, folder, _caption(reference), files)
+    report = recordings_report(artifacts, seed_of(given))
+    _save(report, reference, place, given, screen)
+    screen.report(replace(report, sounds=()) if screen.json else report)
+
+
+def _save(report: Report, reference: str, place: WeightsRef, given: Given, screen: Screen) -> None:
+    """Into the folder of --out, or one of their own below the run, which `ssl report` shows."""
+    caption = _caption(reference)
+    if "out" in given:
+        folder = output_folder(Path(given["out"]))
+    else:
+        assert place.run is not None, "one of the two says where"
+        folder = own_folder(place.run / GENERATED / file_name(report.title), caption)
+    names = save_report(report, folder, caption)
     screen.say(f"saved  {folder}: {', '.join(path.name for path in names)}")
-    screen.report(report)
 
 
 def _caption(reference: str) -> str:

@@ -88,7 +88,7 @@ def say_saved(files: Sequence[Path], remarks: Sequence[str], screen: Screen) -> 
         REPORT,
         *(
             f"{suffixes[suffix]} {suffix.removeprefix('.').upper()}"
-            for suffix in (".png", ".svg", ".csv")
+            for suffix in (".png", ".svg", ".csv", ".wav")
             if suffixes[suffix]
         ),
     ]

@@ -44,7 +44,8 @@ OWN = (
     Flag(
         "out",
         ("--out", "-o"),
-        "folder for images that are made, with their numbers, or for recordings",
+        "folder for images that are made, with their numbers, or for recordings; below the run "
+        "when not given",
         "Output",
         metavar="DIR",
     ),

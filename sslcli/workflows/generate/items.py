@@ -53,9 +53,10 @@ def _of_images(model: FrozenModel, grid: Grid, rows: Sequence[np.ndarray]) -> Re
         part = slice(start, start + ACROSS)
         stop = min(start + ACROSS, len(made))
         missing = [None] * (ACROSS - (stop - start))
-        shown[f"made, {start + 1} to {stop}"] = [*made[part], *missing]
-        apart = " ".join(f"{each:.2f}" for each in distance_N[part])
-        shown[f"nearest training images, at {apart}"] = [*train[at_N[part]], *missing]
+        numbers, apart_N = f"{start + 1} to {stop}", distance_N[part]
+        shown[f"made, {numbers}"] = [*made[part], *missing]
+        near = f"nearest to {numbers}, {apart_N.min():.2f} to {apart_N.max():.2f} away"
+        shown[near] = [*train[at_N[part]], *missing]
     distance = _distance("image", distance_N, usual_N)
     pixels = [
         Score(

@@ -1,68 +1,54 @@
 """Recordings that a model has made, as files that can be heard.
 
-Letters: N samples, T frames, M mel bands.
+Letters: T frames, M mel bands.
 """
 
-import wave
-from collections.abc import Mapping, Sequence
-from io import BytesIO
+from collections.abc import Sequence
 
 import numpy as np
 
 from sslcli.contracts.abilities import Artifact
-from sslcli.kits.sound import heard, log_mel
+from sslcli.kits.sound import as_sound, heard, log_mel
+from sslcli.reporting.report_files import file_name
 from sslcli.reports import Report, Table
 
-FULL_SCALE = 32_767  # of 16 bits
 
+def recordings_report(artifacts: Sequence[Artifact], seed: int) -> Report:
+    """The recordings, how long each is, and how far the frames of what is heard are from those that
+    it was to have.
 
-def recordings_report(
-    artifacts: Sequence[Artifact], seed: int
-) -> tuple[Report, Mapping[str, bytes]]:
-    """How long each recording is, and how far the frames of what is heard are from those that it
-    was to have; and the wav files by name.
-
-    Phases begin at random numbers of `seed`: the same one gives the same files.
+    Phases begin at random numbers of `seed`: the same one gives the same recordings.
     """
-    rows, files = [], dict[str, bytes]()
+    rows, sounds, taken = [], [], set[str]()
     for artifact in artifacts:
         rows_TM, frames = artifact.rows, artifact.frames
         assert rows_TM is not None, "they are recordings"
         assert frames is not None, "they are recordings"
         samples_N = heard(rows_TM, frames, seed=seed)
-        name = _free(str(artifact.details["name"]), files)
-        files[name] = _wav(samples_N, frames.rate)
+        name = _free(file_name(str(artifact.details["name"])), taken)
+        sounds.append(as_sound(name, samples_N, frames.rate))
         apart_TM = log_mel(samples_N, frames)[: len(rows_TM)] - rows_TM
         apart_TM -= np.median(apart_TM)  # what is too loud for a file is made less loud as a whole
         error = float(np.sqrt(np.square(apart_TM).mean()))
-        rows.append([name, artifact.details.get("of", ""), len(samples_N) / frames.rate, error])
-    report = Report(
+        of = artifact.details.get("of", "")
+        rows.append([f"{name}.wav", of, len(samples_N) / frames.rate, error])
+    return Report(
         f"{len(rows):,} recordings",
         tables=[Table("recordings", ["file", "of", "seconds", "error of its frames"], rows)],
+        sounds=sounds,
         notes=[
             "phases are made up (Griffin-Lim), which can be heard: what is called a copy is no"
             " conversion, and sounds as good as one can",
             "errors are root mean squares in nats, between the frames asked for and those heard",
         ],
     )
-    return report, files
 
 
-def _wav(samples_N: np.ndarray, rate: int) -> bytes:
-    """A file of one channel of 16 bits, of samples from -1 to 1."""
-    written = BytesIO()
-    with wave.open(written, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes((samples_N * FULL_SCALE).round().astype("<i2").tobytes())
-    return written.getvalue()
-
-
-def _free(name: str, taken: Mapping[str, bytes]) -> str:
-    """A file's name that no other one has."""
-    number, found = 1, f"{name}.wav"
+def _free(stem: str, taken: set[str]) -> str:
+    """A name that no other one has, which is then taken."""
+    number, found = 1, stem
     while found in taken:
         number += 1
-        found = f"{name}-{number}.wav"
+        found = f"{stem}-{number}"
+    taken.add(found)
     return found

@@ -22,9 +22,10 @@ from sslcli.engine.plan import Plan
 from sslcli.engine.precision import Hardware, choose_hardware
 from sslcli.engine.processes.process_group import ALONE, ProcessGroup
 from sslcli.engine.stopping import Stopper
+from sslcli.reporting.report_files import save_report
 from sslcli.reporting.run_plots import loss_curve
 from sslcli.reports import Report, Score
-from sslcli.runs.catalogue import read_metrics
+from sslcli.runs.catalogue import SAMPLES, read_metrics
 from sslcli.runs.facts import title_of
 from sslcli.runs.held_out import held_out_scores
 from sslcli.settings import PretrainSettings
@@ -33,6 +34,7 @@ from sslcli.workflows.pretrain.baselines import PretrainingBaselines, baselines_
 from sslcli.workflows.pretrain.header import header, remarks_on_data, warnings
 from sslcli.workflows.pretrain.prepare import Prepared, prepare
 from sslcli.workflows.pretrain.restored import RestoredSamples, restored_samples
+from sslcli.workflows.pretrain.samples import samples_report
 from sslcli.workflows.training.plan import plan_for
 from sslcli.workflows.training.resume import Resume
 from sslcli.workflows.training.run import RunResult, run_job
@@ -173,8 +175,20 @@ class Pretraining:
         unit = partial(unit_of, self.collator)
         scores = held_out_scores(last, {"baselines": self.baselines.facts()}, unit)
         scores += self._restored_scores(hardware) if done else self._known_scores
+        if self.settings.run.plot:
+            self._show_samples(folder, last["step"])
         notes = list(self._conclusions(last))
         return Report(f"held-out data at step {last['step']}", scores=scores, notes=notes)
+
+    def _show_samples(self, folder: Path, step: int) -> None:
+        """Pictures and recordings of the last evaluation's samples, where they are such."""
+        if self.restored is None:
+            return
+        data = self.settings.data.train
+        title = title_of(folder, f"held-out samples at step {step}", data)
+        report = samples_report(self.restored.found, self.restored.shape, title)
+        if report is not None:
+            save_report(report, folder / SAMPLES, "")
 
     @property
     def _known_scores(self) -> Sequence[Score]:

@@ -22,20 +22,25 @@ from sslcli.workflows.pretrain.prepare import MOST_SHOWN, Prepared
 MOST_CHARACTERS, MOST_NUMBERS = 160, 8  # of one sample, in a line
 MOST_HEIGHTS, HEIGHTS = 32, "▁▂▃▄▅▆▇█"  # of an image or a recording, in a line
 MOST_SCORED = 16  # texts that are compared with what they should be
+MOST_IMAGES = 8  # in a picture of them
 
 
 class RestoredSamples:
     """The same held-out samples, corrupted in the same way, restored at every evaluation.
 
-    A few of them are shown. `scores`: of the last time, where they are texts.
+    A few of them are shown. `found`: those of the last time, and `scores` of them, where they are
+    texts.
     """
 
     def __init__(self, prepared: Prepared, name: str | None) -> None:
         self.name, self.tokenizer = name, prepared.tokenizer
         self.scores: Sequence[Score] = ()
-        self.table = prepared.collator.context.architecture.table
+        self.found: Sequence[Restoration] = ()
+        self.shape = prepared.collator.context.architecture
+        self.table = self.shape.table
         rng = Rng(prepared.settings.training.seed, 0, "restoration")
-        most = MOST_SHOWN if self.tokenizer is None else MOST_SCORED
+        most = MOST_SHOWN if self.shape.grid is None else MOST_IMAGES
+        most = most if self.tokenizer is None else MOST_SCORED
         batch = prepared.collator.collate(collate(*prepared.shown_samples(rng, most)), rng)
         is_joined = isinstance(batch, CompositeBatch) and name is not None
         self.batch = batch.parts[name] if is_joined else batch
@@ -45,6 +50,7 @@ class RestoredSamples:
         restoring = dict(with_ability(learner.learnable, Restores))[self.name]
         batch = to_device(self.batch, next(learner.backbone.parameters()).device)
         found = restoring.restore(learner.backbone, batch)
+        self.found = found
         if self.tokenizer is not None:
             self.scores = text_scores(found, self.tokenizer)
         return [

@@ -6,7 +6,6 @@ The answer to a repeated question comes from the cache, without torch.
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from sslcli.models.kept_answers import Answer, kept, recalled
 from sslcli.models.places import WeightsRef, locate_weights
 from sslcli.models.question_key import question_key
 from sslcli.reporting.report_files import font_notes, save_report
-from sslcli.reporting.saved_reports import caption_of
+from sslcli.reporting.saved_reports import own_folder
 from sslcli.reports import Report
 from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import RUN_FILE, runs_folder
@@ -95,17 +94,11 @@ def saved(answer: Answer, place: WeightsRef, folder: Path | None, seed: int) -> 
     caption = f"{answer.model} · seed {seed} · {shlex.join(['ssl', *command_line()[1:]])}"
     return Looked(
         answer.report,
-        save_report(answer.report, folder or _free(_folder(place, answer.stem), caption), caption),
+        save_report(
+            answer.report, folder or own_folder(_folder(place, answer.stem), caption), caption
+        ),
         [*font_notes(answer.report), *answer.remarks],
     )
-
-
-def _free(folder: Path, caption: str) -> Path:
-    """The folder, or one beside it, that holds no answer to another question: only the same command
-    replaces what it wrote.
-    """
-    names = chain([folder], (folder.with_name(f"{folder.name}-{number}") for number in count(2)))
-    return next(each for each in names if caption_of(each) in (None, caption))
 
 
 def _folder(place: WeightsRef, stem: str) -> Path:

@@ -3,17 +3,26 @@ half-written, damaged or done.
 """
 
 import shlex
+import wave
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sslcli import plainfiles
 from sslcli.errors import DataError
-from sslcli.reporting.saved_reports import REPORT, STUDY, SavedReport, read_report
-from sslcli.reporting.svg_curves import curves_svg
-from sslcli.reports import Report, Score, Table
-from sslcli.runs.catalogue import Run, read_metrics, runs_in, unreadable_settings
+from sslcli.reporting.saved_reports import REPORT, STUDY, SavedFile, SavedReport, read_report
+from sslcli.reports import Report, Score, Table, panels, panels_title
+from sslcli.runs.catalogue import (
+    GENERATED,
+    SAMPLES,
+    Run,
+    read_metrics,
+    runs_in,
+    unreadable_settings,
+)
 from sslcli.runs.facts import (
     curves_of,
     differing_settings,
@@ -27,30 +36,36 @@ from sslcli.runs.run_tables import readable_facts
 PROBES = "probes"
 T = TypeVar("T")
 FIRST_OF_CJK = "\u2e80"
+SHOWN_OF_HASH = 16  # characters
 ENVIRONMENT = ("python", "platform", "host", "packages", "device")
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of the page.
-
-    `form`: "svg" or "png"; `place`: path of the file, empty if it was made for the page.
+    """A picture of the page, or a recording. `form`: "svg", "png" or "wav"; `place`: path of the
+    file without that.
     """
 
     title: str
     form: str
     content: bytes
-    place: str = ""
+    place: str
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: a report and its pictures."""
+    """A part of the page: a report with its plots and galleries, the pictures of the rest of it,
+    and its recordings. `printed`: lines of a terminal; `is_inner`: whether it belongs to the
+    section before, and stands in no list of contents.
+    """
 
     title: str
     report: Report
     pictures: Sequence[Picture] = ()
+    sounds: Sequence[Picture] = ()
     caption: str = ""
+    printed: Sequence[str] = ()
+    is_inner: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,7 +88,7 @@ def page_of(run: Run) -> Page:
     measured = _measured(run, lines, Report(scores=scores, notes=problems))
     parts = _parts(run) if run.kind in ("compare", "tour") else ()
     sections = [*measured, *_findings(run), *parts]
-    sections += [*_fine_tuned(run), *_probes(run), *_made(run)]
+    sections += [*_fine_tuned(run), *_saved(run), *_made(run)]
     title = f"{run.name} · {run.kind} · {run.objective}"
     return Page(title, run.status, key_sentence(run, scores or _suite_scores(run)), typed, sections)
 
@@ -90,21 +105,25 @@ def _measured(run: Run, lines: Sequence[Mapping[str, Any]], scores: Report) -> I
         yield Section("Scores", scores)
     plots = curves_of(run, lines)
     if plots:
-        pictures = [Picture(plot.title, "svg", curves_svg(plot)) for plot in plots]
-        yield Section("Curves", Report(), pictures)
+        yield Section("Curves", Report(plots=plots))
     elif run.kind not in PARTED:
         yield Section(
             "Curves", Report(notes=["nothing was measured yet: metrics.jsonl has no losses"])
         )
-    samples = samples_of(lines)
-    if samples is not None:
+    if (run.folder / SAMPLES / REPORT).is_file():  # of what a line of text shows little
+        yield saved_section("Samples", run.folder / SAMPLES, with_scores=False)
+    elif (samples := samples_of(lines)) is not None:
         yield Section("Samples", Report(tables=[samples]))
 
 
 def _made(run: Run) -> Iterator[Section]:
     """With what, and on what machine."""
     above = ("command", "baselines: ")  # where these stand already
-    rows = [row for row in readable_facts(run) if not row[0].startswith(above)]
+    rows = [
+        (name, _in_short(name, value), *rest)
+        for name, value, *rest in readable_facts(run)
+        if not name.startswith(above)
+    ]
     environment = [row for row in rows if row[0] in ENVIRONMENT]
     yield Section(
         "Facts",
@@ -117,6 +136,19 @@ def _made(run: Run) -> Iterator[Section]:
     yield Section("Settings", Report(tables=[] if settings is None else [settings], notes=notes))
     if environment:
         yield Section("Environment", Report(tables=[Table("", ("what", "value"), environment)]))
+
+
+def _in_short(name: str, value: str) -> str:
+    """A time to the second, and the beginning of a fingerprint; `ssl runs show` has all of it."""
+    if name.endswith("fingerprint"):
+        return value if len(value) <= SHOWN_OF_HASH else f"{value[:SHOWN_OF_HASH]}…"
+    if name not in ("started", "ended"):
+        return value
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if time.tzinfo else value
 
 
 def _findings(run: Run) -> Iterator[Section]:
@@ -143,14 +175,14 @@ def _parts(run: Run) -> Iterator[Section]:
     columns = ("run", "kind", "steps", "seconds", "status")
     if rows:
         yield Section("Runs", Report(tables=[Table("", columns, rows)]))
-    pictures = [
-        Picture(plot.title, "svg", curves_svg(plot))
+    plots = [
+        plot
         for part in parts
         if part.kind == "pretrain"
         for plot in curves_of(part, read_metrics(part.folder))[:1]
     ]
-    if pictures:
-        yield Section("Curves of pretraining", Report(), pictures)
+    if plots:
+        yield Section("Curves of pretraining", Report(plots=plots))
 
 
 def _own_findings(run: Run) -> Report:
@@ -174,35 +206,55 @@ def _beyond(own: Sequence[T], others: Sequence[T]) -> list[T]:
     return [each for each in own if each not in others]
 
 
-def _probes(run: Run) -> Iterator[Section]:
-    """Everything that was asked of the model."""
-    for path in sorted((run.folder / PROBES).glob(f"*/{REPORT}")):
-        name = path.parent.name.replace("-", " ")
-        yield saved_section(f"Probe: {name}", path.parent, with_scores=True)
+def _saved(run: Run) -> Iterator[Section]:
+    """Everything that was asked of the model, and that it made."""
+    for folder, what in ((PROBES, "Probe"), (GENERATED, "Generated")):
+        for path in sorted((run.folder / folder).glob(f"*/{REPORT}")):
+            name = path.parent.name.replace("-", " ")
+            section = saved_section(f"{what}: {name}", path.parent, with_scores=True)
+            if folder == GENERATED and (title := section.report.title):
+                report = replace(section.report, title="")
+                section = replace(section, title=f"{what}: {title}", report=report)
+            yield section
 
 
 def saved_section(title: str, folder: Path, with_scores: bool) -> Section:
-    """The report that lies in a folder, with its pictures."""
+    """The report that lies in a folder, with its pictures and recordings."""
     try:
         saved = read_report(folder)
     except DataError as error:
         return Section(title, Report(notes=[f"{error.message}: {error.hint}"]))
-    found = saved.report
-    report = Report(
-        found.title,
-        found.scores if with_scores else (),
-        found.tables,
-        passages=found.passages,
-        notes=found.notes,
+    report = saved.report if with_scores else replace(saved.report, scores=())
+    return Section(
+        title,
+        report,
+        list(_pictures(saved)),
+        [_sound(folder, sound) for sound in saved.sounds],
+        saved.caption,
     )
-    return Section(title, report, list(_pictures(saved)), saved.caption)
+
+
+def _sound(folder: Path, sound: SavedFile) -> Picture:
+    """A recording, with how long it is, which a player rounds to seconds."""
+    content = _content(folder / f"{sound.name}.wav")
+    try:
+        with wave.open(BytesIO(content)) as file:
+            title = f"{sound.title}, {file.getnframes() / file.getframerate():.2f} s"
+    except (wave.Error, EOFError, ZeroDivisionError):
+        title = sound.title
+    return Picture(title, "wav", content, str(folder / sound.name))
 
 
 def _pictures(saved: SavedReport) -> Iterator[Picture]:
-    """Each as the smaller of its files; but only SVG surely has Chinese labels, also where no font
-    was at hand when it was drawn.
+    """Those that the page does not draw itself, each as the smaller of its files; but only SVG
+    surely has Chinese labels, also where no font was at hand when it was drawn.
     """
+    report = saved.report
+    own = {panels_title(alike) for alike in panels(report.plots)}
+    own |= {gallery.title for gallery in report.galleries}
     for picture in saved.pictures:
+        if picture.title in own:
+            continue
         files = {form: _content(saved.folder / f"{picture.name}.{form}") for form in ("svg", "png")}
         there = {form: content for form, content in files.items() if content}
         if max(there.get("svg", b"").decode(errors="replace"), default="") >= FIRST_OF_CJK:

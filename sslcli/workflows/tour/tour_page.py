@@ -2,21 +2,19 @@
 beside.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from sslcli.reporting.saved_reports import REPORT
-from sslcli.reporting.svg_curves import curves_svg
-from sslcli.reports import Passage, Report, Span
-from sslcli.runs.catalogue import read_metrics, read_run
+from sslcli.reporting.saved_reports import REPORT, caption_of
+from sslcli.reports import Report
+from sslcli.runs.catalogue import GENERATED, SAMPLES, read_metrics, read_run
 from sslcli.runs.facts import curves_of, scores_of
-from sslcli.workflows.report.page import Page, Picture, Section, saved_section
+from sslcli.workflows.report.page import PROBES, Page, Section, saved_section
 from sslcli.workflows.tour.chapters import Chapter, TourLine
 from sslcli.workflows.tour.tour import Ran
 
 MOST_LINES = 12  # of what a line printed
-SAVED = re.compile(r"^saved +(?:in )?(.+?)(?::.*)?$", re.MULTILINE)
 
 
 def page_of_tour(
@@ -36,35 +34,46 @@ def page_of_tour(
 
 
 def _sections(folder: Path, chapter: Chapter, done: Mapping[str, Ran]) -> Iterator[Section]:
-    typed = [
-        Passage(f"$ {line.typed}", (Span(f"{done[line.typed]['seconds']:.0f} s"),))
-        for line in chapter.lines
-        if line.typed in done
-    ]
-    yield Section(
-        f"{chapter.number}. {chapter.title}",
-        Report(chapter.told, passages=typed, notes=[chapter.look]),
-    )
+    told = Report(chapter.told, notes=[chapter.look])
+    yield Section(f"{chapter.number}. {chapter.title}", told)
     for line in chapter.lines:
         if line.typed in done:
-            yield from _found(folder, line, str(done[line.typed]["printed"]))
+            ran = done[line.typed]
+            title = f"$ {line.typed} ({float(ran['seconds']):.0f} s)"
+            for section in _found(folder, line, title, str(ran["printed"])):
+                yield replace(section, is_inner=True)
 
 
-def _found(folder: Path, line: TourLine, printed: str) -> Iterator[Section]:
-    """What a line came to: scores and curve of its run, the report that it saved, or its words."""
+def _found(folder: Path, line: TourLine, title: str, printed: str) -> Iterator[Section]:
+    """What a line came to: scores, curve and samples of its run, the report that it saved, or its
+    words.
+    """
     if line.run is not None:
         run = read_run(folder / line.run)
         lines = read_metrics(run.folder)
         scores, problems = scores_of(run, lines)
         plots = curves_of(run, lines)[:1]
-        pictures = [Picture(plot.title, "svg", curves_svg(plot)) for plot in plots]
-        yield Section(line.run, Report(scores=scores, notes=problems), pictures)
+        yield Section(title, Report(scores=scores, plots=plots, notes=problems))
+        if (run.folder / SAMPLES / REPORT).is_file():
+            yield replace(saved_section("", run.folder / SAMPLES, with_scores=False), caption="")
         return
-    saved = [Path(each.strip()) for each in SAVED.findall(printed)]
-    reports = [each for each in saved if (each / REPORT).is_file()]
+    reports = _reports(folder, line)
     for each in reports:
-        yield saved_section(" ".join(line.words[:2]), each, with_scores=True)
+        yield saved_section(title, each, with_scores=True)
     if not reports:
-        shown = [row.strip() for row in printed.splitlines() if row.strip()][:MOST_LINES]
-        passages = [Passage("", (Span(row),)) for row in shown]
-        yield Section(" ".join(line.words[:2]), Report(passages=passages))
+        shown = [row.rstrip() for row in printed.splitlines() if row.strip()][:MOST_LINES]
+        yield Section(title, Report(), printed=shown)
+
+
+def _reports(folder: Path, line: TourLine) -> list[Path]:
+    """The folders of the reports that this line saved below its model: captions end with what was
+    typed.
+    """
+    if line.model is None:
+        return []
+    found = (
+        path.parent
+        for kind in (PROBES, GENERATED)
+        for path in sorted((folder / line.model / kind).glob(f"*/{REPORT}"))
+    )
+    return [each for each in found if (caption_of(each) or "").endswith(f" {line.typed}")]

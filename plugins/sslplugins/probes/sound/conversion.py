@@ -9,7 +9,7 @@ learning, above all a look-up of the nearest frames.
 Letters: P sentences, S numbers of a style.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,10 +23,13 @@ from sslcli.api import (
     Report,
     Rng,
     Score,
+    Sound,
     Table,
     UsageError,
+    as_sound,
     converted_items,
     converter_of,
+    heard,
     item_styles,
     mean_score,
     setting,
@@ -37,6 +40,7 @@ from sslplugins.probes.sound.ways import Judged, Voice, constant, judged, looked
 CONVERTED, AS_IT_IS = "converted", "as it is"
 SHIFT, LOOKED_UP, CONSTANT = "mean and deviation", "nearest frames", "mean frame"
 VARIES = 0.2  # how far the variance of bands may be from the speaker's own
+MOST_HEARD = 2  # sentences that are written as recordings
 BANDS, COSINES, FOUND = "distance of bands", "distance of cosines", "same sentence found"
 
 
@@ -65,9 +69,9 @@ class Conversion(Probe["Conversion.Options"]):
             [part.items.rows(i) for i in range(len(part.items))] for part in (asked, own)
         )
         voices = [_voice(train, name) for name in (source, target)]
-        heard = train.where([speaker == target for speaker in train.speakers])
+        spoken = train.where([speaker == target for speaker in train.speakers])
         lengths = [len(rows_TM) for rows_TM in voices[1].rows]
-        style_S = np.average(item_styles(model, heard.items), axis=0, weights=lengths)
+        style_S = np.average(item_styles(model, spoken.items), axis=0, weights=lengths)
         made = {
             CONVERTED: converted_items(model, asked.items, style_S.astype(np.float32)),
             AS_IT_IS: rows,
@@ -76,7 +80,9 @@ class Conversion(Probe["Conversion.Options"]):
             CONSTANT: constant(rows, voices[1]),
         }
         found = {name: judged(each, wanted) for name, each in made.items()}
-        return _report(model, found, source, target, len(heard.items))
+        report = _report(model, found, source, target, len(spoken.items))
+        said = {source: rows, f"{source} {CONVERTED} to {target}": made[CONVERTED], target: wanted}
+        return replace(report, sounds=_recordings(model, asked.sentences, said))
 
     def _speakers(self, test: Recordings) -> tuple[str, str]:
         """Who speaks, and in whose voice."""
@@ -120,12 +126,25 @@ def _same_sentences(test: Recordings, source: str, target: str) -> tuple[Recordi
     return asked, own
 
 
+def _recordings(
+    model: FrozenModel, sentences: Sequence[str], said: Mapping[str, Sequence[np.ndarray]]
+) -> list[Sound]:
+    """The first sentences, as each says them: what is as it is has gone through its frames, too."""
+    frames = model.backbone.settings.frames
+    assert frames is not None, "it reads recordings"
+    return [
+        as_sound(f"{sentence}: {name}", heard(rows[number], frames), frames.rate)
+        for number, sentence in enumerate(sentences[:MOST_HEARD])
+        for name, rows in said.items()
+    ]
+
+
 def _voice(train: Recordings, name: str) -> Voice:
     return Voice.of(train.where([speaker == name for speaker in train.speakers]).rows())
 
 
 def _report(
-    model: FrozenModel, found: Mapping[str, Judged], source: str, target: str, heard: int
+    model: FrozenModel, found: Mapping[str, Judged], source: str, target: str, spoken: int
 ) -> Report:
     scores = {name: _scores(each) for name, each in found.items()}
     columns = ["", BANDS, "from", "to", COSINES, "from", "to", FOUND, "from", "to", "variance"]
@@ -155,12 +174,14 @@ def _report(
         tables=[Table("what is said in the other voice", columns, rows)],
         notes=[
             f"{count:,} held-out sentences, none of which a training recording says; the style is "
-            f"the mean of {heard:,} training recordings of {target}; intervals of 95 % are over"
+            f"the mean of {spoken:,} training recordings of {target}; intervals of 95 % are over"
             " sentences",
             "distances are root mean squares in nats along the cheapest path (time warping) to what"
             f" {target} says; of {COSINES.partition(' of ')[2]} 1 to 13 they leave loudness out,"
             " and are no mel-cepstral distortion of the literature; variance is that of bands over"
             f" {target}'s own",
+            "recordings have made-up phases (Griffin-Lim), which can be heard, also those of the"
+            " speakers themselves",
             *reading(found),
         ],
     )
