@@ -100,14 +100,12 @@ def _refuse_incomplete(
 
 
 def _refuse_place(given: Given) -> None:
-    """Raises UsageError where --out is said of texts, or is lacking for recordings."""
+    """Raises UsageError where --out is said of texts."""
     run = run_of(decided(given.get("model", LATEST), ASKED)[0])
     reads = "text" if run is None else modality_read(shape_in(read_run(run)))
     if reads == "text" and "out" in given:
         problem = f"{_model(given)} makes texts, and --out is for images, records and recordings"
         raise UsageError(problem, "leave out --out; --json prints texts to be kept")
-    if reads == "sound" and "out" not in given:
-        raise UsageError(f"{_model(given)} makes recordings", "say where they belong: --out DIR")
 
 
 def _request_fields(objective: str) -> dict:

@@ -193,7 +193,7 @@ def kinds(tmp_path, monkeypatch):
             },
         ),
         (SOUNDS[:2], {"voices": f"there is no --style: voices {VOICES}"}),
-        (SOUNDS[:4], {"voices": "voices makes recordings\nhint:  say where they belong: --out DIR"}),
+        (SOUNDS[:4], {"voices": ANSWERS}),  # below the run
         (("--content", "b.wav", *SOUNDS[2:]), {"voices": "b.wav"}),
         (
             ("--n", "4"),

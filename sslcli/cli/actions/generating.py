@@ -119,9 +119,7 @@ def _show_items(
 def _show_recordings(
     reference: str, place: WeightsRef, artifacts: Sequence[Artifact], given: Given, screen: Screen
 ) -> None:
-    """Write recordings. Raises UsageError where it is not known where."""
-    if "out" not in given and place.run is None:
-        raise UsageError(f"{reference} makes recordings", "say where they belong: --out DIR")
+    """Show how long recordings are, and write them."""
     report = recordings_report(artifacts, seed_of(given))
     _save(report, reference, place, given, screen)
     screen.report(replace(report, sounds=()) if screen.json else report)
@@ -133,7 +131,7 @@ def _save(report: Report, reference: str, place: WeightsRef, given: Given, scree
     if "out" in given:
         folder = output_folder(Path(given["out"]))
     else:
-        assert place.run is not None, "one of the two says where"
+        assert place.run is not None, "only runs make recordings, and items are asked about"
         folder = own_folder(place.run / GENERATED / file_name(report.title), caption)
     names = save_report(report, folder, caption)
     screen.say(f"saved  {folder}: {', '.join(path.name for path in names)}")
