@@ -4,10 +4,9 @@ reference.md has every command and every built-in plugin with its options; matri
 probe and command takes the models of which objective, and why not.
 """
 
-import ast
 import inspect
-import re
 import sys
+from functools import cache
 
 from house_files import ROOT
 
@@ -15,9 +14,13 @@ from sslcli import registry
 from sslcli.cli.app import COMMANDS, built_command
 from sslcli.cli.options import CommandGroup
 from sslcli.config import leaves
+from sslcli.core.presets import preset
 from sslcli.core.settings import ARCHITECTURES
+from sslcli.data.settings import TokenizerSettings
+from sslcli.datasets.tokenizer_training import piece_trainer, usual_tokenizer
 from sslcli.errors import UsageError
 from sslcli.modalities import WORDS, Frames
+from sslcli.models.fitting import refuse_tokens_not_among, with_article
 from sslcli.models.hf_directory import writer_of
 from sslcli.models.line_checks import refuse_unread_modality
 from sslcli.testing import tiny_context
@@ -31,13 +34,10 @@ ASKED_OF_OBJECTIVES = {
 DOCS = ROOT / "docs"
 HEAD = "<!-- Written by `python tests/house/pages.py`; a test keeps it current. -->\n"
 WORKS = "yes"
+THE_MODEL = "the model"  # where its own name stands
 HALVES = frozenset({"encoder", "decoder"})  # a probe looks into one of them: --stack
-KIT = "parts and order by the kit"  # what adds up over micro-batches adds up over ranks
-# where it is seen to the bit, or to rounding, with whole runs
-TESTED = {
-    "resume": ("tests/faults/test_resume.py", "OBJECTIVES"),
-    "DDP, FSDP": ("tests/distributed/test_several_processes.py", "OBJECTIVES"),
-}
+# seen of every objective by tests/distributed/test_every_objective.py
+PROCESSES = ("resume", "DDP, FSDP")
 
 
 def built_in(kind):
@@ -101,17 +101,35 @@ def subjects():
 
 
 def fits(kind, name, architecture, modality):
-    """WORKS, or the sentence with which a task or probe refuses a model."""
+    """WORKS, or the sentence with which a task or probe refuses a model, whose name is THE_MODEL."""
     own = registry.attribute(kind, name, "modalities")
+    if modality not in own and kind == "probes":
+        wanted = " and ".join(WORDS[each] for each in sorted(own))
+        return f"'{name}' looks into models of {wanted}, and {THE_MODEL} reads {WORDS[modality]}"
     try:
-        refuse_unread_modality(name, own, "the model", modality)
+        refuse_unread_modality(name, own, THE_MODEL, modality)
     except UsageError as error:
         return error.message
+    if modality == "text":
+        cls = registry.load(kind, name)
+        try:
+            refuse_tokens_not_among({name: cls}, tokens_of(architecture), "the tokenizer")
+        except UsageError as error:
+            return error.message
     needs = registry.attribute(kind, name, "architectures")
     if kind == "probes" and architecture == "encoder_decoder":
         return WORKS if needs & HALVES else f"'{name}' looks into neither half of such a model"
-    wanted = " or ".join(sorted(needs)).replace("_", "-")
-    return WORKS if architecture in needs else f"'{name}' needs a model that is {wanted}"
+    wanted = " or ".join(sorted(with_article(each) for each in needs)).replace("_", "-")
+    found = with_article(architecture).replace("_", "-")
+    if architecture in needs:
+        return WORKS
+    return f"'{name}' needs {wanted}, and {THE_MODEL} is {found}"
+
+
+@cache
+def tokens_of(architecture):
+    """The special tokens of the tokenizer that is learnt for an architecture."""
+    return piece_trainer(TokenizerSettings(kind=usual_tokenizer(architecture))).special_tokens()
 
 
 def class_of(name, architecture, modality):
@@ -128,31 +146,26 @@ def lacks(probe, cls):
     source = inspect.getsource(sys.modules[registry.load("probes", probe).__module__])
     for call, (method, problem) in ASKED_OF_OBJECTIVES.items():
         if call in source and not hasattr(cls, method):
-            return f"'{probe}': a model of '{cls.__name__}' {problem}"
+            return f"'{probe}': {THE_MODEL} {problem}"
     return ""
 
 
 def generates(name, cls):
-    return WORKS if hasattr(cls, "Request") else f"'{name}' makes nothing by itself"
+    if hasattr(cls, "Request"):
+        return WORKS
+    return f"{THE_MODEL} was pretrained with {name}, which does not generate"
 
 
 def exports(architecture, modality):
-    """Whether a family of model directories holds the usual shape."""
+    """Whether a family of model directories holds the shape of a preset."""
+    settings = tiny_context(architecture, modality).architecture
+    if modality == "text":
+        settings = preset("tiny", architecture, settings.vocabulary)
     try:
-        writer_of(tiny_context(architecture, modality).architecture, frozenset())
+        writer_of(settings, frozenset())
     except UsageError as error:
         return error.hint
     return WORKS
-
-
-def tested(what, name):
-    """Whether the lists of a test have an objective."""
-    path, listed = TESTED[what]
-    for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == listed:
-            names = set(re.split(r"\+", "+".join(ast.literal_eval(node.value))))
-            return "seen in whole runs" if name in names else KIT
-    raise AssertionError(f"{path} has no list {listed}")
 
 
 def cells():
@@ -170,7 +183,7 @@ def cells():
         row["generate"] = generates(name, cls)
         row["export"] = exports(architecture, modality)
         row["report"] = WORKS
-        row |= {what: tested(what, name) if modality == "text" else KIT for what in TESTED}
+        row |= dict.fromkeys(PROCESSES, WORKS)
     return found
 
 
@@ -180,10 +193,11 @@ def matrix():
     parts.append(
         "A row for each objective and kind of data; the usual architecture of each. What does not"
         " fit is refused with the sentence below. Probes look into one half of an encoder-decoder"
-        " (--stack). Export is of the shape that the tests use. Of resume, DDP and FSDP: seen in"
-        " whole runs, to the bit or to rounding, by tests/faults and tests/distributed; of the"
-        " others the conformance kit sees that sums of parts are those of the whole, in any order,"
-        " and that their state is all saved.\n"
+        " (--stack). Export is of the preset `tiny`. Every cell of tasks, probes and commands is"
+        " run by `pytest -m slow tests/rehearsals/test_rehearsal_matrix.py`; a run that was stopped"
+        " and resumed, and runs of two processes, by `pytest -m slow"
+        " tests/distributed/test_every_objective.py`: the first to the bit, the others to"
+        " rounding.\n"
     )
     columns = list(next(iter(found.values())))
     for title, start in (("Tasks", "task "), ("Probes", "probe "), ("Commands", "")):
@@ -193,7 +207,7 @@ def matrix():
         ]  # fmt: skip
         head = ("objective", "data", *(name.removeprefix(start) for name in own))
         short = [
-            (objective, WORDS[modality], *(_short(row[name], start) for name in own))
+            (objective, WORDS[modality], *(_short(row[name]) for name in own))
             for (objective, modality), row in found.items()
         ]
         parts += [f"## {title}\n", table(head, short)]
@@ -203,11 +217,11 @@ def matrix():
 
 
 def _is_no(text):
-    return text not in (WORKS, KIT) and not text.startswith("seen")
+    return text != WORKS
 
 
-def _short(text, start):
-    return "–" if _is_no(text) else "✓" if text == WORKS else text
+def _short(text):
+    return "–" if _is_no(text) else "✓"
 
 
 PAGES = {"reference.md": reference, "matrix.md": matrix}

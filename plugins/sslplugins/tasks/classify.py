@@ -53,3 +53,10 @@ class Classify(SequenceTask["Classify.Options"]):
                 "give texts with one class each",
             )
         return Annotated(text, [(0, len(text))], [example.gold], example.language)
+
+
+class Sentiment(Classify):
+    """`classify` for texts alone: what a text feels like, which no row of a table says."""
+
+    summary = "a class, several labels or a number for every text"
+    modalities = frozenset({"text"})

@@ -74,7 +74,7 @@ def refuse_other_modality(name: str, place: WeightsRef) -> None:
     shape = (read_layer(place.run / RUN_FILE).values.get("model") or {}).get("shape") or {}
     found = modality_read(shape)
     if found not in known:
-        reads = "rows of numbers" if found is None else found
+        reads = "rows of numbers" if found is None else WORDS[found]
         wanted = " and ".join(WORDS[each] for each in sorted(known))
         raise UsageError(
             f"'{name}' looks into models of {wanted}, and {place.run} reads {reads}",
