@@ -1,4 +1,6 @@
 "use strict";
+const NEAR = 2; // units of a picture that is 440 wide
+
 // Values of curves where somebody points, taps, or goes with the arrow keys: in the legend.
 for (const axes of document.querySelectorAll("svg.axes")) {
   const curves = [...axes.querySelectorAll(".curve")].map((curve) => ({
@@ -25,7 +27,13 @@ for (const axes of document.querySelectorAll("svg.axes")) {
   mark.style.display = "none";
   let at = -1;
 
-  const show = (next) => {
+  // of a curve the point at x, or as near to it as eyes can tell; of several the one nearest to y
+  const near = (curve, x, y) => {
+    const apart = (point) => 100 * Math.abs(point[0] - x) + Math.abs(point[1] - y);
+    const within = curve.values.filter((point) => Math.abs(point[0] - x) <= NEAR);
+    return within.sort((one, other) => apart(one) - apart(other))[0];
+  };
+  const show = (next, y = top) => {
     at = Math.max(0, Math.min(next, places.length - 1));
     const [x, , number] = places[at];
     mark.style.display = "";
@@ -35,7 +43,7 @@ for (const axes of document.querySelectorAll("svg.axes")) {
     const anchor = x < width / 4 ? "start" : x > (3 * width) / 4 ? "end" : "middle";
     where.setAttribute("text-anchor", anchor);
     curves.forEach((curve, index) => {
-      const point = curve.values.find((each) => each[2] === number);
+      const point = near(curve, x, y);
       shown[index].textContent = point ? point[3] : curve.constant ?? "–";
       dots[index].style.display = point ? "" : "none";
       if (!point) return;
@@ -53,11 +61,12 @@ for (const axes of document.querySelectorAll("svg.axes")) {
     const box = axes.getBoundingClientRect();
     const x = ((event.clientX - box.left) / box.width) * width;
     const apart = places.map((place) => Math.abs(place[0] - x));
-    show(apart.indexOf(Math.min(...apart)));
+    show(apart.indexOf(Math.min(...apart)), ((event.clientY - box.top) / box.width) * width);
   };
   axes.addEventListener("pointermove", point);
   axes.addEventListener("pointerdown", point);
-  axes.addEventListener("pointerleave", hide);
+  // a finger that is lifted leaves the value to be read; one elsewhere takes the focus away
+  axes.addEventListener("pointerleave", (event) => event.pointerType !== "touch" && hide());
   axes.addEventListener("blur", hide);
   axes.addEventListener("keydown", (event) => {
     const end = places.length - 1;
