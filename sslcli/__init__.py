@@ -14,7 +14,9 @@ __all__ = [
     "Score",
     "SslError",
     "StopRequest",
+    "compare",
     "evaluate",
+    "fetch",
     "finetune",
     "load",
     "predict",
@@ -22,6 +24,10 @@ __all__ = [
     "probe",
 ]
 _ELSEWHERE = {
+    **dict.fromkeys(("compare", "finetune", "pretrain"), "sslcli.calls.training"),
+    **dict.fromkeys(("evaluate", "fetch", "load", "predict", "probe"), "sslcli.calls.models"),
+    "Answers": "sslcli.calls.results",
+    "FinishedRun": "sslcli.calls.results",
     "Report": "sslcli.reports",
     "Score": "sslcli.reports",
     "SslError": "sslcli.errors",
@@ -33,7 +39,7 @@ def __getattr__(name: str) -> object:
     """Imported when it is asked for: `import sslcli` alone loads nothing."""
     if name not in __all__:
         raise AttributeError(f"module 'sslcli' has no attribute '{name}'")
-    return getattr(importlib.import_module(_ELSEWHERE.get(name, "sslcli.calls")), name)
+    return getattr(importlib.import_module(_ELSEWHERE[name]), name)
 
 
 def __dir__() -> list[str]:

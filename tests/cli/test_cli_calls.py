@@ -17,7 +17,7 @@ import yaml
 from transformers import AutoModel, AutoTokenizer
 
 import sslcli
-from sslcli.called import line_of_call, python_name
+from sslcli.calls.line import line_of_call, python_name
 from sslcli.cli.app import run as run_line
 from sslcli.cli.options import peek
 from sslcli.engine import stopping

@@ -9,10 +9,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import yaml
 
+import sslcli
 from sslcli.runs.catalogue import read_run
 from sslcli.workflows.compare import comparison
 from sslcli.workflows.compare.compare_settings import CompareSettings
@@ -273,3 +275,66 @@ def test_two_runs_stand_side_by_side_as_before(ssl, world_run):
         ended = ssl(*words, str(world_run), str(world_run))
         assert ended.code == 0
         assert "last evaluation" in ended.out
+
+
+SMALLEST = {
+    **{"objectives": "clm,mlm", "tasks": "pos", "seeds": 1, "scratch": False, "budget": "2e9flops"},
+    **{"vocabulary": 900, "device": "cpu", "batch_size": 4},
+}
+SET = {
+    "data.reader_options.sentences": 300,
+    **{f"model.shape.{name}": value for name, value in SHAPE.items()},
+    **dict.fromkeys(("training.eval_samples", "finetuning.training.eval_samples"), 20),
+    "finetuning.training.batch_size": 4,
+}
+
+
+def test_a_call_makes_the_comparison_of_its_line_and_its_runs_are_tracked(
+    ssl, tmp_path, module_cache, monkeypatch, capfd
+):
+    """TensorBoard reads what the metrics of every run have."""
+    reads = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SSLCLI_RUNS_DIR", "runs")
+    finished = sslcli.compare(**SMALLEST, set=SET, name="called", track=["tensorboard"])
+    assert capfd.readouterr().out == ""
+    assert (finished.folder, finished.reason, finished.step) == (Path("runs/called"), "done", 4)
+    assert isinstance(finished.settings, CompareSettings)
+    assert finished.settings.run.track == ("tensorboard",)
+    assert {"report.html", "comparison.csv"} <= {path.name for path in finished.folder.iterdir()}
+    for folder in finished.runs:
+        reader = reads.EventAccumulator(str(folder / "trackers" / "tensorboard"))
+        reader.Reload()
+        figures = [event.value for event in reader.Scalars("train/loss")]
+        lines = (json.loads(each) for each in (folder / "metrics.jsonl").open())
+        expected = [line["loss"] for line in lines if line["split"] == "train"]
+        assert figures == pytest.approx(expected)
+        assert expected
+    words = read_run(finished.folder).facts["command"][1:]
+    assert words[:3] == ["compare", "--objectives", "clm,mlm"]
+    typed = ssl(*words, "--json")  # which goes on with what the call began
+    assert typed.code == 0, typed.err
+    assert "going on with" in typed.err
+    (table,) = json.loads(typed.out)["report"]["tables"]
+    assert table["rows"] == [list(row) for row in finished.report.tables[0].rows]
+    again = sslcli.compare(resume="called")
+    assert again.report.tables == finished.report.tables
+    assert again.runs == finished.runs
+
+
+@pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        (lambda: sslcli.compare(), "what is to be compared?"),
+        (lambda: sslcli.compare(objectives=["mlm", "clm"], tasks=["poss"]), "poss"),
+        (lambda: sslcli.compare(objectives=["mlm", "clm"], tasks=["pos"], budget="soon"), "budget"),
+        (lambda: sslcli.compare(objectives=["mlm", "clm"], tasks=["pos"], track="board"), "board"),
+        (lambda: sslcli.compare(resume="nowhere"), "there is no run 'nowhere'"),
+    ],
+)
+def test_a_wrong_call_is_said_as_its_line_says_it(call, problem):
+    with pytest.raises(sslcli.SslError) as caught:
+        call()
+    assert problem in " ".join(caught.value.lines)
+    with pytest.raises(TypeError, match="has no argument 'objective'"):
+        sslcli.compare(objective="mlm")

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from fake_hub import COMMIT, OTHER, TOKEN, Repository, hash_of, running
 
+import sslcli
+from sslcli.calls.line import line_of_call
 from sslcli.errors import UsageError
 from sslcli.runs.hub_cache import cached_model, pinned_name
 
@@ -316,3 +318,44 @@ def test_a_run_records_the_commit_that_it_began_with(ssl, hub, tmp_path, monkeyp
     ended = ssl("predict", "classify", "the dog a 1", "--model", str(tuned))
     assert ended.code == 0, ended.err
     assert hub.asked == []
+
+
+def test_a_call_fetches_what_the_line_fetches_and_is_a_model_by_its_commit(
+    ssl, hub, tmp_path, capfd
+):
+    found = sslcli.fetch(f"hf:{NAME}")
+    assert capfd.readouterr() == ("", "")
+    assert (found.name, found.commit) == (f"hf:{NAME}@{COMMIT}", COMMIT)
+    assert found.folder == snapshot(tmp_path)
+    assert found.moved == found.size == sum(len(FILES[name]) for name in TAKEN)
+    assert {file.name for file in found.files} == TAKEN
+    line = line_of_call("probe", [("probe", "neighbors")], {"model": found})
+    assert line.words[-2:] == ["--model", f"hf:{NAME}@{COMMIT}"]
+    again = sslcli.fetch(f"hf:{NAME}", revision=COMMIT, progress=True)
+    assert (again.moved, again.folder) == (0, found.folder)
+    assert "asking" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("asked", "problem"),
+    [
+        ({"model": "hf:org/other"}, "has no model org/other"),
+        ({"model": f"hf:{NAME}", "revision": "none"}, "has no revision 'none'"),
+        ({"model": f"hf:{NAME}@main", "revision": "main"}, "names a revision"),
+        ({"model": "name"}, "name"),
+    ],
+)
+def test_what_a_call_cannot_fetch_is_an_error_with_a_hint(hub, asked, problem):
+    with pytest.raises(sslcli.SslError) as caught:
+        sslcli.fetch(asked.pop("model"), **asked)
+    assert problem in caught.value.message
+    assert caught.value.hint
+
+
+def test_a_call_that_may_not_use_the_network_is_refused(hub, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(UsageError, match="fetching needs the network"):
+        sslcli.fetch(f"hf:{NAME}")
+    with pytest.raises(TypeError, match="'model' is a text"):
+        sslcli.fetch(7)
+    assert not hub.asked

@@ -16,8 +16,8 @@ import type_errors
 
 HERE = Path(__file__).parents[2]
 WIDEST, MOST_FILES = 100, 25
-NAMESAKES = ("sslcli.calls",)  # whose functions are named as the commands that they are
-CALLERS = ("sslcli.cli", "sslcli.calls", "sslcli.called")  # the command line, and calls from Python
+NAMESAKES = ("sslcli.calls.models", "sslcli.calls.training")  # whose functions are named as the commands that they are
+CALLERS = ("sslcli.cli", "sslcli.calls")  # the command line, and calls from Python
 # the program's own work
 ABOVE = (*CALLERS, "sslcli.api", "sslcli.conformance", "sslcli.testing", "sslplugins")
 

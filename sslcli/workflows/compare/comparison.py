@@ -59,10 +59,13 @@ Introduce = Callable[[CompareSettings, ComparisonPlan, Path], None]
 
 @dataclass(frozen=True)
 class Compared:
-    """A comparison that came to its end: its folder, and what it found."""
+    """A comparison that came to its end: its folder, what it found, and the folders of its runs,
+    pretrainings first.
+    """
 
     folder: Path
     report: Report
+    runs: Sequence[Path]
 
 
 def run_comparison(
@@ -98,7 +101,7 @@ def run_comparison(
                     going.write_facts(how, error.message)
             raise
         going.write_facts("done")
-    return Compared(folder, report)
+    return Compared(folder, report, [folder / part.name for part in going.parts])
 
 
 def _folder_for(settings: CompareSettings, resume: Resume | None, overwrite: bool) -> Path:

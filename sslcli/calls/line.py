@@ -11,6 +11,7 @@ from sslcli.cli.mistyped import hint_for_option
 from sslcli.cli.options import AUTO, Command, Flag, Given
 from sslcli.config import Config
 from sslcli.errors import ArgumentError
+from sslcli.runs.hub_cache import is_on_hub
 
 # Flags that choose which other flags there are.
 PEEKED = ("config", "set", "objective", "reader", "tokenizer", "resume")
@@ -138,9 +139,13 @@ def _plain(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    """A value as it would be typed; a run that is finished is meant by its folder."""
-    folder = getattr(value, "folder", None)
-    return str(folder if isinstance(folder, Path) else value)
+    """A value as it would be typed: a run that is finished by its folder, a model that was fetched
+    by its name on the hub, which says the commit.
+    """
+    folder, name = getattr(value, "folder", None), getattr(value, "name", None)
+    if isinstance(folder, Path):
+        return name if isinstance(name, str) and is_on_hub(name) else str(folder)
+    return str(value)
 
 
 def _listed(value: Any) -> list[str]:
