@@ -23,6 +23,7 @@ from sslcli.cli.line_values import (
 )
 from sslcli.cli.mistyped import refuse_data_as_task, refuse_word_as_probe
 from sslcli.cli.options import Command, Given, layers_of, spellings
+from sslcli.cli.tongues import tongue_of
 from sslcli.core.settings import STACKS
 from sslcli.datasets.locate import refuse_absent_labelled
 from sslcli.engine.processes.rank import is_restart
@@ -311,7 +312,8 @@ def check_tokenize_line(command: Command, given: Given) -> None:
 
 
 def check_report_line(command: Command, given: Given) -> None:
-    """Refuse a run that does not exist."""
+    """Refuse a language that no page is in, and a run that does not exist."""
+    tongue_of(given)
     find_run(given.get("run", LATEST))
 
 

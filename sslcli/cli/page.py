@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -19,6 +20,7 @@ from sslcli.reporting.media import png_of
 from sslcli.reporting.svg_curves import curves_svg, looks_of
 from sslcli.reports import Gallery, Table, filled, printable
 from sslcli.workflows.report.page import Page
+from sslcli.workflows.tour.chapters import Tongue
 
 MOST_BYTES = 2_900_000
 ROWS = (500, 100, 20, 5)  # of each table: fewer where the page becomes too large
@@ -28,7 +30,7 @@ BETWEEN = 1  # letters of space that a column has
 LONGEST_TEXT = 4_000  # characters of one cell or note
 SMALLEST_IMAGE = 48  # pixels of the page's height: smaller images are shown larger
 NAME = 12  # a first column with so many letters is not narrowed to its longest word
-SCORE = "score"  # heading of the first column of a table of scores
+SCORE, WHAT = "score", "what"  # headings of the first columns of scores and facts
 # where a browser would break a line inside of a word
 _BREAKABLE = re.compile(r"\S*[-/?&=…–—]\S*")
 _BROKEN = re.compile(r"(\s+)")
@@ -46,8 +48,8 @@ class Medium:
     size: int
 
 
-def rendered(page: Page, language: str = "en") -> str:
-    """Render the page as HTML.
+def rendered(page: Page, language: Tongue = "en") -> str:
+    """Render the page as HTML, as far as its words are known in a language.
 
     Tables are cut, and the largest pictures and recordings left out with a note, where it would
     exceed MOST_BYTES.
@@ -57,14 +59,14 @@ def rendered(page: Page, language: str = "en") -> str:
         text = _rendered(page, {}, most_rows, words)
         if len(text.encode()) <= MOST_BYTES * PICTURES_SHARE:
             break
-    shown = _fitting(page, MOST_BYTES - len(text.encode()))
+    shown = _fitting(page, words, MOST_BYTES - len(text.encode()))
     return _rendered(page, shown, most_rows, words)
 
 
-def _fitting(page: Page, left_bytes: int) -> dict[int, Any]:
+def _fitting(page: Page, words: PageWords, left_bytes: int) -> dict[int, Any]:
     """Return the smallest media, by the identity of what they are of."""
     chosen = {}
-    for medium in sorted(_media(page), key=lambda medium: (medium.size, medium.title)):
+    for medium in sorted(_media(page, words), key=lambda medium: (medium.size, medium.title)):
         left_bytes -= medium.size
         if left_bytes < 0:
             break
@@ -72,10 +74,10 @@ def _fitting(page: Page, left_bytes: int) -> dict[int, Any]:
     return chosen
 
 
-def _media(page: Page) -> Iterator[Medium]:
+def _media(page: Page, words: PageWords) -> Iterator[Medium]:
     for section in page.sections:
         for plot in section.report.plots:
-            svg = curves_svg(plot)
+            svg = curves_svg(plot, words)
             yield Medium(id(plot), plot.title, Markup(svg), len(svg.encode()))
         for gallery in section.report.galleries:
             yield _grid(gallery)
@@ -117,9 +119,12 @@ def _rendered(page: Page, shown: Mapping[int, Any], most_rows: int, words: PageW
         "scores_table": scores_table,
         "looks_of": looks_of,
         "unbroken": unbroken,
-        "with_unit": _with_unit,
+        "with_unit": partial(_with_unit, words),
+        "SCORE": SCORE,
+        "WHAT": WHAT,
         "times": lambda gallery: max(1, -(-SMALLEST_IMAGE // max(gallery.size[0], 1))),
         "words": words,
+        "foreign": lambda text: Markup(' lang="en"') if words.is_foreign(text) else "",
         "style": Markup(_template("page.css")),
         "script": Markup(script),
         "policy": _policy(f"\n{script}"),
@@ -163,9 +168,13 @@ def unbroken(text: str) -> Markup:
     )
 
 
-def _with_unit(text: str) -> Markup:
+def _with_unit(words: PageWords, text: str) -> Markup:
     value, _, unit = printable(text).partition(" ")
-    return Markup('{} <span class="unit">{}</span>').format(value, unit) if unit else escape(value)
+    return (
+        Markup('{} <span class="unit">{}</span>').format(value, words(unit))
+        if unit
+        else escape(value)
+    )
 
 
 def _letters(table: Table, most_rows: int) -> int:

@@ -1,18 +1,52 @@
-"""The words of a page in other languages."""
+"""The words of a page in other languages: its own ones, and those of what the commands of this
+project write into reports.
+"""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from sslcli.workflows.tour.chapters import Tongue
+
+DEEPEST = 4  # a name that is made of others, which are made of others
+FIRST_OF_CJK = "\u2e80"
 
 
 @dataclass(frozen=True)
 class PageWords:
-    """`language`: its code."""
+    """`texts`: whole ones; `patterns`: those that are made of others, and what they become.
 
-    language: str
+    What is in neither stays as it is.
+    """
+
+    language: Tongue = "en"
+    texts: Mapping[str, str] = field(default_factory=dict)
+    patterns: Sequence[tuple[re.Pattern[str], str]] = ()
 
     @classmethod
-    def of(cls, language: str) -> "PageWords":
-        """Those of a language."""
-        return cls(language)
+    @cache
+    def of(cls, language: Tongue) -> "PageWords":
+        """Those of a language; English ones are those of the program."""
+        if language == "en":
+            return cls()
+        file = Path(__file__).with_name(f"words_{language}.yaml")
+        said = yaml.safe_load(file.read_text(encoding="utf-8"))
+        patterns = [(re.compile(pattern), made) for pattern, made in said["patterns"]]
+        return cls(language, said["texts"], patterns)
 
-    def __call__(self, text: str) -> str:
+    def __call__(self, text: str, depth: int = 0) -> str:
+        """The text in this language, as far as it is known."""
+        if text in self.texts or text[:1].lower() + text[1:] in self.texts:
+            return self.texts.get(text) or self.texts[text[:1].lower() + text[1:]]
+        for pattern, made in self.patterns if depth < DEEPEST else ():
+            if found := pattern.fullmatch(text):
+                return made.format(*(self(group or "", depth + 1) for group in found.groups()))
         return text
+
+    def is_foreign(self, text: str) -> bool:
+        """Tell whether a text stays English on a page in another language, for who reads aloud."""
+        return self.language != "en" and max(self(text), default="") < FIRST_OF_CJK

@@ -4,17 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sslcli.cli.options import Command, Given
+from sslcli.cli.tongues import tongue_of
 from sslcli.errors import UsageError
 from sslcli.workflows.tour.chapters import chapters
-
-TONGUES = ("en", "zh")
 
 
 def check_tour_line(command: Command, given: Given) -> None:
     """Refuse chapters and languages that there are not."""
-    tongue = given.get("language", TONGUES[0])
-    if tongue not in TONGUES:
-        raise UsageError(f"the tour is not told in '{tongue}'", "it is in en and zh")
+    tongue_of(given)
     chosen_chapters(given)
     folder = given.get("out")
     if folder is not None and not folder.strip():

@@ -7,7 +7,7 @@ do. Each curve carries its values, which the script of the page shows.
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import cycle
@@ -47,8 +47,8 @@ def looks_of(plot: Plot) -> list[CurveLook]:
     ]
 
 
-def curves_svg(plot: Plot) -> str:
-    """The axes with all curves. Equal plots give equal texts."""
+def curves_svg(plot: Plot, words: Callable[[str], str] = str) -> str:
+    """The axes with all curves, and their names in `words`. Equal plots give equal texts."""
     xs = [x for curve in plot.curves for x in curve.xs]
     across = Scale.of(xs, (LEFT, WIDTH - RIGHT), plot.logarithmic, with_zero=True)
     values = [y for curve in plot.curves for y in (*curve.ys, *curve.lows, *curve.highs)]
@@ -56,9 +56,9 @@ def curves_svg(plot: Plot) -> str:
     drawn = zip(plot.curves, looks_of(plot), strict=True)
     parts = [
         f'<svg class="axes" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" tabindex="0"',
-        f'aria-label="{_attribute(plot.title)}" data-x="{_attribute(plot.x)}"',
+        f'aria-label="{_attribute(words(plot.title))}" data-x="{_attribute(words(plot.x))}"',
         f'data-top="{TOP}" data-bottom="{HEIGHT - BOTTOM}">',
-        *_axes(plot, across, up),
+        *_axes(plot, across, up, words),
         *(part for curve, look in drawn for part in _curve(curve, look, across, up)),
         "</svg>",
     ]
@@ -125,7 +125,7 @@ class Scale:
         return zero + [number * step for number in range(first, last + 1)]
 
 
-def _axes(plot: Plot, across: Scale, up: Scale) -> Iterator[str]:
+def _axes(plot: Plot, across: Scale, up: Scale, words: Callable[[str], str]) -> Iterator[str]:
     right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
     for value in up.ticks():
         y = up(value)
@@ -136,13 +136,13 @@ def _axes(plot: Plot, across: Scale, up: Scale) -> Iterator[str]:
         yield f'<path class="grid" d="M{x:.1f} {TOP}V{bottom}"/>'
         yield _text(x, bottom + 16, f"{value:,.10g}", 'class="tick" text-anchor="middle"')
     yield f'<path class="axis" d="M{LEFT} {TOP}V{bottom}H{right}"/>'
-    yield _text((LEFT + right) / 2, bottom + 36, _named(plot.x, across), 'text-anchor="middle"')
-    middle, name = (TOP + bottom) / 2, _named(plot.y, up)
+    below, name = (
+        f"{words(own)} ({words('logarithmic')})" if scale.logarithmic else words(own)
+        for own, scale in ((plot.x, across), (plot.y, up))
+    )
+    yield _text((LEFT + right) / 2, bottom + 36, below, 'text-anchor="middle"')
+    middle = (TOP + bottom) / 2
     yield _text(14, middle, name, f'text-anchor="middle" transform="rotate(-90 14 {middle:.0f})"')
-
-
-def _named(name: str, scale: Scale) -> str:
-    return f"{name} (logarithmic)" if scale.logarithmic else name
 
 
 def _curve(curve: Curve, look: CurveLook, across: Scale, up: Scale) -> Iterator[str]:

@@ -378,3 +378,19 @@ def test_a_page_that_has_no_place_is_a_sentence(ssl, tmp_path):
         failed = ssl("report", run, *(["--out", *out] if out else []))
         assert failed.code == 2
         assert message in failed.err
+
+
+def test_the_page_is_told_in_chinese_and_in_no_language_that_there_is_not(ssl, tmp_path):
+    run = make_run(tmp_path / "runs" / "world")
+    assert ssl("report", "world", "--language", "zh").code == 0
+    text = (run / "report.html").read_text(encoding="utf-8")
+    assert '<html lang="zh">' in text
+    page = Reader(text)
+    for part in ("得分 数值 一元 n 更好", "留出损失 2.25 奈特", "复现命令", "样本"):
+        assert part in page.text, part
+    assert "我 吃 [MASK] 。" in page.text
+    (run / "report.html").unlink()
+    refused = ssl("report", "world", "--language", "de")
+    assert refused.code == 2
+    assert "not told in 'de'" in refused.err
+    assert not (run / "report.html").exists()

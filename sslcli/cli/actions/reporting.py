@@ -6,11 +6,13 @@ from sslcli.asides import output_file
 from sslcli.cli.options import Command, Given
 from sslcli.cli.page import rendered
 from sslcli.cli.screen import Screen
+from sslcli.cli.tongues import tongue_of
 from sslcli.folders import written
 from sslcli.reports import amount
 from sslcli.runs.catalogue import Run
 from sslcli.runs.references import LATEST, find_run, unfinished_state
 from sslcli.workflows.report.page import Page, page_of
+from sslcli.workflows.tour.chapters import Tongue
 
 FILE = "report.html"
 
@@ -23,7 +25,7 @@ def report_action(command: Command, given: Given, screen: Screen) -> int:
         state = unfinished_state(found)
         screen.say(f"run    {found.folder} (the newest{f'; it {state}' if state else ''})")
     path = Path(given["out"]) if "out" in given else found.folder / FILE
-    page, size = write_page(found, path)
+    page, size = write_page(found, path, tongue_of(given))
     if screen.json:
         screen.document({"run": str(found.folder), "file": str(path), "bytes": size})
     elif screen.quiet:
@@ -33,11 +35,11 @@ def report_action(command: Command, given: Given, screen: Screen) -> int:
     return 0
 
 
-def write_page(run: Run, path: Path) -> tuple[Page, int]:
-    """Write the page of a run; returns it, and its size in bytes."""
+def write_page(run: Run, path: Path, tongue: Tongue = "en") -> tuple[Page, int]:
+    """Write the page of a run in a language; returns it, and its size in bytes."""
     place = output_file(path)
     page = page_of(run)
-    text = rendered(page)
+    text = rendered(page, tongue)
     with written(place) as file:
         file.write(text)
     return page, len(text.encode())

@@ -6,7 +6,8 @@ from sslcli.asides import output_file
 from sslcli.cli.options import Command, Given
 from sslcli.cli.page import rendered
 from sslcli.cli.screen import Screen
-from sslcli.cli.tour_checks import TONGUES, chosen_chapters
+from sslcli.cli.tongues import tongue_of
+from sslcli.cli.tour_checks import chosen_chapters
 from sslcli.folders import written
 from sslcli.runs.catalogue import runs_folder
 from sslcli.workflows.tour.chapters import chapters
@@ -22,10 +23,10 @@ TITLES = {
 
 def tour_action(command: Command, given: Given, screen: Screen) -> int:
     """Take the tour, or list it; the page is written after every start, also where it stops."""
-    tongue = "zh" if given.get("language") == TONGUES[1] else "en"
+    tongue = tongue_of(given)
     everyone, chosen = chapters(tongue), chosen_chapters(given)
     if given.get("list") and screen.json:
-        told = [
+        shown = [
             {
                 "chapter": chapter.number,
                 "title": chapter.title,
@@ -34,7 +35,7 @@ def tour_action(command: Command, given: Given, screen: Screen) -> int:
             for chapter in everyone
             if chapter.number in chosen
         ]
-        screen.document({"chapters": told})
+        screen.document({"chapters": shown})
         return 0
     if given.get("list"):
         for chapter in everyone:
@@ -50,7 +51,8 @@ def tour_action(command: Command, given: Given, screen: Screen) -> int:
     finally:
         if done := done_lines(folder):
             with written(output_file(page)) as file:
-                file.write(rendered(page_of_tour(folder, everyone, done, TITLES[tongue])))
+                told = page_of_tour(folder, everyone, done, TITLES[tongue])
+                file.write(rendered(told, tongue))
     if screen.json:
         screen.document({"folder": str(folder), "page": str(page), "done": done})
     else:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sslcli.cli.commands.runs import RUN_HELP
 from sslcli.cli.options import Command, Flag
+from sslcli.cli.tongues import LANGUAGE
 
 
 def report_command(words: Sequence[str]) -> Command:
@@ -19,8 +20,9 @@ def report_command(words: Sequence[str]) -> Command:
                 "HTML file to write; report.html in the run folder when not given",
                 metavar="FILE",
             ),
+            LANGUAGE,
         ),
         "sslcli.cli.actions.reporting:report_action",
-        ("ssl report", "ssl report @latest:mlm --out world.html"),
+        ("ssl report", "ssl report @latest:mlm --out world.html", "ssl report --language zh"),
         check="sslcli.cli.line_checks:check_report_line",
     )

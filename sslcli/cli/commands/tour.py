@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from sslcli.cli.options import Command, Flag
+from sslcli.cli.tongues import LANGUAGE
 
 
 def tour_command(words: Sequence[str]) -> Command:
@@ -19,13 +20,7 @@ def tour_command(words: Sequence[str]) -> Command:
                 kind="texts",
                 metavar="N",
             ),
-            Flag(
-                "language",
-                ("--language",),
-                "language of the page: en or zh",
-                metavar="en|zh",
-                default="en",
-            ),
+            LANGUAGE,
             Flag(
                 "out",
                 ("--out", "-o"),
