@@ -155,6 +155,7 @@ def test_a_word_that_is_used_too_seldom_is_left_out_and_named():
             "".join(json.dumps({"text": text, "sense": sense}) + "\n" for text, sense in SENTENCES),
         ),
         ("a.tsv", "text\tsense\n" + "".join(f"{text}\t{sense}\n" for text, sense in SENTENCES)),
+        ("b.tsv", "".join(f"{text}\t{sense}\n" for text, sense in SENTENCES)),
     ],
 )
 def test_sentences_of_a_file_give_the_same(subject, tmp_path, name, content):

@@ -75,7 +75,7 @@ def probe_command(words: Sequence[str]) -> Command:
     about = "scores beside their baselines, with plots"
     if name := next((word for word in words if word in known), ""):
         flags += probe_flags(name, flags)
-        about = registry.find("probes", name).summary or about
+        about = registry.find("probes", name).summary.rstrip(".") or about
     return Command(
         "probe",
         f"Look into a frozen model: {about}",

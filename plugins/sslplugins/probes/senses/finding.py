@@ -191,7 +191,7 @@ def _rows(path: str) -> Iterator[tuple[str, str]]:
 
     Raises DataError naming the place.
     """
-    if suffix_of(path) in RECORD_FILES:
+    if suffix_of(path) in RECORD_FILES and not _is_plain(path):
         for record in read_records(path):
             _, sense = record.find("sense", "label")
             yield (
@@ -203,6 +203,14 @@ def _rows(path: str) -> Iterator[tuple[str, str]]:
         text, _, sense = line.strip().partition("\t")
         if text:
             yield text, sense.strip()
+
+
+def _is_plain(path: str) -> bool:
+    """Return whether the first row of a .tsv is a sentence already, and no header."""
+    if suffix_of(path) != "tsv":
+        return False
+    header = next((line for _, line in read_lines(path)), "")
+    return {"text", "sentence"}.isdisjoint(name.strip() for name in header.split("\t"))
 
 
 def _from_corpus(model: FrozenModel, word: str, most: int) -> list[WordOccurrence]:
