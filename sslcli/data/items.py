@@ -64,6 +64,11 @@ class Items:
             samples = [Sample(rows=self.rows(item)) for item in some]
             yield collate(self.documents[some.start : some.stop], samples)
 
+    def in_memory(self) -> "Items":
+        """The same items, whose rows are read now: for those that are asked for often."""
+        rows = {int(number): self.rows_of(int(number)) for number in self.documents}
+        return replace(self, rows_of=rows.__getitem__)
+
     def some(self, count: int) -> "Items":
         """At most so many, evenly over all of them, in their order."""
         if count >= len(self):

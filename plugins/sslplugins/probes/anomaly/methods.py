@@ -28,6 +28,7 @@ from sslcli.api import (
     restored_items,
 )
 
+HIDDEN_OFTEN = 1_000  # items beyond which fewer passes tell the usual error of a hidden number
 LEAST_SHARE = 0.01  # of the mean square of all numbers, that of one is taken to have at least
 EXPLAINED = 0.95  # of the variance, by the components that are kept
 WIDE = 2_048  # numbers of an item beyond which components are of fewer items
@@ -59,10 +60,15 @@ def of_model(model: FrozenModel, normal: Items, settings: Settings) -> list[Meth
     found = []
     has_code = part_with(model, Encodes) is not None
     if has_code:
-        errors = _Standardised(lambda items: _reconstruction_errors(model, items), normal)
+        usual = _usual(_reconstruction_errors(model, normal))
+        errors = _Standardised(lambda items: _reconstruction_errors(model, items), usual)
         found.append(Method("error", "of the reconstruction from the code", errors))
     if _hides_rows(model, normal, settings):
-        masked = _Standardised(lambda items: _masked_errors(model, items, settings), normal)
+        fewer = -(-settings.passes * HIDDEN_OFTEN // max(len(normal), HIDDEN_OFTEN))
+        usual = _usual(_masked_errors(model, normal, settings, fewer))
+        masked = _Standardised(
+            lambda items: _masked_errors(model, items, settings, settings.passes), usual
+        )
         found.append(Method("masked", f"error of hidden rows, {settings.passes} times", masked))
     codes_NK = item_codes(model, normal)
     what = "its code" if has_code else "its mean hidden state"
@@ -124,14 +130,8 @@ class _Standardised:
     there.
     """
 
-    def __init__(self, errors_of: Callable[[Items], Errors], normal: Items) -> None:
-        self.errors_of = errors_of
-        total_P, count_P = 0.0, 0.0
-        for errors_BP, counted_BP in errors_of(normal):
-            total_P = total_P + (errors_BP * counted_BP).sum(axis=0, dtype=np.float64)
-            count_P = count_P + counted_BP.sum(axis=0, dtype=np.float64)
-        usual_P = total_P / np.maximum(count_P, 1)
-        self.usual_P = np.maximum(usual_P, LEAST_SHARE * np.mean(usual_P) + 1e-12)
+    def __init__(self, errors_of: Callable[[Items], Errors], usual_P: np.ndarray) -> None:
+        self.errors_of, self.usual_P = errors_of, usual_P
 
     def __call__(self, items: Items) -> np.ndarray:
         found = [
@@ -140,6 +140,18 @@ class _Standardised:
             for errors_BP, counted_BP in self.errors_of(items)
         ]
         return np.concatenate(found)
+
+
+def _usual(errors: Errors) -> np.ndarray:
+    """float64 [P]: the mean error of each number, and no less than LEAST_SHARE of the mean of
+    all.
+    """
+    total_P, count_P = 0.0, 0.0
+    for errors_BP, counted_BP in errors:
+        total_P = total_P + (errors_BP * counted_BP).sum(axis=0, dtype=np.float64)
+        count_P = count_P + counted_BP.sum(axis=0, dtype=np.float64)
+    usual_P = np.asarray(total_P / np.maximum(count_P, 1))
+    return np.maximum(usual_P, LEAST_SHARE * np.mean(usual_P) + 1e-12)
 
 
 def _reconstruction_errors(model: FrozenModel, items: Items) -> Errors:
@@ -159,15 +171,15 @@ def _hides_rows(model: FrozenModel, items: Items, settings: Settings) -> bool:
     return first.hidden is not None
 
 
-def _masked_errors(model: FrozenModel, items: Items, settings: Settings) -> Errors:
+def _masked_errors(model: FrozenModel, items: Items, settings: Settings, passes: int) -> Errors:
     """Of each number the mean error of the passes in which it was hidden."""
     assert items.layout is not None, "images and tables have a layout"
     counting, size = Counting(items.layout), 1_024
     for start in range(0, len(items), size):
-        some = items.among(np.arange(start, min(start + size, len(items))))
+        some = items.among(np.arange(start, min(start + size, len(items)))).in_memory()
         shape = (len(some), *counting.own_LF.shape)
         totals_BLF, counts_BLF = np.zeros(shape), np.zeros(shape)
-        for number in range(settings.passes):
+        for number in range(passes):
             found = list(restored_items(model, some, settings.rng.of(f"pass {number}")))
             whole_BLF, made_BLF = (
                 np.stack([getattr(each, name) for each in found]) for name in ("input", "restored")

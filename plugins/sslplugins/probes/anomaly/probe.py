@@ -56,7 +56,9 @@ class Anomaly(Probe["Anomaly.Options"]):
             16, "how often rows are hidden for the score 'masked'", "--passes", gt=0
         )
         references: int = setting(
-            10_000, "normal items, at most, that scores are fitted on", gt=FEWEST
+            10_000,
+            "normal items, at most, that scores are fitted on, and that the threshold is taken of",
+            gt=FEWEST,
         )
 
     summary = "how strange items are, and how well that finds anomalies"
@@ -87,7 +89,7 @@ class Anomaly(Probe["Anomaly.Options"]):
         settings = Settings(options.neighbors, options.passes, rng)
         methods = of_model(model, reference, settings)
         others, components = without_model(reference, settings)
-        calibration = _normal_alone(held_out, normal)
+        calibration = _normal_alone(held_out, normal).some(options.references)
         found = Found(
             [method.name for method in methods],
             {method.name: method.summary for method in (*methods, *others)},
