@@ -234,6 +234,16 @@ def test_looking_writes_no_run(ssl, place, text_corpus, flag):
     assert sorted(path.name for path in (place / "runs").iterdir()) == before
 
 
+def test_a_dry_run_says_what_the_run_would_say_of_its_data(ssl, tmp_path):
+    rows = "".join(f"{n},{n * n % 7},{n % 2}\n" for n in range(60))
+    (tmp_path / "table.csv").write_text(f"a,b,y\n{rows}")
+    line = ("--objective", "autoencoder", "--data", str(tmp_path / "table.csv"), "--arch", "tiny")
+    ended = ssl("pretrain", *line, "--max-steps", "1", "--dry-run")
+    assert ended.code == 0, ended.err
+    assert "y as the label, which the model does not see" in ended.out
+    assert "held out, so their figures are coarse" in ended.out
+
+
 def test_verbose_says_where_each_setting_is_from(ssl, text_corpus):
     ended = ssl("pretrain", "--data", str(text_corpus), *SMALL, "--show-batch", "-v")
     assert "data.train is from --data" in ended.err

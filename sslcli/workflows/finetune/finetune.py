@@ -95,7 +95,8 @@ def dry_run_finetune(settings: FinetuneSettings) -> tuple[Mapping[str, str], Rep
     """
     hardware, job = choose_hardware(settings.hardware), Finetuning.of(settings, None, quiet)
     plan = plan_for(job.settings.training, job.lengths)
-    return job.header(plan, hardware, ALONE), prediction(job, plan, try_steps(job, hardware))
+    said = job.warnings(plan, hardware)
+    return job.header(plan, hardware, ALONE), prediction(job, plan, try_steps(job, hardware), said)
 
 
 class Finetuning:

@@ -69,7 +69,8 @@ def dry_run_pretrain(settings: PretrainSettings) -> tuple[Mapping[str, str], Rep
     """
     hardware, job = choose_hardware(settings.hardware), Pretraining(prepare(settings))
     plan = plan_for(settings.training, job.lengths)
-    return job.header(plan, hardware, ALONE), prediction(job, plan, try_steps(job, hardware))
+    said = warnings(job.prepared, plan, hardware)
+    return job.header(plan, hardware, ALONE), prediction(job, plan, try_steps(job, hardware), said)
 
 
 def show_batch(settings: PretrainSettings, count: int = 4) -> Report:

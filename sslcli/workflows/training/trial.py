@@ -167,8 +167,12 @@ def peak_memory_bytes(hardware: Hardware) -> int:
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux kibibytes
 
 
-def prediction(job: Trainable, plan: Plan, trial: StepTrial) -> Report:
-    """Predict the whole run from the trial, and its disk use from checkpoints and milestones."""
+def prediction(
+    job: Trainable, plan: Plan, trial: StepTrial, warnings: Sequence[str] = ()
+) -> Report:
+    """Predict the whole run from the trial, and its disk use from checkpoints and milestones; with
+    what the run itself would say before its first step.
+    """
     shape, training = job.learner.backbone.settings, job.settings.training
     space = disk_space(job.learner, job.settings.optimizer, plan, training.keep)
     folders = f"{amount(space.checkpoints, 'checkpoint')}, {amount(space.milestones, 'milestone')}"
@@ -193,6 +197,7 @@ def prediction(job: Trainable, plan: Plan, trial: StepTrial) -> Report:
     return Report(
         "dry run: nothing is written",
         tables=[Table("prediction", ("what", "figure"), list(rows.items()))],
+        notes=[*job.notes, *warnings],
     )
 
 
