@@ -30,7 +30,8 @@ BETWEEN = 1  # letters of space that a column has
 LONGEST_TEXT = 4_000  # characters of one cell or note
 SMALLEST_IMAGE = 48  # pixels of the page's height: smaller images are shown larger
 NAME = 12  # a first column with so many letters is not narrowed to its longest word
-SCORE, WHAT = "score", "what"  # headings of the first columns of scores and facts
+SCORE = "score"  # heading of the first column of a table of scores
+OURS = ("what", "layer", "")  # of first columns whose cells are words of ours, and not of the data
 # where a browser would break a line inside of a word
 _BREAKABLE = re.compile(r"\S*[-/?&=…–—]\S*")
 _BROKEN = re.compile(r"(\s+)")
@@ -121,7 +122,7 @@ def _rendered(page: Page, shown: Mapping[int, Any], most_rows: int, words: PageW
         "unbroken": unbroken,
         "with_unit": partial(_with_unit, words),
         "SCORE": SCORE,
-        "WHAT": WHAT,
+        "OURS": OURS,
         "times": lambda gallery: max(1, -(-SMALLEST_IMAGE // max(gallery.size[0], 1))),
         "words": words,
         "foreign": lambda text: Markup(' lang="en"') if words.is_foreign(text) else "",

@@ -40,8 +40,12 @@ class PageWords:
 
     def __call__(self, text: str, depth: int = 0) -> str:
         """The text in this language, as far as it is known."""
-        if text in self.texts or text[:1].lower() + text[1:] in self.texts:
-            return self.texts.get(text) or self.texts[text[:1].lower() + text[1:]]
+        if self.language == "en":
+            return text
+        text = text.strip()  # of two columns of one name the second has a blank more
+        small = text[:1].lower() + text[1:]
+        if known := self.texts.get(text) or self.texts.get(small):
+            return known
         for pattern, made in self.patterns if depth < DEEPEST else ():
             if found := pattern.fullmatch(text):
                 return made.format(*(self(group or "", depth + 1) for group in found.groups()))

@@ -149,9 +149,15 @@ def _curve(curve: Curve, look: CurveLook, across: Scale, up: Scale) -> Iterator[
     """A line for every stretch of numbers; a dot for each of a few points, and for one alone; 95 %
     intervals as a band, or as a bar where there is one.
     """
-    shown = [point for point in zip(curve.xs, curve.ys, strict=True) if math.isfinite(point[1])]
+    points = zip(curve.xs, curve.ys, strict=True)
+    shown = [point for point in points if all(map(math.isfinite, point))]
     values = [
-        [round(across(x), 1), round(up(y), 1), f"{x:,.10g}", f"{y:.4g}"]
+        [
+            round(across(x), 1),
+            round(up(y), 1),
+            f"{x:,.10g}" if float(x).is_integer() else f"{x:.4g}",
+            f"{y:.4g}",
+        ]
         for x, y in (shown if len(shown) <= MOST_POINTED else _thinned(shown))
     ]
     constant = f' data-constant="{values[0][3]}"' if len({y for _, y in shown}) == 1 else ""
@@ -192,7 +198,7 @@ def _stretches(curve: Curve) -> Iterator[list[Point]]:
     """What lies between values that are no numbers."""
     stretch: list[Point] = []
     for x, y in zip(curve.xs, curve.ys, strict=True):
-        if math.isfinite(y):
+        if math.isfinite(x) and math.isfinite(y):
             stretch.append((x, y))
         elif stretch:
             yield stretch

@@ -21,7 +21,7 @@ ARGUMENTS = [
 ]
 LEAST_CONTRAST = 4.5  # of text, level AA of WCAG 2.2
 
-# A word is what stands between blanks; Chinese may break anywhere.
+# A word is what stands between blanks or Chinese marks; Chinese may break anywhere in long texts.
 BROKEN_WORDS = """() => {
   const found = [], range = document.createRange();
   for (const cell of document.querySelectorAll("td, th, .legend li, pre:not(.printed)")) {
@@ -33,12 +33,13 @@ BROKEN_WORDS = """() => {
         return [...range.getClientRects()].filter((box) => box.width).map((box) => Math.round(box.top / 4));
       }));
       const said = word.map(([node, start, stop]) => node.data.slice(start, stop)).join("");
-      if (tops.size > 1 && !/[\\u2e80-\\uffef]/.test(said)) found.push(said);
+      const wraps = cell.matches(".text, li, pre") && /[\\u2e80-\\uffef]/.test(said);
+      if (tops.size > 1 && !wraps) found.push(said);
       word = [];
     };
     for (let node = texts.nextNode(); node; node = texts.nextNode()) {
-      for (const match of node.data.matchAll(/\\s+|\\S+/g)) {
-        if (/\\s/.test(match[0])) close();
+      for (const match of node.data.matchAll(/[\\s，。；：（）“”]+|[^\\s，。；：（）“”]+/g)) {
+        if (/[\\s，。；：（）“”]/.test(match[0])) close();
         else word.push([node, match.index, match.index + match[0].length]);
       }
     }

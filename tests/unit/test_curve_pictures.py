@@ -126,7 +126,7 @@ def test_what_is_no_number_is_a_gap_and_a_point_alone_is_a_dot():
     shown = Shown(Plot("t", "x", "y", [Curve("a", range(6), [1, 2, math.nan, 3, math.inf, 4])]))
     assert [len(line) for line in shown.lines] == [2, 1, 1]
     assert shown.dots == 4
-    for xs, ys in (([], []), ([0], [math.nan]), ([0], [0.0])):
+    for xs, ys in (([], []), ([0], [math.nan]), ([0], [0.0]), ([math.nan, math.inf], [1.0, 2.0])):
         assert Shown(Plot("t", "x", "y", [Curve("a", xs, ys)])).texts
     assert Shown(Plot("t", "x", "y", [])).texts
 
