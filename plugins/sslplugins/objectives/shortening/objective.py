@@ -85,9 +85,9 @@ class TextAutoEncoder(Shortening):
             yield Rows(rows.values[is_long], rows.lengths[is_long], languages)
         if not found:
             raise DataError(
-                f"no text has more than {self.options.code_tokens} tokens, so there is nothing to "
-                "shorten",
-                "give longer documents, or a smaller --code-tokens",
+                f"no text has more than {self.options.code_tokens} tokens in the training or the "
+                "held-out part of the data, so there is nothing to shorten",
+                "give more and longer documents, or a smaller --code-tokens",
             )
 
     def remarks_on(self, corpus: Corpus, rows_NK: np.ndarray) -> Sequence[str]:
