@@ -32,12 +32,15 @@ _NUMBER = re.compile(r"[-+.\d]*\d[.,\d]*")
 
 def key(line):
     """What a line is recognized by, whatever its figures are: the step that it is of, or its first
-    column, numbers aside.
+    column, and the second one where that is no figure.
     """
     if found := _STEP.match(line):
         return found[0]
-    first = re.split(r"\s{2,}", line.strip().partition("->")[0])[0]
-    return first if re.match(r"\d+ ", first) else _NUMBER.sub("0", first).strip()
+    columns = re.split(r"\s{2,}", line.strip().partition("->")[0])
+    columns = [re.sub("─+", "─", column) for column in columns[:2]]
+    words = [column for column in columns[1:] if not re.search(r"\d", column)]
+    first = columns[0] if re.match(r"\d+ ", columns[0]) else _NUMBER.sub("0", columns[0])
+    return (first.strip(), *words)
 
 
 def renewed(screen, outputs):
@@ -104,7 +107,8 @@ def _printed(line, folder, environment):
         encoding="utf-8",
         check=True,
     )
-    return [_TIME.sub("", each).rstrip() for each in ended.stdout.splitlines()]
+    said = ended.stdout.replace(f"{folder}/", "")
+    return [_TIME.sub("", each).rstrip() for each in said.splitlines()]
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ step=20 eval_loss=1.5 eval_perplexity=4.5 [...] best
     a [MASK] c. (b) -> b .98  x .01
 [...]
  score   value   n
+ ─────────────────
  f1        95.5  10
 1 apple  1.00  0.66
 
@@ -26,6 +27,8 @@ PRINTED = [
     "    a [MASK] c. (b) -> b .99  y .01",
     "step=30 eval_loss=1.0",
     " score   value   n",
+    " ──────────────────",
+    " f1       better",
     " f1       100.0  10",
     "1 apple  1.00  0.77",
     "2 apple  0.77  1.00",
@@ -43,6 +46,7 @@ step=20 eval_loss=1.25 eval_perplexity=3.5 [...] best
     a [MASK] c. (b) -> b .99  y .01
 [...]
  score   value   n
+ ──────────────────
  f1       100.0  10
 1 apple  1.00  0.77
 
