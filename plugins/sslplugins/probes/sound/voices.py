@@ -41,7 +41,7 @@ from sslplugins.probes.bylayer.report import layer_plot
 from sslplugins.probes.sound.recordings import Recordings, parted
 
 AROUND = 4  # frames on both sides that a frame is read with
-EVERY = 2  # of the frames that are warped, one of so many
+EVERY = 2  # of the frames that are warped, one of so many; codes stand for several each
 MOST_FRAMES = 8_000  # that the network of frames learns from; half as many test it
 LEAST = 1e-2  # deviation of a band within a recording, beside which nothing is divided
 FRAMES, NORMED, BEFORE = "log-mel", "log-mel, instance norm", "untrained"
@@ -73,10 +73,11 @@ class Voices(Probe["Voices.Options"]):
 
 @dataclass(frozen=True)
 class View:
-    """Rows [T, D] of each recording: to learn from, and to test with."""
+    """Rows [T, D] of each recording: to learn from, and to test with. One of `every` is warped."""
 
     train: Sequence[np.ndarray]
     test: Sequence[np.ndarray]
+    every: int = EVERY
 
 
 def _views(model: FrozenModel, train: Recordings, test: Recordings) -> dict[str, View]:
@@ -86,7 +87,7 @@ def _views(model: FrozenModel, train: Recordings, test: Recordings) -> dict[str,
     found = {FRAMES: View(*rows), NORMED: View(*normed), **_layers(model, train, test)}
     if part_with(model, Converts) is not None:
         sides = (train.items, test.items)
-        found[CODE] = View(*(item_codes_along(model, items) for items in sides))
+        found[CODE] = View(*(item_codes_along(model, items) for items in sides), every=1)
         found[STYLE] = View(*(list(item_styles(model, items)[:, None]) for items in sides))
     return found
 
@@ -125,7 +126,7 @@ def _judged(view: View, train: Recordings, test: Recordings, seed: int) -> tuple
     frames = perceptron_probe(*own, *asked, seed=seed)
     # frames of one recording are no independent cases: a share of them has no honest interval
     frames = replace(frames, interval=None)
-    return whole, frames, _retrieved(view.test, test)
+    return whole, frames, _retrieved(view, test)
 
 
 def _alike(rows_TD: np.ndarray) -> np.ndarray:
@@ -150,12 +151,12 @@ def _frames(
     return np.concatenate(vectors), names
 
 
-def _retrieved(rows: Sequence[np.ndarray], test: Recordings) -> Score:
+def _retrieved(view: View, test: Recordings) -> Score:
     """Of each recording and each other speaker who says its sentence: is that speaker's nearest
     recording the same sentence?
     """
     speakers, sentences = np.asarray(test.speakers), np.asarray(test.sentences)
-    thin = [rows_TD[::EVERY] for rows_TD in rows]
+    thin = [rows_TD[:: view.every] for rows_TD in view.test]
     names = sorted({*test.speakers})
     right, chances = list[bool](), list[float]()
     for place, speaker in enumerate(names):
