@@ -1,9 +1,9 @@
 #!/bin/sh
 # What recordings teach without labels: run.sh VOICES [FLAGS OF ssl pretrain]. VOICES: a folder a speaker, in them the same names of
 # files for the same words. 90 sentences are held out. Runs: voices-masked, voices-ahead, voices-first (hubert), voices-second and
-# voices-apart (disentangle), each probed for who speaks and what is said, the last for its conversions too; what the first speaker says
-# in held-out recordings is said in the second one's voice in voices-spoken. STEPS=2 makes every training so many steps long, HELD_OUT=3
-# holds out so many sentences.
+# voices-apart-SEED (disentangle), each probed for who speaks and what is said, the last for its conversions too; what the first speaker
+# says in held-out recordings is said in the second one's voice in voices-spoken. SEEDS="1 2" are those of the last objective, STEPS=2
+# makes every training so many steps long, HELD_OUT=3 holds out so many sentences.
 set -eu
 voices=$1 here=$(dirname "$0")
 shift
@@ -21,8 +21,11 @@ learn masked --objective mask-frames --arch tiny "$@"
 learn ahead --objective clm --arch tiny "$@"
 learn first --objective hubert --arch tiny "$@"
 learn second --objective hubert --model voices-first --targets features "$@"
-steps=${STEPS:-400} batch=8
-learn apart --objective disentangle --arch tiny --codes bits --code 16 --set training.eval_samples=40 "$@"
-ssl probe conversion --model voices-apart --sentences 30
+steps=${STEPS:-4000} batch=8
+for seed in ${SEEDS:-1 2 3}; do
+    learn "apart-$seed" --objective disentangle --arch tiny --codes bits --code 8 --seed "$seed" --eval-every "$steps" \
+        --set training.eval_samples=40 "$@"
+    ssl probe conversion --model "voices-apart-$seed" --sentences 90
+done
 first=$(ls "$parted/train" | sed -n 1p) second=$(ls "$parted/train" | sed -n 2p)
-ssl generate --model voices-apart --content "$parted/held-out/$first" --style "$parted/train/$second" --out "$runs/voices-spoken"
+ssl generate --model "voices-apart-$seed" --content "$parted/held-out/$first" --style "$parted/train/$second" --out "$runs/voices-spoken"

@@ -121,7 +121,7 @@ def coded(stage, place):
 
 
 def of_voices(stage, place):
-    few = {"STEPS": "2", "HELD_OUT": "3", "SSLCLI_RUNS_DIR": "voices-runs"}
+    few = {"STEPS": "2", "HELD_OUT": "3", "SEEDS": "1", "SSLCLI_RUNS_DIR": "voices-runs"}
     words = ("sh", "examples/voices/run.sh", "voices")
     return stage.shell(*words, "--set", "training.batch_size=4", folder=place, **few)
 
@@ -141,6 +141,15 @@ def measured(stage, place):
     (place / "few-texts" / "codes.json").write_text(json.dumps(codes), encoding="utf-8")
     ended = stage.run(str(scripts / "measure.py"), "few-texts", folder=place)
     assert "codes,100.0,100.0,100.0,1.000,1.000,1.000" in ended.said
+    return ended
+
+
+def voices_summed_up(stage, place):
+    if not (place / "voices-runs").exists():
+        of_voices(stage, place)
+    script = str(EXAMPLES / "voices" / "summary.py")
+    ended = stage.run(script, "voices-runs", ".", folder=place)
+    assert (place / "voices.csv").read_text().count("\n") > 5
     return ended
 
 
@@ -285,6 +294,7 @@ REHEARSALS = {
     ),
     "voices/run.sh": of_voices,
     "voices/apart.py": voices_apart,
+    "voices/summary.py": voices_summed_up,
     "views/run.sh": of_views,
     "views/sample.py": few_images,
     "views/pixels.py": by_pixels,
