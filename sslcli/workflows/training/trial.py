@@ -59,6 +59,10 @@ class Trainable(Protocol):
     def lengths(self) -> np.ndarray:
         """Lengths of the training samples [n], in tokens."""
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a run says of its data before the first step."""
+
     def loader(
         self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool
     ) -> Loader:

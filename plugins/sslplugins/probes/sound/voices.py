@@ -12,7 +12,7 @@ Letters: N recordings, T frames of one, M mel bands, D width.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -77,7 +77,7 @@ class View:
 
     train: Sequence[np.ndarray]
     test: Sequence[np.ndarray]
-    every: int = EVERY
+    every: int = field(default=EVERY, kw_only=True)
 
 
 def _views(model: FrozenModel, train: Recordings, test: Recordings) -> dict[str, View]:
