@@ -53,7 +53,7 @@ def test_the_nearest_recording_of_the_other_speaker_is_looked_for_both_ways(ever
     found = spoken()
     test = Recordings.of(items_of(found))
     rows = [_normed(own) for *_, own in found]
-    score = _retrieved(View([], rows, every), test)
+    score = _retrieved(View([], rows, every=every), test)
     right = 0
     for place, (speaker, sentence, _) in enumerate(found):
         others = [other for other in range(len(found)) if found[other][0] != speaker]
