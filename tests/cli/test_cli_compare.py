@@ -83,7 +83,7 @@ def test_a_whole_comparison(whole):
     }
     page = (whole / "report.html").read_text(encoding="utf-8")
     assert "do not compare across objectives" in page
-    assert page.count("data:image/") >= 2
+    assert page.count("<svg") >= 2
 
 
 def settings_of(folder):
@@ -196,6 +196,20 @@ def test_a_dry_run_shows_the_division_and_writes_nothing(ssl, tmp_path):
     assert "fine-tuning" in ended.out
     assert "steps were timed before the first run" in ended.out
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("kind", ["compare", "pretrain"])
+def test_what_is_to_be_replaced_stays_where_nothing_new_can_begin(whole, ssl, tmp_path, kind):
+    """A comparison goes when the new one is planned, and a run of another kind never."""
+    folder = tmp_path / "runs" / "old"
+    shutil.copytree(whole if kind == "compare" else whole / "clm", folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    ended = ssl(*LINE, "--budget", "1e3flops", "--name", "old", "--overwrite")
+    assert ended.code == 2
+    said = "is too little" if kind == "compare" else "is a run of the kind pretrain"
+    assert said in ended.err
+    after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert {path: after.get(path) for path in before} == before
 
 
 PAIR = ["--objectives", "mlm,bart", "--tasks", "pos"]

@@ -37,6 +37,9 @@ FILES = {
     "blank.txt": " \n\t\n",
     "strange.txt": "caf\u00e9 \u200b\U0001f34e\n" * 3,
     "broken.txt": None,  # no UTF-8
+    "records.jsonl": '{"text": "the cat"}\n{"text": "a bird sees", "id": 2}\n',
+    "other.jsonl": '{"question": "the cat", "answer": "no"}\n',  # which of both?
+    "torn.jsonl": '{"text": "the cat"}\n{"text": ',
 }
 SAID = {
     **{"do_sample": True, "top_k": 3, "max_new_tokens": 5, "repetition_penalty": 1.2},
@@ -68,7 +71,11 @@ FLAGS: Mapping[str, tuple[Draw, Draw]] = {
     "--stop": (_among("e", "cat", "\\n", " ", "\u6c34"), _among("")),
     "--seed": (_among(0, 1, 42), _among(-1, "seed", 2**70)),
     "--candidates": (_among(1, 3), _among(0, -1)),
-    "--data": (_among("texts.txt", "strange.txt"), _among("empty.txt", "blank.txt", "broken.txt", "none.txt", ".")),
+    "--data": (
+        _among("texts.txt", "strange.txt", "records.jsonl"),
+        _among("empty.txt", "blank.txt", "broken.txt", "none.txt", ".", "other.jsonl", "torn.jsonl"),
+    ),
+    "--text-field": (_among("text"), _among("none", "")),
 }  # fmt: skip
 OF_BLANKS = ("--candidates", "--seed", "--data")
 OF_GAPS = ("--beams", "--length-penalty", "--seed", "--data")

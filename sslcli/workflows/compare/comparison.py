@@ -21,20 +21,20 @@ from sslcli.datasets.cache import Say, cache_folder
 from sslcli.datasets.tokenized import shards_for
 from sslcli.deferred import Deferred
 from sslcli.engine.stopping import Stopper, Stopping
-from sslcli.errors import DataError, Diverged, RunError, SslError, StopRequest
+from sslcli.errors import DataError, Diverged, RunError, SslError, StopRequest, UsageError
 from sslcli.folders import write_atomically
 from sslcli.reporting.report_files import save_report
 from sslcli.reports import Report
-from sslcli.runs.catalogue import RUN_FILE, asked_folder, read_facts, read_run, runs_folder
+from sslcli.runs.catalogue import FACTS_FILE, RUN_FILE, asked_folder, read_facts, read_run
 from sslcli.runs.command_line import command_line
 from sslcli.runs.disk_use import carry_out, chosen, deletion
 from sslcli.runs.interrupting import stopping_at_once
 from sslcli.runs.run_folder import (
     environment,
     locked,
-    new_name,
     new_run_folder,
     now,
+    refuse_occupied,
     write_facts,
 )
 from sslcli.workflows.compare.compare_settings import CompareSettings
@@ -78,13 +78,19 @@ def run_comparison(
 ) -> Compared:
     """Plan, then run after run; those that ended before are kept.
 
-    `introduce` is called with settings, plan and folder before the first run. Raises StopRequest,
-    with how to go on, where somebody asked to stop.
+    `introduce` is called with settings, plan and folder before the first run. A comparison that is
+    overwritten goes when the new one is planned. Raises StopRequest, with how to go on, where
+    somebody asked to stop.
     """
     settings = run.settings if run.resume is not None else with_tokenizer_kind(run.settings)
-    folder = _folder_for(settings, run.resume, overwrite)
+    planned = None
+    if overwrite and run.resume is None and (old := _old_folder(settings)) is not None:
+        with stopped_in_words(), Stopper(), stopping_at_once():
+            planned = plan_comparison(settings, say)
+        carry_out([deletion(each) for each in chosen([str(old)], exactly=True)])
+    folder = _folder_for(settings, run.resume)
     with locked(folder):
-        going = _Comparison(settings, folder, watch, say)
+        going = _Comparison(settings, folder, watch, say, planned)
         try:
             report = going.go(introduce, resuming=run.resume is not None)
         except StopRequest as error:
@@ -104,22 +110,44 @@ def run_comparison(
     return Compared(folder, report, [folder / part.name for part in going.parts])
 
 
-def _folder_for(settings: CompareSettings, resume: Resume | None, overwrite: bool) -> Path:
+def _old_folder(settings: CompareSettings) -> Path | None:
+    """The comparison that is to be replaced; None where there is none. Raises UsageError for a run
+    of another kind, and for what is no run.
+    """
+    asked = asked_folder(settings.run.name, settings.run.folder)
+    if asked is None:
+        return None
+    refuse_occupied(asked, overwrite=True)
+    if not (asked / FACTS_FILE).is_file():
+        return None
+    if (kind := read_run(asked).kind) != KIND:
+        raise UsageError(
+            f"{asked} is a run of the kind {kind}, and no comparison", "choose another --name"
+        )
+    return asked
+
+
+def _folder_for(settings: CompareSettings, resume: Resume | None) -> Path:
     """That of the comparison that goes on, else a new one."""
+    own = settings.run
     if resume is not None:
         return resume.folder
-    own = settings.run
-    asked = asked_folder(own.name, own.folder) or runs_folder() / new_name(KIND)
-    if overwrite and read_run(asked).kind == KIND:
-        carry_out([deletion(each) for each in chosen([str(asked)], exactly=True)])
-    return new_run_folder(None, str(asked), KIND, overwrite)
+    return new_run_folder(own.name, own.folder, KIND, overwrite=False)
 
 
 class _Comparison:
     """One start of a comparison."""
 
-    def __init__(self, settings: CompareSettings, folder: Path, watch: Watch, say: Say) -> None:
+    def __init__(
+        self,
+        settings: CompareSettings,
+        folder: Path,
+        watch: Watch,
+        say: Say,
+        planned: tuple[ComparisonPlan, Tokenizer] | None = None,
+    ) -> None:
         self.settings, self.folder, self.watch, self.say = settings, folder, watch, say
+        self.planned = planned
         self.plan: ComparisonPlan | None = None
         self.begun, self.before = time.monotonic(), float(read_facts(folder).get("seconds", 0.0))
         self.parts: Sequence[ComparisonPart] = list(comparison_parts(settings))
@@ -161,7 +189,7 @@ class _Comparison:
         """The plan of a new comparison, which one that was killed before it makes again."""
         self.write_facts("running")
         write_atomically(self.folder / RUN_FILE, write_yaml(self.settings))
-        plan, tokenizer = plan_comparison(self.settings, self.say)
+        plan, tokenizer = self.planned or plan_comparison(self.settings, self.say)
         tokenizer.save_with_generation(self.folder / TOKENIZER)
         save_plan(plan, self.folder)
         return plan

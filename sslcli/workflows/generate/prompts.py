@@ -48,8 +48,9 @@ def _of_records(
 ) -> list[str]:
     name = field or _only_text(records[0])
     found = [record.text(name) for record in records]
+    place = "standard input" if reference == STANDARD_INPUT else reference
     said = "" if field else "; --text-field names another"
-    say(f"note: {amount(len(found), 'text')} of the field '{name}' of {reference}{said}")
+    say(f"note: {amount(len(found), 'text')} of the field '{name}' of {place}{said}")
     return found
 
 
