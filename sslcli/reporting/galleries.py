@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 matplotlib_figure, numpy = Deferred("matplotlib.figure"), Deferred("numpy")
 APART = 0.08  # of an image, between two
-IMAGE_INCHES, LARGEST_INCHES = 0.75, 16
+IMAGE_INCHES, LARGEST_INCHES, LETTER_INCHES = 0.75, 16, 0.09
 
 
 def drawn_images(gallery: Gallery, written: Written) -> Figure:
@@ -31,15 +31,22 @@ def drawn_images(gallery: Gallery, written: Written) -> Figure:
     down, across = len(gallery.rows), max(map(len, gallery.images), default=0)
     names = [written(name, LONGEST_LABEL, number) for number, name in enumerate(gallery.rows, 1)]
     longest = max(map(len, names), default=0)
-    inches = min(IMAGE_INCHES, LARGEST_INCHES / max(down, across, 1))
-    size = (max(2.0, across * inches + longest * 0.08 + 0.6), max(1.5, down * inches + 1.1))
+    height, width, _ = gallery.size
+    # inches of a pixel: the shorter side is given
+    times = IMAGE_INCHES / max(min(height, width), 1)
+    times = min(times, LARGEST_INCHES / max(down * height, across * width, 1))
+    turned = any(LETTER_INCHES * len(name) > times * width for name in gallery.columns)
+    below = LETTER_INCHES * max(map(len, gallery.columns), default=0) if turned else 0.0
+    size = (
+        max(2.0, across * times * width + longest * LETTER_INCHES + 0.6),
+        max(1.5, down * times * height + below + 1.1),
+    )
     figure = matplotlib_figure.Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
     entitle(axes, written(gallery.title, LONGEST_TITLE, 0))
     if not down or not across:
         say_empty(axes)
         return figure
-    height, width, _ = gallery.size
     gap = max(1, round(APART * max(height, width)))
     axes.imshow(_canvas(gallery, gap, across), interpolation="nearest")
     axes.set_yticks([(height + gap) * row + height / 2 - 0.5 for row in range(down)], names)
@@ -47,8 +54,7 @@ def drawn_images(gallery: Gallery, written: Written) -> Figure:
         written(name, LONGEST_TICK, number) for number, name in enumerate(gallery.columns, 1)
     ]
     places = [(width + gap) * column + width / 2 - 0.5 for column in range(len(columns))]
-    turned = 90 if any(len(name) > 6 for name in columns) else 0
-    axes.set_xticks(places, columns, rotation=turned)
+    axes.set_xticks(places, columns, rotation=90 if turned else 0)
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)

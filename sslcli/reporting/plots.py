@@ -40,7 +40,6 @@ matplotlib_agg = Deferred("matplotlib.backends.backend_agg")
 matplotlib_svg = Deferred("matplotlib.backends.backend_svg")
 
 MOST_MARKED = 40  # points of a curve with marks
-MOST_LABELLED = 60  # points of a scatter with labels
 CAPTION_LETTERS_PER_INCH = 17
 DOTS_PER_INCH = 120  # of PNG
 
@@ -82,7 +81,8 @@ def _laid_out(picture: Picture, caption: str, written: Written) -> Figure:
         _write_below(figure, caption, written)
     engine = figure.get_layout_engine()
     assert engine is not None, "every figure here is made with one"
-    engine.execute(figure)
+    for _ in range(2):  # where ticks stand is known after the first
+        engine.execute(figure)
     figure.set_layout_engine("none")
     return figure
 
@@ -226,8 +226,7 @@ def _scatter(scatter: Scatter, written: Written) -> Figure:
         handles.append(
             axes.scatter(xs, ys, color=color, marker=marker, s=28, alpha=0.85, linewidths=0)
         )
-    if len(scatter.labels) <= MOST_LABELLED:
-        label_points(axes, scatter, written)
+    label_points(axes, scatter, written)
     _explain(axes, handles, names, written)
     return figure
 

@@ -97,3 +97,20 @@ def test_a_terminal_shows_what_fits_in_characters(channels, height):
         )
         assert differing <= 1  # where a mean lies between two shades
     assert lines[-2] == "the other images are in the picture"
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (40, 120), (30, 10)])
+@pytest.mark.parametrize("caption", ["", "model · ssl probe"])
+def test_no_name_is_cut_and_images_have_their_shape(height, width, caption):
+    shown = {"as it is": images(3, 3, height, width)}
+    shown["nearest to 1 to 8, 0.13 to 0.21 away"] = images(3, 3, height, width)
+    names = ["recording 1", "recording 2", "recording 3"]
+    made = gallery("images that were made", shown, names)
+    picture = np.asarray(Image.open(io.BytesIO(drawn(made, caption)["png"])).convert("RGB"))
+    for edge in (picture[:2], picture[-2:], picture[:, :2], picture[:, -2:]):
+        assert (edge == 255).all()
+    is_image = picture.max(axis=2).astype(int) - picture.min(axis=2) > 60  # texts are grey
+    down, across = (np.flatnonzero(is_image.any(axis=axis)) for axis in (1, 0))
+    shape = np.ptp(down) / np.ptp(across)
+    assert shape == pytest.approx(2 * height / (3 * width), rel=0.1)
+    assert np.ptp(down) > 120
