@@ -151,6 +151,16 @@ def test_it_is_read_at_every_width_in_the_light_and_in_the_dark(
     sheet.context.close()
 
 
+@pytest.mark.parametrize(("width", "beside"), [(1280, 2), (768, 2), (390, 1)])
+def test_curves_stand_beside_one_another_where_there_is_room(browser, files, width, beside):
+    sheet = Sheet(browser, files["run"], width, "light")
+    tops = sheet.page.evaluate(
+        "[...document.querySelector('.plots').children].map((each) => each.offsetTop)"
+    )
+    assert tops.count(tops[0]) == beside
+    sheet.context.close()
+
+
 @pytest.mark.parametrize("check", SPOILT)
 def test_every_check_can_fail(browser, files, tmp_path, check):
     text = files["run"].read_text(encoding="utf-8").replace("</body>", f"{SPOILT[check]}</body>")
@@ -243,5 +253,6 @@ def test_on_paper_it_is_white_and_nothing_is_cut(browser, files, name):
         assert page.render(scale=0.2).to_pil().convert("RGB").getpixel((3, 3)) == (255, 255, 255)
     assert width == pytest.approx(595, abs=2)  # A4
     assert words_of(said) - words_of(read) == set()
+    assert "0:00 / " not in read  # players
     if name == "tour-zh":
         assert chapters("zh")[0].title in read
