@@ -23,8 +23,8 @@ learn first --objective hubert --arch tiny "$@"
 learn second --objective hubert --model voices-first --targets features "$@"
 steps=${STEPS:-4000} batch=8
 for seed in ${SEEDS:-1 2 3}; do
-    learn "apart-$seed" --objective disentangle --arch tiny --codes bits --code 8 --seed "$seed" --eval-every "$steps" \
-        --set training.eval_samples=40 "$@"
+    learn "apart-$seed" --objective disentangle --arch tiny --codes bits --code 8 --set options.disentangle.spread=1 \
+        --seed "$seed" --eval-every "$steps" --set training.eval_samples=40 "$@"
     ssl probe conversion --model "voices-apart-$seed" --sentences 90
 done
 first=$(ls "$parted/train" | sed -n 1p) second=$(ls "$parted/train" | sed -n 2p)
