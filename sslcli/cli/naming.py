@@ -198,7 +198,9 @@ def asked_of_others(option: str, words: Sequence[str]) -> tuple[str, str] | None
     named = peek(words, "--model", "-m")
     own = asked_objectives([LATEST, *named][-1])
     what, line = generated(own[0], named[-1] if named else None)
-    kind = f"one of {own[0]}" if len(own) == 1 else "a decoder, an encoder-decoder or an encoder"
+    kind = f"asked as one of {own[0]}"
+    if len(own) > 1:  # a directory, which is not opened here
+        kind = "a decoder, an encoder-decoder or an encoder"
     model = named[-1] if named else "the newest run"
     problem = f"{option} is for models of {' and '.join(others)}, and {model} is {kind}"
     it = f"it generates {what}, as in: {line}" if len(own) == 1 else f"as in: {line}"

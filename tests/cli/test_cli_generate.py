@@ -185,10 +185,10 @@ def kinds(tmp_path, monkeypatch):
         (
             SOUNDS,
             {
-                "mlm": f'{CONTENT}mlm is one of mlm\nhint:  it {TOKENS}, as in: ssl generate "julia',
-                "clm": f"{CONTENT}clm is one of clm",
-                "bart": f"{CONTENT}bart is one of bart",
-                "images": f"{CONTENT}images is one of vae",
+                "mlm": f'{CONTENT}mlm is asked as one of mlm\nhint:  it {TOKENS}, as in: ssl generate "julia',
+                "clm": f"{CONTENT}clm is asked as one of clm",
+                "bart": f"{CONTENT}bart is asked as one of bart",
+                "images": f"{CONTENT}images is asked as one of vae",
                 "voices": ANSWERS,
             },
         ),
@@ -198,8 +198,8 @@ def kinds(tmp_path, monkeypatch):
         (
             ("--n", "4"),
             {
-                "mlm": "--n is for models of vae, and mlm is one of mlm",
-                "voices": "--n is for models of vae, and voices is one of disentangle",
+                "mlm": "--n is for models of vae, and mlm is asked as one of mlm",
+                "voices": "--n is for models of vae, and voices is asked as one of disentangle",
                 **dict.fromkeys(("images", "tables"), ANSWERS),
             },
         ),
