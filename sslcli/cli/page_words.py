@@ -18,7 +18,8 @@ FIRST_OF_CJK = "\u2e80"
 
 @dataclass(frozen=True)
 class PageWords:
-    """`texts`: whole ones; `patterns`: those that are made of others, and what they become.
+    """`texts`: whole ones; `patterns`: those that are made of others, and what they become;
+    `headings`: texts of columns alone, since elsewhere they may be names of the data.
 
     What is in neither stays as it is.
     """
@@ -26,6 +27,7 @@ class PageWords:
     language: Tongue = "en"
     texts: Mapping[str, str] = field(default_factory=dict)
     patterns: Sequence[tuple[re.Pattern[str], str]] = ()
+    headings: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     @cache
@@ -36,7 +38,7 @@ class PageWords:
         file = Path(__file__).with_name(f"words_{language}.yaml")
         said = yaml.safe_load(file.read_text(encoding="utf-8"))
         patterns = [(re.compile(pattern), made) for pattern, made in said["patterns"]]
-        return cls(language, said["texts"], patterns)
+        return cls(language, said["texts"], patterns, said["headings"])
 
     def __call__(self, text: str, depth: int = 0) -> str:
         """The text in this language, as far as it is known."""
@@ -48,8 +50,19 @@ class PageWords:
             return known
         for pattern, made in self.patterns if depth < DEEPEST else ():
             if found := pattern.fullmatch(text):
-                return made.format(*(self(group or "", depth + 1) for group in found.groups()))
+                groups = [group or "" for group in found.groups()]
+                return made.format(*groups, t=[self(group, depth + 1) for group in groups])
         return text
+
+    def heading(self, text: str) -> str:
+        """The text of a column."""
+        return self.headings.get(text.strip()) or self(text)
+
+    def knows(self, columns: Sequence[str]) -> bool:
+        """Tell whether these are columns of ours: where one is not known, all may be the data's."""
+        return all(
+            self.heading(each) != each or not re.search("[A-Za-z]{2}", each) for each in columns
+        )
 
     def is_foreign(self, text: str) -> bool:
         """Tell whether a text stays English on a page in another language, for who reads aloud."""

@@ -29,8 +29,9 @@ def test_all_of_the_page_itself_is_told(name):
 def test_every_pattern_takes_as_many_groups_as_it_has():
     for pattern, made in ZH.patterns:
         assert pattern.groups
-        told = made.format(*map(str, range(pattern.groups)))
-        assert re.search(r"[\u2e80-\uffef]", told) or made == "{0} {1}"  # a number and its unit
+        numbers = [str(number) for number in range(pattern.groups)]
+        told = made.format(*numbers, t=numbers)
+        assert re.search(r"[\u2e80-\uffef]", told) or made == "{0} {t[1]}"  # a number and its unit
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,9 @@ def test_every_pattern_takes_as_many_groups_as_it_has():
         ("masked: held-out loss on demo:world", "masked：留出损失，数据 demo:world"),
         ("recording 2, as read, 1.19 s", "录音 2，模型所读，1.19 秒"),
         ("en moved into zh", "从 en 移到 zh"),
+        # names of the data stay, whatever else they mean
+        ("error: held-out loss on value", "error：留出损失，数据 value"),
+        ("high in the voice of low, by mean, step 7", "high 用 low 的嗓音说，mean 第 7 步"),
         (
             "Held-out loss is 1.162 nats (n 2,513; en 1.177, zh 1.146); two-sided bigram, the best of "
             "3 baselines, reaches 1.59.",
@@ -68,3 +72,11 @@ def test_what_is_known_is_said_in_chinese(text, told):
 def test_what_is_not_known_stays_and_is_marked_as_english(text):
     assert ZH(text) == text
     assert ZH.is_foreign(text)
+
+
+def test_columns_are_told_where_all_of_them_are_ours():
+    ours, theirs = ["what", "at 1", "95 % interval ", "n", ""], ["kind", "value", "colour"]
+    assert ZH.knows(ours)
+    assert [ZH.heading(each) for each in ours] == ["项目", "前 1", "95 % 区间", "n", ""]
+    assert not ZH.knows(theirs)
+    assert ZH("low") == "low"  # may be who speaks
