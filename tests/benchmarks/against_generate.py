@@ -40,6 +40,7 @@ from torch import Tensor
 from sslcli.core.beams import BeamRules, beam_search
 from sslcli.core.generation import generate_tokens
 from sslcli.core.inputs import Inputs
+from sslcli.core.weight_layouts import laid_out
 from sslcli.models.loading import load_pretrained
 from sslcli.testing import tiny_tokenizer
 
@@ -197,7 +198,7 @@ def compare(sides: Sides, prompts: list[Tensor], beams: int, rounds: int) -> Non
         flush=True,
     )
     if bound:
-        sides.bound = roofline(sides.weights, tokens, middle)
+        sides.bound = f"{roofline(sides.weights, tokens, middle)}\n{products(sides)}"
 
 
 def seconds_of_reading(weights: list[Tensor]) -> float:
@@ -216,6 +217,29 @@ def roofline(weights: list[Tensor], tokens: int, seconds: dict[str, float]) -> s
         f"One text reads {size / 1e6:,.0f} MB of weights a token; memory gives "
         f"{size / reading / 1e9:.1f} GB a second with {torch.get_num_threads()} threads, so at "
         f"most {1 / reading:.1f} tokens: {', '.join(shares)} of that"
+    )
+
+
+@torch.no_grad()
+def products(sides: Sides) -> str:
+    """What the products of one token take alone, with weights as they lie and as we lay them."""
+    backbone, head = sides.backbone, sides.head
+    layers = [part for part in backbone.modules() if type(part) is torch.nn.Linear]
+    rows = [torch.zeros(1, layer.in_features) for layer in layers]
+    last_1D = torch.zeros(1, backbone.settings.width)
+
+    def once() -> None:
+        for layer, row_1D in zip(layers, rows, strict=True):
+            layer(row_1D)
+        head(last_1D, backbone)
+
+    plain = min(seconds_of(once)[0] for _ in range(READINGS))
+    with laid_out(backbone, head, rows=1, passes=1_000):
+        laid = min(seconds_of(once)[0] for _ in range(READINGS))
+    reading = seconds_of_reading(sides.weights)
+    return (
+        f"Its products alone take {1e3 * plain:.1f} ms as weights lie, {1e3 * laid:.1f} ms as they "
+        f"are laid out while texts are written, and reading the weights {1e3 * reading:.1f} ms"
     )
 
 
