@@ -177,7 +177,7 @@ def test_it_learns_to_tell_waves_from_a_few_patches(tmp_path, monkeypatch):
     np.savez("dev.npz", images=images(64, seed=2)[..., 0])
     line = (
         "pretrain --objective mae --data train.npz --eval-data dev.npz --patch 3 --arch tiny --device"
-        " cpu --batch-size 32 --no-plot --max-steps 500 --lr 3e-3 --mask-ratio 0.5 --name waves"
+        " cpu --batch-size 32 --max-steps 500 --lr 3e-3 --mask-ratio 0.5 --name waves"
         " -s model.shape.width=32 -s model.shape.heads=2 -s options.mae.decoder_width=32"
     )
     assert run(line.split()) == 0
@@ -187,3 +187,10 @@ def test_it_learns_to_tell_waves_from_a_few_patches(tmp_path, monkeypatch):
     baselines = json.loads((run_folder / "run.json").read_text())["baselines"]["losses"]
     assert set(baselines) == {"mean image", "mean of the visible"}
     assert reached < 0.5 * min(baselines.values()), (reached, baselines)
+    (shown,) = json.loads((run_folder / "samples" / "report.json").read_text())["galleries"]
+    assert shown["rows"] == ["as it is", "as read", "restored"]
+    whole, read, restored = (
+        np.array([list(bytes.fromhex(image)) for image in row]) / 255 for row in shown["images"]
+    )
+    assert len(whole) == 8
+    assert np.square(restored - whole).mean() < 0.5 * np.square(read - whole).mean()

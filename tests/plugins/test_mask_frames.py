@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from songs import sung
 from sslplugins.objectives.sound.mask_frames import MaskedFrames
@@ -166,7 +167,7 @@ def test_it_learns_more_than_the_mean(tmp_path, monkeypatch):
     sung(tmp_path / "songs")
     line = (
         "pretrain --objective mask-frames --data songs --arch tiny --max-steps 60 --batch-size 8 --lr 3e-3"
-        " --device cpu --no-plot --name sung --set data.held_out=0.2"
+        " --device cpu --name sung --set data.held_out=0.2"
     )
     assert run(line.split()) == 0
     run_folder = tmp_path / "runs" / "sung"
@@ -175,6 +176,16 @@ def test_it_learns_more_than_the_mean(tmp_path, monkeypatch):
     baselines = json.loads((run_folder / "run.json").read_text())["baselines"]["losses"]
     assert set(baselines) == {"mean frame", "interpolation"}
     assert reached < 0.8 * baselines["mean frame"], (reached, baselines)
+    sounds = json.loads((run_folder / "samples" / "report.json").read_text())["sounds"]
+    assert [sound["title"] for sound in sounds[:3]] == [
+        f"recording 1, {way}" for way in ("as it is", "as read", "restored")
+    ]
+    heard = [soundfile.info(run_folder / "samples" / f"{sound['name']}.wav") for sound in sounds]
+    assert len(heard) == 9
+    assert len({each.duration for each in heard[:3]}) == 1
+    assert heard[0].duration > 0.1
+    assert run(["report", "sung"]) == 0
+    assert (run_folder / "report.html").read_text(encoding="utf-8").count("<audio controls") == 9
 
 
 def test_the_nearest_visible_frame_is_the_one_that_is_found_slowly():
