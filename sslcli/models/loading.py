@@ -4,15 +4,17 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import ValidationError
 
 from sslcli import registry
-from sslcli.contracts.learnable import Context
+from sslcli.contracts.learnable import Context, Learnable
 from sslcli.core.adapters import merged_state
-from sslcli.core.settings import ARCHITECTURES, Architecture, TransformerSettings
+from sslcli.core.settings import ARCHITECTURES, TransformerSettings
 from sslcli.core.transformer import Transformer
+from sslcli.data.special_tokens import worded
 from sslcli.engine.checkpoints.checkpoint_files import BACKBONE, LEARNABLE
 from sslcli.engine.checkpoints.tensor_files import load_tensors
 from sslcli.engine.composite import build_objective, without_copies
@@ -34,6 +36,7 @@ from sslcli.runs.hub_cache import pinned_name
 from sslcli.runs.references import (
     FOUNDATION,
     TRAINED,
+    Purpose,
     decided,
     first_usable,
     generating_tasks,
@@ -55,21 +58,30 @@ def load_pretrained(reference: str) -> Pretrained:
     return read_directory(place.weights) if place.run is None else _read_run(place, place.run)
 
 
-def newest_fitting(
-    architectures: Collection[Architecture], modalities: Collection[str] = ()
-) -> tuple[Run, Sequence[str]]:
-    """Return the newest pretraining run of such a Transformer with weights, and remarks.
-    `modalities`: what it may read; anything if empty.
+def foundation_for(cls: type[Learnable[Any, Any]], modalities: Collection[str] = ()) -> Purpose:
+    """What a task asks of the run that it begins with. `modalities`: what that may read; anything
+    if empty.
+    """
+    return replace(
+        FOUNDATION,
+        architectures=cls.architectures,
+        modalities=modalities,
+        special_tokens=cls.special_tokens,
+    )
+
+
+def newest_fitting(use: Purpose) -> tuple[Run, Sequence[str]]:
+    """Return the newest pretraining run that fits, with weights, and remarks.
 
     Raises UsageError if there is none.
     """
     runs = [run for run in all_runs() if run.kind in FOUNDATION.kinds]
-    use = replace(FOUNDATION, architectures=architectures, modalities=modalities)
     found, notes = first_usable(runs, use)
     if found is not None:
         return found, notes
     if (unfinished := unfinished_alone(runs, use)) is not None:
         raise unfinished
+    architectures = use.architectures
     wanted = " or ".join(with_article(each.replace("_", "-")) for each in sorted(architectures))
     objectives = (
         name
@@ -78,8 +90,10 @@ def newest_fitting(
         for name in head_readers()
         if each in registry.attribute("objectives", name, "architectures")
     )
-    others = sorted({*modalities} - {"text"})
+    others = sorted({*use.modalities} - {"text"})
     of_kind = f" that reads {' or '.join(WORDS[each] for each in others)}" if others else ""
+    if use.special_tokens and runs:
+        of_kind = of_kind or f" with a {worded(use.special_tokens)}"
     objective = next(objectives, "NAME") if not of_kind else "NAME"
     raise UsageError(
         f"no pretraining run in {runs_folder()} is {wanted}{of_kind}",
@@ -87,14 +101,11 @@ def newest_fitting(
     )
 
 
-def decided_source(
-    source: str | None, architectures: Collection[Architecture], modalities: Collection[str] = ()
-) -> str:
+def decided_source(source: str | None, use: Purpose) -> str:
     """The weights that a reference means now, as a folder or as a commit of a hub: of several runs
     that start from them, none may change which they are.
     """
-    source = source or str(newest_fitting(architectures, modalities)[0].folder)
-    use = replace(FOUNDATION, architectures=architectures, modalities=modalities)
+    source = source or str(newest_fitting(use)[0].folder)
     weights = locate_weights(decided(source, use)[0]).weights.resolve()
     return pinned_name(weights) or str(weights)
 

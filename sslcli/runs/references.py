@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from sslcli import registry
+from sslcli.data.special_tokens import SPECIAL_TOKENS, SpecialToken, missing, worded
+from sslcli.deferred import Deferred
 from sslcli.errors import SslError, UsageError, did_you_mean
 from sslcli.folders import MANIFEST
 from sslcli.modalities import WORDS, modality_read
@@ -31,6 +33,8 @@ from sslcli.runs.catalogue import (
 )
 from sslcli.runs.hub_cache import cached_model, hub_name, is_on_hub
 
+tokenizers = Deferred("sslcli.data.text.tokenizer")
+TOKENIZER = "tokenizer"  # folder of a run
 LATEST, BEST = "@latest", "@best"
 UNFINISHED = ("running", "stopped", "died", "failed", "diverged")
 PARTED = ("suite", "compare", "tour")  # kinds without weights of their own, whose parts are runs
@@ -57,6 +61,7 @@ class Purpose:
     `kinds`: a run of an earlier one is preferred to a newer run of a later one if they are
     `ranked`; "@latest:qa" chooses explicitly. `architectures`: of its Transformer, any if empty.
     `ability`: a class attribute of one of its objectives. `modalities`: what it reads.
+    `special_tokens`: what its tokenizer has, where it has one.
     """
 
     kinds: Sequence[str] = ("pretrain", "finetune", "suite", "compare")
@@ -65,6 +70,7 @@ class Purpose:
     architectures: Collection[str] = ()
     ability: str = ""
     modalities: Collection[str] = ()
+    special_tokens: Collection[SpecialToken] = ()
 
 
 ANY = Purpose(weights=False)  # to be shown
@@ -271,10 +277,22 @@ def why_unusable(run: Run, use: Purpose) -> str:
     shape = shape_in(run) if use.modalities else {}
     if shape and (reads := modality_read(shape)) not in use.modalities:
         return f"reads {WORDS[reads] if reads else 'rows of numbers'}"
+    if lacking := missing(use.special_tokens, _tokens_in(run)) if use.special_tokens else ():
+        return f"has no {worded(lacking)}"
     is_able = any(_has(name, use.ability) for name in run.objective.split("+"))
     if use.ability and not (is_able or run.objective in generating_tasks()):
         return f"was trained with {run.objective}, which cannot do that"
     return ""
+
+
+def _tokens_in(run: Run) -> Collection[SpecialToken]:
+    """The special tokens of a run's tokenizer; all of them where it has none, or a damaged one,
+    which is said when it is used.
+    """
+    try:
+        return tokenizers.Tokenizer.load(run.folder / TOKENIZER).special_tokens
+    except SslError:
+        return tuple(SPECIAL_TOKENS)
 
 
 def shape_in(run: Run) -> Mapping[str, Any]:

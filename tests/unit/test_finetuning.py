@@ -4,20 +4,25 @@ import json
 import os
 import shutil
 import signal
+from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 from small_runs import course, ignore, settings, write
+from sslplugins.tokenizers.bpe import BytePairTrainer
 from stops import StopAtPoll
 
 from sslcli.core.settings import TransformerSettings
+from sslcli.data.text.tokenizer import Tokenizer
+from sslcli.datasets.tasks import task_class
 from sslcli.engine.checkpoints.checkpoint import Checkpoints
 from sslcli.engine.events import Evaluated
 from sslcli.engine.processes.process_group import ALONE
 from sslcli.errors import ConfigError, UsageError
 from sslcli.models.initialise import rates
-from sslcli.models.loading import load_pretrained, newest_fitting
+from sslcli.models.loading import foundation_for, load_pretrained, newest_fitting
+from sslcli.runs.references import FOUNDATION
 from sslcli.settings import StartSettings
 from sslcli.workflows.evaluate.scoring import scored
 from sslcli.workflows.finetune import finetune as finetune_module
@@ -151,7 +156,7 @@ def test_a_score_that_is_not_there_cannot_decide(model, tmp_path):
 
 def test_the_newest_run_that_fits_is_taken_and_said(model, monkeypatch):
     monkeypatch.setenv("SSLCLI_RUNS_DIR", str(model.parent))
-    assert newest_fitting({"encoder"})[0].folder == model
+    assert newest_fitting(replace(FOUNDATION, architectures={"encoder"}))[0].folder == model
     said = []
     built = Finetuning.of(
         settings(model).model_copy(update={"model": type(settings(model).model)()}),
@@ -161,7 +166,27 @@ def test_the_newest_run_that_fits_is_taken_and_said(model, monkeypatch):
     assert said[0].startswith(f"model  {model} (the newest that fits")
     assert built.settings.model.source.startswith(str(model))
     with pytest.raises(UsageError, match=r"no pretraining run in .* is an encoder-decoder"):
-        newest_fitting({"encoder_decoder"})
+        newest_fitting(replace(FOUNDATION, architectures={"encoder_decoder"}))
+
+
+def test_a_newer_run_whose_tokenizer_lacks_what_the_task_needs_is_passed_over(model, tmp_path):
+    """As that of a decoder, which has no [SEP], for pairs of texts."""
+    for name in ("older", "newer"):
+        shutil.copytree(model, tmp_path / name)
+        facts = json.loads((tmp_path / name / "run.json").read_text())
+        facts["started"] = f"20{99 if name == 'newer' else 98}{facts['started'][4:]}"
+        (tmp_path / name / "run.json").write_text(json.dumps(facts))
+    use, folder = foundation_for(task_class("nli")), tmp_path / "newer" / "tokenizer"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SSLCLI_RUNS_DIR", str(tmp_path))
+        assert newest_fitting(use)[0].name == "newer"
+        trained = BytePairTrainer(BytePairTrainer.Options()).train(["a b c"] * 9, 300)
+        shutil.rmtree(folder)
+        Tokenizer(trained).save(folder)
+        assert newest_fitting(use)[0].name == "older"
+        shutil.rmtree(tmp_path / "older")
+        with pytest.raises(UsageError, match=r"with a separator token \(\[SEP\]\)"):
+            newest_fitting(use)
 
 
 @pytest.mark.parametrize("dropout", [None, 0.25])

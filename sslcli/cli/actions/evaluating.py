@@ -1,5 +1,6 @@
 """`ssl evaluate TASK`: score a fine-tuned model on labelled data, or any decoder in context."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from sslcli.asides import output_folder
@@ -76,7 +77,7 @@ def _decoder_of(given: Given, say: Say) -> str:
         named = given["model"]
         is_latest = named.startswith(LATEST)
         return chosen_model(named, FOUNDATION, is_latest, say)[0] if is_latest else named
-    found, notes = newest_fitting({"decoder"})
+    found, notes = newest_fitting(replace(FOUNDATION, architectures={"decoder"}))
     say(f"model  {found.folder} (latest; choose with --model)")
     for note in notes:
         say(f"note: {note}")

@@ -22,7 +22,7 @@ from sslcli.datasets.sifter import LEFT_OUT, MOST_LISTED, unlabelled
 from sslcli.datasets.tasks import task_class, task_options
 from sslcli.errors import DataError, PassedOver, RecordErrors
 from sslcli.models.fitting import refuse_missing_tokens
-from sslcli.models.loading import decided_source, load_pretrained
+from sslcli.models.loading import decided_source, foundation_for, load_pretrained
 from sslcli.models.rows_read import data_for, modalities_of
 from sslcli.reports import Report, Table
 from sslcli.settings import FinetuneSettings
@@ -43,7 +43,7 @@ def check_data(settings: FinetuneSettings) -> Report:
     """
     cls = task_class(settings.task)
     pretrained = load_pretrained(
-        decided_source(settings.model.source, cls.architectures, modalities_of(settings.data))
+        decided_source(settings.model.source, foundation_for(cls, modalities_of(settings.data)))
     )
     data = data_for(pretrained, settings.task, cls, settings.data, settings.options)
     settings = settings.model_copy(update={"data": data})

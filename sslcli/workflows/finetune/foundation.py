@@ -1,7 +1,6 @@
 """The pretrained model that a fine-tuning starts from, and the settings that it decides."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sslcli.contracts.task import Task
@@ -9,11 +8,11 @@ from sslcli.core.settings import TransformerSettings
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.datasets.cache import Say
 from sslcli.engine.checkpoints.checkpoint import Checkpoints
-from sslcli.models.loading import load_pretrained, newest_fitting
+from sslcli.models.loading import foundation_for, load_pretrained, newest_fitting
 from sslcli.models.rows_read import modalities_of
 from sslcli.models.weights import Pretrained
 from sslcli.runs.hub_cache import recorded_place
-from sslcli.runs.references import FOUNDATION, decided
+from sslcli.runs.references import decided
 from sslcli.settings import FinetuneSettings
 from sslcli.workflows.training.resume import Resume
 
@@ -24,12 +23,12 @@ REFERENCE_WIDTH = 768  # of BERT-base, whose usual rate is the default's
 def foundation_of(settings: FinetuneSettings, task: type[Task], say: Say) -> Pretrained:
     """The model that the settings name, or the newest that fits the task; said aloud."""
     source, modalities = settings.model.source, modalities_of(settings.data)
+    use = foundation_for(task, modalities)
     if source is None:
-        found, notes = newest_fitting(task.architectures, modalities)
+        found, notes = newest_fitting(use)
         source = str(found.folder)
         say(f"model  {source} (the newest that fits; choose with --model)")
     else:
-        use = replace(FOUNDATION, architectures=task.architectures, modalities=modalities)
         source, notes = decided(source, use)
     for note in notes:
         say(f"note: {note}")

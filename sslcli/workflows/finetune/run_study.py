@@ -12,7 +12,7 @@ from sslcli.datasets.tasks import task_class
 from sslcli.engine.processes.rank import rank_and_size
 from sslcli.engine.stopping import Stopper
 from sslcli.errors import UsageError
-from sslcli.models.loading import decided_source
+from sslcli.models.loading import decided_source, foundation_for
 from sslcli.models.rows_read import modalities_of
 from sslcli.reports import Report
 from sslcli.runs.catalogue import RUN_FILE, runs_folder
@@ -173,8 +173,7 @@ def _from_one_model(settings: FinetuneSettings, begun: Path | None) -> FinetuneS
     else:
         source = decided_source(
             settings.model.source,
-            task_class(settings.task).architectures,
-            modalities_of(settings.data),
+            foundation_for(task_class(settings.task), modalities_of(settings.data)),
         )
     model = settings.model.model_copy(update={"source": source})
     return settings.model_copy(update={"model": model})

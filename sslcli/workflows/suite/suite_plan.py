@@ -10,7 +10,7 @@ from sslcli.datasets.tasks import task_class
 from sslcli.engine.processes.rank import rank_and_size
 from sslcli.errors import UsageError, choices
 from sslcli.layers import Layer
-from sslcli.models.loading import decided_source
+from sslcli.models.loading import decided_source, foundation_for
 from sslcli.resolving import naming_sources, resolve
 from sslcli.runfiles import read_layer
 from sslcli.runs.catalogue import RUN_FILE, read_facts, runs_folder
@@ -162,6 +162,6 @@ def _completed(
     training = settings.training
     if training.max_steps is None and training.epochs is None and suite.epochs is not None:
         training = training.model_copy(update={"epochs": suite.epochs})
-    source = decided_source(settings.model.source, task_class(parts[0].task).architectures)
+    source = decided_source(settings.model.source, foundation_for(task_class(parts[0].task)))
     model = settings.model.model_copy(update={"source": source})
     return settings.model_copy(update={"training": training, "model": model})
