@@ -31,7 +31,7 @@ from sslcli.engine.events import Observer
 from sslcli.engine.loader import Loader, training_loader
 from sslcli.engine.plan import Plan
 from sslcli.engine.precision import Hardware, choose_hardware
-from sslcli.engine.processes.process_group import ALONE, ProcessGroup
+from sslcli.engine.processes.process_group import ProcessGroup
 from sslcli.engine.processes.replicas import Replica
 from sslcli.engine.stopping import Stopper
 from sslcli.errors import DataError
@@ -64,7 +64,7 @@ from sslcli.workflows.predict.predictor import Answerer, EncodedSet, answer, eva
 from sslcli.workflows.training.plan import hardware_warnings, how_it_is_trained, plan_for
 from sslcli.workflows.training.resume import Resume
 from sslcli.workflows.training.run import RunResult, run_job
-from sslcli.workflows.training.trial import prediction, try_steps
+from sslcli.workflows.training.trial import foretold
 
 
 def finetune(
@@ -95,8 +95,7 @@ def dry_run_finetune(settings: FinetuneSettings) -> tuple[Mapping[str, str], Rep
     """
     hardware, job = choose_hardware(settings.hardware), Finetuning.of(settings, None, quiet)
     plan = plan_for(job.settings.training, job.lengths)
-    said = job.warnings(plan, hardware)
-    return job.header(plan, hardware, ALONE), prediction(job, plan, try_steps(job, hardware), said)
+    return foretold(job, plan, hardware, job.warnings(plan, hardware))
 
 
 class Finetuning:

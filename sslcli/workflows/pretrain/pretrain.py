@@ -20,7 +20,7 @@ from sslcli.engine.events import Observer
 from sslcli.engine.loader import Loader
 from sslcli.engine.plan import Plan
 from sslcli.engine.precision import Hardware, choose_hardware
-from sslcli.engine.processes.process_group import ALONE, ProcessGroup
+from sslcli.engine.processes.process_group import ProcessGroup
 from sslcli.engine.stopping import Stopper
 from sslcli.reporting.report_files import save_report
 from sslcli.reporting.run_plots import loss_curve
@@ -38,7 +38,7 @@ from sslcli.workflows.pretrain.samples import samples_report
 from sslcli.workflows.training.plan import plan_for
 from sslcli.workflows.training.resume import Resume
 from sslcli.workflows.training.run import RunResult, run_job
-from sslcli.workflows.training.trial import prediction, try_steps
+from sslcli.workflows.training.trial import foretold
 
 
 def pretrain(
@@ -69,8 +69,7 @@ def dry_run_pretrain(settings: PretrainSettings) -> tuple[Mapping[str, str], Rep
     """
     hardware, job = choose_hardware(settings.hardware), Pretraining(prepare(settings))
     plan = plan_for(settings.training, job.lengths)
-    said = warnings(job.prepared, plan, hardware)
-    return job.header(plan, hardware, ALONE), prediction(job, plan, try_steps(job, hardware), said)
+    return foretold(job, plan, hardware, warnings(job.prepared, plan, hardware))
 
 
 def show_batch(settings: PretrainSettings, count: int = 4) -> Report:

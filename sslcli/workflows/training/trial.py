@@ -171,6 +171,14 @@ def peak_memory_bytes(hardware: Hardware) -> int:
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux kibibytes
 
 
+def foretold(
+    job: Trainable, plan: Plan, hardware: Hardware, warnings: Sequence[str]
+) -> tuple[Mapping[str, str], Report]:
+    """The header of a run, and what it will take and say, from three real steps."""
+    trial = try_steps(job, hardware)
+    return job.header(plan, hardware, ALONE), prediction(job, plan, trial, warnings)
+
+
 def prediction(
     job: Trainable, plan: Plan, trial: StepTrial, warnings: Sequence[str] = ()
 ) -> Report:
