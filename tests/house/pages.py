@@ -110,20 +110,20 @@ def fits(kind, name, architecture, modality):
         refuse_unread_modality(name, own, THE_MODEL, modality)
     except UsageError as error:
         return error.message
+    needs = registry.attribute(kind, name, "architectures")
+    if kind == "probes" and architecture == "encoder_decoder":
+        return WORKS if needs & HALVES else f"'{name}' looks into neither half of such a model"
+    wanted = " or ".join(sorted(with_article(each) for each in needs)).replace("_", "-")
+    found = with_article(architecture).replace("_", "-")
+    if architecture not in needs:
+        return f"'{name}' needs {wanted}, and {THE_MODEL} is {found}"
     if modality == "text":
         cls = registry.load(kind, name)
         try:
             refuse_tokens_not_among({name: cls}, tokens_of(architecture), "the tokenizer")
         except UsageError as error:
             return error.message
-    needs = registry.attribute(kind, name, "architectures")
-    if kind == "probes" and architecture == "encoder_decoder":
-        return WORKS if needs & HALVES else f"'{name}' looks into neither half of such a model"
-    wanted = " or ".join(sorted(with_article(each) for each in needs)).replace("_", "-")
-    found = with_article(architecture).replace("_", "-")
-    if architecture in needs:
-        return WORKS
-    return f"'{name}' needs {wanted}, and {THE_MODEL} is {found}"
+    return WORKS
 
 
 @cache
@@ -141,9 +141,11 @@ def class_of(name, architecture, modality):
     return registry.load("objectives", name).of_shape(shape)
 
 
-def lacks(probe, cls):
+def lacks(probe, cls, architecture):
     """What a probe asks of the objective that a model was trained with, and it has not."""
     source = inspect.getsource(sys.modules[registry.load("probes", probe).__module__])
+    if "words_told(" in source and architecture == "encoder_decoder":
+        return f"'{probe}': its encoder has no head that fills blanks"
     for call, (method, problem) in ASKED_OF_OBJECTIVES.items():
         if call in source and not hasattr(cls, method):
             return f"'{probe}': {THE_MODEL} {problem}"
@@ -178,7 +180,7 @@ def cells():
                 row[f"{kind[:-1]} {other}"] = fits(kind, other, architecture, modality)
         cls = class_of(name, architecture, modality)
         for probe in built_in("probes"):
-            if row[f"probe {probe}"] == WORKS and (problem := lacks(probe, cls)):
+            if row[f"probe {probe}"] == WORKS and (problem := lacks(probe, cls, architecture)):
                 row[f"probe {probe}"] = problem
         row["generate"] = generates(name, cls)
         row["export"] = exports(architecture, modality)
