@@ -27,6 +27,7 @@ from sslcli.reports import Gallery, Passage, Plot, Report, Score, Table, finite
 REPORT, SCORES = "report.json", "scores.json"
 LANGUAGES = "languages"  # the folder in a run for answers in languages that nothing was trained in
 STUDY = "study"  # the folder of the report that several runs have together, in the first of them
+_HEXADECIMAL = re.compile("[0-9a-fA-F]+")
 _DAMAGED = "make it again, or remove it"
 _UNREADABLE = (
     OSError,
@@ -149,6 +150,8 @@ def read_report(folder: Path) -> SavedReport:
         )
     except _UNREADABLE as error:
         raise DataError(f"{path} is damaged", _DAMAGED) from error
+    if not _is_whole(shown):
+        raise DataError(f"{path} is damaged", _DAMAGED)
     if any(Path(file.name).name != file.name for file in (*shown.pictures, *shown.sounds)):
         raise DataError(f"{path} names a picture in another folder", _DAMAGED)
     names = [f"{picture.name}.{form}" for picture in shown.pictures for form in ("svg", "png")]
@@ -164,6 +167,32 @@ def read_report(folder: Path) -> SavedReport:
         galleries=shown.galleries,
     )
     return SavedReport(folder, report, shown.caption, shown.pictures, shown.sounds)
+
+
+def _is_whole(shown: _Shown) -> bool:
+    """Return whether curves have a value for every x, tables a column, and galleries a name for
+    every row and images of their size: a page draws all of them.
+    """
+    curves = [curve for plot in shown.plots for curve in plot.curves]
+    return (
+        all(len(curve.xs) == len(curve.ys) for curve in curves)
+        and all(
+            len(bound) in (0, len(curve.xs))
+            for curve in curves
+            for bound in (curve.lows, curve.highs)
+        )
+        and all(len(curve.lows) == len(curve.highs) for curve in curves)
+        and all(table.columns for table in shown.tables)
+        and all(map(_is_whole_gallery, shown.galleries))
+    )
+
+
+def _is_whole_gallery(gallery: Gallery) -> bool:
+    if len(gallery.size) != 3 or min(gallery.size) < 1 or len(gallery.rows) != len(gallery.images):
+        return False
+    digits = 2 * math.prod(gallery.size)
+    images = [image for row in gallery.images for image in row if image]
+    return all(len(image) == digits and _HEXADECIMAL.fullmatch(image) for image in images)
 
 
 def _refuse_mixture(folder: Path, hashes: Any, names: Sequence[str]) -> None:

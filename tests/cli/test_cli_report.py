@@ -256,6 +256,26 @@ def test_a_suite_shows_its_table_or_how_far_it_is(tmp_path):
         "{}]",
         '{"pictures": [{"title": "t", "name": "../../run"}]}',
         '{"scores": [null]}',
+        '{"tables": [{"title": "t", "columns": [], "rows": []}]}',
+        *(
+            f'{{"plots": [{{"title": "t", "x": "x", "y": "y", "curves": [{curve}]}}]}}'
+            for curve in (
+                '{"title": "c", "xs": [1, 2], "ys": [1]}',
+                '{"title": "c", "xs": [1], "ys": [1], "lows": [1, 2], "highs": [1, 2]}',
+                '{"title": "c", "xs": [1], "ys": [1], "lows": [1]}',
+            )
+        ),
+        *(
+            f'{{"galleries": [{{"title": "g", {gallery}}}]}}'
+            for gallery in (
+                '"size": [1, 1], "rows": ["a"], "images": [["00"]]',
+                '"size": [0, 1, 1], "rows": ["a"], "images": [[]]',
+                '"size": [1, 1, 1], "rows": [], "images": [["00"]]',
+                '"size": [1, 2, 1], "rows": ["a"], "images": [["00"]]',
+                '"size": [1, 1, 1], "rows": ["a"], "images": [["0000"]]',
+                '"size": [1, 1, 1], "rows": ["a"], "images": [["zz"]]',
+            )
+        ),
     ],
 )
 def test_a_damaged_report_is_said_and_not_fatal(tmp_path, text):
