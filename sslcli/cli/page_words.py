@@ -14,12 +14,14 @@ from sslcli.workflows.tour.chapters import Tongue
 
 DEEPEST = 4  # a name that is made of others, which are made of others
 FIRST_OF_CJK = "\u2e80"
+_KNOWN = re.compile(r"\{k\[(\d+)\]\}")
 
 
 @dataclass(frozen=True)
 class PageWords:
     """`texts`: whole ones; `patterns`: those that are made of others, and what they become;
-    `headings`: texts of columns alone, since elsewhere they may be names of the data.
+    `headings`: texts of columns alone, since elsewhere they may be names of the data. Of what is
+    made of others, {0} is a part as it is, {t[0]} as it is told, {k[0]} so too, where it is known.
 
     What is in neither stays as it is.
     """
@@ -51,7 +53,9 @@ class PageWords:
         for pattern, made in self.patterns if depth < DEEPEST else ():
             if found := pattern.fullmatch(text):
                 groups = [group or "" for group in found.groups()]
-                return made.format(*groups, t=[self(group, depth + 1) for group in groups])
+                told = [self(group, depth + 1) for group in groups]
+                if all(told[at] != groups[at] for at in map(int, _KNOWN.findall(made))):
+                    return made.format(*groups, t=told, k=told)
         return text
 
     def heading(self, text: str) -> str:

@@ -278,6 +278,13 @@ def test_texts_of_tables_and_of_lines(tmp_path, monkeypatch):
     lines.write_text("a dog\n\n{a cat}\n")
     assert texts_in(str(table), None, said.append) == ["a dog, too", "a cat"]
     assert texts_in(str(lines), None, lambda note: pytest.fail(note)) == ["a dog", "{a cat}"]
+    said.clear()
+    table.write_text("a dog\na cat\n")
+    assert texts_in(str(table), None, said.append) == ["a cat"]
+    assert f"the first line of {table} is read as names of its columns, 'a dog' too" in said[1]
+    with pytest.raises(DataError, match="'text' is missing") as caught:
+        texts_in(str(table), "text", said.append)
+    assert caught.value.hint == "say --text-field NAME; it has 'a dog'"
     for name, rows, problem in (
         ("two.jsonl", {"question": "a", "answer": "b"}, "which field holds the text?"),
         ("none.jsonl", {"n": 1}, "which field holds the text?"),

@@ -30,7 +30,7 @@ def test_every_pattern_takes_as_many_groups_as_it_has():
     for pattern, made in ZH.patterns:
         assert pattern.groups
         numbers = [str(number) for number in range(pattern.groups)]
-        told = made.format(*numbers, t=numbers)
+        told = made.format(*numbers, t=numbers, k=numbers)
         assert re.search(r"[\u2e80-\uffef]", told) or made == "{0} {t[1]}"  # a number and its unit
 
 
@@ -68,7 +68,17 @@ def test_what_is_known_is_said_in_chinese(text, told):
     assert not ZH.is_foreign(text)
 
 
-@pytest.mark.parametrize("text", ["a sentence of somebody's plugin", "world · pretrain · mlm", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a sentence of somebody's plugin",
+        "world · pretrain · mlm",
+        "What every text is read for is what it says.",
+        "held-out images that are restored",
+        "held-out losses are of different targets: they do not compare across objectives",
+        "",
+    ],
+)
 def test_what_is_not_known_stays_and_is_marked_as_english(text):
     assert ZH(text) == text
     assert ZH.is_foreign(text)

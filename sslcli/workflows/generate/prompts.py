@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from sslcli.data.files import read_lines
-from sslcli.data.records.record import LABEL_COLUMNS, Record
+from sslcli.data.records.record import LABEL_COLUMNS, TABLES, Record
 from sslcli.data.records.records import read_records
 from sslcli.datasets.cache import Say
 from sslcli.errors import DataError
@@ -47,10 +47,19 @@ def _of_records(
     records: Sequence[Record], reference: str, field: str | None, say: Say
 ) -> list[str]:
     name = field or _only_text(records[0])
+    for record in records:
+        if record.is_readable and name not in record.values:
+            hint = f"say --text-field NAME; it has {_fields_of(record)}"
+            raise record.wrong(name, f"'{name}' is missing", hint)
     found = [record.text(name) for record in records]
     place = "standard input" if reference == STANDARD_INPUT else reference
     said = "" if field else "; --text-field names another"
     say(f"note: {amount(len(found), 'text')} of the field '{name}' of {place}{said}")
+    if field is None and name != TEXT_FIELD and suffix_of(reference) in TABLES:
+        say(
+            f"note: the first line of {place} is read as names of its columns, '{name}' too; if it "
+            "is a text as the others are, call the file .txt"
+        )
     return found
 
 
@@ -64,10 +73,14 @@ def _only_text(record: Record) -> str:
     texts = [name for name in names if name.casefold() not in _BESIDE]
     if len(texts) == 1:
         return texts[0]
-    there = ", ".join(f"'{name}'"[:40] for name in list(record.values)[:8]) or "none"
     raise DataError(
-        f"{record.where}: which field holds the text?", f"say --text-field NAME; it has {there}"
+        f"{record.where}: which field holds the text?",
+        f"say --text-field NAME; it has {_fields_of(record)}",
     )
+
+
+def _fields_of(record: Record) -> str:
+    return ", ".join(f"'{name}'"[:40] for name in list(record.values)[:8]) or "none"
 
 
 def _is_object(line: str) -> bool:

@@ -230,8 +230,8 @@ def reading(found: Mapping[str, Judged]) -> list[str]:
     if low > 0 or (high > 0 and worse):
         sentences.append(
             f"the look-up of {LOOKED_UP}, which learns nothing, is "
-            f"{'nearer' if low > 0 else 'as near'} ({own.bands_P.mean():.3f} against "
-            f"{look.bands_P.mean():.3f}) and finds {look.found_P.mean():.1%} of the sentences "
+            f"{'nearer' if low > 0 else 'as near'} ({look.bands_P.mean():.3f} against "
+            f"{own.bands_P.mean():.3f}) and finds {look.found_P.mean():.1%} of the sentences "
             f"against {own.found_P.mean():.1%}"
         )
     return sentences
