@@ -379,9 +379,7 @@ def resumed_run(reference: str, kinds: Sequence[str]) -> Run:
 
 
 def resumable_run(kind: str) -> Run:
-    """The newest run of a kind ("pretrain", "finetune") that was not finished. Raises UsageError
-    where there is none.
-    """
+    """The newest run of a kind that was not finished. Raises UsageError where there is none."""
     found = next((run for run in all_runs() if run.resumable and run.kind == kind), None)
     if found is None:
         raise UsageError(

@@ -29,6 +29,7 @@ from sslcli.runs.catalogue import FACTS_FILE, RUN_FILE, asked_folder, read_facts
 from sslcli.runs.command_line import command_line
 from sslcli.runs.disk_use import carry_out, chosen, deletion
 from sslcli.runs.interrupting import stopping_at_once
+from sslcli.runs.references import TOKENIZER
 from sslcli.runs.run_folder import (
     environment,
     locked,
@@ -52,7 +53,6 @@ from sslcli.workflows.training.stops import stopped_in_words
 
 pretraining = Deferred("sslcli.workflows.pretrain.pretrain")
 KIND = "compare"
-TOKENIZER = "tokenizer"
 # Called before the first run: settings, plan and folder.
 Introduce = Callable[[CompareSettings, ComparisonPlan, Path], None]
 

@@ -63,6 +63,11 @@ class Trainable(Protocol):
     def notes(self) -> Sequence[str]:
         """What a run says of its data before the first step."""
 
+    def header(
+        self, plan: Plan, hardware: Hardware, process_group: ProcessGroup
+    ) -> Mapping[str, str]:
+        """Title -> line of what is trained."""
+
     def loader(
         self, micro_batch_size: int | None, process_group: ProcessGroup, pinned: bool
     ) -> Loader:
