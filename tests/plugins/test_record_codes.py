@@ -280,6 +280,14 @@ def test_records_are_made_and_stand_beside_the_nearest_training_records(place, m
         bound = 4 * np.std(usual)
         assert all(math.isfinite(float(each[name])) for each in made)
         assert all(abs(float(each[name])) < bound for each in made)
+    (place / "t.csv").rename(place / "away.csv")
+    try:
+        assert run(["generate", "--model", "makes", "--n", "7", "--out", "alone"]) == 0
+    finally:
+        (place / "away.csv").rename(place / "t.csv")
+    assert "no file or folder t.csv: how near these are to" in capsys.readouterr().out
+    alone = list(csv.DictReader((place / "alone" / "records-that-were-made.csv").open()))
+    assert alone == [{key: each[key] for key in each if key != "distance"} for each in made]
 
 
 def test_an_option_in_vain_is_remarked_on_and_a_header_has_at_most_100_columns(

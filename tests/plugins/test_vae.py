@@ -6,6 +6,7 @@ Letters: B images, K numbers of a code, P numbers of an image.
 
 import json
 import math
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -227,6 +228,16 @@ def folder(tmp_path_factory):
     return folder
 
 
+@contextmanager
+def gone(path):
+    """A file that is somewhere else meanwhile."""
+    away = path.rename(path.with_suffix(".away"))
+    try:
+        yield
+    finally:
+        away.rename(path)
+
+
 def test_images_are_made_and_stand_beside_the_nearest_training_images(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     assert run(["generate", "--model", "bars", "--n", "9", "--out", "made"]) == 0
@@ -252,6 +263,13 @@ def test_images_are_made_and_stand_beside_the_nearest_training_images(folder, mo
     score = report["scores"][0]
     assert score["name"] == "distance to the nearest training image"
     assert score["value"] == pytest.approx(np.mean(distances), abs=2e-3)
+    with gone(folder / "train.npz"):
+        assert run(["generate", "--model", "bars", "--n", "9", "--out", "alone"]) == 0
+    assert "no file or folder train.npz: how near these are to" in capsys.readouterr().out
+    alone = json.loads((folder / "alone" / "report.json").read_text())
+    assert alone["galleries"][0]["images"] == rows[::2]
+    assert alone["galleries"][0]["rows"] == ["made, 1 to 8", "made, 9 to 9"]
+    assert not alone["scores"]
 
 
 def test_the_same_images_are_made_again_and_the_fitted_prior_is_that_of_codes(

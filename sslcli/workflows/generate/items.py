@@ -11,10 +11,11 @@ import numpy as np
 
 from sslcli.contracts.abilities import Artifact
 from sslcli.contracts.probe import FrozenModel
+from sslcli.data.items import Items
 from sslcli.data.table_rows import gathered, in_words
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
-from sslcli.errors import UsageError
+from sslcli.errors import DataError, UsageError
 from sslcli.grid import Grid
 from sslcli.kits.images import gallery
 from sslcli.kits.items import item_images
@@ -29,23 +30,56 @@ ACROSS = 8  # images in a row
 
 def items_report(reference: str, artifacts: Sequence[Artifact]) -> Report:
     """The items of artifacts, the nearest of the training data to each and how far it is; beside
-    that how far held-out ones are from theirs. Raises UsageError where they are no items.
+    that how far held-out ones are from theirs. Where the data cannot be read, as where a run was
+    brought from another machine, the items alone, with a note. Raises UsageError where they are no
+    items.
     """
     model = load_frozen_model(reference, (), choose_hardware(HardwareSettings(device="cpu")))
     layout = model.settings.layout
     rows = [each.rows for each in artifacts if each.rows is not None]
+    if not isinstance(layout, Grid | Schema):
+        raise UsageError(f"{reference} makes no images and no records", "choose another --model")
+    try:
+        train = model.probe_data.items("train").some(MOST_COMPARED)
+        held_out = model.probe_data.items("held_out").some(MOST_HELD_OUT)
+    except (DataError, UsageError) as error:
+        return _alone(model, layout, rows, error.message)
     if isinstance(layout, Grid):
-        return _of_images(model, layout, rows)
-    if isinstance(layout, Schema):
-        return _of_records(model, layout, np.stack(rows))
-    raise UsageError(f"{reference} makes no images and no records", "choose another --model")
+        return _of_images(model, layout, rows, train, held_out)
+    return _of_records(model, layout, np.stack(rows), train, held_out)
 
 
-def _of_images(model: FrozenModel, grid: Grid, rows: Sequence[np.ndarray]) -> Report:
+def _alone(
+    model: FrozenModel, layout: Grid | Schema, rows: Sequence[np.ndarray], problem: str
+) -> Report:
+    notes = [f"{problem}: how near these are to the training data is not known"]
+    if isinstance(layout, Grid):
+        made = np.clip(np.stack([layout.joined(rows_LF) for rows_LF in rows]), 0, 1)
+        shown = {
+            f"made, {start + 1} to {start + len(some)}": [*some, *[None] * (ACROSS - len(some))]
+            for start in range(0, len(made), ACROSS)
+            for some in (made[start : start + ACROSS],)
+        }
+        images = gallery("images that were made", shown)
+        return Report(_made(rows, "image", model), galleries=[images], notes=notes)
+    records = [
+        in_words(layout, slots_F) for slots_F in _decided(layout, gathered(layout, np.stack(rows)))
+    ]
+    names = [column.name for column in layout.columns]
+    table = Table("records that were made", names, records)
+    return Report(_made(rows, "record", model), tables=[table], notes=notes)
+
+
+def _made(rows: Sequence[np.ndarray] | np.ndarray, item: str, model: FrozenModel) -> str:
+    return f"{len(rows):,} {item}s made by {model.name}"
+
+
+def _of_images(
+    model: FrozenModel, grid: Grid, rows: Sequence[np.ndarray], trained: Items, unseen: Items
+) -> Report:
     made = np.stack([grid.joined(rows_LF) for rows_LF in rows])
     made = np.clip(made, 0, 1)
-    train = item_images(model.probe_data.items("train").some(MOST_COMPARED))
-    held_out = item_images(model.probe_data.items("held_out").some(MOST_HELD_OUT))
+    train, held_out = item_images(trained), item_images(unseen)
     at_N, distance_N = nearest_items(made, train)
     _, usual_N = nearest_items(held_out, train)
     shown: dict[str, list[np.ndarray | None]] = {}
@@ -69,7 +103,7 @@ def _of_images(model: FrozenModel, grid: Grid, rows: Sequence[np.ndarray]) -> Re
         for name, of in (("mean", np.mean), ("deviation", np.std))
     ]
     return Report(
-        f"{len(made):,} images made by {model.name}",
+        _made(rows, "image", model),
         scores=[distance, *pixels],
         galleries=[gallery("images that were made", shown)],
         notes=[
@@ -89,14 +123,13 @@ def _distance(item: str, distance_N: np.ndarray, usual_N: np.ndarray) -> Score:
     )
 
 
-def _of_records(model: FrozenModel, table: Schema, rows_NLF: np.ndarray) -> Report:
+def _of_records(
+    model: FrozenModel, table: Schema, rows_NLF: np.ndarray, trained: Items, unseen: Items
+) -> Report:
     made_NF = _decided(table, gathered(table, rows_NLF))
     train_MF, held_out_MF = (
         gathered(table, np.stack([items.rows(item) for item in range(len(items))]))
-        for items in (
-            model.probe_data.items("train").some(MOST_COMPARED),
-            model.probe_data.items("held_out").some(MOST_HELD_OUT),
-        )
+        for items in (trained, unseen)
     )
     _, distance_N = nearest_items(made_NF, train_MF)
     _, usual_N = nearest_items(held_out_MF, train_MF)
@@ -110,7 +143,7 @@ def _of_records(model: FrozenModel, table: Schema, rows_NLF: np.ndarray) -> Repo
     ]
     names = [column.name for column in table.columns]
     return Report(
-        f"{len(made_NF):,} records made by {model.name}",
+        _made(made_NF, "record", model),
         scores=[_distance("record", distance_N, usual_N)],
         tables=[
             Table("records that were made", [*names, "distance"], records),
