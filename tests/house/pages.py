@@ -23,6 +23,7 @@ from sslcli.modalities import WORDS, Frames
 from sslcli.models.fitting import refuse_tokens_not_among, with_article
 from sslcli.models.hf_directory import writer_of
 from sslcli.models.line_checks import refuse_unread_modality
+from sslcli.runs.references import head_readers
 from sslcli.testing import tiny_context
 
 # What functions of the kit raise UsageError for: the method that an objective needs, and why.
@@ -141,11 +142,12 @@ def class_of(name, architecture, modality):
     return registry.load("objectives", name).of_shape(shape)
 
 
-def lacks(probe, cls, architecture):
+def lacks(probe, name, cls, architecture):
     """What a probe asks of the objective that a model was trained with, and it has not."""
     source = inspect.getsource(sys.modules[registry.load("probes", probe).__module__])
-    if "words_told(" in source and architecture == "encoder_decoder":
-        return f"'{probe}': its encoder has no head that fills blanks"
+    fills_blanks = name in head_readers() and architecture == "encoder"
+    if "words_told(" in source and not fills_blanks:
+        return f"'{probe}': {THE_MODEL} has no head that fills blanks"
     for call, (method, problem) in ASKED_OF_OBJECTIVES.items():
         if call in source and not hasattr(cls, method):
             return f"'{probe}': {THE_MODEL} {problem}"
@@ -180,7 +182,7 @@ def cells():
                 row[f"{kind[:-1]} {other}"] = fits(kind, other, architecture, modality)
         cls = class_of(name, architecture, modality)
         for probe in built_in("probes"):
-            if row[f"probe {probe}"] == WORKS and (problem := lacks(probe, cls, architecture)):
+            if row[f"probe {probe}"] == WORKS and (problem := lacks(probe, name, cls, architecture)):
                 row[f"probe {probe}"] = problem
         row["generate"] = generates(name, cls)
         row["export"] = exports(architecture, modality)
