@@ -88,13 +88,19 @@ def _with_languages(folder: Path, scores: list[Score]) -> list[Score]:
 
 def key_sentence(run: Run, scores: Sequence[Score]) -> str:
     """The first score, of how many, in other languages, and beside the best of its baselines; of a
-    pretraining the first that has baselines.
+    pretraining the first that has baselines, of a comparison the best of its first task.
     """
     if not scores:
         return f"There is no figure yet: the run is {run.status}."
     compared = [score for score in scores if score.baselines and run.kind == "pretrain"]
     first = [*compared, *scores][0]
     said = [f"n {first.count:,}"] if first.count else []
+    if run.kind == "compare":
+        task = first.name.rpartition(", ")[0]
+        of_task = [score for score in scores if score.name.rpartition(", ")[0] == task]
+        best_of = min if first.higher_is_better is False else max
+        first = best_of(of_task, key=lambda score: score.value)
+        said.append(f"the best of {len(of_task)} models")
     if first.interval:
         said.insert(0, "95 % interval {:.4g} to {:.4g}".format(*first.interval))
     said += _in_languages(run, first, scores)

@@ -1,5 +1,7 @@
 """Held-out metrics in words, with their units, each beside the baselines that are of its targets."""
 
+from dataclasses import replace
+
 import pytest
 
 from sslcli.reports import Score
@@ -71,6 +73,16 @@ def test_baselines_of_touched_targets_stand_beside_the_touched_loss_alone(tmp_pa
         ("bigram baseline", [2.5, 2.5]),
     ]
     assert key_sentence(run, scores_of(run, [last])[0]).startswith("Touched loss is 3 nats")
+
+
+def test_of_a_comparison_the_best_model_of_the_first_task_is_told(tmp_path):
+    run = Run(tmp_path, {"kind": "compare"}, {}, "done")
+    values = {"pos accuracy, mlm": 0.5, "pos accuracy, clm": 0.75, "qa f1, mlm": 90.0}
+    scores = [Score(name, value) for name, value in values.items()]
+    told = "Pos accuracy, clm is 0.75 (the best of 2 models)."
+    assert key_sentence(run, scores) == told
+    worse = [replace(score, higher_is_better=False) for score in scores]
+    assert key_sentence(run, worse).startswith("Pos accuracy, mlm is 0.5 (")
 
 
 def test_of_several_terms_each_has_its_own_baselines():

@@ -286,7 +286,7 @@ class Disentangle(Objective[VoicedBatch, "Disentangle.Options"]):
             guessed = cross_entropy(told_CV, right_C, ignore_index=-1, reduction="sum")
             count = (right_C >= 0).sum()
             metrics["speaker_told"] = Ratio((told_CV.argmax(dim=1) == right_C).sum(), count)
-            metrics["speaker_loss"] = Ratio(guessed, count)
+            metrics["speaker_cross_entropy"] = Ratio(guessed, count)
             # a code has the gradient of so many numbers; of the value nothing is left, which thus
             # stands beside what needs no learning
             numbers = self.options.every * batch.frames_TM.shape[1]
