@@ -1,14 +1,13 @@
 """Checks of `ssl generate --chat`, before anything is loaded."""
 
 from sslcli import registry
-from sslcli.cli.generate_checks import refuse_unread_file
+from sslcli.cli.generate_checks import refuse_strange_request, refuse_unread_file
 from sslcli.cli.in_context_checks import check_shots
 from sslcli.cli.line_values import request_of, seed_of
-from sslcli.cli.naming import REQUEST, asked_objectives
-from sslcli.cli.options import Command, Given, spellings
-from sslcli.errors import ConfigError, UsageError
-from sslcli.models.line_checks import problems_in, refuse_absent_model
-from sslcli.resolving import naming_sources
+from sslcli.cli.naming import asked_objectives
+from sslcli.cli.options import Command, Given
+from sslcli.errors import UsageError
+from sslcli.models.line_checks import refuse_absent_model
 from sslcli.runs.references import CHATTED, LATEST
 
 
@@ -31,22 +30,10 @@ def check_chat_line(command: Command, given: Given) -> None:
         problem = f"--chat is for a model that continues texts, and {objectives[0]} makes none"
         raise UsageError(problem, "name a decoder with --model")
     check_shots(command, given, objectives)
-    _refuse_strange_request(command, given, continuing)
+    refuse_strange_request(command, given, request_of(given), continuing)
     if name is None and "text" not in given and int(request_of(given).get("count", 1)) > 1:
         problem = "a conversation goes on behind one answer, and --count asks for several"
         raise UsageError(problem, "leave it out, or give a text or --data")
-
-
-def _refuse_strange_request(command: Command, given: Given, objectives: list[str]) -> None:
-    request = request_of(given)
-    problems = [problems_in("objectives", name, request, "", "Request") for name in objectives]
-    if all(problems):
-        flags = [flag for flag in command.flags if flag.names and flag.key in given]
-        sources = {
-            flag.key.removeprefix(f"{REQUEST}."): sorted(spellings([flag]))[0] for flag in flags
-        }
-        with naming_sources(sources):
-            raise ConfigError(problems[0], "ssl generate --help lists the flags")
 
 
 def _continues(objective: str) -> bool:

@@ -2,7 +2,7 @@
 for, and with which words. Imports no torch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sslcli import registry
@@ -89,6 +89,13 @@ def _refuse_incomplete(
         )
         problem = f"there is no {missing}: {_model(given)} generates {what}"
         raise UsageError(problem, f"as in: {line}")
+    refuse_strange_request(command, given, request, objectives)
+
+
+def refuse_strange_request(
+    command: Command, given: Given, request: Mapping[str, object], objectives: Sequence[str]
+) -> None:
+    """Raises ConfigError, which names the flags, for a value that none of the objectives takes."""
     problems = [problems_in("objectives", name, request, "", "Request") for name in objectives]
     if all(problems):
         flags = [flag for flag in command.flags if flag.names and flag.key in given]
