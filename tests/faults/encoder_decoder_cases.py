@@ -272,7 +272,7 @@ LENGTHS = [
 ASKED = [
     Case(name, line, says, reads="data model", damaged=damaged)
     for name, line, damaged, *says in (
-        ("no text", "generate --model {bart}", (), "there is no text: "),
+        ("no text", "generate --model {bart}", (), "text is needed"),
         ("an empty text", "generate '' --model {bart}", (), "text"),
         ("a text of blanks", "generate ' ' --model {bart}", (), "no token"),
         ("no beam for a text", "generate 'a cat' --model {bart} --beams 0", (), "--beams"),

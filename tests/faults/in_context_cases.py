@@ -170,7 +170,7 @@ BY_HAND: Sequence[Case] = [
         ("a directory that restores", SHOTS.replace("{gpt}", "{bart}"), "continues no text", "decoder", {}, "data model"),
         ("a directory of blanks", SHOTS.replace("{gpt}", "{bert}"), "continues no text", "decoder", {}, "data model"),
         ("a directory of blanks in a chat", SHOTS.replace("{gpt}", "{bert}") + " --chat", "continues no text", "decoder", {}, "data model"),
-        ("a prompt beyond the positions", SHOTS, "positions for 16", "shorten the prompt", {}, "data model"),
+        ("a prompt beyond the positions", SHOTS, "leave no room for a prompt", "ask for shorter answers", {}, "data model"),
         ("no text in a chat", SHOTS.replace("'the cat sees'", "--chat"), "there is no text behind the worked examples", "", {}, ""),
         ("more k than examples", f"{SHOTS} --k 9", "9 worked examples are asked for", "smaller --k", {}, "data"),
         ("a question without its passage", "generate 'who?' --model {gpt} --shots known.jsonl --task qa", "qa takes 2 texts: question and context", r"\t", {}, ""),
