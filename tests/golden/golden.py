@@ -93,7 +93,9 @@ def copied(folder: Path) -> Path:
 
 
 def arithmetic() -> str:
-    """A hash of a training step of one small block: machines that share it round alike."""
+    """A hash of a training step of one small block, and of products by numpy, whose library chooses
+    its own code for a processor: machines that share it round alike.
+    """
     random = torch.Generator().manual_seed(0)
     sizes = (37, 8), (24, 8), (100, 8)
     states, weight, out = (torch.randn(size, generator=random).requires_grad_() for size in sizes)
@@ -108,6 +110,9 @@ def arithmetic() -> str:
     found = hashlib.blake2b(digest_size=16)
     for tensor in (loss, states, weight, out, states.grad, weight.grad, out.grad):
         found.update(tensor.detach().numpy().tobytes())
+    rows = torch.randn((100, 67), generator=random).numpy()
+    for product in (rows @ rows[0], rows[:40] @ rows[40:].T):
+        found.update(product.tobytes())
     return found.hexdigest()
 
 
