@@ -14,6 +14,7 @@ from sslcli.grid import Grid
 from sslcli.rows.schema import Schema
 
 ITEMS_AT_ONCE = 256
+MOST_BYTES = 1 << 28  # of rows that are kept in memory
 
 
 def _nowhere(document: int) -> str:
@@ -65,7 +66,11 @@ class Items:
             yield collate(self.documents[some.start : some.stop], samples)
 
     def in_memory(self) -> "Items":
-        """The same items, whose rows are read now: for those that are asked for often."""
+        """The same items, whose rows are read now where they are no more than MOST_BYTES: for those
+        that are asked for often.
+        """
+        if not len(self) or len(self) * self.rows(0).nbytes > MOST_BYTES:
+            return self
         rows = {int(number): self.rows_of(int(number)) for number in self.documents}
         return replace(self, rows_of=rows.__getitem__)
 

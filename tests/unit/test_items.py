@@ -18,7 +18,9 @@ from sslcli.api import (
     restored_items,
 )
 from sslcli.cli.app import run
+from sslcli.data import items as items_of_data
 from sslcli.data.corpus import SPLIT_SEED
+from sslcli.data.items import Items
 from sslcli.data.rng import mix, name_key, unit
 from sslcli.engine.precision import choose_hardware
 from sslcli.engine.settings import HardwareSettings
@@ -137,6 +139,22 @@ def test_items_are_reconstructed_whole_and_restored_as_they_are_corrupted(model)
         next(reconstructed_items(masked, masked.probe_data.items("train")))
     (first, *_) = restored_items(masked, items, Rng(0, 0))
     assert np.array_equal(first.input, items.rows(0))
+
+
+def test_rows_in_memory_are_read_once_where_they_are_few(monkeypatch):
+    asked = []
+
+    def rows_of(document):
+        asked.append(document)
+        return np.full((2, 3), document, dtype=np.float32)
+
+    items = Items(np.asarray([5, 9]), rows_of, lambda document: None, "two")
+    kept = items.in_memory()
+    for _ in range(2):
+        np.testing.assert_array_equal(np.stack([kept.rows(0), kept.rows(1)])[:, 0, 0], [5, 9])
+    assert asked == [5, 5, 9]  # the first tells how many bytes there are
+    monkeypatch.setattr(items_of_data, "MOST_BYTES", 47)  # two records of six numbers have 48
+    assert items.in_memory() is items
 
 
 def test_text_probes_are_of_text_and_the_newest_such_model_is_taken(model, capsys):

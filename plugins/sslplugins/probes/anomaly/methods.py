@@ -70,14 +70,15 @@ def of_model(model: FrozenModel, normal: Items, settings: Settings) -> list[Meth
             lambda items: _masked_errors(model, items, settings, settings.passes), usual
         )
         found.append(Method("masked", f"error of hidden rows, {settings.passes} times", masked))
-    codes_NK = item_codes(model, normal)
+    codes = _Codes(model)
+    codes_NK = codes(normal)
     what = "its code" if has_code else "its mean hidden state"
     spread = _Spread(codes_NK)
     found.append(
         Method(
             "latent",
             f"Mahalanobis distance of {what}, shrunk",
-            lambda items: spread(item_codes(model, items)),
+            lambda items: spread(codes(items)),
         )
     )
     near = _Neighbors(codes_NK, settings.neighbors)
@@ -85,7 +86,7 @@ def of_model(model: FrozenModel, normal: Items, settings: Settings) -> list[Meth
         Method(
             "neighbors",
             f"mean distance of {what} to the nearest {settings.neighbors}",
-            lambda items: near(item_codes(model, items)),
+            lambda items: near(codes(items)),
         )
     )
     return found
@@ -194,6 +195,21 @@ def _masked_errors(model: FrozenModel, items: Items, settings: Settings, passes:
         errors_BLF = totals_BLF / np.maximum(counts_BLF, 1)
         own_LF = counting.own_LF
         yield errors_BLF[:, own_LF], (counts_BLF > 0)[:, own_LF]
+
+
+class _Codes:
+    """The codes of items [N, K], of the last ones that were asked for still known: several scores
+    are made of them.
+    """
+
+    def __init__(self, model: FrozenModel) -> None:
+        self.model = model
+        self.known: tuple[Items, np.ndarray] | None = None
+
+    def __call__(self, items: Items) -> np.ndarray:
+        if self.known is None or self.known[0] is not items:
+            self.known = items, item_codes(self.model, items)
+        return self.known[1]
 
 
 class _Spread:

@@ -80,7 +80,7 @@ class Anomaly(Probe["Anomaly.Options"]):
             normal = normal_labels(options.normal, items.labels, trained.labels)
         elif options.normal:
             raise UsageError("--normal names labels, and the items have none", "leave it out")
-        reference = trained.some(options.references)
+        reference = trained.some(options.references).in_memory()
         if len(reference) < FEWEST:
             raise DataError(
                 f"{len(reference)} items were trained on, and normal ones are at least {FEWEST}",
@@ -93,8 +93,8 @@ class Anomaly(Probe["Anomaly.Options"]):
         found = Found(
             [method.name for method in methods],
             {method.name: method.summary for method in (*methods, *others)},
-            _scores([*methods, *others], items),
-            _scores([*methods, *others], calibration),
+            _scores([*methods, *others], items.in_memory()),
+            _scores([*methods, *others], calibration.in_memory()),
             options.false_alarms,
             [*items.notes],
         )
