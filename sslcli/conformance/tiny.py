@@ -17,12 +17,13 @@ from sslcli.data.rng import mix
 from sslcli.data.special_tokens import SpecialToken
 from sslcli.data.text.tokenizer import Tokenizer
 from sslcli.grid import Grid
-from sslcli.modalities import Modality
+from sslcli.modalities import Frames, Modality
 
 FEATURES = 8  # of every item of a tiny array document
 SEQUENCE_TOKENS = 32
 DOCUMENTS = 48
 GRID = Grid(8, 8, 3, 4)  # of a tiny image
+FRAMES = Frames.at(8_000, FEATURES)  # of a tiny recording
 SUBJECTS = ("cat", "dog", "bird", "fish", "horse", "mouse")
 VERBS = ("sees", "likes", "follows")
 PLACES = ("garden", "house", "river", "forest")
@@ -169,6 +170,7 @@ def tiny_context(architecture: Architecture = "encoder", modality: Modality = "t
         vocabulary=0 if tokenizer is None else tokenizer.size,
         row_features=prod(tiny_array(0, modality).shape[1:]) if tokenizer is None else 0,
         grid=GRID if modality == "images" else None,
+        frames=FRAMES if modality == "sound" else None,
         width=32,
         depth=2,
         heads=2,

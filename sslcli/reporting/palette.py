@@ -29,8 +29,7 @@ def paler(color: str) -> str:
 
 def on_dark(color: str) -> str:
     """The colour itself where it is told from a dark page, else a brighter one of its hue."""
-    parts = [int(color[start : start + 2], 16) / 255 for start in (1, 3, 5)]
-    hue, lightness, saturation = colorsys.rgb_to_hls(*parts)
+    hue, lightness, saturation = colorsys.rgb_to_hls(*_shares(color))
     if not saturation:  # black is white there
         color = _hex_of(hue, 1 - lightness, 0.0)
     while contrast(color, DARK) < LEAST_CONTRAST:
@@ -45,10 +44,15 @@ def contrast(one: str, other: str) -> float:
     return (brighter + 0.05) / (darker + 0.05)
 
 
+def _shares(color: str) -> list[float]:
+    """Red, green and blue, from 0 to 1."""
+    return [int(color[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+
+
 def _luminance(color: str) -> float:
-    parts = (int(color[start : start + 2], 16) / 255 for start in (1, 3, 5))
     red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in _shares(color)
     )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 

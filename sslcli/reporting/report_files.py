@@ -97,13 +97,18 @@ def _named(sheets: Iterable[T], taken: set[str]) -> Iterator[tuple[str, T]]:
     same. `taken`: the names that there are, to which these are added.
     """
     for sheet in sheets:
-        stem = name = file_name(sheet.title)
-        number = 1
-        while name in taken:
-            number += 1
-            name = f"{stem}-{number}"
-        taken.add(name)
-        yield name, sheet
+        yield free_name(sheet.title, taken), sheet
+
+
+def free_name(title: str, taken: set[str]) -> str:
+    """The name of a file for a title that is none of `taken`, to which it is added."""
+    stem = name = file_name(title)
+    number = 1
+    while name in taken:
+        number += 1
+        name = f"{stem}-{number}"
+    taken.add(name)
+    return name
 
 
 def _sheets(report: Report) -> Iterator[Sheet]:

@@ -18,19 +18,13 @@ import pages
 pytestmark = pytest.mark.slow
 
 STEPS, STOP = 6, 3
-DATA = {
-    "text": "demo:world",
-    "images": "demo:digits",
-    "table": "demo:payments",
-    "sound": "demo:voices",
-}
 SUBJECTS = [(name, modality) for name, _, modality in pages.subjects()]
 WAYS = ("ddp", "fsdp")
 
 
 def job(objective, modality, folder, parallel="ddp"):
     """Settings of a run: without dropout, whose draws are a micro-batch's."""
-    data = {"train": [DATA[modality]], "limit": 60}
+    data = {"train": [pages.DEMOS[modality]], "limit": 60}
     shape = {"width": 16, "heads": 2, "feedforward_width": 32, "dropout": 0.0}
     settings = {
         "objective": objective,

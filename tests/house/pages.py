@@ -19,7 +19,7 @@ from sslcli.core.settings import ARCHITECTURES
 from sslcli.data.settings import TokenizerSettings
 from sslcli.datasets.tokenizer_training import piece_trainer, usual_tokenizer
 from sslcli.errors import UsageError
-from sslcli.modalities import WORDS, Frames
+from sslcli.modalities import WORDS
 from sslcli.models.fitting import refuse_tokens_not_among, with_article
 from sslcli.models.hf_directory import writer_of
 from sslcli.models.line_checks import refuse_unread_modality
@@ -31,6 +31,13 @@ ASKED_OF_OBJECTIVES = {
     "quantizer_of(model)": ("code_ids", "has no codes that could be counted"),
     "list(restored_items(model, items": ("restore", "was not trained to restore anything"),
     "converter_of(model)": ("converted", "was not trained to convert one style to another"),
+}
+# what a kind of data is tried with
+DEMOS = {
+    "text": "demo:world",
+    "images": "demo:digits",
+    "table": "demo:payments",
+    "sound": "demo:voices",
 }
 DOCS = ROOT / "docs"
 HEAD = "<!-- Written by `python tests/house/pages.py`; a test keeps it current. -->\n"
@@ -136,9 +143,6 @@ def tokens_of(architecture):
 def class_of(name, architecture, modality):
     """The class that an objective's name means for models of this kind."""
     shape = tiny_context(architecture, modality).architecture
-    if modality == "sound":
-        frames = Frames(*(1 for _ in Frames._fields))
-        shape = shape.model_copy(update={"frames": frames})
     return registry.load("objectives", name).of_shape(shape)
 
 

@@ -20,12 +20,6 @@ pytestmark = pytest.mark.slow
 
 CELLS = pages.cells()
 COLUMNS = [name for name in next(iter(CELLS.values())) if name not in pages.PROCESSES]
-DATA = {
-    "text": "demo:world",
-    "images": "demo:digits",
-    "table": "demo:payments",
-    "sound": "demo:voices",
-}
 SMALL_WORLD = ("--set", "data.reader_options.sentences=2000")
 SMALL = {
     "text": (*SMALL_WORLD, "--vocabulary", "500", "--set", "model.shape.longest_tokens=128"),
@@ -68,7 +62,8 @@ def learnt(stage, place, objective, modality):
     """The name of a model after two steps."""
     name = named(objective, modality)
     if not (place / "runs" / name).exists():
-        words = ("pretrain", "--objective", objective, "--data", DATA[modality], *SMALL[modality])
+        data = ("--data", pages.DEMOS[modality], *SMALL[modality])
+        words = ("pretrain", "--objective", objective, *data)
         ended = stage.run("ssl", *words, *STEPS, "--max-steps", "2", "--name", name, folder=place)
         assert ended.code == 0, ended.said[-3000:]
     return name
@@ -80,7 +75,7 @@ def line_of(column, name, modality):
     if kind == "task":
         own = pages.registry.attribute("tasks", what, "modalities")
         reads = modality if modality in own else "text"
-        data = ("--data", DATA[reads], *(SMALL_WORLD if reads == "text" else ()))
+        data = ("--data", pages.DEMOS[reads], *(SMALL_WORLD if reads == "text" else ()))
         if what in OF_LETTERS:
             data = ("--data", "letters.tsv")
         return ("finetune", what, "--model", name, *data, *STEPS, "--max-steps", "1")

@@ -9,7 +9,7 @@ import numpy as np
 
 from sslcli.contracts.abilities import Artifact
 from sslcli.kits.sound import as_sound, heard, log_mel
-from sslcli.reporting.report_files import file_name
+from sslcli.reporting.report_files import free_name
 from sslcli.reports import Report, Table
 
 
@@ -25,7 +25,7 @@ def recordings_report(artifacts: Sequence[Artifact], seed: int) -> Report:
         assert rows_TM is not None, "they are recordings"
         assert frames is not None, "they are recordings"
         samples_N = heard(rows_TM, frames, seed=seed)
-        name = _free(file_name(str(artifact.details["name"])), taken)
+        name = free_name(str(artifact.details["name"]), taken)
         sounds.append(as_sound(name, samples_N, frames.rate))
         apart_TM = log_mel(samples_N, frames)[: len(rows_TM)] - rows_TM
         apart_TM -= np.median(apart_TM)  # what is too loud for a file is made less loud as a whole
@@ -42,13 +42,3 @@ def recordings_report(artifacts: Sequence[Artifact], seed: int) -> Report:
             "errors are root mean squares in nats, between the frames asked for and those heard",
         ],
     )
-
-
-def _free(stem: str, taken: set[str]) -> str:
-    """A name that no other one has, which is then taken."""
-    number, found = 1, stem
-    while found in taken:
-        number += 1
-        found = f"{stem}-{number}"
-    taken.add(found)
-    return found
